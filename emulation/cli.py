@@ -1,0 +1,157 @@
+"""The command line: ``python -m emulation generate``."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+from emulation.delivery import DELIVERIES
+from emulation.landing import PARTITIONS, RECORDS_PER_FILE, Landed, check_landing, land_source
+from emulation.progress import watched
+from emulation.source import check_free, connect, described, masked, write_source
+from emulation.synthetic import Row, chunks
+from pinterest_transforms.entities import ENTITIES, Entity
+from pinterest_transforms.errors import PinterestError, SettingsError
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+
+POSTS = 11_000
+DATABASE = "build/source.db"
+# No topic gets more than about this many files, unless --records-per-file asks for it.
+FILES = 100
+
+_EPILOG = """\
+examples:
+  python -m emulation generate
+      11,000 posts in build/source.db
+  python -m emulation generate --posts 1000000 --seed 7 --database big.db --landing build/landing
+      a million, and the landing files of that source
+  PINTEREST_DATABASE=mysql+pymysql://user:password@host/name python -m emulation generate --replace
+      any database that SQLAlchemy reaches, the password neither in the command nor in what is printed
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are this project's errors: one line, and no password in it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(masked(message))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Returns:
+        The exit code: 0 done, 2 a mistake that one line on standard error explains, 130 interrupted.
+    """
+    try:
+        options = _parser().parse_args(arguments)
+        print(generate(options))
+    except PinterestError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def generate(options: argparse.Namespace) -> str:
+    """Makes the source, and its landing files where asked; returns the line that says what was made."""
+    began = time.monotonic()
+    delivery = DELIVERIES[options.delivery]
+    settings = Settings(user_id=options.user_id, landing=options.landing)
+    _check_at_least_one(options)
+    if options.landing:
+        check_landing(settings, options.partitions, append=options.append)
+    engine = connect(options.database)
+    try:
+        if not options.replace:
+            check_free(engine)
+        rows = write_source(engine, _tables(options.posts, options.seed), replace=options.replace)
+        counted = ", ".join(f"{count:,} rows in {table}" for table, count in rows.items())
+        made = f"{options.posts:,} posts ({counted}) in {described(engine)}"
+        if options.landing:
+            landed = land_source(
+                engine,
+                settings,
+                partitions=options.partitions,
+                records_per_file=options.records_per_file or max(RECORDS_PER_FILE, options.posts // FILES),
+                delivery=delivery,
+                seed=options.seed,
+                append=options.append,
+                watch=watched,
+            )
+            made += _landed(landed, options.landing)
+    finally:
+        engine.dispose()
+    return f"made {made}, {time.monotonic() - began:.1f} s"
+
+
+def _check_at_least_one(options: argparse.Namespace) -> None:
+    """Sees to it that nothing is begun with a size that cannot be."""
+    for name in ("posts", "partitions", "records_per_file"):
+        given = getattr(options, name)
+        if given is not None and given < 1:
+            raise SettingsError(f"{name} must be at least 1, got {given}")
+
+
+def _tables(posts: int, seed: int) -> Iterator[tuple[Entity, Iterator[Sequence[Row]]]]:
+    """The three tables of a source, watched while they are made."""
+    for entity in ENTITIES:
+        yield entity, watched(f"making {entity.source_table}", posts, chunks(entity, posts, seed))
+
+
+def _landed(landed: list[Landed], folder: str) -> str:
+    """What stands in the landing, in words."""
+    records, files = sum(topic.records for topic in landed), sum(topic.files for topic in landed)
+    return f", {records:,} records in {files:,} files in {folder}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The options, with help that is enough to use them."""
+    parser = _Parser(prog="python -m emulation", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    command = commands.add_parser(
+        "generate",
+        help="make a source database of dirty posts, and its landing files",
+        description="Makes a source database: posts with every dirtiness of real ones, the same for the same seed.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_argument("--posts", type=int, default=POSTS, metavar="N", help=f"how many posts ({POSTS})")
+    command.add_argument("--seed", type=int, default=1, metavar="N", help="what everything is drawn from (1)")
+    command.add_argument(
+        "--database",
+        default=os.environ.get("PINTEREST_DATABASE") or DATABASE,
+        metavar="URL|FILE",
+        help=f"SQLAlchemy URL, or an SQLite file ($PINTEREST_DATABASE, else {DATABASE})",
+    )
+    command.add_argument("--replace", action="store_true", help="drop a source that is there already")
+    _add_landing_options(command)
+    return parser
+
+
+def _add_landing_options(command: argparse.ArgumentParser) -> None:
+    """Options of the way from the source into landing files."""
+    group = command.add_argument_group("landing files, in the layout of the S3 sink")
+    group.add_argument("--landing", default="", metavar="DIR", help="write them there, read back from the database")
+    group.add_argument(
+        "--user-id", default=DEFAULT_USER_ID, metavar="ID", help=f"whose topics these are ({DEFAULT_USER_ID})"
+    )
+    group.add_argument(
+        "--delivery",
+        choices=sorted(DELIVERIES),
+        default="usual",
+        help="once: each row once; usual: some twice, some changed later; dirty: unusable lines and values too (usual)",
+    )
+    group.add_argument("--partitions", type=int, default=PARTITIONS, metavar="N", help=f"of a topic ({PARTITIONS})")
+    group.add_argument(
+        "--records-per-file",
+        type=int,
+        metavar="N",
+        help=f"records in a file ({RECORDS_PER_FILE}, or a hundredth of the posts if that is more)",
+    )
+    group.add_argument("--append", action="store_true", help="go on behind the files that are there already")

@@ -1,0 +1,32 @@
+"""A record as the S3 sink writes it: one JSON object in UTF-8 on one line."""
+
+import json
+import math
+from datetime import date, datetime
+from decimal import Decimal
+
+Record = dict[str, object]
+
+
+def _plain(value: object) -> object:
+    """A database's value as JSON can hold it: dates as ISO, whole decimals as integers, bytes as text."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes | bytearray):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def json_line(record: Record) -> str:
+    """The record as a JSON object in UTF-8 on one line; numbers that JSON cannot hold become null."""
+    try:
+        return _ENCODER.encode(record)
+    except ValueError:
+        plain = {name: _plain(value) if isinstance(value, Decimal) else value for name, value in record.items()}
+        finite = {n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in plain.items()}
+        return _ENCODER.encode(finite)

@@ -1,0 +1,197 @@
+"""The source database: written and read through SQLAlchemy, whatever database the URL names.
+
+Source: the data contract, section 2, for tables and columns. A password is part of the URL and is never printed.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, pairwise
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from emulation.synthetic import Row, column_names
+from pinterest_transforms.entities import ENTITIES, Entity
+from pinterest_transforms.errors import PinterestError
+
+PAGE = 10_000
+_PASSWORD_IN_TEXT = re.compile(r"(://[^:/@\s]*):[^\s]*@")
+_SECRET_OPTION = re.compile(r"pass|secret|token|key", re.IGNORECASE)
+
+_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_NUMBERS: dict[str, type[sa.Integer] | type[sa.Double[float]]] = {
+    "downloaded": sa.Integer,
+    "age": sa.Integer,
+    "latitude": sa.Double,
+    "longitude": sa.Double,
+}
+
+
+class SourceError(PinterestError):
+    """The source database cannot be reached, read or written, or holds a source already."""
+
+
+def masked(text: str) -> str:
+    """The text with the password of any URL in it replaced by ``***``."""
+    return _PASSWORD_IN_TEXT.sub(r"\1:***@", text)
+
+
+def connect(database: str) -> sa.Engine:
+    """An engine for a SQLAlchemy URL, or for the path of an SQLite file, whose folder is made.
+
+    Raises:
+        SourceError: if the URL cannot be read or its driver is not installed.
+    """
+    try:
+        url = sa.make_url(database) if "://" in database else sa.URL.create("sqlite", database=database)
+        engine = sa.create_engine(url, hide_parameters=True)
+    except (ArgumentError, ValueError):
+        raise SourceError("database must be a file or a SQLAlchemy URL, as mysql+pymysql://user@host/name") from None
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise SourceError(f"database needs a driver that is not installed: {masked(str(error))}") from None
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:")):
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SourceError(f"database {url.database} cannot be made: {error.strerror}") from None
+    return engine
+
+
+def described(engine: sa.Engine) -> str:
+    """The database's name for people: the path of an SQLite file, else the URL without its password."""
+    url = engine.url
+    if url.get_backend_name() == "sqlite" and not url.query:
+        return url.database or ":memory:"
+    options = {name: "***" if _SECRET_OPTION.search(name) else value for name, value in url.query.items()}
+    return url.set(query=options).render_as_string(hide_password=True)
+
+
+def source_table(entity: Entity) -> sa.Table:
+    """The entity's table as this project creates it: the key is the primary key, everything else may be null."""
+    columns: list[sa.Column[object]] = [sa.Column(entity.key_fields[0], _KEY, primary_key=True, autoincrement=False)]
+    columns += [sa.Column(name, _NUMBERS.get(name, sa.Text)) for name in entity.fields]
+    return sa.Table(entity.source_table, sa.MetaData(), *columns, mysql_charset="utf8mb4")
+
+
+def check_free(engine: sa.Engine) -> None:
+    """Sees to it that no source is overwritten by accident.
+
+    Raises:
+        SourceError: if one of the three tables exists.
+    """
+    with _told(engine):
+        there = [e.source_table for e in ENTITIES if sa.inspect(engine).has_table(e.source_table)]
+    if there:
+        raise SourceError(f"{described(engine)} already has {', '.join(there)}: --replace drops and makes them again")
+
+
+def write_source(
+    engine: sa.Engine, tables: Iterable[tuple[Entity, Iterable[Sequence[Row]]]], *, replace: bool = False
+) -> dict[str, int]:
+    """Makes the source tables, with an index on the key, and fills them.
+
+    Where the database can (SQLite, PostgreSQL) it is one transaction: after a failure the old source is still there.
+
+    Args:
+        engine: the database.
+        tables: for each table its rows, in lists of any length; values in the order of ``column_names``.
+        replace: drop tables that exist; without it they are an error.
+
+    Returns:
+        How many rows each table has got, by the table's name.
+
+    Raises:
+        SourceError: if a table exists and ``replace`` is not set, or the database refuses.
+    """
+    if not replace:
+        check_free(engine)
+    rows: dict[str, int] = {}
+    with _told(engine), engine.connect() as connection:
+        _begin(connection)
+        for entity, lists in tables:
+            table = source_table(entity)
+            table.drop(connection, checkfirst=True)
+            table.create(connection)
+            rows[table.name] = sum(_inserted(connection, table, batch) for batch in lists)
+        connection.commit()
+    return rows
+
+
+def read_pages(engine: sa.Engine, entity: Entity, page: int = PAGE) -> Iterator[Sequence[Row]]:
+    """The rows of a source table in the order of their keys, each once, a page at a time.
+
+    Each page starts after the last key of the one before: an OFFSET would read everything before it again. A key that
+    several rows have (some sources have no primary key) never falls between two pages.
+
+    Raises:
+        SourceError: if the table or a column is missing, or the database refuses.
+    """
+    names = column_names(entity)
+    table = sa.table(entity.source_table, *(sa.column(name) for name in names))
+    key = table.c[names[0]]
+    query, last, limit = sa.select(table).where(key.is_not(None)).order_by(key), None, page
+    with _told(engine), engine.connect() as connection:
+        while True:
+            after = query if last is None else query.where(key > last)
+            rows: Sequence[Row] = [tuple(row) for row in connection.execute(after.limit(limit))]
+            if len(rows) < limit:
+                if rows:
+                    yield rows
+                return
+            whole = _whole_keys(rows)
+            if not whole:
+                limit *= 2
+                continue
+            yield rows[:whole]
+            last, limit = rows[whole - 1][0], page
+
+
+def read_rows(engine: sa.Engine, entity: Entity, page: int = PAGE) -> Iterator[Row]:
+    """The rows of a source table one by one; see ``read_pages``."""
+    return chain.from_iterable(read_pages(engine, entity, page))
+
+
+def count_rows(engine: sa.Engine, entity: Entity) -> int:
+    """How many rows a source table has."""
+    with _told(engine), engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(sa.table(entity.source_table))).scalar_one()
+
+
+def _whole_keys(rows: Sequence[Row]) -> int:
+    """How many rows to keep of a full page so that its last key is complete: all before the last key begins."""
+    edges = (n for n, (one, other) in enumerate(pairwise(reversed(rows)), 1) if one[0] != other[0])
+    return len(rows) - next(edges, len(rows))
+
+
+def _begin(connection: sa.Connection) -> None:
+    """On SQLite opens a transaction that holds the tables' creation too, and waits for no disk before its end."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA synchronous = OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _inserted(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> int:
+    """Inserts rows, on the driver's own fast way where it takes values by position."""
+    if not rows:
+        return 0
+    compiled = table.insert().compile(dialect=connection.dialect)
+    if compiled.positional:
+        connection.exec_driver_sql(str(compiled), list(rows))
+    else:
+        names = table.columns.keys()
+        connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in rows])
+    return len(rows)
+
+
+@contextmanager
+def _told(engine: sa.Engine) -> Iterator[None]:
+    """Turns an error of the database or its driver into one line without a password."""
+    try:
+        yield
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        said = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+        if engine.url.password:
+            said = said.replace(str(engine.url.password), "***")
+        raise SourceError(f"database {described(engine)} cannot be used: {masked(said)}") from None

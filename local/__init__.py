@@ -1,0 +1,9 @@
+"""One machine instead of a workspace: runs the very notebooks of ``notebooks/`` on a local Spark."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+# A clone needs no install: where the library is no installed package, it is taken from this project's own sources.
+if find_spec("pinterest_transforms") is None:
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))

@@ -1,0 +1,99 @@
+"""``python -m local batch``: the batch notebooks, over any folder in the sink's layout, on this machine."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from local.display import Screen
+from local.notebook import Runner
+from pinterest_transforms.entities import entities_named
+from pinterest_transforms.errors import LandingError, SettingsError
+from pinterest_transforms.settings import Settings
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+# Which of the parameters each notebook declares a widget for.
+PARAMETERS = {
+    "mount_s3": ("access", "landing", "user_id"),
+    "clean_batch": ("catalog", "schema", "landing", "user_id", "entity", "run_id", "warehouse", "rebuild"),
+    "analyse": ("catalog", "schema", "user_id", "warehouse"),
+}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One run of the batch notebooks.
+
+    Attributes:
+        landing: folder that has ``topics/…``.
+        warehouse: folder of the tables.
+        user_id: whose topics.
+        entity: ``all``, or one of ``pin``, ``geo``, ``user``.
+        rebuild: whether everything is cleaned again.
+        report: file of the report; None for none.
+    """
+
+    landing: Path
+    warehouse: Path
+    user_id: str
+    entity: str = "all"
+    rebuild: bool = False
+    report: Path | None = None
+
+    def checked(self) -> "Batch":
+        """This run, if it can be started: told before anything that takes time.
+
+        Raises:
+            PinterestError: if the landing, the warehouse, the user id or the entity is not usable.
+        """
+        self.settings()
+        entities_named(self.entity)
+        if not (self.landing / "topics").is_dir():
+            raise LandingError(f"landing must be a folder with topics/ in it, got {self.landing}")
+        if self.warehouse.exists() and not self.warehouse.is_dir():
+            raise SettingsError(f"warehouse must be a folder, got the file {self.warehouse}")
+        return self
+
+    def settings(self) -> Settings:
+        """Names and places of this run."""
+        return Settings(user_id=self.user_id, landing=str(self.landing), warehouse=str(self.warehouse))
+
+
+def run_batch(
+    spark: SparkSession, batch: Batch, screen: Screen, progress: Callable[[str], None], notebooks: Path = NOTEBOOKS
+) -> None:
+    """Runs the notebooks one after another; the answers go to the screen.
+
+    Raises:
+        NotebookError: if one fails.
+    """
+    runner = Runner(spark, screen, progress=progress)
+    settings = batch.settings()
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+    values = {
+        "access": "volume",
+        "catalog": settings.catalog,
+        "schema": settings.schema,
+        "landing": settings.landing,
+        "user_id": settings.user_id,
+        "entity": batch.entity,
+        "run_id": run_id,
+        "warehouse": settings.warehouse,
+        "rebuild": "true" if batch.rebuild else "false",
+    }
+    for name, parameters in PARAMETERS.items():
+        answer = runner.run(notebooks / name, {key: values[key] for key in parameters})
+        if name == "mount_s3" and answer:
+            values["landing"] = answer
+    if batch.report is not None:
+        progress(f"writing {batch.report}")
+        _write_report(batch.report, spark, settings, run_id, screen.figures)
+
+
+# LEAD: to be filled in: build local.report's ReportData (import it here, not above) and call its write_report.
+def _write_report(path: Path, spark: SparkSession, settings: Settings, run_id: str, figures: list[object]) -> None:
+    del spark, settings, run_id, figures
+    raise SettingsError(f"the report cannot be written yet, asked for {path}")

@@ -1,0 +1,167 @@
+"""The command line of ``local``: what it takes, and how every mistake ends in one line and an exit code."""
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
+from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
+
+USAGE, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+_FORMATS = ("table", "jsonl", "csv")
+
+
+class Terminated(BaseException):
+    """This process was asked to end."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the whole usage."""
+        self.exit(USAGE, f"error: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    top = _Parser(prog="python -m local", description="The pipeline on one machine.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    batch = commands.add_parser("batch", help="run the batch notebooks over a landing folder, and print the answers")
+    batch.add_argument("--landing", required=True, type=Path, metavar="DIR", help="folder with topics/… in it")
+    batch.add_argument("--warehouse", required=True, type=Path, metavar="DIR", help="folder of the tables")
+    batch.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    batch.add_argument("--entity", default="all", choices=["all", *(entity.name for entity in ENTITIES)])
+    batch.add_argument("--rebuild", action="store_true", help="clean everything again, after a rule changed")
+    batch.add_argument("--report", type=Path, metavar="FILE", help="also write a report page")
+    batch.set_defaults(run=_batch)
+
+    sql = commands.add_parser("sql", help="query the tables of a warehouse folder")
+    sql.add_argument("query", help="one query, such as 'SELECT * FROM posts LIMIT 5'")
+    sql.add_argument("--warehouse", required=True, type=Path, metavar="DIR", help="folder of the tables")
+    sql.add_argument("--schema", default=LEGS["batch"], help="schema of bare names (default: %(default)s)")
+    sql.add_argument("--format", default="table", choices=_FORMATS, help="default: %(default)s")
+    sql.set_defaults(run=_sql)
+
+    jars = commands.add_parser("jars", help="fetch the jars that Spark needs beside its own")
+    jars.set_defaults(run=_jars)
+    for command in (batch, sql, jars):
+        command.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit code."""
+    options = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
+    # Data has characters that not every terminal has.
+    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    run: Callable[[argparse.Namespace], None] = options.run
+    try:
+        run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (`| head`) has had enough. Python's last flush must find something that is open.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end_java()
+    except (KeyboardInterrupt, Terminated) as stopped:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        _end_java()
+        return INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else TERMINATED
+    except Exception as error:
+        code = _told(error, verbose=options.verbose)
+        _end_java()
+        return code
+    return 0
+
+
+def _batch(options: argparse.Namespace) -> None:
+    from local.batch import Batch, run_batch  # noqa: PLC0415 - Spark's Python alone takes a second to import
+    from local.display import Screen  # noqa: PLC0415
+    from local.progress import Steps  # noqa: PLC0415
+    from local.session import local_session, stop_session  # noqa: PLC0415
+
+    batch = Batch(
+        landing=options.landing.absolute(),
+        warehouse=options.warehouse.absolute(),
+        user_id=options.user_id,
+        entity=options.entity,
+        rebuild=options.rebuild,
+        report=options.report.absolute() if options.report else None,
+    ).checked()
+    with Steps() as steps:
+        screen = Screen()
+        screen.paused = steps.paused
+        steps("starting Spark")
+        spark = local_session(batch.warehouse)
+        run_batch(spark, batch, screen, steps)
+        steps("stopping Spark")
+        stop_session(spark)
+
+
+def _sql(options: argparse.Namespace) -> None:
+    from local.progress import Steps  # noqa: PLC0415 - as above
+    from local.query import check_query, check_warehouse, open_query, use_warehouse, write_rows  # noqa: PLC0415
+    from local.session import local_session, stop_session  # noqa: PLC0415
+
+    check_query(options.query)
+    warehouse = options.warehouse.absolute()
+    check_warehouse(warehouse, options.schema)
+    if options.format != "table":
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+    with Steps(quiet=not sys.stderr.isatty()) as steps:
+        steps("starting Spark")
+        spark = local_session(warehouse)
+        steps("reading the tables")
+        use_warehouse(spark, warehouse, options.schema)
+        steps("running the query")
+        write_rows(open_query(spark, options.query), options.format, sys.stdout, steps.paused)
+        stop_session(spark)
+
+
+def _jars(_: argparse.Namespace) -> None:
+    from local.jars import delta_jars  # noqa: PLC0415 - as above
+
+    for file in delta_jars():
+        print(file)
+
+
+def _told(error: Exception, *, verbose: bool) -> int:
+    """Tells an error: an expected one in one line, one that is a bug with its traceback. The exit code."""
+    from pyspark.errors import PySparkException  # noqa: PLC0415 - as above
+
+    from local.oneline import one_line  # noqa: PLC0415
+    from local.query import QueryError  # noqa: PLC0415
+
+    expected = isinstance(error, PinterestError | PySparkException)
+    if verbose or not expected:
+        print(_without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)
+    print(_without_secrets(f"error: {one_line(error)}"), file=sys.stderr)
+    return USAGE if isinstance(error, QueryError | SettingsError | LandingError) else FAILED
+
+
+def _without_secrets(text: str) -> str:
+    """The text without any secret of the environment: a traceback may quote what was read."""
+    for name, value in os.environ.items():
+        if name.startswith("PINTEREST_SECRET_") and value:
+            text = text.replace(value, "[REDACTED]")
+    return text
+
+
+def _end_java() -> None:
+    if "local.session" in sys.modules:
+        from local.session import end_java_at_once  # noqa: PLC0415 - as above
+
+        end_java_at_once()
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated

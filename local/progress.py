@@ -1,0 +1,83 @@
+"""What is being done and since when: a live line on a terminal, plain lines elsewhere; never on standard output."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from local.oneline import clean_text
+
+_WORTH_TELLING_SECONDS = 2.0
+
+
+class Steps:
+    """Tells the steps of a run, one at a time: call it with what is being done."""
+
+    def __init__(self, err: TextIO | None = None, *, quiet: bool = False) -> None:
+        self._console = Console(file=err or sys.stderr, highlight=False, markup=False, emoji=False)
+        self._live = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+        )
+        self._quiet = quiet
+        self._started = time.monotonic()
+        self._step_started = self._started
+        self._step = ""
+        self._task: TaskID | None = None
+
+    def __call__(self, what: str) -> None:
+        """The step that begins now; the one before has ended."""
+        what = clean_text(what)
+        if what == self._step or self._quiet:
+            return
+        self._end_step()
+        self._step, self._step_started = what, time.monotonic()
+        if self._console.is_terminal:
+            self._task = self._live.add_task(what)
+        else:
+            self._console.print(f"[{self._step_started - self._started:.0f} s] {what}", soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        """Starts the live line."""
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends the live line."""
+        self._end_step()
+        self._step = ""
+        if self._console.is_terminal:
+            self._live.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No live line while it lasts, for something else is written."""
+        running = self._console.is_terminal and self._live.live.is_started
+        if running:
+            self._live.stop()
+        try:
+            yield
+        finally:
+            if running:
+                self._live.start()
+
+    def _end_step(self) -> None:
+        if self._task is None:
+            return
+        self._live.remove_task(self._task)
+        self._task = None
+        seconds = time.monotonic() - self._step_started
+        if seconds >= _WORTH_TELLING_SECONDS:
+            self._console.print(f"{self._step}: {seconds:.0f} s", style="dim", soft_wrap=True)

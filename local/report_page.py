@@ -1,0 +1,98 @@
+"""The page around the sections: one file, no request to anywhere.
+
+The page carries a Content-Security-Policy that allows its own two scripts, by their hashes, and nothing else: should a
+text of the data ever get into the markup, the browser would still not run it.
+"""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from html import escape
+from pathlib import Path
+from string import Template
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+_HERE = Path(__file__).parent
+_UNSAFE_IN_SCRIPT = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with an entry in the index.
+
+    Attributes:
+        anchor: id of the section.
+        title: its heading, plain text.
+        body: its HTML.
+        figures: its charts by the id of the element they are drawn into.
+    """
+
+    anchor: str
+    title: str
+    body: str
+    figures: dict[str, go.Figure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Title (plain text), facts and key numbers (HTML), and the sections."""
+
+    title: str
+    facts: str
+    numbers: str
+    sections: tuple[Section, ...]
+
+
+def script_json(value: object) -> str:
+    """JSON that may stand inside ``<script>``: ASCII only, and nothing in it can end the element or open a comment."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).translate(_UNSAFE_IN_SCRIPT)
+
+
+def page_html(page: Page) -> str:
+    """The whole page."""
+    library, script = _plotly(), _asset("report.js")
+    figures = {name: figure for section in page.sections for name, figure in section.figures.items()}
+    drawn = {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+    index = "\n".join(f'<li><a href="#{escape(s.anchor)}">{escape(s.title)}</a></li>' for s in page.sections)
+    sections = "\n".join(
+        f'<section id="{escape(s.anchor)}" aria-labelledby="{escape(s.anchor)}-title">\n'
+        f'<h2 id="{escape(s.anchor)}-title">{escape(s.title)}</h2>\n{s.body}\n</section>'
+        for s in page.sections
+    )
+    return Template(_asset("report.html")).substitute(
+        policy=_policy(library, script),
+        title=escape(page.title),
+        style=_asset("report.css"),
+        facts=page.facts,
+        numbers=page.numbers,
+        index=index,
+        sections=sections,
+        figures=script_json(drawn),
+        plotly=library,
+        script=script,
+    )
+
+
+@cache
+def _plotly() -> str:
+    """plotly.js, with the line ends a browser hashes."""
+    library: str = get_plotlyjs().replace("\r\n", "\n").replace("\r", "\n")
+    return library
+
+
+def _asset(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _policy(*scripts: str) -> str:
+    """Only these scripts; styles inline because plotly sets them; images only as data; nothing is loaded or sent."""
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{value}'" for value in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,27 @@
+"""A part of ``dbutils``: says clearly what it has when asked for what it has not."""
+
+from typing import NoReturn
+
+from pinterest_transforms.errors import PinterestError
+
+
+class DbutilsError(PinterestError):
+    """``dbutils`` was asked for what is not there, or given what it cannot take."""
+
+
+class MissingError(DbutilsError, AttributeError):
+    """A part of ``dbutils`` that one machine does not have."""
+
+
+class Room:
+    """Base of ``dbutils`` and its parts."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> NoReturn:
+        """Says what there is: reached only for what is not there."""
+        if attribute.startswith("_"):
+            raise AttributeError(attribute)
+        has = sorted(name for name in {*dir(type(self)), *vars(self)} if not name.startswith("_"))
+        raise MissingError(f"{self._name} has no {attribute!r} on one machine: it has {', '.join(has)}")

@@ -1,0 +1,200 @@
+"""A Spark session on one machine, set up like the platform's where it matters: Delta, UTC; quiet, and loopback only."""
+
+import atexit
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+import pyspark
+from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
+
+from local.jars import delta_jars
+from local.java import check_java
+
+GIB = 1024**3
+_SOURCES = Path(__file__).resolve().parent.parent / "src"
+_LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
+# What the JVM itself prints at its start and no setting turns off.
+_NOISE = (b"WARNING: Using incubator modules", b"Picked up JAVA_TOOL_OPTIONS", b"Picked up _JAVA_OPTIONS")
+_FIXED = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.connect.grpc.binding.address": "127.0.0.1",
+    "spark.connect.grpc.binding.port": "0",
+}
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Gateway(Protocol):
+    """What is used here of py4j's gateway to the Java process."""
+
+    proc: "subprocess.Popen[bytes]"
+
+    def shutdown(self) -> None:
+        """Closes the connections to Java."""
+
+
+_started: list[Gateway] = []
+
+
+def local_session(
+    warehouse: str | Path, *, app_name: str = "pinterest", extra: Mapping[str, str] | None = None
+) -> SparkSession:
+    """A session on this machine; the one that already runs in this process, if there is one.
+
+    Args:
+        warehouse: folder of the tables; empty for a temporary one. Nothing is written there by the start itself.
+        app_name: name of the application.
+        extra: Spark settings that win over the ones made here.
+
+    Raises:
+        JavaError: if there is no Java that Spark runs on.
+        JarError: if Delta's jars are not there and cannot be fetched.
+    """
+    running = SparkContext._active_spark_context
+    if running is not None:
+        return SparkSession(running)
+    check_java()
+    conf = SparkConf(loadDefaults=False)
+    conf.setAppName(app_name)
+    conf.setAll(list({**_settings(warehouse), **(extra or {})}.items()))
+    _prepare_environment()
+    with _output_passed_on() as output, _signals_held():
+        gateway = launch_gateway(conf, {"stdout": output, "stderr": output})  # type: ignore[no-untyped-call]
+        _started.append(gateway)
+    atexit.register(_end_java, gateway)
+    return SparkSession(SparkContext(conf=conf, gateway=gateway))
+
+
+def stop_session(spark: SparkSession) -> None:
+    """Stops a session of this process and its Java process; returns when it is gone."""
+    gateway = SparkContext._gateway
+    try:
+        spark.stop()
+    finally:
+        if gateway is not None:
+            _end_java(gateway)
+            gateway.shutdown()
+            SparkContext._gateway = None
+            SparkContext._jvm = None
+
+
+def end_java_at_once() -> None:
+    """Ends the Java process of this process without waiting for its work: after Ctrl-C, or a request to end."""
+    for gateway in _started:
+        _end_java(gateway)
+
+
+def driver_memory(total_bytes: int) -> str:
+    """Memory of the driver: a quarter of the machine's, between 2 and 8 GiB.
+
+    >>> driver_memory(16 * GIB)
+    '4096m'
+    """
+    return f"{min(max(total_bytes // 4, 2 * GIB), 8 * GIB) // 1024**2}m"
+
+
+def _settings(warehouse: str | Path) -> dict[str, str]:
+    folder = Path(warehouse, "_spark") if str(warehouse) else Path(tempfile.gettempdir(), f"spark-{uuid.uuid4().hex}")
+    log_level = os.environ.get("PINTEREST_SPARK_LOG", "off")
+    return {
+        **_FIXED,
+        "spark.master": "local[*]",
+        "spark.sql.shuffle.partitions": str(max(2, os.cpu_count() or 2)),
+        "spark.sql.warehouse.dir": folder.absolute().as_uri(),
+        "spark.driver.memory": driver_memory(_machine_memory()),
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in delta_jars()),
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} "
+        f"-Dpinterest.log={log_level if log_level.isalpha() else 'off'}",
+    }
+
+
+def _machine_memory() -> int:
+    """Bytes of memory this process may have: the machine's, or the container's if that is less."""
+    total: int = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text(encoding="ascii").strip() if limit.is_file() else ""
+    return min(total, int(text)) if text.isdigit() else total
+
+
+def _prepare_environment() -> None:
+    """Makes Java's side use this Python, this pyspark and this library, whatever else is installed."""
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if str(_SOURCES) not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(_SOURCES), *filter(None, paths)])
+
+
+@contextlib.contextmanager
+def _output_passed_on() -> Iterator[int]:
+    """Where Java may print: passed on to standard error, without noise. Standard output is for answers only."""
+    end_to_read, end_to_write = os.pipe()
+
+    def pass_on() -> None:
+        # Closed streams: this process is about to end, and nobody reads any more.
+        with os.fdopen(end_to_read, "rb") as lines, contextlib.suppress(ValueError, OSError):
+            for line in lines:
+                if not line.startswith(_NOISE):
+                    sys.stderr.write(line.decode("utf-8", "replace"))
+
+    threading.Thread(target=pass_on, daemon=True, name="java-output").start()
+    try:
+        yield end_to_write
+    finally:
+        os.close(end_to_write)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Ctrl-C and a request to end wait until Java, half started, can be ended too; the second one does not wait."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, _frame: FrameType | None) -> None:
+        if held:
+            raise KeyboardInterrupt
+        held.append(number)
+
+    before = {number: signal.signal(number, hold) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if held:
+        signal.raise_signal(held[0])
+
+
+def _end_java(gateway: Gateway) -> None:
+    java = gateway.proc
+    if java.poll() is None:
+        java.terminate()
+        try:
+            java.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            java.kill()
+            java.wait()

@@ -1,0 +1,180 @@
+"""What the charts are made of: one look, and the plain kinds of figure (``chart_rows`` has the bars with labels).
+
+Colours are of Okabe and Ito's palette, which colour-blind readers tell apart; every
+figure is drawn so that it reads at 360 pixels too, and takes no drag or zoom, so that a finger scrolls the page.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from pinterest_transforms.chart_text import number, plain, shortened, tidy
+
+INK, MUTED, RULE = "#1c2430", "#5a6572", "#d5dbe1"
+BLUE, SKY, ORANGE, GREEN, VERMILLION, GREY = "#0072b2", "#56b4e9", "#e69f00", "#009e73", "#d55e00", "#aeb8c2"
+SERIES_COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, SKY, GREY)
+FONTS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+NOTHING = "no posts have what this question needs"
+
+# Light to the end, so that dark numbers are legible on every cell.
+_SCALE = [[0.0, "#f3f8fb"], [1.0, "#5ba7d6"]]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a chart says in words, both plain text: the question, and the finding in a sentence."""
+
+    title: str
+    finding: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of numbers to be shown as a heat map; a missing value is None."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+    shades: tuple[tuple[float | None, ...], ...]
+
+
+def framed(figure: go.Figure, words: Words, height: int, above: int = 8) -> go.Figure:
+    """Gives a figure its title, its look and its height: ``height`` pixels of plot, ``above`` of them for a legend."""
+    title = textwrap.wrap(tidy(words.title), 36)
+    finding = textwrap.wrap(tidy(words.finding), 52)
+    space = 34 + 21 * len(title) + 18 * len(finding)
+    small = f'<span style="font-size:13px;color:{MUTED}">{"<br>".join(map(plain, finding))}</span>'
+    heading = "<br>".join([f"<b>{'<br>'.join(map(plain, title))}</b>", small])
+    axis = {"fixedrange": True, "showgrid": False, "zeroline": False, "automargin": True, "ticks": ""}
+    figure.update_layout(
+        template=go.layout.Template(),
+        title={
+            "text": heading,
+            "font": {"size": 16},
+            "x": 0,
+            "xref": "container",
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 20, "l": 1},
+        },
+        font={"family": FONTS, "size": 13, "color": INK},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 1, "r": 1, "t": space + above, "b": 8, "pad": 0},
+        height=space + above + height + 8,
+        dragmode=False,
+        modebar={
+            "bgcolor": "rgba(255,255,255,0.8)",
+            "color": MUTED,
+            "remove": ["zoom", "pan", "select", "lasso", "zoomin", "zoomout", "autoscale", "resetscale"],
+        },
+        hoverlabel={"bgcolor": "white", "bordercolor": RULE, "font": {"family": FONTS, "color": INK}, "align": "left"},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
+        meta={"title": words.title, "finding": words.finding, "title_space": space},
+    )
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    return figure
+
+
+def untitled(figure: go.Figure) -> go.Figure:
+    """The same figure without its title, for a page that says the title itself: ``meta`` holds title and finding."""
+    bare = go.Figure(figure)
+    space = figure.layout.meta["title_space"]
+    bare.update_layout(
+        title=None, meta=None, height=figure.layout.height - space, margin_t=figure.layout.margin.t - space
+    )
+    return bare
+
+
+def empty_figure(title: str, message: str = NOTHING) -> go.Figure:
+    """A figure that says why there is nothing to see."""
+    figure = framed(go.Figure(), Words(title, ""), height=70)
+    figure.update_layout(meta={**figure.layout.meta, "finding": message, "empty": True})
+    figure.update_xaxes(visible=False, range=[0, 1])
+    figure.update_yaxes(visible=False, range=[0, 1])
+    figure.add_annotation(text=plain(message), x=0.5, y=0.5, showarrow=False, font={"size": 14, "color": MUTED})
+    return figure
+
+
+def columns_figure(words: Words, labels: Sequence[str], values: Sequence[float | None], unit: str) -> go.Figure:
+    """Upright bars in the order given, each with its number; None is a place without a bar."""
+    shown = ["–" if value is None else number(value) for value in values]
+    heights = [value or 0 for value in values]
+    figure = go.Figure(
+        go.Bar(
+            x=list(range(len(labels))),
+            y=heights,
+            text=shown,
+            textposition="outside",
+            textangle=0,
+            constraintext="none",
+            cliponaxis=False,
+            marker={"color": BLUE},
+            customdata=[f"<b>{plain(label)}</b><br>{text} {unit}" for label, text in zip(labels, shown, strict=True)],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+    framed(figure, words, height=290)
+    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": [plain(x, 14) for x in labels]}
+    figure.update_xaxes(ticks, showline=True, linecolor=RULE, tickfont_size=14, range=[-0.6, len(labels) - 0.4])
+    figure.update_yaxes(visible=False, range=[0, (max(heights, default=0) or 1) * 1.14])
+    return figure.update_layout(bargap=0.45, showlegend=False)
+
+
+def grid_figure(words: Words, grid: Grid, unit: str) -> go.Figure:
+    """A heat map with its numbers in the cells; darker is more, an empty cell has no value."""
+    texts = [["" if value is None else number(value) for value in row] for row in grid.values]
+    hovers = [
+        [
+            f"<b>{plain(name)}</b>, {plain(year)}<br>{text or 'no'} {unit}"
+            for year, text in zip(grid.columns, row, strict=True)
+        ]
+        for name, row in zip(grid.rows, texts, strict=True)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            x=list(range(len(grid.columns))),
+            y=list(range(len(grid.rows))),
+            z=[list(row) for row in grid.shades],
+            text=texts,
+            texttemplate="%{text}",
+            textfont={"color": INK},
+            customdata=hovers,
+            hovertemplate="%{customdata}<extra></extra>",
+            colorscale=_SCALE,
+            showscale=False,
+            xgap=3,
+            ygap=3,
+        )
+    )
+    framed(figure, words, height=34 + 34 * len(grid.rows))
+    years = {"tickvals": list(range(len(grid.columns))), "ticktext": [plain(x, 12) for x in grid.columns]}
+    names = {"tickvals": list(range(len(grid.rows))), "ticktext": [plain(x, 18) + " " for x in grid.rows]}
+    figure.update_xaxes(years, side="top", tickmode="array", range=[-0.5, len(grid.columns) - 0.5])
+    figure.update_yaxes(names, tickmode="array", range=[len(grid.rows) - 0.5, -0.5])
+    return figure.update_layout(margin_t=figure.layout.margin.t + 24)
+
+
+def single_figure(words: Words, name: str, value: float, unit: str) -> go.Figure:
+    """One name and one number, large."""
+    figure = framed(go.Figure(), words, height=130)
+    figure.update_xaxes(visible=False, range=[0, 1])
+    figure.update_yaxes(visible=False, range=[0, 1])
+    lines = "<br>".join(plain(line) for line in textwrap.wrap(shortened(tidy(name), 70), 22))
+    quiet = f'<span style="font-size:17px;color:{MUTED}">{number(value)} {plain(unit)}</span>'
+    place = {"x": 0, "y": 0.5, "xref": "paper", "xanchor": "left", "yanchor": "middle", "align": "left"}
+    figure.add_annotation(
+        place, text=f"<b>{lines}</b><br>{quiet}", showarrow=False, borderpad=0, font={"size": 24, "color": BLUE}
+    )
+    return figure

@@ -1,0 +1,118 @@
+"""Horizontal bars, each under its own label: what fits 237 country names on a phone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from pinterest_transforms.chart_parts import BLUE, MUTED, Words, framed
+from pinterest_transforms.chart_text import number, plain, shortened, tidy
+
+_ROW, _DETAIL_LINE, _HEADING, _GAP, _LEGEND = 40, 18, 34, 26, 34
+_LABEL_WIDTH = 42
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a bar chart: its label, a value for each series, a quieter detail, and what stands at its end."""
+
+    label: str
+    values: tuple[float, ...]
+    shown: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One colour of a bar chart; ``hatched`` tells it apart in print and without colour."""
+
+    name: str
+    colour: str = BLUE
+    hatched: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows that share a scale."""
+
+    rows: tuple[Row, ...]
+    series: tuple[Series, ...]
+    heading: str = ""
+
+
+def rows_figure(words: Words, panels: Sequence[Panel]) -> go.Figure:
+    """Horizontal bars, each under its own label with its number at the end: long labels need no margin."""
+    heights = [len(panel.rows) * _row_height(panel) + (_HEADING if panel.heading else 0) for panel in panels]
+    total = sum(heights) + _GAP * (len(panels) - 1)
+    figure = go.Figure()
+    top = total
+    for at, (panel, height) in enumerate(zip(panels, heights, strict=True), start=1):
+        inner_top = top - (_HEADING if panel.heading else 0)
+        domain = [max((top - height) / total, 0.0), inner_top / total]
+        _add_bars(figure, panel, "" if at == 1 else str(at), domain)
+        _add_labels(figure, panel, "" if at == 1 else str(at))
+        if panel.heading:
+            heading = {"text": f"<b>{plain(panel.heading)}</b>", "font": {"size": 13, "color": MUTED}}
+            place = {"x": 0, "y": top / total, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
+            figure.add_annotation(heading, **place, showarrow=False, borderpad=0)
+        top -= height + _GAP
+    several = len(panels[0].series) > 1
+    framed(figure, words, height=total, above=_LEGEND if several else 8)
+    return figure.update_layout(barmode="stack", showlegend=several, bargap=0)
+
+
+def _texts(row: Row) -> tuple[str, str]:
+    """A row's label, cut to leave room for its number, and its detail, cut to a line of its own."""
+    return shortened(tidy(row.label), _LABEL_WIDTH - 2 - len(row.shown)), shortened(tidy(row.detail), _LABEL_WIDTH - 2)
+
+
+def _row_height(panel: Panel) -> int:
+    """Pixels a row takes: one line of text, or two where a label and its detail do not fit beside each other."""
+    fits = all(len(label) + len(detail) < _LABEL_WIDTH - len(row.shown) for row, (label, detail) in _lines(panel))
+    return _ROW if fits else _ROW + _DETAIL_LINE
+
+
+def _lines(panel: Panel) -> list[tuple[Row, tuple[str, str]]]:
+    return [(row, _texts(row)) for row in panel.rows]
+
+
+def _add_bars(figure: go.Figure, panel: Panel, axis: str, domain: list[float]) -> None:
+    """Adds a panel's bars on axes of its own."""
+    tall = _row_height(panel)
+    for at, series in enumerate(panel.series):
+        lines = [(plain(row.label, 60), plain(row.detail, 60), number(row.values[at])) for row in panel.rows]
+        shape = {"shape": "/", "bgcolor": series.colour, "fgcolor": "white", "size": 6, "solidity": 0.3}
+        figure.add_bar(
+            orientation="h",
+            x=[row.values[at] for row in panel.rows],
+            y=[place + 0.5 - 10 / tall for place in range(len(panel.rows))],
+            width=12 / tall,
+            name=plain(series.name, 30),
+            showlegend=len(panel.series) > 1,
+            marker={"color": series.colour, "pattern": shape if series.hatched else None},
+            customdata=[f"<b>{a}</b><br>{b}{'<br>' if b else ''}{plain(series.name)}: {c}" for a, b, c in lines],
+            hovertemplate="%{customdata}<extra></extra>",
+            xaxis=f"x{axis}",
+            yaxis=f"y{axis}",
+        )
+    most = max((sum(row.values) for row in panel.rows), default=0)
+    figure.update_layout(
+        {
+            f"xaxis{axis}": {"visible": False, "range": [0, most or 1], "anchor": f"y{axis}"},
+            f"yaxis{axis}": {"visible": False, "range": [len(panel.rows) - 0.5, -0.5], "domain": domain},
+        }
+    )
+
+
+def _add_labels(figure: go.Figure, panel: Panel, axis: str) -> None:
+    """Adds each row's label, detail and number above its bar."""
+    tall = _row_height(panel)
+    common = {"yref": f"y{axis}", "xref": "paper", "yanchor": "middle", "showarrow": False, "borderpad": 0}
+    for place, (row, (label, detail)) in enumerate(_lines(panel)):
+        height = place - 0.5 + 13 / tall
+        quiet = f'<span style="color:{MUTED}">{plain(detail)}</span>'
+        beside = f"<b>{plain(label)}</b>  {quiet}" if detail and tall == _ROW else f"<b>{plain(label)}</b>"
+        figure.add_annotation(common, text=beside, x=0, y=height, xanchor="left")
+        figure.add_annotation(common, text=plain(row.shown), x=1, y=height, xanchor="right")
+        if detail and tall != _ROW:
+            figure.add_annotation(common, text=quiet, x=0, y=height + _DETAIL_LINE / tall, xanchor="left")

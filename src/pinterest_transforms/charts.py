@@ -1,0 +1,261 @@
+"""A chart for each answer and for the quality of the data, for notebook and report alike.
+
+Works from pandas frames with the columns of the data contract (section 4, and ``runs`` of section 5). plotly is what
+Databricks Runtime ships; import this module only where a chart is drawn. Every figure carries its question and its
+finding as plain text in ``layout.meta``.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from pinterest_transforms import chart_parts as parts
+from pinterest_transforms.chart_parts import Grid, Words, untitled
+from pinterest_transforms.chart_quality import quality_figures
+from pinterest_transforms.chart_rows import Panel, Row, Series, rows_figure
+from pinterest_transforms.chart_text import counted, number
+from pinterest_transforms.errors import SettingsError
+
+__all__ = ["AGE_GROUPS", "QUESTIONS", "figure_for", "quality_figures", "untitled"]
+
+AGE_GROUPS = ("18-24", "25-35", "36-50", "+50")
+
+QUESTIONS = {
+    "top_category_by_country": "Which category is most popular in each country?",
+    "posts_by_category_and_year": "How many posts does each category have in each year?",
+    "top_category_by_year": "Which category is most popular in each year?",
+    "top_user_by_country": "Which poster has the most followers in each country?",
+    "top_user_country": "Which country has the poster with the most followers?",
+    "top_category_by_age_group": "Which category is most popular in each age group?",
+    "median_followers_by_age_group": "What is the median follower count in each age group?",
+    "users_joined_by_year": "How many users joined in each year?",
+    "median_followers_by_join_year": "What is the median follower count by joining year?",
+    "median_followers_by_age_group_and_join_year": "What is the median follower count by age group and joining year?",
+}
+
+_MOST_YEARS = 40
+
+
+@dataclass(frozen=True)
+class _Winner:
+    """The categories that come first together in one country, year or age group."""
+
+    of: str
+    categories: tuple[str, ...]
+    count: int
+
+    @property
+    def named(self) -> str:
+        """The category; for a tie all of them, or how many there are."""
+        if len(self.categories) > 3:
+            return f"{len(self.categories)} categories tie"
+        return ", ".join(self.categories) + (" (tie)" if len(self.categories) > 1 else "")
+
+
+def _winners(frame: pd.DataFrame, key: str) -> list[_Winner]:
+    """One winner a key, with every category that ties."""
+    found: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
+    for of, category, count in zip(frame[key], frame["category"], frame["category_count"], strict=True):
+        found.setdefault(_label(of), []).append(str(category))
+        counts[_label(of)] = int(count)
+    return [_Winner(of, tuple(sorted(categories)), counts[of]) for of, categories in found.items()]
+
+
+def _by_age(group: str) -> tuple[int, str]:
+    return (AGE_GROUPS.index(group) if group in AGE_GROUPS else len(AGE_GROUPS), group)
+
+
+def _all_years(years: Iterable[int]) -> list[int]:
+    """Every year from the first to the last, so that a year without posts shows as a gap."""
+    known = sorted(set(years))
+    return list(range(known[0], known[-1] + 1)) if known[-1] - known[0] < _MOST_YEARS else known
+
+
+def _top_category_by_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure:
+    countries = _winners(frame, "country")
+    alone = Counter(w.categories[0] for w in countries if len(w.categories) == 1)
+    shared = Counter(category for w in countries if len(w.categories) > 1 for category in w.categories)
+    ranked = sorted({*alone, *shared}, key=lambda c: (-alone[c] - shared[c], c))
+    most = alone[ranked[0]] + shared[ranked[0]]
+    first = [category for category in ranked if alone[category] + shared[category] == most]
+    ties = sum(len(w.categories) > 1 for w in countries)
+    leads = first[0] if len(first) == 1 else f"Each of {len(first)} categories"
+    finding = f"{leads} comes first in {number(most)} of {counted(len(countries), 'country')}; "
+    finding += f"in {number(ties)} of them categories tie." if ties else "no country has a tie."
+    largest = sorted(countries, key=lambda w: (-w.count, w.of))[:top]
+    panels = (
+        Panel(
+            rows=tuple(Row(c, (alone[c], shared[c]), number(alone[c] + shared[c])) for c in ranked[:top]),
+            series=(Series("first alone"), Series("first in a tie", parts.SKY, hatched=True)),
+            heading="Countries where a category comes first",
+        ),
+        Panel(
+            rows=tuple(Row(w.of, (w.count,), number(w.count), w.named) for w in largest),
+            series=(Series("posts"),),
+            heading=f"Most posts: {len(largest)} of {counted(len(countries), 'country')}",
+        ),
+    )
+    return rows_figure(Words(words, finding), panels)
+
+
+def _posts_by_category_and_year(words: str, frame: pd.DataFrame, top: int) -> go.Figure:
+    cells: Counter[tuple[str, int]] = Counter()
+    totals: Counter[str] = Counter()
+    for year, category, count in zip(frame["post_year"], frame["category"], frame["category_count"], strict=True):
+        cells[str(category), int(year)] += int(count)
+        totals[str(category)] += int(count)
+    years = _all_years(year for _, year in cells)
+    ranked = sorted(totals, key=lambda category: (-totals[category], category))
+    (most_category, most_year), most = min(cells.items(), key=lambda item: (-item[1], item[0]))
+    finding = (
+        f"{counted(totals.total(), 'post')} in {counted(len(totals), 'category')}, "
+        f"most of them in {ranked[0]}; the largest single count is {most_category} in {most_year} with {number(most)}."
+    )
+    if len(ranked) > top:
+        finding += f" Shown: the {top} largest."
+    values = tuple(tuple(float(cells[category, year]) for year in years) for category in ranked[:top])
+    grid = Grid(tuple(ranked[:top]), tuple(map(str, years)), values, values)
+    return parts.grid_figure(Words(words, finding), grid, "posts")
+
+
+def _top_category_by(key: str, what: str) -> "_Draw":
+    """Draws the most popular category of each year or age group, in their own order."""
+
+    def draw(words: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
+        winners = sorted(_winners(frame, key), key=lambda w: _by_age(w.of))
+        often = Counter(category for w in winners for category in w.categories)
+        most = max(often.values())
+        first = sorted(category for category in often if often[category] == most)
+        leads = first[0] if len(first) == 1 else "No single category"
+        where = f"{number(most)} of {counted(len(winners), what)}"
+        finding = (
+            f"{leads} comes first in {where}."
+            if len(first) == 1
+            else f"{leads} leads: {', '.join(first)} each win {where}."
+        )
+        rows = tuple(Row(w.of, (w.count,), counted(w.count, "post"), w.named) for w in winners)
+        return rows_figure(Words(words, finding), [Panel(rows, (Series("posts"),))])
+
+    return draw
+
+
+def _top_user_by_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure:
+    columns = (frame["country"], frame["poster_name"], frame["follower_count"])
+    rows = [Row(str(c), (float(n),), number(float(n)), str(poster)) for c, poster, n in zip(*columns, strict=True)]
+    rows.sort(key=lambda row: (-row.values[0], row.label, row.detail))
+    best = [row for row in rows if row.values == rows[0].values]
+    finding = f"{best[0].detail} in {best[0].label} has the most: {counted(best[0].values[0], 'follower')}."
+    if len(best) > 1:
+        finding = f"{len(best)} entries share the most: {counted(best[0].values[0], 'follower')}."
+    heading = f"Most followers: {min(top, len(rows))} of {counted(len(rows), 'entry')}"
+    return rows_figure(Words(words, finding), [Panel(tuple(rows[:top]), (Series("followers"),), heading)])
+
+
+def _top_user_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
+    country, followers = str(frame["country"].iloc[0]), float(frame["follower_count"].iloc[0])
+    finding = f"{country}: a poster there has {counted(followers, 'follower')}; nowhere does one have more."
+    return parts.single_figure(Words(words, finding), country, followers, "followers")
+
+
+def _columns(key: str, column: str, unit: str, summed: bool = False) -> "_Draw":
+    """Draws one number for each year or age group; ``summed`` numbers add up, so a year without a row is a zero."""
+
+    def draw(words: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
+        values = {_label(of): float(value) for of, value in zip(frame[key], frame[column], strict=True)}
+        labels = _labels(key, values)
+        most, least = max(values, key=lambda of: values[of]), min(values, key=lambda of: values[of])
+        if summed:
+            finding = f"{counted(sum(values.values()), unit)} in all; most joined in {most}: {number(values[most])}."
+        else:
+            finding = f"Highest: {most} with {number(values[most])}; lowest: {least} with {number(values[least])}."
+        shown = [values.get(label, 0.0 if summed else None) for label in labels]
+        return parts.columns_figure(Words(words, finding), labels, shown, f"{unit}s")
+
+    return draw
+
+
+def _median_by_age_group_and_year(words: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
+    columns = (frame["age_group"], frame["post_year"], frame["median_follower_count"])
+    cells = {(str(group), _label(year)): float(value) for group, year, value in zip(*columns, strict=True)}
+    groups = _labels("age_group", (group for group, _ in cells))
+    years = _labels("post_year", (year for _, year in cells))
+    (group, year), value = max(cells.items(), key=lambda item: item[1])
+    values = tuple(tuple(cells.get((g, y)) for y in years) for g in groups)
+    # Medians of small groups differ a hundredfold: on a plain scale all but one cell would look alike.
+    shades = tuple(tuple(None if v is None else math.log10(1 + v) for v in row) for row in values)
+    finding = f"Highest: age {group}, joined in {year}, with {number(value)}. Darker is more, tenfold by tenfold."
+    return parts.grid_figure(Words(words, finding), Grid(tuple(groups), tuple(years), values, shades), "followers")
+
+
+def _label(of: object) -> str:
+    """A year or an age group as text; a year may come as a float out of a column with gaps."""
+    return str(of) if isinstance(of, str) else str(int(of))  # type: ignore[call-overload]
+
+
+def _labels(key: str, found: Iterable[str]) -> list[str]:
+    """Every age group in its order, or every year from the first to the last."""
+    if key == "age_group":
+        return sorted({*AGE_GROUPS, *found}, key=_by_age)
+    return [str(year) for year in _all_years(map(int, found))]
+
+
+_Draw = Callable[[str, pd.DataFrame, int], go.Figure]
+_COUNTS = ("category", "category_count")
+_ANSWERS: dict[str, tuple[tuple[str, ...], _Draw]] = {
+    "top_category_by_country": (("country", *_COUNTS), _top_category_by_country),
+    "posts_by_category_and_year": (("post_year", *_COUNTS), _posts_by_category_and_year),
+    "top_category_by_year": (("post_year", *_COUNTS), _top_category_by("post_year", "year")),
+    "top_user_by_country": (("country", "poster_name", "follower_count"), _top_user_by_country),
+    "top_user_country": (("country", "follower_count"), _top_user_country),
+    "top_category_by_age_group": (("age_group", *_COUNTS), _top_category_by("age_group", "age group")),
+    "median_followers_by_age_group": (
+        ("age_group", "median_follower_count"),
+        _columns("age_group", "median_follower_count", "follower"),
+    ),
+    "users_joined_by_year": (
+        ("post_year", "number_users_joined"),
+        _columns("post_year", "number_users_joined", "user", summed=True),
+    ),
+    "median_followers_by_join_year": (
+        ("post_year", "median_follower_count"),
+        _columns("post_year", "median_follower_count", "follower"),
+    ),
+    "median_followers_by_age_group_and_join_year": (
+        ("age_group", "post_year", "median_follower_count"),
+        _median_by_age_group_and_year,
+    ),
+}
+
+
+def figure_for(answer_name: str, frame: pd.DataFrame, top: int = 25) -> go.Figure:
+    """The chart of an answer.
+
+    Args:
+        answer_name: name of the answer's table, one of ``QUESTIONS``.
+        frame: the answer, with exactly the columns the data contract gives it; rows in any order.
+        top: the most rows a list of countries, posters or categories shows.
+
+    Returns:
+        A figure whose ``layout.meta`` holds ``title`` (the question) and ``finding`` (a sentence), both plain text.
+        Without a row it says that no posts have what the question needs.
+
+    Raises:
+        SettingsError: if there is no such answer, a column is missing, or ``top`` is under 1.
+    """
+    if answer_name not in _ANSWERS:
+        raise SettingsError(f"answer must be one of {', '.join(QUESTIONS)}, got {answer_name!r}")
+    if top < 1:
+        raise SettingsError(f"top must be at least 1, got {top}")
+    if frame.empty:
+        return parts.empty_figure(QUESTIONS[answer_name])
+    columns, draw = _ANSWERS[answer_name]
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise SettingsError(f"{answer_name} must have the columns {', '.join(columns)}, got none named {missing[0]!r}")
+    complete = frame.loc[:, list(columns)].dropna()
+    return parts.empty_figure(QUESTIONS[answer_name]) if complete.empty else draw(QUESTIONS[answer_name], complete, top)

@@ -1,0 +1,137 @@
+r"""The rules for one value: Column -> Column. Each gives null for what it cannot use, and never raises under ANSI.
+
+Every input is the text of a JSON value, as ``quality.parsed`` reads it. Patterns are anchored ``\A…\z`` because ``$``
+also matches before a last line feed. Source: the data contract, section 3.
+"""
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+_SINGLES = [0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
+WHITE_SPACE = "".join(map(chr, [*range(0x09, 0x0E), *range(0x2000, 0x200B), *_SINGLES]))
+"""Unicode's 25 White_Space characters."""
+
+_INT_MAX = 2_147_483_647
+_LONG_MAX = 9_223_372_036_854_775_807
+_ZONE = r"(?:Z|[+-]\d{2}:\d{2})?"
+_CLOCK = r"\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?" + _ZONE
+_ISO_DATE = r"\A\d{4}-\d{2}-\d{2}[ T]" + _CLOCK + r"\z"
+_COLON_DATE = r"\A\d{4}:\d{2}:\d{2} " + _CLOCK + r"\z"
+_SLASH_DATE = r"\A\d{2}/\d{2}/\d{4}, " + _CLOCK + r"\z"
+_NUMBER = r"\A[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?\z"
+_COUNT = r"\A(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?[kKmMbB]?\z"
+_SAVED_IN = "Local save in "
+
+
+def trimmed(raw: Column) -> Column:
+    """The text without white space at its ends; null if nothing is left.
+
+    Spark's trim over 25 characters walks the whole text, so it is asked only where an end is not plain ASCII.
+    """
+    data = raw.cast("binary")
+    low, high = F.lit(b"\x21"), F.lit(b"\x7e")
+    plain = F.substring(data, 1, 1).between(low, high) & F.substring(data, -1, 1).between(low, high)
+    return F.when(plain, raw).otherwise(F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit("")))
+
+
+def meaningful(raw: Column, placeholders: Sequence[str] = ()) -> Column:
+    """The trimmed text; null where it is empty or one of the placeholders."""
+    value = trimmed(raw)
+    return F.when(~value.isin(list(placeholders)), value) if placeholders else value
+
+
+def text(value: Column, line: Column, field: str) -> Column:
+    """A trimmed text, null where the record holds an object or an array instead.
+
+    Read as text, an object looks like a title that starts with a brace, so the record itself is asked what it holds;
+    only for texts that start so, which are few.
+    """
+    bracket = value.startswith("{") | value.startswith("[")
+    kind = F.schema_of_variant(F.try_variant_get(F.try_parse_json(line), f"$['{field}']", "variant"))
+    return F.when(bracket, F.when(kind == "STRING", value)).otherwise(value)
+
+
+def whole_number(value: Column, low: int, high: int) -> Column:
+    """A whole number from low to high as BIGINT, written ``7166``, ``7166.0`` or as a JSON number with an exponent."""
+    exact = F.when(value.rlike(_NUMBER) & (F.length(value) < 40), value).try_cast("decimal(38,12)")
+    usable = (exact == F.floor(exact)) & exact.between(F.lit(low), F.lit(high))
+    return F.coalesce(_plain_digits(value, low, high), F.when(usable, exact.try_cast("bigint")))
+
+
+def _plain_digits(value: Column, low: int, high: int) -> Column:
+    """The quick way for what nearly every record has: digits and nothing else."""
+    number = value.try_cast("bigint")
+    return F.when(number.between(low, high), number)
+
+
+def key(raw: Column) -> Column:
+    """The key as BIGINT: a whole number from 0 that fits."""
+    return whole_number(trimmed(raw), 0, _LONG_MAX)
+
+
+def age(value: Column) -> Column:
+    """Age in years as INT, 1 to 120."""
+    return whole_number(value, 1, 120).cast("int")
+
+
+def follower_count(value: Column) -> Column:
+    """Followers as INT: digits, decimals, thousands commas and k, M or B; exact, so ``1.1k`` is 1100.
+
+    What is no whole number of persons, or does not fit INT, is unusable.
+    """
+    unit = F.upper(F.right(value, F.lit(1)))
+    factor = F.when(unit == "K", 1_000).when(unit == "M", 1_000_000).when(unit == "B", 1_000_000_000).otherwise(1)
+    digits = F.when(factor == 1, value).otherwise(F.substring(value, F.lit(1), F.length(value) - 1))
+    number = F.replace(digits, F.lit(","), F.lit("")).try_cast("decimal(24,6)") * factor
+    usable = value.rlike(_COUNT) & (F.length(value) < 20) & (number == F.floor(number)) & (number <= _INT_MAX)
+    return F.coalesce(F.when(usable, number.try_cast("int")), whole_number(value, 0, _INT_MAX).cast("int"))
+
+
+def save_location(value: Column) -> Column:
+    """The path alone: ``/data/art`` of ``Local save in /data/art``."""
+    path = F.when(value.startswith(_SAVED_IN), trimmed(F.substring(value, len(_SAVED_IN) + 1, 2_147_483_647)))
+    path = F.coalesce(path, value)
+    return F.when(path.startswith("/"), path)
+
+
+def degrees(value: Column, limit: int) -> Column:
+    """A finite number of degrees as DOUBLE within ± limit."""
+    number = F.when(value.rlike(_NUMBER), value).try_cast("double")
+    return F.when(number.between(-limit, limit), number)
+
+
+def instant(value: Column) -> Column:
+    """A TIMESTAMP from the four spellings; UTC where no zone is given; years 1900 to 2100.
+
+    The pattern is checked first: a bare time would be read as today.
+    """
+    iso = F.when(value.rlike(_ISO_DATE), value)
+    colon = F.concat_ws("-", F.substring(value, 1, 4), F.substring(value, 6, 2), F.substring(value, 9, 999))
+    slash = F.concat(
+        F.concat_ws("-", F.substring(value, 7, 4), F.substring(value, 1, 2), F.substring(value, 4, 2)),
+        F.substring(value, 12, 999),
+    )
+    iso = F.coalesce(iso, F.when(value.rlike(_COLON_DATE), colon), F.when(value.rlike(_SLASH_DATE), slash))
+    zoned = iso.endswith("Z") | F.substring(iso, -6, 1).isin("+", "-")
+    moment = F.when(zoned, iso).otherwise(F.concat(iso, F.lit("Z"))).try_cast("timestamp")
+    low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
+    return F.when((moment >= low) & (moment < high), moment)
+
+
+def full_name(first: Column, last: Column) -> Column:
+    """First and last name with one space; null only if both are missing."""
+    return F.nullif(F.concat_ws(" ", first, last), F.lit(""))
+
+
+def year_utc(moment: Column) -> Column:
+    """Year of a TIMESTAMP as INT, in UTC whatever the session's time zone."""
+    days = F.floor(F.unix_seconds(moment) / 86_400).cast("int")
+    return F.year(F.date_from_unix_date(days))
+
+
+def age_group(years: Column) -> Column:
+    """Age group as STRING: 18-24, 25-35, 36-50, +50; none under 18."""
+    groups = F.when(years.between(18, 24), "18-24").when(years.between(25, 35), "25-35")
+    return groups.when(years.between(36, 50), "36-50").when(years > 50, "+50")

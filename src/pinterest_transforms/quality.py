@@ -1,0 +1,124 @@
+"""Parse and judge: which records are usable, which are rejected and why, which fields nobody knows.
+
+A *raw record* is what both legs make of whatever arrives: ``raw`` (the text as it came), ``is_text`` (false where its
+bytes are not UTF-8), ``misplaced`` (a reason why its position is unknown, or null) and ``_source``. Source: the data
+contract, section 3, "Nothing is lost".
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from pinterest_transforms import columns
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.schemas import CORRUPT_FIELD, SOURCE_TYPE, text_schema
+
+RAW_RECORD = T.StructType(
+    [
+        T.StructField("raw", T.StringType()),
+        T.StructField("is_text", T.BooleanType()),
+        T.StructField("misplaced", T.StringType()),
+        T.StructField("_source", SOURCE_TYPE),
+    ]
+)
+
+NOT_TEXT = "not UTF-8"
+NOT_AN_OBJECT = "not exactly one JSON object"
+GIVEN_TWICE = "a field is given twice"
+NO_KEY = "no usable key"
+OTHER_KIND = "a record of another kind"
+UNUSABLE = "unusable value"
+MISPLACED = "its file's name has no topic, partition and offset"
+
+_JSON_SPACE = " \t\r\n"
+# Python and most senders write NaN for a missing number; single quotes are no JSON.
+_READER = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": CORRUPT_FIELD}
+
+
+def parsed(records: DataFrame, entity: Entity) -> DataFrame:
+    """Reads each raw record as JSON, every field as text. Blank records are skipped.
+
+    Args:
+        records: raw records.
+        entity: the kind they should be.
+
+    Returns:
+        ``raw``, ``is_text``, ``misplaced``, ``_source``, ``line`` (trimmed), ``fields`` (a struct of every known field
+        as STRING) and ``names`` (the record's own field names, ARRAY<STRING>; null where all of them are known,
+        each is there once and none is null).
+    """
+    lines = records.withColumn("line", F.btrim("raw", F.lit(_JSON_SPACE))).where("line <> ''")
+    read = lines.withColumn("fields", F.from_json("line", text_schema(entity), _READER))
+    return read.withColumn("names", F.when(~_only_known(entity), F.json_object_keys("line")))
+
+
+def _known(entity: Entity) -> list[str]:
+    return [*entity.key_fields, *entity.fields]
+
+
+def _count(line: Column, sought: str) -> Column:
+    """How often an ASCII text stands in the line; by bytes, since counting characters is slow."""
+    return (F.octet_length(line) - F.octet_length(F.replace(line, F.lit(sought), F.lit("")))) / len(sought)
+
+
+def _only_known(entity: Entity) -> Column:
+    """True only if every name in the record is a known one, there once, with a value.
+
+    Every name ends in ``":``, or in a quote, white space and a colon. So where the line has as many ``":`` as known
+    fields have values, and no colon after white space, there is no room for another name. This spares nearly every
+    record a second reading for its names.
+    """
+    line, fields = F.col("line"), F.col("fields")
+    values = sum((fields[name].isNotNull().cast("int") for name in _known(entity)), F.lit(0))
+    spaced = line.contains(" :") | line.contains("\t:") | line.contains("\r:") | line.contains("\n:")
+    return ~spaced & (_count(line, '":') == values) & fields[CORRUPT_FIELD].isNull()
+
+
+def _one_object(line: Column) -> Column:
+    """True if the text is one JSON object and nothing after it. The reader itself stops after the first one.
+
+    Where the first closing brace is the last character, that is plain. Otherwise the text is read inside an array, and
+    inside an object: what may follow the first object in the one is no JSON in the other.
+    """
+    plain = F.octet_length(F.substring_index(line, "}", 1)) == F.octet_length(line) - 1
+    within_array = F.from_json(F.concat(F.lit("["), line, F.lit("]")), T.ArrayType(T.StringType()), _READER)
+    within_object = F.from_json(
+        F.concat(F.lit('{"a":'), line, F.lit("}")),
+        T.StructType([T.StructField("a", T.StringType()), T.StructField(CORRUPT_FIELD, T.StringType())]),
+        _READER,
+    )
+    alone = (F.size(within_array) == 1) & within_object[CORRUPT_FIELD].isNull()
+    return line.startswith("{") & F.when(plain, True).otherwise(F.coalesce(alone, F.lit(False)))
+
+
+def record_key(entity: Entity) -> Column:
+    """The record's key as BIGINT: the first usable of the entity's key fields."""
+    return F.coalesce(*(columns.key(F.col("fields")[name]) for name in entity.key_fields))
+
+
+def rejections(entity: Entity) -> Column:
+    """Every reason why the record is rejected, as ARRAY<STRING>; empty for a usable record."""
+    fields, names = F.col("fields"), F.col("names")
+    readable = fields[CORRUPT_FIELD].isNull() & fields.isNotNull() & _one_object(F.col("line"))
+    valued = F.coalesce(*(fields[name] for name in entity.fields)).isNotNull()
+    present = F.coalesce(F.arrays_overlap(names, F.array(*map(F.lit, entity.fields))), F.lit(False))
+    reasons = [
+        F.col("misplaced"),
+        F.when(~F.col("is_text"), NOT_TEXT),
+        F.when(F.col("is_text") & ~readable, NOT_AN_OBJECT),
+        F.when(F.size(F.array_distinct(names)) < F.size(names), GIVEN_TWICE),
+        F.when(readable & F.col("key").isNull(), NO_KEY),
+        F.when(readable & ~(valued | present), OTHER_KIND),
+    ]
+    return without_nulls(reasons)
+
+
+def without_nulls(values: list[Column]) -> Column:
+    """Array of the values that are not null. Nearly always none is, which ``coalesce`` sees without making an array."""
+    empty = F.array().cast("array<string>")
+    return F.when(F.coalesce(*values).isNull(), empty).otherwise(F.array_compact(F.array(*values)))
+
+
+def unknown_fields(entity: Entity) -> Column:
+    """Names of the record that no schema knows, as ARRAY<STRING>; null where there are none to look at."""
+    return F.array_except(F.col("names"), F.array(*map(F.lit, _known(entity))))

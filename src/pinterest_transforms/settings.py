@@ -1,0 +1,132 @@
+"""Names, places and limits, validated once and carried as one frozen value. Free of Spark.
+
+Source: the data contract, sections 1 and 5.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.errors import SettingsError
+
+DEFAULT_USER_ID = "12f6caff3559"
+LEGS = {"batch": "pinterest", "stream": "pinterest_stream"}
+
+_USER_ID = re.compile(r"\A[a-z0-9]{3,32}\Z")
+_IDENTIFIER = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_-]{0,127}\Z")
+
+
+def check_user_id(user_id: str) -> str:
+    """The user id, if it is one: 3 to 32 of a-z and 0-9."""
+    if not _USER_ID.match(user_id):
+        raise SettingsError(f"user_id must be 3 to 32 of a-z and 0-9, got {user_id!r}")
+    return user_id
+
+
+def check_identifier(name: str, what: str = "name") -> str:
+    """The name, if it may stand (back-quoted) in SQL: 1 to 128 letters, digits, _ and -, not starting with -."""
+    if not _IDENTIFIER.match(name):
+        raise SettingsError(f"{what} must be 1 to 128 letters, digits, _ or -, got {name!r}")
+    return name
+
+
+def quoted(*parts: str) -> str:
+    """Identifiers, checked, back-quoted and joined with dots: the only way a name meets SQL."""
+    return ".".join(f"`{check_identifier(part)}`" for part in parts)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run needs to know about names and places.
+
+    Attributes:
+        user_id: whose pipeline this is; most names are made from it.
+        leg: ``batch`` or ``stream``; each keeps tables in a schema of its own.
+        catalog: catalog of the tables; on one machine Spark's own, ``spark_catalog``.
+        schema: schema of the tables; empty for the leg's default.
+        landing: folder that holds ``topics/…`` in the S3 sink's layout.
+        warehouse: folder of the tables on one machine; empty where a catalog manages them.
+        checkpoints: folder of the checkpoints; empty for the default beside the tables.
+        max_files_per_batch: the most files one micro-batch takes.
+        max_file_bytes: a landing file over this size is refused by name.
+    """
+
+    user_id: str = DEFAULT_USER_ID
+    leg: str = "batch"
+    catalog: str = "spark_catalog"
+    schema: str = ""
+    landing: str = ""
+    warehouse: str = ""
+    checkpoints: str = ""
+    max_files_per_batch: int = 1000
+    max_file_bytes: int = 256 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        """Checks every value; fills what was left to its default."""
+        check_user_id(self.user_id)
+        if self.leg not in LEGS:
+            raise SettingsError(f"leg must be batch or stream, got {self.leg!r}")
+        object.__setattr__(self, "schema", self.schema or LEGS[self.leg])
+        check_identifier(self.catalog, "catalog")
+        check_identifier(self.schema, "schema")
+        for name in ("max_files_per_batch", "max_file_bytes"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    @classmethod
+    def from_environment(cls, **given: str) -> "Settings":
+        """Settings from what was given, else from ``PINTEREST_USER_ID``, ``…_CATALOG``, ``…_SCHEMA``, ``…_LANDING``."""
+        names = ("user_id", "catalog", "schema", "landing")
+        found = {name: os.environ.get(f"PINTEREST_{name.upper()}", "") for name in names}
+        chosen = {**{k: v for k, v in found.items() if v}, **{k: v for k, v in given.items() if v}}
+        return cls(**chosen)  # type: ignore[arg-type]
+
+    @property
+    def bucket(self) -> str:
+        """Name of the S3 bucket the sink writes to."""
+        return f"user-{self.user_id}-bucket"
+
+    def topic(self, entity: Entity) -> str:
+        """Name of the entity's Kafka topic."""
+        return f"{self.user_id}.{entity.name}"
+
+    def stream(self, entity: Entity) -> str:
+        """Name of the entity's Kinesis stream."""
+        return f"streaming-{self.user_id}-{entity.name}"
+
+    def origin(self, entity: Entity) -> str:
+        """Where the leg's records of this entity come from: the topic or the stream."""
+        return self.topic(entity) if self.leg == "batch" else self.stream(entity)
+
+    def clean_table(self, entity: Entity) -> str:
+        """Bare name of the leg's clean table of this entity."""
+        return entity.batch_table if self.leg == "batch" else f"{self.user_id}_{entity.name}_table"
+
+    def qualified(self, table: str) -> str:
+        """``catalog.schema.table``, checked and back-quoted."""
+        return quoted(self.catalog, self.schema, table)
+
+    def table_folder(self, table: str) -> Path | None:
+        """Folder of a table on one machine; None where a catalog manages the tables."""
+        return Path(self.warehouse, self.schema, check_identifier(table)) if self.warehouse else None
+
+    def topic_folder(self, entity: Entity) -> str:
+        """Folder of the entity's topic in the landing."""
+        return f"{self.landing.rstrip('/')}/topics/{self.topic(entity)}"
+
+    def checkpoint(self, entity: Entity) -> str:
+        """Folder of the checkpoint of this leg and entity."""
+        managed = f"/Volumes/{self.catalog}/{self.schema}/pipeline"
+        root = self.checkpoints or f"{self.warehouse or managed}/_checkpoints"
+        return f"{root.rstrip('/')}/{self.leg}/{entity.name}"
+
+
+def landing_key(topic: str, partition: int, offset: int) -> str:
+    """Object key the S3 sink gives to a file: partition and the offset of its first record are in the name.
+
+    >>> landing_key("abc.pin", 0, 50)
+    'topics/abc.pin/partition=0/abc.pin+0+0000000050.json'
+    """
+    return f"topics/{topic}/partition={partition}/{topic}+{partition}+{offset:010d}.json"

@@ -1,0 +1,69 @@
+"""Keeps the answer tables: each made anew, in one commit, when the clean tables it comes from have changed."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pinterest_transforms import __version__
+from pinterest_transforms.analysis import ANSWERS, Answer, Posts
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
+from pinterest_transforms.errors import TableError
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import tables
+from pinterest_transforms.storage.retry import with_retries
+
+
+def posts(spark: SparkSession, settings: Settings) -> Posts:
+    """The leg's three clean tables.
+
+    Raises:
+        TableError: one is not there.
+    """
+    pins, geolocations, users = (
+        tables.read(spark, settings, settings.clean_table(entity)) for entity in (PIN, GEO, USER)
+    )
+    return Posts(pins, geolocations, users)
+
+
+def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str], None]) -> None:
+    """Makes each answer table anew whose clean tables have changed since; leaves the others as they are."""
+    versions = {entity.name: _version(spark, settings, settings.clean_table(entity)) for entity in ENTITIES}
+    made_from = json.dumps({**versions, "library": __version__}, sort_keys=True)
+    stale = [answer for answer in ANSWERS if _made_from(spark, settings, answer) != made_from]
+    if not stale:
+        return
+    say(f"answering {len(stale)} questions")
+    clean = posts(spark, settings)
+
+    def answer_one(answer: Answer) -> None:
+        frame = answer.compute(clean).select(*(F.col(name).cast(kind) for name, kind, _ in answer.columns))
+        writer = frame.writeTo(settings.qualified(answer.name)).option("userMetadata", made_from)
+        with_retries(lambda: writer.overwrite(F.lit(True)))
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(answer_one, stale))
+
+
+def read_answer(spark: SparkSession, settings: Settings, answer: Answer) -> DataFrame:
+    """An answer as kept in its table, in its own order: columns as in ``Answer.columns``."""
+    frame = tables.read(spark, settings, answer.name)
+    return answer.ordered(frame)
+
+
+def _version(spark: SparkSession, settings: Settings, table: str) -> int:
+    tables.read(spark, settings, table)
+    row = spark.sql(f"DESCRIBE HISTORY {settings.qualified(table)} LIMIT 1").first()
+    if row is None:
+        raise TableError(f"table {settings.schema}.{table} must have a history, got none")
+    return int(row["version"])
+
+
+def _made_from(spark: SparkSession, settings: Settings, answer: Answer) -> str:
+    """What the answer's table was last made from; maintenance of the table leaves no such note."""
+    tables.read(spark, settings, answer.name)
+    history = spark.sql(f"DESCRIBE HISTORY {settings.qualified(answer.name)} LIMIT 20")
+    noted = history.where("userMetadata IS NOT NULL").orderBy(F.desc("version")).select("userMetadata").first()
+    return str(noted["userMetadata"]) if noted else ""

@@ -1,0 +1,109 @@
+"""What stands beside a checkpoint: which tables, source and query it belongs to, and what the batch in hand found.
+
+Spark's checkpoint knows which files it has handed out; it does not know that the table it filled was dropped, or that
+the folder it reads is another bucket now. Either would be a successful empty run. So their identities are kept in
+``<checkpoint>.json`` and compared at each start. Written whole to a temporary name and renamed, so that a kill leaves
+the old one or the new one.
+"""
+
+import json
+import os
+import shutil
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from pinterest_transforms.errors import CheckpointError
+
+
+@dataclass
+class Guard:
+    """The identity of one checkpoint's life.
+
+    Attributes:
+        path: the file this is kept in; null for one that is kept nowhere.
+        query_id: this checkpoint's life; a new checkpoint gets a new one.
+        source: where the records come from.
+        tables: ids of the tables it fills.
+        rebuild: true while the first batch is to replace what it reads again.
+        before: versions of the clean table before a batch was merged, by the batch's id.
+        sizes: bytes of each landing file when it was taken, by its key.
+        again: files that were rewritten and are being taken again, by the id of that batch.
+        next_again: id of the next such batch.
+    """
+
+    path: str
+    query_id: str = ""
+    source: str = ""
+    tables: dict[str, str] = field(default_factory=dict)
+    rebuild: bool = False
+    before: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    again: dict[str, list[str]] = field(default_factory=dict)
+    next_again: int = 0
+
+    def reload(self) -> None:
+        """Takes over what was saved by another process."""
+        saved = _load(self.path)
+        if saved is not None:
+            self.__dict__.update(saved.__dict__)
+
+    def save(self) -> None:
+        """Writes it whole, or not at all."""
+        target = Path(self.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        content = {key: value for key, value in asdict(self).items() if key != "path"}
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+
+
+def open_guard(checkpoint: str, source: str, tables: dict[str, str], *, rebuild: bool) -> Guard:
+    """The checkpoint's guard, checked; a new one where the checkpoint is new, or is to be made anew.
+
+    Args:
+        checkpoint: folder of the checkpoint, reachable as a path.
+        source: identity of the source.
+        tables: ids of the tables it fills, by name.
+        rebuild: begin a new life: the checkpoint is removed, the first batch replaces what it reads again.
+
+    Raises:
+        CheckpointError: the checkpoint belongs to other tables or another source.
+    """
+    path = f"{checkpoint}.json"
+    known = _load(path)
+    begun = Path(checkpoint, "metadata").is_file()
+    if not begun or rebuild:
+        unfinished = known is not None and known.rebuild
+        fresh = Guard(path, uuid.uuid4().hex, source, tables, rebuild=rebuild or unfinished)
+        fresh.save()
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        return fresh
+    if known is None:
+        raise _mismatch(checkpoint, "its identity file", "beside it", "none")
+    if known.source != source:
+        raise _mismatch(checkpoint, "source", known.source, source)
+    for name, table_id in tables.items():
+        if known.tables.get(name) != table_id:
+            raise _mismatch(checkpoint, f"table {name}", f"id {known.tables.get(name)}", f"id {table_id}")
+    return known
+
+
+def _load(path: str) -> Guard | None:
+    file = Path(path)
+    if not file.is_file():
+        return None
+    try:
+        return Guard(path, **json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} must be a checkpoint's identity as JSON, got {error}; run --rebuild") from error
+
+
+def _mismatch(checkpoint: str, what: str, wanted: str, given: str) -> CheckpointError:
+    return CheckpointError(
+        f"checkpoint {checkpoint} belongs to other data: {what} must be {wanted}, got {given}; "
+        "nothing was read; run again with --rebuild to clean everything again"
+    )

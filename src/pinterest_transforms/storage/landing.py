@@ -1,0 +1,200 @@
+"""Takes what is new in the landing: each file once, by a stream that ends when nothing is left.
+
+Auto Loader finds the files on Databricks, Spark's file stream on one machine. Either says only *which* files are new;
+they are then read by name, so that sizes are checked first and every pass reads no more than it needs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.errors import AnalysisException, StreamingQueryException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
+
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.errors import LandingError, PinterestError
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import files, tables
+from pinterest_transforms.storage.batches import Batch, take_batch
+from pinterest_transforms.storage.guard import Guard, open_guard
+from pinterest_transforms.storage.locks import entity_lock
+from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
+
+_FILE = T.StructType(
+    [
+        T.StructField("path", T.StringType()),
+        T.StructField("modificationTime", T.TimestampType()),
+        T.StructField("length", T.LongType()),
+        T.StructField("content", T.BinaryType()),
+    ]
+)
+_ALL_FILES = 1_000_000_000
+_YEARS = "36500d"
+
+Say = Callable[[str], None]
+
+
+def silent(message: str) -> None:
+    """Says nothing."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a micro-batch needs to know; plain data, since over Spark Connect it runs elsewhere."""
+
+    settings: Settings
+    entity: Entity
+    run_id: str
+    guard: Guard
+
+
+def take_landing(
+    spark: SparkSession,
+    settings: Settings,
+    entity: Entity,
+    run_id: str,
+    *,
+    rebuild: bool = False,
+    say: Say = silent,
+) -> None:
+    """Cleans and merges everything new in the entity's topic. Again on the same landing, it reads nothing.
+
+    Args:
+        spark: session; ``tables.set_up`` was run.
+        settings: names and places; ``landing`` holds ``topics/``.
+        entity: the kind of record.
+        run_id: name of this run, for ``runs``.
+        rebuild: clean everything in the landing again, and replace what was made of it.
+        say: told what is being done.
+
+    Raises:
+        BusyError: another run of the same entity is not finished.
+        CheckpointError: the checkpoint belongs to other tables or another landing.
+        LandingError: a file cannot be taken.
+    """
+    with entity_lock(settings, entity):
+        guard = _opened(spark, settings, entity, rebuild=rebuild)
+        folder = settings.topic_folder(entity)
+        if not _is_there(spark, folder):
+            say(f"{settings.topic(entity)}: nothing has arrived yet")
+            return
+        work = _Work(settings, entity, run_id, guard)
+        _take_new(spark, work, say)
+        guard.reload()  # over Spark Connect the batches ran elsewhere
+        guard.rebuild = False
+        guard.save()
+        if settings.warehouse:
+            _take_rewritten(spark, work, say)
+
+
+def check_landing(spark: SparkSession, settings: Settings) -> str:
+    """The landing's path, if it holds topics of this user id.
+
+    Raises:
+        LandingError: there is no landing, or it holds nobody's or somebody else's topics.
+    """
+    root = f"{settings.landing.rstrip('/')}/topics"
+    if not settings.landing or not _is_there(spark, root):
+        raise LandingError(f"landing must be a folder that holds topics/, got {settings.landing!r}")
+    paths = files.listing(spark, root)
+    topics = sorted({path.rpartition("/topics/")[2].partition("/")[0] for path in paths})
+    if not any(topic.startswith(f"{settings.user_id}.") for topic in topics):
+        found = ", ".join(topics[:9]) or "no files"
+        raise LandingError(f"landing must hold topics {settings.user_id}.pin, .geo or .user, got {found}")
+    return settings.landing
+
+
+def _is_there(spark: SparkSession, folder: str) -> bool:
+    if "://" not in folder:
+        return Path(folder).is_dir()
+    try:
+        files.reader(spark).load(files.as_glob(folder)).select("path").limit(1).count()
+    except AnalysisException as error:
+        if "PATH_NOT_FOUND" in str(error):
+            return False
+        raise
+    return True
+
+
+def _opened(spark: SparkSession, settings: Settings, entity: Entity, *, rebuild: bool) -> Guard:
+    names = (settings.clean_table(entity), QUARANTINE_TABLE, RUNS_TABLE)
+    ids = {name: tables.detail(spark, settings, name)["id"] for name in names}
+    return open_guard(settings.checkpoint(entity), settings.topic_folder(entity), ids, rebuild=rebuild)
+
+
+def _stream(spark: SparkSession, work: _Work) -> DataFrame:
+    """The new files' names and sizes. The content is not asked for, so it is not read."""
+    settings, entity, rebuild = work.settings, work.entity, work.guard.rebuild
+    limit = str(_ALL_FILES if rebuild else settings.max_files_per_batch)
+    common = {"pathGlobFilter": "*.json", "recursiveFileLookup": "true"}
+    if settings.warehouse:
+        # By default files over a week older than the newest are skipped without a word.
+        options = {**common, "maxFilesPerTrigger": limit, "maxFileAge": _YEARS}
+        source = spark.readStream.format("binaryFile").schema(_FILE).options(**options)
+    else:
+        options = {
+            "cloudFiles.format": "binaryFile",
+            "cloudFiles.allowOverwrites": "true",
+            "cloudFiles.maxFilesPerTrigger": limit,
+            "cloudFiles.schemaLocation": f"{settings.checkpoint(entity)}.schema",
+        }
+        source = spark.readStream.format("cloudFiles").options(**common, **options)
+    return source.load(files.as_glob(settings.topic_folder(entity))).select("path", "length")
+
+
+def _take_new(spark: SparkSession, work: _Work, say: Say) -> None:
+    failures: list[Exception] = []
+
+    def each(frame: DataFrame, batch_id: int) -> None:
+        try:
+            sizes = {row["path"]: row["length"] for row in frame.collect()}
+            _take_files(frame.sparkSession, work, sizes, batch_id)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    say(f"{work.settings.topic(work.entity)}: looking for new files")
+    writer = _stream(spark, work).writeStream.foreachBatch(each)
+    writer = writer.option("checkpointLocation", work.settings.checkpoint(work.entity))
+    query = writer.trigger(availableNow=True).start()
+    try:
+        query.awaitTermination()
+    except StreamingQueryException as error:
+        if failures and isinstance(failures[0], PinterestError):
+            raise failures[0] from None
+        raise error from (failures[0] if failures else None)
+    finally:
+        if query.isActive:
+            query.stop()
+
+
+def _take_files(spark: SparkSession, work: _Work, sizes: dict[str, int], batch_id: int) -> None:
+    """One micro-batch: the files of these paths and sizes."""
+    settings, entity, guard = work.settings, work.entity, work.guard
+    topic = settings.topic(entity)
+    files.check_sizes(sizes, settings.max_file_bytes)
+    paths = sorted(path for path in sizes if "://" in path or Path(path.removeprefix("file:")).is_file())
+    keys = {files.key_of(path, topic): sizes[path] for path in paths}
+    replace = guard.rebuild and batch_id == 0
+    batch = Batch(work.run_id, batch_id, tuple(keys) if replace else None)
+    if paths:
+        take_batch(spark, settings, entity, files.raw_records(spark, settings, entity, paths), batch, guard)
+    guard.sizes.update(keys)
+    guard.save()
+
+
+def _take_rewritten(spark: SparkSession, work: _Work, say: Say) -> None:
+    """Takes files again that have grown since they were taken: Spark's file stream knows a file by its name alone."""
+    guard, topic = work.guard, work.settings.topic(work.entity)
+    sizes = files.listing(spark, work.settings.topic_folder(work.entity))
+    changed = [path for path, size in sizes.items() if guard.sizes.get(files.key_of(path, topic), size) != size]
+    if not guard.again and changed:
+        guard.next_again -= 1
+        guard.again = {str(guard.next_again): sorted(changed)}
+        guard.save()
+    for number, paths in list(guard.again.items()):
+        say(f"{topic}: {len(paths)} files were rewritten")
+        _take_files(spark, work, {path: sizes[path] for path in paths if path in sizes}, int(number))
+        guard.again = {}
+        guard.save()

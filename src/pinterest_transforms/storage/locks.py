@@ -1,0 +1,53 @@
+"""Locks on one machine: one run a warehouse, leg and entity; one set-up at a time. Freed by the system at any death.
+
+Where a catalog manages the tables there is no folder to lock: there a job's ``max_concurrent_runs`` and Spark's own
+checkpoint keep two runs apart.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.errors import BusyError
+from pinterest_transforms.settings import Settings
+
+
+@contextmanager
+def entity_lock(settings: Settings, entity: Entity) -> Iterator[None]:
+    """Holds the lock of this warehouse, leg and entity.
+
+    Raises:
+        BusyError: another run holds it.
+    """
+    with _locked(settings, f"{settings.leg}-{entity.name}", wait=False):
+        yield
+
+
+@contextmanager
+def waiting_lock(settings: Settings) -> Iterator[None]:
+    """Holds the lock of the warehouse's set-up; waits for it."""
+    with _locked(settings, "set-up", wait=True):
+        yield
+
+
+@contextmanager
+def _locked(settings: Settings, name: str, *, wait: bool) -> Iterator[None]:
+    if not settings.warehouse:
+        yield
+        return
+    folder = Path(settings.warehouse, "_checkpoints")
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"{name} must run once at a time on {settings.warehouse}, and another run of it is not finished"
+            ) from None
+        yield
+    finally:
+        os.close(handle)

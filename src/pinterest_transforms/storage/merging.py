@@ -1,0 +1,137 @@
+"""Newest by key, and the three ways clean rows get into their table: append, MERGE, replace."""
+
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from pinterest_transforms.cleaning import is_usable
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.schemas import clean_schema
+from pinterest_transforms.settings import Settings, quoted
+from pinterest_transforms.storage.guard import Guard
+from pinterest_transforms.storage.retry import with_retries
+
+_FEW = 2_000_000
+"""So many keys or row numbers are sent to every task; 8 bytes each and what a hash table adds."""
+
+_WRITES = {"MERGE": ("numTargetRowsInserted", "numTargetRowsUpdated"), "WRITE": ("numOutputRows",)}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Judged rows of a batch; ``_row`` numbers them.
+
+    Attributes:
+        frame: the rows.
+        kept: true if they are computed and kept, so that reading them twice gives the same numbers and costs little.
+    """
+
+    frame: DataFrame
+    kept: bool
+
+
+def _latest_first() -> list[Column]:
+    source = F.col("_source")
+    return [F.desc(source["position"]), F.desc(source["shard"]), F.desc("raw")]
+
+
+def _ranked(rows: DataFrame) -> DataFrame:
+    return rows.withColumn("_rank", F.row_number().over(Window.partitionBy("ind").orderBy(*_latest_first())))
+
+
+def newest(rows: Rows) -> DataFrame:
+    """The latest version of each key among the usable rows: position, then shard, then raw text.
+
+    Where the rows are kept, only the keys that come more than once are sorted, and the rest stays where it is: moving
+    and sorting every wide row costs as much as parsing it.
+    """
+    usable = rows.frame.where(is_usable())
+    if not rows.kept:
+        return _ranked(usable).where("_rank = 1")
+    repeated = usable.groupBy("ind").count().where("count > 1")
+    row = repeated.agg(F.count("*").alias("keys"), F.sum("count").alias("versions")).first()
+    if row is None or not row["keys"]:
+        return usable
+    few = row["versions"] < _FEW
+    keys = repeated.select("ind")
+    versions = usable.join(F.broadcast(keys) if few else keys, "ind", "left_semi")
+    losers = _ranked(versions).where("_rank > 1").select("_row")
+    return usable.join(F.broadcast(losers) if few else losers, "_row", "left_anti")
+
+
+def write_clean(
+    spark: SparkSession,
+    settings: Settings,
+    entity: Entity,
+    rows: Rows,
+    batch_id: int,
+    files: tuple[str, ...] | None,
+    guard: Guard,
+) -> int:
+    """Writes the batch's clean rows in one commit.
+
+    The version of the table before it is kept in the guard first: a replay finds the commit of the run that was
+    killed after it, and takes the numbers from there.
+
+    Returns:
+        How many records of the batch became a row of the table.
+    """
+    name = settings.qualified(settings.clean_table(entity))
+    columns = [field.name for field in clean_schema(entity)]
+    if files is not None:
+        return _replace(spark, name, columns, rows, files)
+    number = str(batch_id)
+    if number not in guard.before:
+        guard.before = {number: _version(spark, name)}
+        guard.save()
+    done = _written_since(spark, name, guard.before[number])
+    if done is not None:
+        return done
+    fresh = newest(rows).select(*columns)
+    if spark.table(name).limit(1).count() == 0:
+        with_retries(lambda: fresh.writeTo(name).append())
+    else:
+        statement = _merge_statement(name, columns)
+        with_retries(lambda: spark.sql(statement, fresh=fresh).collect())
+    return _written_since(spark, name, guard.before[number]) or 0
+
+
+def _version(spark: SparkSession, name: str) -> int:
+    row = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").first()
+    return int(row["version"]) if row else 0
+
+
+def _written_since(spark: SparkSession, name: str, version: int) -> int | None:
+    """Rows that commits after that version wrote; None if there is no such commit. Maintenance does not count."""
+    history = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 50")
+    commits = history.where((F.col("version") > version) & F.col("operation").isin(list(_WRITES)))
+    found = commits.select("operation", "operationMetrics").collect()
+    if not found:
+        return None
+    return sum(int(row["operationMetrics"].get(key, 0)) for row in found for key in _WRITES[row["operation"]])
+
+
+def _merge_statement(name: str, columns: list[str]) -> str:
+    assigned = ", ".join(f"{quoted(column)} = s.{quoted(column)}" for column in columns)
+    names, values = ", ".join(map(quoted, columns)), ", ".join(f"s.{quoted(column)}" for column in columns)
+    return (
+        f"MERGE INTO {name} t USING {{fresh}} s ON t.ind = s.ind "
+        "WHEN MATCHED AND (s._source.position > t._source.position "
+        "OR (s._source.position = t._source.position AND s._source.shard > t._source.shard)) "
+        f"THEN UPDATE SET {assigned} "
+        f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+    )
+
+
+def _replace(spark: SparkSession, name: str, columns: list[str], rows: Rows, files: tuple[str, ...]) -> int:
+    """Replaces what was made of those files by what they give now; rows of files that are gone stay as they are."""
+    table = spark.table(name)
+    kept = table.where(~F.coalesce(F.col("_source")["file"].isin(list(files)), F.lit(False)))
+    fresh = rows.frame.where(is_usable()).select(*columns, "raw", F.lit(True).alias("_fresh"))
+    no_raw = F.lit(None).cast("string").alias("raw")
+    both = fresh.unionByName(kept.select(*columns, no_raw, F.lit(False).alias("_fresh")))
+    result = _ranked(both).where("_rank = 1")
+    merged = result.where("_fresh").count()
+    with_retries(lambda: result.select(*columns).writeTo(name).overwrite(F.lit(True)))
+    return merged

@@ -1,0 +1,71 @@
+"""Writes what was rejected or repaired; each record is noted once, however often it is delivered."""
+
+from datetime import UTC, datetime
+
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from pinterest_transforms.cleaning import is_usable
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.quality import UNUSABLE
+from pinterest_transforms.schemas import QUARANTINE
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.retry import with_retries
+from pinterest_transforms.storage.specs import QUARANTINE_TABLE
+
+REJECTED, REPAIRED = "rejected", "repaired"
+
+
+def noted(rows: DataFrame, topic: str, seen_at: datetime) -> DataFrame:
+    """Rows of ``quarantine`` for the judged rows that are rejected or repaired, one a shard, position and kind."""
+    bad = rows.where(~is_usable() | (F.size("repairs") > 0))
+    nothing = F.array().cast("array<string>")
+    shaped = bad.select(
+        F.lit(topic).alias("topic"),
+        F.when(is_usable(), F.lit(REPAIRED)).otherwise(F.lit(REJECTED)).alias("kind"),
+        F.when(is_usable(), F.array(F.lit(UNUSABLE))).otherwise(F.col("rejections")).alias("reasons"),
+        F.when(is_usable(), F.col("repairs")).otherwise(nothing).alias("columns"),
+        F.when(F.col("is_text"), F.col("raw")).otherwise(F.make_valid_utf8("raw")).alias("raw"),
+        F.when(~F.col("is_text"), F.col("raw").cast("binary")).alias("raw_bytes"),
+        "_source",
+        F.lit(seen_at).alias("seen_at"),
+    )
+    source = F.col("_source")
+    same = Window.partitionBy(source["shard"], source["position"], "kind").orderBy(F.desc("raw"))
+    return shaped.withColumn("_rank", F.row_number().over(same)).where("_rank = 1").drop("_rank")
+
+
+def write(
+    spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame, files: tuple[str, ...] | None
+) -> None:
+    """Notes the batch's bad records.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        entity: the kind of record.
+        rows: judged rows.
+        files: keys of all files read, where the batch replaces what was noted of them; None to add.
+    """
+    topic, name = settings.origin(entity), settings.qualified(QUARANTINE_TABLE)
+    bad = noted(rows, topic, datetime.now(UTC))
+    if files is None:
+        statement = _insert_statement(name, topic)
+        with_retries(lambda: spark.sql(statement, bad=bad).collect())
+        return
+    there = spark.table(name).where(F.col("topic") == topic)
+    gone = ~F.coalesce(F.col("_source")["file"].isin(list(files)), F.lit(False))
+    both = bad.unionByName(there.where(gone))
+    with_retries(lambda: both.writeTo(name).overwrite(F.col("topic") == topic))
+
+
+def _insert_statement(name: str, topic: str) -> str:
+    """Insert-only MERGE. The topic stands as a literal, so that writers of other topics are never in the way."""
+    columns = [field.name for field in QUARANTINE]
+    # The topic is made of a checked user id and a known entity: nothing to escape.
+    return (
+        f"MERGE INTO {name} t USING {{bad}} s ON t.topic = '{topic}' AND t.kind = s.kind "
+        "AND t._source.shard = s._source.shard AND t._source.position = s._source.position "
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(f'`{c}`' for c in columns)}) "
+        f"VALUES ({', '.join(f's.`{c}`' for c in columns)})"
+    )

@@ -1,0 +1,88 @@
+"""What tables a leg has: columns, comments, properties. Plain data made from ``schemas`` and ``analysis``."""
+
+from dataclasses import dataclass, field
+
+from pyspark.sql import types as T
+
+from pinterest_transforms.analysis import ANSWERS, Answer
+from pinterest_transforms.entities import ENTITIES, Entity
+from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RUNS, clean_schema
+from pinterest_transforms.settings import Settings
+
+QUARANTINE_TABLE = "quarantine"
+RUNS_TABLE = "runs"
+POSTS_VIEW = "posts"
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """One Delta table.
+
+    Attributes:
+        name: bare name.
+        comment: what one row is.
+        columns: its columns; each with a ``comment`` in its metadata.
+        partitioned_by: partition columns.
+        properties: Delta table properties.
+    """
+
+    name: str
+    comment: str
+    columns: T.StructType
+    partitioned_by: tuple[str, ...] = ()
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+_MERGED = {"delta.enableDeletionVectors": "true"}
+
+
+def clean_spec(settings: Settings, entity: Entity) -> TableSpec:
+    """The clean table of one entity. Statistics are kept of the key alone: nothing else is ever sought by range."""
+    properties = {**_MERGED, "delta.dataSkippingStatsColumns": "ind"}
+    return TableSpec(settings.clean_table(entity), entity.description, clean_schema(entity), (), properties)
+
+
+def quarantine_spec() -> TableSpec:
+    """What was rejected or repaired; partitioned so that three writers never meet."""
+    comment = "Records that were rejected, or repaired; each noted once"
+    return TableSpec(QUARANTINE_TABLE, comment, QUARANTINE, ("topic",), _MERGED)
+
+
+def runs_spec() -> TableSpec:
+    """What each micro-batch did."""
+    return TableSpec(RUNS_TABLE, "One row a micro-batch and topic: what was read and what became of it", RUNS)
+
+
+def answer_spec(answer: Answer) -> TableSpec:
+    """The table of one answer."""
+    fields = [
+        T.StructField(name, _ANSWER_TYPES[kind], True, {"comment": comment}) for name, kind, comment in answer.columns
+    ]
+    return TableSpec(answer.name, answer.question, T.StructType(fields))
+
+
+_ANSWER_TYPES: dict[str, T.DataType] = {
+    "STRING": T.StringType(),
+    "INT": T.IntegerType(),
+    "BIGINT": T.LongType(),
+    "DOUBLE": T.DoubleType(),
+}
+
+
+def work_specs(settings: Settings) -> list[TableSpec]:
+    """The tables the leg's work writes: clean, quarantine and runs."""
+    return [*(clean_spec(settings, entity) for entity in ENTITIES), quarantine_spec(), runs_spec()]
+
+
+def answer_specs() -> list[TableSpec]:
+    """The tables of the answers."""
+    return [answer_spec(answer) for answer in ANSWERS]
+
+
+def posts_columns() -> list[tuple[str, str]]:
+    """Columns of the ``posts`` view and their comments: each contract column once, the key first."""
+    columns: dict[str, str] = {}
+    for entity in ENTITIES:
+        for column in CONTRACT[entity.name].fields:
+            columns.setdefault(column.name, column.metadata["comment"])
+    return list(columns.items())

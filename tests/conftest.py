@@ -1,0 +1,49 @@
+"""Sessions that every test shares: a classic one, and a Spark Connect one in the same Java process."""
+
+from collections.abc import Iterator
+
+import pytest
+from pyspark.sql import SparkSession
+
+from local.connect import connect_mode, connect_session
+from local.session import local_session, stop_session
+
+TEST_SETTINGS = {
+    "spark.master": "local[2]",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.driver.memory": "2g",
+}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """pyspark decides by process whether F.col() is classic or Connect: a test that asks for `connect` gets Connect."""
+    asks = "connect" in getattr(item, "fixturenames", ())
+    chosen = getattr(getattr(item, "callspec", None), "params", {}).values()
+    with connect_mode(asks or "connect" in [value for value in chosen if isinstance(value, str)]):
+        return (yield)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A classic local session."""
+    with connect_mode(False):
+        session = local_session(tmp_path_factory.mktemp("spark"), app_name="tests", extra=TEST_SETTINGS)
+    yield session
+    with connect_mode(False):
+        stop_session(session)
+
+
+@pytest.fixture(scope="session")
+def connect(spark: SparkSession) -> Iterator[SparkSession]:
+    """A Spark Connect session, as serverless compute and databricks-connect give it."""
+    session = connect_session(spark)
+    yield session
+    with connect_mode():
+        session.stop()
+
+
+@pytest.fixture(params=["classic", "connect"])
+def either(request: pytest.FixtureRequest) -> SparkSession:
+    """The test runs twice: on a classic session, and on a Connect one."""
+    return request.getfixturevalue("spark" if request.param == "classic" else "connect")

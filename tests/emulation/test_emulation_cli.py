@@ -1,0 +1,147 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from emulation import progress
+from emulation.cli import main
+from emulation.source import connect, count_rows
+from pinterest_transforms.entities import ENTITIES, PIN
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+
+
+def test_it_makes_a_source_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    file = tmp_path / "source.db"
+    assert main(["generate", "--posts", "2000", "--seed", "3", "--database", str(file)]) == 0
+    counts = [count_rows(connect(str(file)), entity) for entity in ENTITIES]
+    out, err = capsys.readouterr()
+    assert err == ""
+    rows = "{:,} rows in pinterest_data, {:,} rows in geolocation_data, {:,} rows in user_data".format(*counts)
+    assert re.fullmatch(re.escape(f"made 2,000 posts ({rows}) in {file}, ") + r"\d+\.\d s\n", out)
+
+
+def test_it_lands_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    landing = tmp_path / "landing"
+    given = ["generate", "--posts", "900", "--database", f"sqlite:///{tmp_path}/source.db", "--landing", str(landing)]
+    assert main([*given, "--user-id", "7up", "--delivery", "dirty", "--records-per-file", "100"]) == 0
+    files = list(landing.rglob("*.json"))
+    records = sum(file.read_bytes().count(b"\n") for file in files)
+    assert {file.parent.parent.name for file in files} == {"7up.pin", "7up.geo", "7up.user"}
+    assert (
+        f" in {tmp_path}/source.db, {records:,} records in {len(files)} files in {landing}, " in capsys.readouterr().out
+    )
+
+
+def test_again_it_wants_to_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    file, landing = tmp_path / "source.db", tmp_path / "landing"
+    given = ["generate", "--posts", "50", "--database", str(file)]
+    assert main([*given, "--landing", str(landing)]) == 0
+    capsys.readouterr()
+    assert main([*given, "--landing", str(landing), "--replace"]) == 2
+    assert main(given) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: {landing}/topics/12f6caff3559.pin already has 3 files: --append goes on behind them",
+        f"error: {file} already has pinterest_data, geolocation_data, user_data: --replace drops and makes them again",
+    ]
+    assert main([*given, "--landing", str(landing), "--replace", "--append"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["generate", "--posts", "many"], "argument --posts: invalid int value: 'many'"),
+        (["generate", "--posts", "0"], "posts must be at least 1, got 0"),
+        (["generate", "--partitions", "0"], "partitions must be at least 1, got 0"),
+        (["generate", "--records-per-file", "-1"], "records_per_file must be at least 1, got -1"),
+        (["generate", "--user-id", "x;"], "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
+        (["generate", "--landing", "s3://b"], "landing must be a folder of this machine, got 's3://b'"),
+        (
+            ["generate", "--database", "mysql://u:c4n4ry@h:port/d"],
+            "database must be a file or a SQLAlchemy URL, as mysql+pymysql://user@host/name",
+        ),
+        (
+            ["generate", "--databse", "mysql://u:c4n4ry@h/d"],
+            "unrecognized arguments: --databse mysql://u:***@h/d",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(
+    given: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(given) == 2
+    assert capsys.readouterr() == ("", f"error: {message}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_database_may_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("PINTEREST_DATABASE", "mysql+pymysql://somebody:c4n4ry@127.0.0.1:1/posts")
+    assert main(["generate"]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("error: database mysql+pymysql://somebody:***@127.0.0.1:1/posts cannot be used: ")
+    assert err.count("\n") == 1
+    assert "c4n4ry" not in out + err
+    with pytest.raises(SystemExit):
+        main(["generate", "--help"])
+    text = capsys.readouterr().out
+    assert "c4n4ry" not in text
+    for option in ("--posts", "--seed", "--database", "--replace", "--landing", "--user-id", "--delivery", "--append"):
+        assert option in text
+
+
+def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "source.db"
+    command = [sys.executable, "-m", "emulation", "generate", "--posts", "5000000", "--database", str(file)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, cwd=tmp_path, text=True
+    ) as process:
+        deadline = time.monotonic() + 20
+        while (not file.exists() or file.stat().st_size < 10**6) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "interrupted\n")
+    with pytest.raises(Exception, match="no such table"):
+        count_rows(connect(str(file)), PIN)
+
+
+def test_it_imports_no_spark(tmp_path: Path) -> None:
+    program = (
+        "import sys, emulation.cli\n"
+        "code = emulation.cli.main(['generate', '--posts', '5', '--landing', 'landing'])\n"
+        "print(code, sorted({name.split('.')[0] for name in sys.modules} & {'pyspark', 'delta', 'py4j', 'pandas'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 []"
+    assert (tmp_path / "build" / "source.db").exists()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_passes_everything_on(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "BETWEEN_LINES", 0.0)
+    for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR" if terminal else "NO_COLOR", "1")
+    lists = [[1, 2], [3]]
+    assert list(progress.watched("making tea", 3, iter(lists))) == lists
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "making tea" in err
+    if not terminal:
+        assert err == "making tea: 2 of 3\nmaking tea: 3 of 3\n"

@@ -1,0 +1,223 @@
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from pyspark.sql import SparkSession
+
+from local.batch import Batch, run_batch
+from local.display import Screen
+from pinterest_transforms.errors import PinterestError
+from pinterest_transforms.settings import DEFAULT_USER_ID
+
+PROJECT = Path(__file__).parents[2]
+SLOW = "SELECT id FROM range(0, 100000000000, 1, 100000)"
+
+
+def _command(*arguments: str, folder: Path, **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "local", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def _run(*arguments: str, folder: Path, **environment: str) -> tuple[int | None, str, str]:
+    process = _command(*arguments, folder=folder, **environment)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("warehouse")
+    pins = spark.sql("SELECT 7166L AS ind, '日本 🎉' AS title, TIMESTAMP'2020-08-28 03:52:47Z' AS seen")
+    pins.write.format("delta").save(f"{folder}/pinterest/pins")
+    spark.range(3).write.format("delta").save(f"{folder}/other/things")
+    (folder / "_checkpoints" / "batch").mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (
+            "batch --landing none --warehouse w",
+            2,
+            "error: landing must be a folder with topics/ in it, got {folder}/none",
+        ),
+        (
+            "batch --landing {folder} --warehouse w",
+            2,
+            "error: landing must be a folder with topics/ in it, got {folder}",
+        ),
+        (
+            "batch --landing l --warehouse w --user-id x;",
+            2,
+            "error: user_id must be 3 to 32 of a-z and 0-9, got 'x;'",
+        ),
+        ("batch --landing l --warehouse l/file", 2, "error: warehouse must be a folder, got the file {folder}/l/file"),
+        ("sql SELECT/**/1 --warehouse none", 2, "error: warehouse must be an existing folder, got {folder}/none"),
+        ("sql SELECT/**/1 --warehouse l", 2, "error: schema must be one of (none yet) in {folder}/l, got 'pinterest'"),
+        ("sql SELECT/**/1;SELECT/**/2 --warehouse l", 2, "error: query must be one statement, got 2"),
+        (
+            "sql DROP/**/TABLE/**/pins --warehouse l",
+            2,
+            "error: query must start with one of SELECT, WITH, VALUES, FROM, TABLE, DESCRIBE, DESC, SHOW, EXPLAIN, "
+            "got 'DROP'",
+        ),
+        (
+            "sql SELECT/**/1 --warehouse l --schema a`b",
+            2,
+            "error: schema must be 1 to 128 letters, digits, _ or -, got 'a`b'",
+        ),
+    ],
+)
+def test_what_a_user_gets_wrong_is_one_line(tmp_path: Path, arguments: str, code: int, line: str) -> None:
+    (tmp_path / "l" / "topics").mkdir(parents=True)
+    (tmp_path / "l" / "file").touch()
+
+    got = _run(*arguments.format(folder=tmp_path).split(), folder=tmp_path)
+
+    assert got == (code, "", line.format(folder=tmp_path) + "\n")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["l"]
+
+
+def test_a_wrong_option_is_one_line(tmp_path: Path) -> None:
+    code, out, err = _run("batch", "--landing", "x", folder=tmp_path)
+
+    assert (code, out) == (2, "")
+    assert err == "error: the following arguments are required: --warehouse (see python -m local batch --help)\n"
+
+
+def test_no_java_is_one_line(warehouse: Path, tmp_path: Path) -> None:
+    query = ("sql", "SELECT 1", "--warehouse", str(warehouse))
+
+    code, out, err = _run(*query, folder=tmp_path, JAVA_HOME=str(tmp_path))
+
+    assert (code, out) == (1, "")
+    assert err == (
+        f"error: Java 17 or 21 is needed, and no java was found: JAVA_HOME is {tmp_path}, which has no bin/java\n"
+    )
+
+
+def test_rows_are_all_that_is_printed(warehouse: Path, tmp_path: Path) -> None:
+    query = "SELECT p.*, t.id FROM pins p JOIN other.things t ON t.id = 2"
+
+    # Whatever the terminal can show: data goes out as UTF-8.
+    code, out, err = _run(
+        "sql", query, "--warehouse", os.path.relpath(warehouse, tmp_path), "--format", "jsonl",
+        folder=tmp_path, LC_ALL="C", PYTHONIOENCODING="ascii", TZ="America/New_York",
+    )  # fmt: skip
+
+    assert (code, err) == (0, "")
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"ind": 7166, "title": "日本 🎉", "seen": "2020-08-28T03:52:47Z", "id": 2}
+    ]
+    assert list(tmp_path.iterdir()) == []
+    assert sorted(entry.name for entry in warehouse.iterdir()) == ["_checkpoints", "other", "pinterest"]
+
+
+def test_a_query_of_what_is_not_there_is_one_line(warehouse: Path, tmp_path: Path) -> None:
+    code, out, err = _run("sql", "SELECT * FROM users", "--warehouse", str(warehouse), folder=tmp_path)
+
+    assert (code, out) == (2, "")
+    assert err.startswith("error: [TABLE_OR_VIEW_NOT_FOUND] The table or view `users` cannot be found.")
+    assert err.count("\n") == 1
+
+
+def test_a_reader_that_has_had_enough_ends_it_quietly(warehouse: Path, tmp_path: Path) -> None:
+    process = _command("sql", SLOW, "--warehouse", str(warehouse), "--format", "csv", folder=tmp_path)
+    assert process.stdout
+    assert process.stderr
+    assert process.stdout.readline() == "id\n"
+    process.stdout.close()
+
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "rows_first"),
+    [(signal.SIGINT, 130, True), (signal.SIGTERM, 143, True), (signal.SIGINT, 130, False)],
+)
+def test_a_stopped_command_leaves_no_java(
+    warehouse: Path, tmp_path: Path, number: signal.Signals, code: int, rows_first: bool
+) -> None:
+    process = _command("sql", SLOW, "--warehouse", str(warehouse), "--format", "csv", folder=tmp_path)
+    assert process.stdout
+    java = _java(process.pid)
+    if rows_first:
+        process.stdout.readline()
+    process.send_signal(number)
+
+    _, err = process.communicate(timeout=60)
+
+    assert (process.returncode, err) == (code, "")
+    _, alive = psutil.wait_procs([java], timeout=15)
+    assert alive == []
+
+
+def _java(parent: int) -> psutil.Process:
+    """The Java process that Spark runs in, as soon as it is there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for child in psutil.Process(parent).children(recursive=True):
+            if "org.apache.spark.deploy.SparkSubmit" in child.cmdline():
+                return child
+        time.sleep(0.05)
+    raise AssertionError("Spark did not start")
+
+
+@pytest.fixture
+def notebooks(tmp_path: Path) -> Path:
+    """Three notebooks that tell the parameters they get."""
+    widgets = {
+        "mount_s3": ("access", "landing", "user_id"),
+        "clean_batch": ("catalog", "schema", "landing", "user_id", "entity", "run_id", "warehouse", "rebuild"),
+        "analyse": ("catalog", "schema", "user_id", "warehouse"),
+    }
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for name, names in widgets.items():
+        cells = [
+            "# Databricks notebook source",
+            *(f"dbutils.widgets.text({widget!r}, '')" for widget in names),
+            f"print({name!r}, *(dbutils.widgets.get(n) for n in {[n for n in names if n != 'run_id']!r}))",
+            f"dbutils.notebook.exit({('/mounted' if name == 'mount_s3' else '')!r})",
+        ]
+        (folder / f"{name}.py").write_text("\n".join(cells), encoding="utf-8")
+    return folder
+
+
+def test_a_batch_runs_the_notebooks_with_their_parameters(notebooks: Path, tmp_path: Path) -> None:
+    (tmp_path / "topics").mkdir()
+    out, told = io.StringIO(), []
+    batch = Batch(tmp_path, tmp_path / "w", DEFAULT_USER_ID, entity="pin", rebuild=True).checked()
+
+    run_batch(None, batch, Screen(out), told.append, notebooks)  # type: ignore[arg-type]
+
+    assert out.getvalue().splitlines() == [
+        f"mount_s3 volume {tmp_path} {DEFAULT_USER_ID}",
+        f"clean_batch spark_catalog pinterest /mounted {DEFAULT_USER_ID} pin {tmp_path}/w true",
+        f"analyse spark_catalog pinterest {DEFAULT_USER_ID} {tmp_path}/w",
+    ]
+    assert told == ["mount_s3: cell 1 of 1", "clean_batch: cell 1 of 1", "analyse: cell 1 of 1"]
+
+
+def test_an_entity_must_be_one(tmp_path: Path) -> None:
+    (tmp_path / "topics").mkdir()
+
+    with pytest.raises(PinterestError, match="entity must be one of pin, geo, user, got 'pins'"):
+        Batch(tmp_path, tmp_path / "w", DEFAULT_USER_ID, entity="pins").checked()

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import lit
+
+from local.session import GIB, driver_memory
+
+
+def _use_delta(spark: SparkSession, folder: Path, schema: str) -> DataFrame:
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    spark.sql(
+        f"CREATE TABLE {schema}.t (id BIGINT COMMENT 'key', a STRING) USING delta LOCATION '{folder}' "
+        "TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
+    )
+    spark.range(10).select("id", lit("old").alias("a")).write.mode("append").format("delta").saveAsTable(f"{schema}.t")
+    spark.sql(
+        f"MERGE INTO {schema}.t t USING {{new}} n ON t.id = n.id WHEN MATCHED THEN UPDATE SET * "
+        "WHEN NOT MATCHED THEN INSERT *",
+        new=spark.range(5, 15).select("id", lit("new").alias("a")),
+    )
+    spark.sql(f"DELETE FROM {schema}.t WHERE id = 3")
+    return spark.table(f"{schema}.t")
+
+
+def test_delta_works_on_a_classic_and_on_a_connect_session(either: SparkSession, tmp_path: Path) -> None:
+    table = _use_delta(either, tmp_path / "t", f"session_{type(either).__module__.split('.')[2]}")
+
+    assert sorted((r.id, r.a) for r in table.collect()) == [(i, "old" if i < 5 else "new") for i in range(15) if i != 3]
+    either.sql(f"DROP SCHEMA session_{type(either).__module__.split('.')[2]} CASCADE")
+
+
+def test_both_sessions_are_what_they_say(spark: SparkSession, connect: SparkSession) -> None:
+    assert "connect" not in type(spark).__module__
+    assert "connect" in type(connect).__module__
+    assert isinstance(connect.range(1), DataFrame)
+
+
+def test_a_session_is_utc_and_loopback_only(either: SparkSession) -> None:
+    assert either.conf.get("spark.sql.session.timeZone") == "UTC"
+    assert either.conf.get("spark.driver.bindAddress") == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("gib", "expected"), [(1, "2048m"), (8, "2048m"), (16, "4096m"), (32, "8192m"), (256, "8192m")]
+)
+def test_the_driver_gets_a_quarter_of_the_memory_within_bounds(gib: int, expected: str) -> None:
+    assert driver_memory(gib * GIB) == expected
+
+
+def test_a_session_litters_no_folder(spark: SparkSession, tmp_path: Path) -> None:
+    before = {path.name for path in Path.cwd().iterdir()}
+    spark.range(3).write.format("delta").save(str(tmp_path / "t"))
+
+    assert {path.name for path in Path.cwd().iterdir()} == before
+    assert not {"metastore_db", "spark-warehouse", "derby.log", "artifacts"} & before
