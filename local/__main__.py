@@ -1,8 +1,12 @@
 """``python -m local``."""
 
+import signal
 import sys
 
-from local.cli import main
+# Ctrl-C while Python still imports: the end, and no traceback. The command line sets its own way of ending.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from local.cli import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,6 +10,8 @@ from pyspark.sql import SparkSession
 
 from local.display import Screen
 from local.notebook import Runner
+from local.report import write_report
+from local.report_data import gather
 from pinterest_transforms.entities import entities_named
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.settings import Settings
@@ -90,10 +92,4 @@ def run_batch(
             values["landing"] = answer
     if batch.report is not None:
         progress(f"writing {batch.report}")
-        _write_report(batch.report, spark, settings, run_id, screen.figures)
-
-
-# LEAD: to be filled in: build local.report's ReportData (import it here, not above) and call its write_report.
-def _write_report(path: Path, spark: SparkSession, settings: Settings, run_id: str, figures: list[object]) -> None:
-    del spark, settings, run_id, figures
-    raise SettingsError(f"the report cannot be written yet, asked for {path}")
+        write_report(batch.report, gather(spark, settings))

@@ -14,12 +14,8 @@ from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
 
-USAGE, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+USAGE, FAILED = 2, 1
 _FORMATS = ("table", "jsonl", "csv")
-
-
-class Terminated(BaseException):
-    """This process was asked to end."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     # Data has characters that not every terminal has.
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -70,15 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader (`| head`) has had enough. Python's last flush must find something that is open.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _end_java()
-    except (KeyboardInterrupt, Terminated) as stopped:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        _end_java()
-        return INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else TERMINATED
+        _stop_spark()
     except Exception as error:
         code = _told(error, verbose=options.verbose)
-        _end_java()
+        _stop_spark()
         return code
     return 0
 
@@ -136,12 +128,13 @@ def _jars(_: argparse.Namespace) -> None:
 
 def _told(error: Exception, *, verbose: bool) -> int:
     """Tells an error: an expected one in one line, one that is a bug with its traceback. The exit code."""
-    from pyspark.errors import PySparkException  # noqa: PLC0415 - as above
+    from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+    from pyspark.errors import PySparkException  # noqa: PLC0415
 
     from local.oneline import one_line  # noqa: PLC0415
     from local.query import QueryError  # noqa: PLC0415
 
-    expected = isinstance(error, PinterestError | PySparkException)
+    expected = isinstance(error, PinterestError | PySparkException | Py4JJavaError)
     if verbose or not expected:
         print(_without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)
     print(_without_secrets(f"error: {one_line(error)}"), file=sys.stderr)
@@ -156,12 +149,26 @@ def _without_secrets(text: str) -> str:
     return text
 
 
-def _end_java() -> None:
+def _stop_spark() -> None:
+    if "local.session" in sys.modules:
+        from local.session import stop_whatever_runs  # noqa: PLC0415 - as above
+
+        stop_whatever_runs()
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    """Ends this process and its Java at once: 130 after Ctrl-C, 143 after a request to end.
+
+    An exception would have to find its way out through the connection to Java, which turns it into something else.
+    Everything on disk is safe against that: a process may be killed at any moment.
+    """
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
+    if sys.stderr.isatty():
+        # The live line is wiped, the cursor shown again.
+        os.write(sys.stderr.fileno(), b"\r\x1b[2K\x1b[?25h")
     if "local.session" in sys.modules:
         from local.session import end_java_at_once  # noqa: PLC0415 - as above
 
         end_java_at_once()
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+    os._exit(128 + number)

@@ -94,7 +94,8 @@ class _Run:
     def _run_cells(self, path: Path) -> None:
         cells = read_cells(path)
         for at, cell in enumerate(cells):
-            self._runner.progress(f"{path.stem}: {cell.title or f'cell {cell.number} of {len(cells)}'}")
+            if cell.magic != "%md":
+                self._runner.progress(f"{path.stem}: {cell.title or f'cell {cell.number} of {len(cells)}'}")
             try:
                 self._run_cell(path, cell)
             except NotebookError:

@@ -6,6 +6,7 @@ import unicodedata
 from pinterest_transforms.errors import PinterestError
 
 _RAISED_IN_PYTHON = re.compile(r"^[ \t]*(?:\w+\.)*(\w*(?:Error|Exception|Interrupt))(?:: (.*))?$", re.MULTILINE)
+_JAVA_CAUSE = re.compile(r"^(?:Caused by)?: (?:[\w$]+\.)*([\w$]+): (\S.*)$", re.MULTILINE)
 _TRACEBACK = "Traceback (most recent call last)"
 # Characters that would let data move the cursor or turn the reading direction of a terminal.
 _DIRECTION = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
@@ -29,8 +30,9 @@ def one_line(error: BaseException) -> str:
         # A function given to Spark failed: what it raised says more than what Spark wraps around it.
         name, message = raised[-1].groups()
         return clean_text(f"{name}: {message}" if message else name)
+    if text.startswith("An error occurred while calling") and (causes := _JAVA_CAUSE.findall(text)):
+        # An exception of Java, as the connection to it wraps it: the innermost cause is the one that tells.
+        return clean_text(": ".join(causes[-1]))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if lines and lines[0].startswith("An error occurred while calling") and len(lines) > 1:
-        lines = [lines[1].removeprefix(": ")]
     name = type(error).__name__
     return clean_text(f"{name}: {lines[0].removesuffix(';')}" if lines else name)

@@ -17,6 +17,7 @@ from typing import Protocol
 import pyspark
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from local.jars import delta_jars
@@ -43,6 +44,8 @@ _FIXED = {
 }
 
 
+# pyspark logs what it also raises.
+_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -64,7 +67,8 @@ def local_session(
     """A session on this machine; the one that already runs in this process, if there is one.
 
     Args:
-        warehouse: folder of the tables; empty for a temporary one. Nothing is written there by the start itself.
+        warehouse: folder of the tables, and of those that are made without naming a place; made where it is not
+            there. Empty for a temporary one.
         app_name: name of the application.
         extra: Spark settings that win over the ones made here.
 
@@ -80,11 +84,16 @@ def local_session(
     conf.setAppName(app_name)
     conf.setAll(list({**_settings(warehouse), **(extra or {})}.items()))
     _prepare_environment()
+    handler = signal.getsignal(signal.SIGINT)
     with _output_passed_on() as output, _signals_held():
         gateway = launch_gateway(conf, {"stdout": output, "stderr": output})  # type: ignore[no-untyped-call]
         _started.append(gateway)
     atexit.register(_end_java, gateway)
-    return SparkSession(SparkContext(conf=conf, gateway=gateway))
+    context = SparkContext(conf=conf, gateway=gateway)
+    if threading.current_thread() is threading.main_thread():
+        # pyspark has put one of its own in its place.
+        signal.signal(signal.SIGINT, handler)
+    return SparkSession(context)
 
 
 def stop_session(spark: SparkSession) -> None:
@@ -94,10 +103,20 @@ def stop_session(spark: SparkSession) -> None:
         spark.stop()
     finally:
         if gateway is not None:
-            _end_java(gateway)
+            # In this order: what Python still holds of Java's objects must not be told to a Java that is gone.
             gateway.shutdown()
+            _end_java(gateway)
             SparkContext._gateway = None
             SparkContext._jvm = None
+
+
+def stop_whatever_runs() -> None:
+    """Stops the session of this process, if there is one, in whatever state an error has left it."""
+    context = SparkContext._active_spark_context
+    if context is not None:
+        with contextlib.suppress(Exception):
+            stop_session(SparkSession(context))
+    end_java_at_once()
 
 
 def end_java_at_once() -> None:
@@ -116,7 +135,7 @@ def driver_memory(total_bytes: int) -> str:
 
 
 def _settings(warehouse: str | Path) -> dict[str, str]:
-    folder = Path(warehouse, "_spark") if str(warehouse) else Path(tempfile.gettempdir(), f"spark-{uuid.uuid4().hex}")
+    folder = Path(warehouse) if str(warehouse) else Path(tempfile.gettempdir(), f"spark-{uuid.uuid4().hex}")
     log_level = os.environ.get("PINTEREST_SPARK_LOG", "off")
     return {
         **_FIXED,
@@ -140,6 +159,8 @@ def _machine_memory() -> int:
 
 def _prepare_environment() -> None:
     """Makes Java's side use this Python, this pyspark and this library, whatever else is installed."""
+    for name in _LOGGERS:
+        PySparkLogger.getLogger(name).disabled = True
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)

@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pinterest_transforms.columns import age_group, year_utc
+from pinterest_transforms.errors import SettingsError
 
 
 @dataclass(frozen=True)
@@ -235,3 +236,15 @@ ANSWERS: tuple[Answer, ...] = (
         ("age_group", "post_year"),
     ),
 )
+
+
+def answer_named(name: str) -> Answer:
+    """The answer of that name.
+
+    Raises:
+        SettingsError: if there is none.
+    """
+    for answer in ANSWERS:
+        if answer.name == name:
+            return answer
+    raise SettingsError(f"answer must be one of {', '.join(answer.name for answer in ANSWERS)}, got {name!r}")

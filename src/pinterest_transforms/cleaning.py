@@ -17,46 +17,42 @@ from pinterest_transforms.schemas import CONTRACT
 Outcome = tuple[Column, Column]
 
 
-def _given(entity: Entity, field: str) -> Column:
-    return columns.meaningful(F.col("fields")[field], entity.placeholders.get(field, ()))
+def _given(field: str) -> Column:
+    """What the record gives for a field: trimmed, null for a placeholder; made by ``_with_given``."""
+    return F.col(f"given_{field}")
 
 
 def _outcome(given: Column, value: Column) -> Outcome:
     return value, given.isNotNull() & value.isNull()
 
 
-def _text(entity: Entity, field: str) -> Outcome:
-    given = _given(entity, field)
-    return _outcome(given, columns.text(given, F.col("line"), field))
+def _text(field: str) -> Outcome:
+    return _outcome(_given(field), columns.text(_given(field), F.col("line"), field))
 
 
 def _pin_outcomes() -> dict[str, Outcome]:
-    outcomes = {field.name: _text(PIN, field.name) for field in CONTRACT[PIN.name] if field.name in PIN.fields}
-    followers, saved = _given(PIN, "follower_count"), _given(PIN, "save_location")
-    outcomes["follower_count"] = _outcome(followers, columns.follower_count(followers))
-    outcomes["save_location"] = _outcome(saved, columns.save_location(saved))
+    outcomes = {field.name: _text(field.name) for field in CONTRACT[PIN.name] if field.name in PIN.fields}
+    outcomes["follower_count"] = _outcome(_given("follower_count"), columns.follower_count(_given("follower_count")))
+    outcomes["save_location"] = _outcome(_given("save_location"), columns.save_location(_given("save_location")))
     return outcomes
 
 
 def _geo_outcomes() -> dict[str, Outcome]:
-    latitude, longitude = _given(GEO, "latitude"), _given(GEO, "longitude")
-    pair = columns.degrees(latitude, 90), columns.degrees(longitude, 180)
-    point = F.when(pair[0].isNotNull() & pair[1].isNotNull(), F.array(*pair))
-    made = _given(GEO, "timestamp")
+    latitude, longitude = columns.degrees(_given("latitude"), 90), columns.degrees(_given("longitude"), 180)
+    point = F.when(latitude.isNotNull() & longitude.isNotNull(), F.array(latitude, longitude))
     return {
-        "country": _text(GEO, "country"),
-        "coordinates": _outcome(F.coalesce(latitude, longitude), point),
-        "timestamp": _outcome(made, columns.instant(made)),
+        "country": _text("country"),
+        "coordinates": _outcome(F.coalesce(_given("latitude"), _given("longitude")), point),
+        "timestamp": _outcome(_given("timestamp"), columns.instant(_given("timestamp"))),
     }
 
 
 def _user_outcomes() -> dict[str, Outcome]:
-    (first, first_broken), (last, last_broken) = _text(USER, "first_name"), _text(USER, "last_name")
-    years, joined = _given(USER, "age"), _given(USER, "date_joined")
+    (first, first_broken), (last, last_broken) = _text("first_name"), _text("last_name")
     return {
         "user_name": (columns.full_name(first, last), first_broken | last_broken),
-        "age": _outcome(years, columns.age(years)),
-        "date_joined": _outcome(joined, columns.instant(joined)),
+        "age": _outcome(_given("age"), columns.age(_given("age"))),
+        "date_joined": _outcome(_given("date_joined"), columns.instant(_given("date_joined"))),
     }
 
 
@@ -65,6 +61,20 @@ _OUTCOMES: dict[str, Callable[[], dict[str, Outcome]]] = {
     GEO.name: _geo_outcomes,
     USER.name: _user_outcomes,
 }
+
+
+def _with_given(read: DataFrame, entity: Entity) -> DataFrame:
+    """Adds ``given_<field>`` for every field: trimmed, and null where it is a placeholder.
+
+    In steps, one projection each: an expression that is named and then used twice is computed once, where the same
+    expression written twice would be computed twice.
+    """
+    trimmed = read.withColumns({f"given_{name}": columns.trimmed(F.col("fields")[name]) for name in entity.fields})
+    meant = {
+        f"given_{name}": columns.without(_given(name), placeholders)
+        for name, placeholders in entity.placeholders.items()
+    }
+    return trimmed.withColumns(meant) if meant else trimmed
 
 
 def judged(records: DataFrame, entity: Entity) -> DataFrame:
@@ -81,11 +91,17 @@ def judged(records: DataFrame, entity: Entity) -> DataFrame:
     """
     read = quality.parsed(records, entity).withColumn("key", quality.record_key(entity))
     outcomes = _OUTCOMES[entity.name]()
-    repairs = [F.when(broken, F.lit(name)) for name, (_, broken) in outcomes.items()]
     contract = CONTRACT[entity.name].fields
-    return read.select(
+    kinds = {field.name: field.dataType for field in contract}
+    valued = _with_given(read, entity).select(
+        "*",
+        *(value.cast(kinds[name]).alias(f"clean_{name}") for name, (value, _) in outcomes.items()),
+        *(broken.alias(f"broken_{name}") for name, (_, broken) in outcomes.items()),
+    )
+    repairs = [F.when(F.col(f"broken_{name}"), F.lit(name)) for name in outcomes]
+    return valued.select(
         F.col("key").alias("ind"),
-        *(outcomes[field.name][0].cast(field.dataType).alias(field.name) for field in contract[1:]),
+        *(F.col(f"clean_{field.name}").alias(field.name) for field in contract[1:]),
         F.col("_source"),
         F.col("raw"),
         F.col("is_text"),

@@ -36,10 +36,9 @@ def trimmed(raw: Column) -> Column:
     return F.when(plain, raw).otherwise(F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit("")))
 
 
-def meaningful(raw: Column, placeholders: Sequence[str] = ()) -> Column:
-    """The trimmed text; null where it is empty or one of the placeholders."""
-    value = trimmed(raw)
-    return F.when(~value.isin(list(placeholders)), value) if placeholders else value
+def without(value: Column, placeholders: Sequence[str]) -> Column:
+    """The value; null where it is one of the placeholders, whole."""
+    return F.when(~value.isin(list(placeholders)), value)
 
 
 def text(value: Column, line: Column, field: str) -> Column:

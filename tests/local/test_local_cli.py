@@ -1,3 +1,4 @@
+import contextlib
 import io
 import json
 import os
@@ -5,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
@@ -20,8 +23,9 @@ PROJECT = Path(__file__).parents[2]
 SLOW = "SELECT id FROM range(0, 100000000000, 1, 100000)"
 
 
-def _command(*arguments: str, folder: Path, **environment: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+@contextlib.contextmanager
+def _command(*arguments: str, folder: Path, **environment: str) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
         [sys.executable, "-m", "local", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
@@ -31,11 +35,17 @@ def _command(*arguments: str, folder: Path, **environment: str) -> "subprocess.P
         text=True,
         encoding="utf-8",
     )
+    try:
+        yield process
+    finally:
+        # Whatever a test found: no process stays.
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 def _run(*arguments: str, folder: Path, **environment: str) -> tuple[int | None, str, str]:
-    process = _command(*arguments, folder=folder, **environment)
-    out, err = process.communicate(timeout=120)
+    with _command(*arguments, folder=folder, **environment) as process:
+        out, err = process.communicate(timeout=180)
     return process.returncode, out, err
 
 
@@ -138,14 +148,15 @@ def test_a_query_of_what_is_not_there_is_one_line(warehouse: Path, tmp_path: Pat
 
 
 def test_a_reader_that_has_had_enough_ends_it_quietly(warehouse: Path, tmp_path: Path) -> None:
-    process = _command("sql", SLOW, "--warehouse", str(warehouse), "--format", "csv", folder=tmp_path)
-    assert process.stdout
-    assert process.stderr
-    assert process.stdout.readline() == "id\n"
-    process.stdout.close()
+    with _slow_query(warehouse, tmp_path) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "id\n"
+        process.stdout.close()
+        process.stdout = None
 
-    assert process.wait(timeout=60) == 0
-    assert process.stderr.read() == ""
+        _, err = process.communicate(timeout=120)
+
+    assert (process.returncode, err) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -155,27 +166,32 @@ def test_a_reader_that_has_had_enough_ends_it_quietly(warehouse: Path, tmp_path:
 def test_a_stopped_command_leaves_no_java(
     warehouse: Path, tmp_path: Path, number: signal.Signals, code: int, rows_first: bool
 ) -> None:
-    process = _command("sql", SLOW, "--warehouse", str(warehouse), "--format", "csv", folder=tmp_path)
-    assert process.stdout
-    java = _java(process.pid)
-    if rows_first:
-        process.stdout.readline()
-    process.send_signal(number)
+    with _slow_query(warehouse, tmp_path) as process:
+        assert process.stdout
+        java = _java(process.pid)
+        if rows_first:
+            process.stdout.readline()
+        process.send_signal(number)
 
-    _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
 
-    assert (process.returncode, err) == (code, "")
+    assert (process.returncode, err) == (code, ""), err
     _, alive = psutil.wait_procs([java], timeout=15)
     assert alive == []
 
 
+def _slow_query(warehouse: Path, folder: Path) -> AbstractContextManager["subprocess.Popen[str]"]:
+    return _command("sql", SLOW, "--warehouse", str(warehouse), "--format", "csv", folder=folder)
+
+
 def _java(parent: int) -> psutil.Process:
     """The Java process that Spark runs in, as soon as it is there."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for child in psutil.Process(parent).children(recursive=True):
-            if "org.apache.spark.deploy.SparkSubmit" in child.cmdline():
-                return child
+            with contextlib.suppress(psutil.Error):
+                if "org.apache.spark.deploy.SparkSubmit" in child.cmdline():
+                    return child
         time.sleep(0.05)
     raise AssertionError("Spark did not start")
 

@@ -72,7 +72,14 @@ pinterest_transforms.errors.TableError: pins must be Delta, got a folder
         (RuntimeError(STREAM_FAILED), "TableError: pins must be Delta, got a folder"),
         (
             RuntimeError("An error occurred while calling o1.x.\n: java.io.IOException: disk full\n\tat a.b"),
-            "RuntimeError: java.io.IOException: disk full",
+            "IOException: disk full",
+        ),
+        (
+            RuntimeError(
+                "An error occurred while calling o89.x.\n: org.apache.spark.SparkException: Exception thrown in "
+                "awaitResult: \n\tat a.b(C.scala:1)\nCaused by: org.apache.spark.SparkRuntimeException: [RAISED] boom\n"
+            ),
+            "SparkRuntimeException: [RAISED] boom",
         ),
     ],
 )

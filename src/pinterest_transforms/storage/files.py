@@ -73,14 +73,17 @@ def raw_records(spark: SparkSession, settings: Settings, entity: Entity, paths: 
     files = reader(spark).load([as_glob(path) for path in paths])
     marker = f"/topics/{topic}/"
     within = F.substring_index("path", marker, -1)
-    lined = files.select(
+    # Two steps, so that a line carries what is said of its file and not the whole file.
+    split = files.select(
         F.concat(F.lit(marker[1:]), within).alias("key"),
         F.nullif(F.regexp_extract(name, pattern, 1), F.lit("")).alias("partition"),
         F.regexp_extract(name, pattern, 2).try_cast("bigint").alias("start"),
         F.col("modificationTime").alias("arrived"),
         F.is_valid_utf8(F.col("content").cast("string")).alias("whole_is_text"),
-        F.posexplode(_lines()).alias("number", "raw"),
+        _lines().alias("lines"),
     )
+    about = ["key", "partition", "start", "arrived", "whole_is_text"]
+    lined = split.select(*about, F.posexplode("lines").alias("number", "raw"))
     records: DataFrame = lined.select(
         _without_mark(F.col("raw"), F.col("number")).alias("raw"),
         (F.col("whole_is_text") | F.is_valid_utf8("raw")).alias("is_text"),

@@ -76,7 +76,7 @@ def take_landing(
     with entity_lock(settings, entity):
         guard = _opened(spark, settings, entity, rebuild=rebuild)
         folder = settings.topic_folder(entity)
-        if not _is_there(spark, folder):
+        if not _is_there(spark, settings, folder):
             say(f"{settings.topic(entity)}: nothing has arrived yet")
             return
         work = _Work(settings, entity, run_id, guard)
@@ -95,7 +95,7 @@ def check_landing(spark: SparkSession, settings: Settings) -> str:
         LandingError: there is no landing, or it holds nobody's or somebody else's topics.
     """
     root = f"{settings.landing.rstrip('/')}/topics"
-    if not settings.landing or not _is_there(spark, root):
+    if not settings.landing or not _is_there(spark, settings, root):
         raise LandingError(f"landing must be a folder that holds topics/, got {settings.landing!r}")
     paths = files.listing(spark, root)
     topics = sorted({path.rpartition("/topics/")[2].partition("/")[0] for path in paths})
@@ -105,8 +105,8 @@ def check_landing(spark: SparkSession, settings: Settings) -> str:
     return settings.landing
 
 
-def _is_there(spark: SparkSession, folder: str) -> bool:
-    if "://" not in folder:
+def _is_there(spark: SparkSession, settings: Settings, folder: str) -> bool:
+    if settings.warehouse and "://" not in folder:
         return Path(folder).is_dir()
     try:
         files.reader(spark).load(files.as_glob(folder)).select("path").limit(1).count()
@@ -174,7 +174,9 @@ def _take_files(spark: SparkSession, work: _Work, sizes: dict[str, int], batch_i
     settings, entity, guard = work.settings, work.entity, work.guard
     topic = settings.topic(entity)
     files.check_sizes(sizes, settings.max_file_bytes)
-    paths = sorted(path for path in sizes if "://" in path or Path(path.removeprefix("file:")).is_file())
+    # A file that was taken away between its listing and its reading cannot be had any more.
+    local = {path: Path(path.removeprefix("file:")) for path in sizes if path.startswith("file:/")}
+    paths = sorted(path for path in sizes if path not in local or local[path].is_file())
     keys = {files.key_of(path, topic): sizes[path] for path in paths}
     replace = guard.rebuild and batch_id == 0
     batch = Batch(work.run_id, batch_id, tuple(keys) if replace else None)

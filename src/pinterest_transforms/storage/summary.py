@@ -17,6 +17,13 @@ def runs(spark: SparkSession, settings: Settings, run_id: str = "") -> DataFrame
     return chosen.orderBy("started", "topic", "batch_id")
 
 
+def run_totals(spark: SparkSession, settings: Settings, run_id: str) -> DataFrame:
+    """What one run did, a row a topic: topic, read, merged, already_there, rejected, repaired, seconds."""
+    numbers = ("read", "merged", "already_there", "rejected", "repaired", "seconds")
+    totals = (F.sum(name).alias(name) for name in numbers)
+    return runs(spark, settings, run_id).groupBy("topic").agg(*totals).orderBy("topic")
+
+
 def rejected_by_reason(spark: SparkSession, settings: Settings) -> DataFrame:
     """Rejected records a topic and reason: topic, reason, records. A record with two reasons counts under each."""
     return _counted(spark, settings, REJECTED, "reasons", "reason")

@@ -1,0 +1,136 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Answers
+# MAGIC The ten questions, each as a table and a chart, from the clean tables. A post counts once, and only where it has what
+# MAGIC the question needs; a tie shows every winner; years are UTC. The answers are kept as tables of the same names, so that
+# MAGIC dashboards read them without computing them.
+
+# COMMAND ----------
+
+# DBTITLE 1,The library
+# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+import importlib.util
+import os
+import sys
+
+if importlib.util.find_spec("pinterest_transforms") is None:
+    sys.path.insert(0, os.path.abspath("../src"))
+
+from pinterest_transforms.analysis import answer_named
+from pinterest_transforms.charts import figure_for
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.storage import answers, summary, tables
+
+# COMMAND ----------
+
+# DBTITLE 1,Answer the questions
+dbutils.widgets.text("catalog", "main", "Catalog")
+dbutils.widgets.text("schema", "", "Schema (empty: pinterest)")
+dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
+dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
+
+settings = Settings(
+    user_id=dbutils.widgets.get("user_id"),
+    catalog=dbutils.widgets.get("catalog"),
+    schema=dbutils.widgets.get("schema"),
+    warehouse=dbutils.widgets.get("warehouse"),
+)
+tables.set_up(spark, settings)
+answers.refresh_answers(spark, settings, say=print)
+
+
+def show(name):
+    answer = answer_named(name)
+    frame = answers.read_answer(spark, settings, answer)
+    print(answer.question)
+    display(frame)
+    display(figure_for(name, frame.toPandas()))
+
+
+# COMMAND ----------
+
+# MAGIC %md ## Up to when the data goes
+
+# COMMAND ----------
+
+display(summary.latest(spark, settings))
+
+# COMMAND ----------
+
+# MAGIC %md ## Most popular category in each country
+
+# COMMAND ----------
+
+show("top_category_by_country")
+
+# COMMAND ----------
+
+# MAGIC %md ## Posts of each category in each year
+
+# COMMAND ----------
+
+show("posts_by_category_and_year")
+
+# COMMAND ----------
+
+# MAGIC %md ## Most popular category in each year
+
+# COMMAND ----------
+
+show("top_category_by_year")
+
+# COMMAND ----------
+
+# MAGIC %md ## Poster with the most followers in each country
+
+# COMMAND ----------
+
+show("top_user_by_country")
+
+# COMMAND ----------
+
+# MAGIC %md ## Country of the poster with the most followers
+
+# COMMAND ----------
+
+show("top_user_country")
+
+# COMMAND ----------
+
+# MAGIC %md ## Most popular category in each age group
+
+# COMMAND ----------
+
+show("top_category_by_age_group")
+
+# COMMAND ----------
+
+# MAGIC %md ## Median follower count of each age group
+
+# COMMAND ----------
+
+show("median_followers_by_age_group")
+
+# COMMAND ----------
+
+# MAGIC %md ## Users who joined in each year
+
+# COMMAND ----------
+
+show("users_joined_by_year")
+
+# COMMAND ----------
+
+# MAGIC %md ## Median follower count by joining year
+
+# COMMAND ----------
+
+show("median_followers_by_join_year")
+
+# COMMAND ----------
+
+# MAGIC %md ## Median follower count by age group and joining year
+
+# COMMAND ----------
+
+show("median_followers_by_age_group_and_join_year")

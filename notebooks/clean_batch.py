@@ -1,0 +1,95 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Clean what has arrived
+# MAGIC Takes what is new in the landing, cleans it and merges it into `pins`, `geolocations` and `users`: one row a post,
+# MAGIC the latest version wins. Nothing is lost: a record that cannot be used is *rejected* into `quarantine`, one with an
+# MAGIC unusable value is kept without that value and noted there as *repaired*. Run it again, and it takes only what is new.
+
+# COMMAND ----------
+
+# DBTITLE 1,The library
+# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+import importlib.util
+import os
+import sys
+import uuid
+
+if importlib.util.find_spec("pinterest_transforms") is None:
+    sys.path.insert(0, os.path.abspath("../src"))
+
+from pinterest_transforms.entities import GEO, PIN, USER, entities_named
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.storage import summary, tables
+from pinterest_transforms.storage.landing import check_landing, take_landing
+
+# COMMAND ----------
+
+# DBTITLE 1,Settings
+dbutils.widgets.text("catalog", "main", "Catalog")
+dbutils.widgets.text("schema", "", "Schema (empty: pinterest)")
+dbutils.widgets.text("landing", "", "Landing path")
+dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
+dbutils.widgets.dropdown("entity", "all", ["all", "pin", "geo", "user"], "Entity")
+dbutils.widgets.text("run_id", "", "Run id (empty: a new one)")
+dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
+dbutils.widgets.dropdown("rebuild", "false", ["false", "true"], "Clean everything again")
+
+settings = Settings(
+    user_id=dbutils.widgets.get("user_id"),
+    catalog=dbutils.widgets.get("catalog"),
+    schema=dbutils.widgets.get("schema"),
+    landing=dbutils.widgets.get("landing"),
+    warehouse=dbutils.widgets.get("warehouse"),
+)
+run_id = dbutils.widgets.get("run_id") or uuid.uuid4().hex
+entities = entities_named(dbutils.widgets.get("entity"))
+check_landing(spark, settings)
+
+# COMMAND ----------
+
+# MAGIC %md ## Take what is new
+
+# COMMAND ----------
+
+# DBTITLE 1,Take, clean, merge
+tables.set_up(spark, settings)
+for entity in entities:
+    take_landing(spark, settings, entity, run_id, rebuild=dbutils.widgets.get("rebuild") == "true", say=print)
+
+display(summary.run_totals(spark, settings, run_id))
+
+# COMMAND ----------
+
+# MAGIC %md ## What it looks like now
+
+# COMMAND ----------
+
+# DBTITLE 1,The clean tables
+df_pin = tables.read(spark, settings, settings.clean_table(PIN)).drop("_source")
+df_geo = tables.read(spark, settings, settings.clean_table(GEO)).drop("_source")
+df_user = tables.read(spark, settings, settings.clean_table(USER)).drop("_source")
+
+for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
+    if entity in entities:
+        print(f"{settings.clean_table(entity)}: {frame.count():,} rows, the first few:")
+        display(frame.orderBy("ind").limit(3))
+
+# COMMAND ----------
+
+# MAGIC %md ## What was rejected or repaired, and why
+
+# COMMAND ----------
+
+# DBTITLE 1,Reasons
+display(summary.rejected_by_reason(spark, settings))
+display(summary.repaired_by_column(spark, settings))
+
+# COMMAND ----------
+
+# MAGIC %md The records themselves, with their raw text, are in `quarantine`.
+
+# COMMAND ----------
+
+# DBTITLE 1,The newest records in quarantine
+for entity in entities:
+    display(summary.quarantined(spark, settings, settings.origin(entity)).limit(3))

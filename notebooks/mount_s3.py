@@ -1,0 +1,60 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Reach the landing
+# MAGIC The S3 sink writes what arrives on Kafka into a bucket. This notebook makes that bucket reachable and returns the
+# MAGIC path of the landing, the folder that holds `topics/`. It is harmless to run it again.
+# MAGIC
+# MAGIC | `access` | works on | what it needs |
+# MAGIC |---|---|---|
+# MAGIC | `volume` | every compute | an external volume over the bucket |
+# MAGIC | `external_location` | every compute | an external location over the bucket |
+# MAGIC | `mount_keys` | classic, dedicated access | keys `aws-access-key` and `aws-secret-key` in a secret scope |
+# MAGIC | `mount_instance_profile` | classic, dedicated access | an instance profile on the cluster |
+
+# COMMAND ----------
+
+# DBTITLE 1,The library
+# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+import importlib.util
+import os
+import sys
+
+if importlib.util.find_spec("pinterest_transforms") is None:
+    sys.path.insert(0, os.path.abspath("../src"))
+
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.storage.mounts import ACCESS, reach_landing
+
+# COMMAND ----------
+
+# DBTITLE 1,Settings
+dbutils.widgets.dropdown("access", "volume", list(ACCESS), "Way to the landing")
+dbutils.widgets.text("landing", "", "Landing path (empty: made from the names)")
+dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
+dbutils.widgets.text("catalog", "main", "Catalog of the volume")
+dbutils.widgets.text("schema", "", "Schema of the volume")
+dbutils.widgets.text("mount_name", "", "Name below /mnt (empty: the bucket's)")
+dbutils.widgets.text("scope", "pinterest", "Secret scope of the keys")
+
+settings = Settings(
+    user_id=dbutils.widgets.get("user_id"),
+    catalog=dbutils.widgets.get("catalog"),
+    schema=dbutils.widgets.get("schema"),
+    landing=dbutils.widgets.get("landing"),
+)
+
+# COMMAND ----------
+
+# DBTITLE 1,Reach it
+landing = reach_landing(
+    dbutils,
+    settings,
+    dbutils.widgets.get("access"),
+    mount_name=dbutils.widgets.get("mount_name"),
+    scope=dbutils.widgets.get("scope"),
+)
+print(f"landing: {landing}")
+
+# COMMAND ----------
+
+dbutils.notebook.exit(landing)

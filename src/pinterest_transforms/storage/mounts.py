@@ -1,0 +1,133 @@
+"""Makes the landing reachable, in the four ways a Databricks workspace may offer; says what works where one is refused.
+
+Mounts need classic compute with dedicated access. Volumes and external locations work everywhere.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from pinterest_transforms.errors import MountError, SettingsError
+from pinterest_transforms.settings import Settings
+
+ACCESS = ("volume", "external_location", "mount_keys", "mount_instance_profile")
+
+_INSTEAD = (
+    "mounts need classic compute with dedicated access; on standard or serverless compute use access=volume "
+    "or access=external_location"
+)
+_HINTS = {
+    "volume": "a volume must exist and you must have READ VOLUME on it; or use access=external_location with s3://…",
+    "external_location": "an external location must cover the bucket and you must have READ FILES on it; "
+    "or use access=volume",
+    "mount_keys": f"the keys must be in the secret scope as aws-access-key and aws-secret-key; {_INSTEAD}",
+    "mount_instance_profile": f"the cluster must have an instance profile that may read the bucket; {_INSTEAD}",
+}
+_MOUNT_NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+
+
+class MountPoint(Protocol):
+    """One entry of ``dbutils.fs.mounts()``."""
+
+    mountPoint: str  # noqa: N815 - the platform's name
+    source: str
+
+
+class FileSystem(Protocol):
+    """What is used of ``dbutils.fs``."""
+
+    def ls(self, path: str) -> object:
+        """Lists a folder."""
+
+    def mounts(self) -> Iterable[MountPoint]:
+        """Lists the mounts."""
+
+    def mount(self, source: str, mount_point: str, *, extra_configs: Mapping[str, str]) -> object:
+        """Mounts a bucket."""
+
+
+class Secrets(Protocol):
+    """What is used of ``dbutils.secrets``."""
+
+    def get(self, scope: str, key: str) -> str:
+        """Reads a secret."""
+
+
+class Dbutils(Protocol):
+    """What is used of ``dbutils``."""
+
+    fs: FileSystem
+    secrets: Secrets
+
+
+def reach_landing(dbutils: Dbutils, settings: Settings, access: str, *, mount_name: str = "", scope: str = "") -> str:
+    """Makes the landing reachable. Harmless to repeat.
+
+    Args:
+        dbutils: the notebook's.
+        settings: names and places; ``landing`` may name the folder, else it is made from the other names.
+        access: ``volume``, ``external_location``, ``mount_keys`` or ``mount_instance_profile``.
+        mount_name: name below ``/mnt``; empty for the bucket's name.
+        scope: secret scope that holds ``aws-access-key`` and ``aws-secret-key``, for ``mount_keys``.
+
+    Returns:
+        The landing's path: the folder that holds ``topics/``.
+
+    Raises:
+        MountError: the platform refused, or the mount's name belongs to another bucket.
+        SettingsError: an argument is not usable.
+    """
+    if access not in ACCESS:
+        raise SettingsError(f"access must be one of {', '.join(ACCESS)}, got {access!r}")
+    try:
+        if access == "volume":
+            landing = settings.landing or f"/Volumes/{settings.catalog}/{settings.schema}/landing"
+        elif access == "external_location":
+            landing = settings.landing or f"s3://{settings.bucket}"
+        else:
+            landing = _mounted(dbutils, settings, access, mount_name or settings.bucket, scope)
+        dbutils.fs.ls(landing)
+    except (MountError, SettingsError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise MountError(f"access={access} was refused: {reason}. What it needs: {_HINTS[access]}") from None
+    return landing
+
+
+def _mounted(dbutils: Dbutils, settings: Settings, access: str, name: str, scope: str) -> str:
+    if not _MOUNT_NAME.match(name):
+        raise SettingsError(f"mount_name must be 1 to 64 letters, digits, _ or -, got {name!r}")
+    # On one machine a mount stands for a folder; on the platform for the sink's bucket.
+    source = settings.landing or f"s3a://{settings.bucket}"
+    point = f"/mnt/{name}"
+    for mount in dbutils.fs.mounts():
+        if mount.mountPoint == point:
+            if mount.source.rstrip("/") != source.rstrip("/"):
+                raise MountError(
+                    f"mount {point} must be onto {source}, got one onto {mount.source}: choose another mount_name"
+                )
+            return point
+    keys = _keys(dbutils, scope) if access == "mount_keys" else {}
+    try:
+        dbutils.fs.mount(source, point, extra_configs=keys)
+    except Exception as error:
+        raise MountError(_without(str(error), keys.values(), access)) from None
+    return point
+
+
+def _keys(dbutils: Dbutils, scope: str) -> dict[str, str]:
+    if not scope:
+        raise SettingsError("scope must name the secret scope of the keys for access=mount_keys, got ''")
+    # Given apart from the address: an address with keys in it would be listed to everybody by mounts().
+    return {
+        "fs.s3a.access.key": dbutils.secrets.get(scope, "aws-access-key"),
+        "fs.s3a.secret.key": dbutils.secrets.get(scope, "aws-secret-key"),
+    }
+
+
+def _without(message: str, secrets: Iterable[str], access: str) -> str:
+    for secret in filter(None, secrets):
+        message = message.replace(secret, "[REDACTED]")
+    reason = " ".join(message.split())[:300]
+    return f"access={access} was refused: {reason}. What it needs: {_HINTS[access]}"
