@@ -101,7 +101,14 @@ def _batch(options: argparse.Namespace) -> None:
 
 def _sql(options: argparse.Namespace) -> None:
     from local.progress import Steps  # noqa: PLC0415 - as above
-    from local.query import check_query, check_warehouse, open_query, use_warehouse, write_rows  # noqa: PLC0415
+    from local.query import (  # noqa: PLC0415
+        SESSION_SETTINGS,
+        check_query,
+        check_warehouse,
+        open_query,
+        use_warehouse,
+        write_rows,
+    )
     from local.session import local_session, stop_session  # noqa: PLC0415
 
     check_query(options.query)
@@ -111,7 +118,7 @@ def _sql(options: argparse.Namespace) -> None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
     with Steps(quiet=not sys.stderr.isatty()) as steps:
         steps("starting Spark")
-        spark = local_session(warehouse)
+        spark = local_session(warehouse, extra=SESSION_SETTINGS)
         steps("reading the tables")
         use_warehouse(spark, warehouse, options.schema)
         steps("running the query")

@@ -21,6 +21,12 @@ from pinterest_transforms.storage.tables import attach
 
 FORMATS = ("table", "jsonl", "csv")
 TABLE_ROWS = 1000
+# A result comes a partition at a time: small ones, and no bound on all of them together.
+SESSION_SETTINGS = {
+    "spark.driver.maxResultSize": "0",
+    "spark.sql.files.maxPartitionBytes": "16m",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16m",
+}
 _STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "DESCRIBE", "DESC", "SHOW", "EXPLAIN")
 _TELLS = ("DESCRIBE", "DESC", "SHOW", "EXPLAIN")
 _CHANGES = (

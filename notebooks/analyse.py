@@ -1,9 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Answers
-# MAGIC The ten questions, each as a table and a chart, from the clean tables. A post counts once, and only where it has what
-# MAGIC the question needs; a tie shows every winner; years are UTC. The answers are kept as tables of the same names, so that
-# MAGIC dashboards read them without computing them.
+# MAGIC The ten questions, each as a table and a chart, from the clean tables. A post counts once, and only where it
+# MAGIC has what the question needs; a tie shows every winner; years are UTC. The answers are kept as tables of the same
+# MAGIC names, so that dashboards read them without computing them.
 
 # COMMAND ----------
 

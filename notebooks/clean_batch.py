@@ -1,9 +1,10 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Clean what has arrived
-# MAGIC Takes what is new in the landing, cleans it and merges it into `pins`, `geolocations` and `users`: one row a post,
-# MAGIC the latest version wins. Nothing is lost: a record that cannot be used is *rejected* into `quarantine`, one with an
-# MAGIC unusable value is kept without that value and noted there as *repaired*. Run it again, and it takes only what is new.
+# MAGIC Takes what is new in the landing, cleans it and merges it into `pins`, `geolocations` and `users`: one row a
+# MAGIC post, the latest version wins. Nothing is lost: a record that cannot be used is *rejected* into `quarantine`, one
+# MAGIC with an unusable value is kept without that value and noted there as *repaired*. Run it again, and it takes only
+# MAGIC what is new.
 
 # COMMAND ----------
 

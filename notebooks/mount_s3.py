@@ -1,8 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Reach the landing
-# MAGIC The S3 sink writes what arrives on Kafka into a bucket. This notebook makes that bucket reachable and returns the
-# MAGIC path of the landing, the folder that holds `topics/`. It is harmless to run it again.
+# MAGIC The S3 sink writes what arrives on Kafka into a bucket. This notebook makes that bucket reachable and returns
+# MAGIC the path of the landing, the folder that holds `topics/`. It is harmless to run it again.
 # MAGIC
 # MAGIC | `access` | works on | what it needs |
 # MAGIC |---|---|---|

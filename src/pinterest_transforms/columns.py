@@ -21,7 +21,13 @@ _ISO_DATE = r"\A\d{4}-\d{2}-\d{2}[ T]" + _CLOCK + r"\z"
 _COLON_DATE = r"\A\d{4}:\d{2}:\d{2} " + _CLOCK + r"\z"
 _SLASH_DATE = r"\A\d{2}/\d{2}/\d{4}, " + _CLOCK + r"\z"
 _NUMBER = r"\A[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?\z"
-_COUNT = r"\A(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?[kKmMbB]?\z"
+# As many decimals as the decimal types below can hold: more would be rounded to a whole number.
+_WHOLE = r"\A[+-]?\d+(?:\.\d{1,17}0*)?(?:[eE]\+?\d{1,2})?\z"
+_COUNT = r"\A(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d{1,9}0*)?[kKmMbB]?\z"
+# Below it every whole number is a double of its own.
+_DOUBLE_EXACT = 2**53
+# How the JSON reader gives NaN and the like as text.
+_NOT_FINITE = ['"NaN"', '"Infinity"', '"-Infinity"']
 _SAVED_IN = "Local save in "
 
 
@@ -42,27 +48,33 @@ def without(value: Column, placeholders: Sequence[str]) -> Column:
 
 
 def text(value: Column, line: Column, field: str) -> Column:
-    """A trimmed text, null where the record holds an object or an array instead.
+    """A trimmed text, null where the record holds an object, an array or NaN instead.
 
     Read as text, an object looks like a title that starts with a brace, so the record itself is asked what it holds;
     only for texts that start so, which are few.
     """
-    bracket = value.startswith("{") | value.startswith("[")
-    kind = F.schema_of_variant(F.try_variant_get(F.try_parse_json(line), f"$['{field}']", "variant"))
-    return F.when(bracket, F.when(kind == "STRING", value)).otherwise(value)
+    suspect = value.startswith("{") | value.startswith("[") | value.isin(_NOT_FINITE)
+    kind = F.schema_of_variant(F.from_json(line, f"`{field}` variant")[field])
+    return F.when(suspect, F.when(kind == "STRING", value)).otherwise(value)
 
 
 def whole_number(value: Column, low: int, high: int) -> Column:
-    """A whole number from low to high as BIGINT, written ``7166``, ``7166.0`` or as a JSON number with an exponent."""
-    exact = F.when(value.rlike(_NUMBER) & (F.length(value) < 40), value).try_cast("decimal(38,12)")
-    usable = (exact == F.floor(exact)) & exact.between(F.lit(low), F.lit(high))
+    """A whole number from low to high as BIGINT, written ``7166``, ``7166.0`` or as a JSON number with an exponent.
+
+    The JSON reader makes a double of a number with a fraction, and writes a large one with an E: where that may be
+    another number than the sender's, it is unusable.
+    """
+    exact = F.when(value.rlike(_WHOLE) & (F.length(value) < 40), value).try_cast("decimal(37,17)")
+    told_apart = ~value.contains("E") | (exact < _DOUBLE_EXACT)
+    usable = (exact == F.floor(exact)) & exact.between(F.lit(low), F.lit(high)) & told_apart
     return F.coalesce(_plain_digits(value, low, high), F.when(usable, exact.try_cast("bigint")))
 
 
 def _plain_digits(value: Column, low: int, high: int) -> Column:
     """The quick way for what nearly every record has: digits and nothing else."""
     number = value.try_cast("bigint")
-    return F.when(number.between(low, high), number)
+    # The cast also takes control characters around the digits.
+    return F.when(number.between(low, high) & (number.cast("string") == value), number)
 
 
 def key(raw: Column) -> Column:
@@ -83,7 +95,7 @@ def follower_count(value: Column) -> Column:
     unit = F.upper(F.right(value, F.lit(1)))
     factor = F.when(unit == "K", 1_000).when(unit == "M", 1_000_000).when(unit == "B", 1_000_000_000).otherwise(1)
     digits = F.when(factor == 1, value).otherwise(F.substring(value, F.lit(1), F.length(value) - 1))
-    number = F.replace(digits, F.lit(","), F.lit("")).try_cast("decimal(24,6)") * factor
+    number = F.replace(digits, F.lit(","), F.lit("")).try_cast("decimal(20,9)") * factor
     usable = value.rlike(_COUNT) & (F.length(value) < 20) & (number == F.floor(number)) & (number <= _INT_MAX)
     return F.coalesce(F.when(usable, number.try_cast("int")), whole_number(value, 0, _INT_MAX).cast("int"))
 

@@ -49,7 +49,9 @@ def parsed(records: DataFrame, entity: Entity) -> DataFrame:
     """
     lines = records.withColumn("line", F.btrim("raw", F.lit(_JSON_SPACE))).where("line <> ''")
     read = lines.withColumn("fields", F.from_json("line", text_schema(entity), _READER))
-    return read.withColumn("names", F.when(~_only_known(entity), F.json_object_keys("line")))
+    # The quick way to the names knows no NaN; the other one does, and gives every name as well.
+    names = F.coalesce(F.json_object_keys("line"), F.map_keys(F.from_json("line", "map<string,string>", _READER)))
+    return read.withColumn("names", F.when(~_only_known(entity), names))
 
 
 def _known(entity: Entity) -> list[str]:

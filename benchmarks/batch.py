@@ -1,0 +1,108 @@
+"""The whole batch into an empty target, variant after variant, round after round."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.checks import Results, check_content, check_same, compare
+from benchmarks.children import Child, Usage, children
+from benchmarks.landings import Landing, Say, landing_of
+from benchmarks.variants import OURS, PLAIN, POLARS, RAW, Facts
+
+WARM_UP = 11_000
+_WARM_UPS = 2
+_MOONSHOT_SIZE = 1_000_000
+_PLACE = "batch"
+
+
+@dataclass
+class BatchTimes:
+    """What was measured at one size.
+
+    Attributes:
+        posts: the size.
+        results: of the check by content.
+        runs: by variant, in the order of the rounds.
+        about: what the children ran on.
+        rows: records of the three topics.
+    """
+
+    posts: int
+    results: Results
+    runs: dict[str, list[Usage]] = field(default_factory=dict)
+    about: dict[str, object] = field(default_factory=dict)
+
+
+def variants_for(posts: int) -> tuple[str, ...]:
+    """Which variants run at that size: Polars from a million posts on."""
+    return (OURS, RAW, PLAIN, POLARS) if posts >= _MOONSHOT_SIZE else (OURS, RAW, PLAIN)
+
+
+def measure_batch(
+    posts: int, pairs: int, cache: Path, work: Path, say: Say, names: Sequence[str] | None = None
+) -> BatchTimes:
+    """Measures every variant at one size: warm-up, check, then rounds in which each has one turn.
+
+    Args:
+        posts: the size.
+        pairs: how many rounds count.
+        cache: where landings are kept.
+        work: folder for what is made and thrown away.
+        say: told what is being done.
+        names: the variants; ``ours`` among them. All that belong to the size if not given.
+
+    Raises:
+        BenchError: if a run fails or its result is not right.
+    """
+    names = names or variants_for(posts)
+    landing = landing_of(posts, cache, say)
+    small = landing_of(min(posts, WARM_UP), cache, say)
+    with children(names, work / f"batch-{posts}") as made:
+        for number in range(1, _WARM_UPS + 1):
+            say(f"{posts:,} posts: warm-up {number} of {_WARM_UPS}, on {small.posts:,}")
+            for child in made.values():
+                _start(child, small)
+                child.measured(_PLACE, [])
+                child.ask("clear", place=_PLACE)
+        say(f"{posts:,} posts: a round that is checked and not counted")
+        checked, results = _checked_round(made, landing, work / f"exports-{posts}")
+        times = BatchTimes(posts, results, about=made[OURS].about)
+        for number in range(1, pairs + 1):
+            for name, child in made.items():
+                usage = _timed(child, landing, checked[name], list(made.values()))
+                times.runs.setdefault(name, []).append(usage)
+                say(f"{posts:,} posts: round {number} of {pairs}: {name} {usage.wall:.2f} s")
+    return times
+
+
+def _start(child: Child, landing: Landing) -> None:
+    source = landing.without_repeats() if child.name == PLAIN else landing.folder
+    child.ask("prepare", place=_PLACE, landing=str(source), folder=str(child.fresh_folder()))
+
+
+def _facts(child: Child) -> Facts:
+    found: Facts = child.ask("facts", place=_PLACE)["facts"]  # type: ignore[assignment]
+    return found
+
+
+def _checked_round(made: dict[str, Child], landing: Landing, exports: Path) -> tuple[dict[str, Facts], Results]:
+    """One run each; what came out is compared by content."""
+    facts = {}
+    for name, child in made.items():
+        _start(child, landing)
+        child.measured(_PLACE, [])
+        facts[name] = _facts(child)
+        child.ask("export", place=_PLACE, folder=str(exports / name))
+        child.ask("clear", place=_PLACE)
+    results = compare(landing.folder, exports)
+    check_content(results, facts)
+    return facts, results
+
+
+def _timed(child: Child, landing: Landing, checked: Facts, others: list[Child]) -> Usage:
+    """One run that counts, once its result was seen to be the checked one."""
+    _start(child, landing)
+    usage = child.measured(_PLACE, others)
+    check_same(child.name, _facts(child), checked)
+    child.ask("clear", place=_PLACE)
+    return usage

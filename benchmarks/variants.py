@@ -1,0 +1,207 @@
+"""What is measured: the batch, raw reading and writing, the plain notebook way, and Polars.
+
+A variant works on *places*: a landing and a fresh folder that belong together. Only ``run`` is timed.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from benchmarks import plain_way
+from benchmarks.polars_clean import Cleaned, clean_topic
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
+from pinterest_transforms.schemas import CONTRACT
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import landing, tables
+from pinterest_transforms.storage.specs import RUNS_TABLE
+
+Facts = dict[str, dict[str, int | str]]
+"""By entity: numbers of a run, and a digest of what it wrote; equal facts, equal tables."""
+
+COUNTS = ("read", "merged", "already_there", "rejected")
+OURS, RAW, PLAIN, POLARS = "ours", "raw", "plain", "polars"
+
+
+class Variant(Protocol):
+    """One way of doing the batch."""
+
+    def prepare(self, place: str, source: Settings, folder: Path) -> None:
+        """Makes ready what is no part of the run."""
+
+    def run(self, place: str, entity: Entity) -> None:
+        """Does the work for one entity."""
+
+    def facts(self, place: str) -> Facts:
+        """What came out."""
+
+    def export(self, place: str, folder: Path) -> None:
+        """Writes what came out as Parquet files, a folder an entity."""
+
+    def clear(self, place: str) -> None:
+        """Forgets the place and deletes its folder."""
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """The Parquet files of a folder."""
+    return sorted(folder.glob("*.parquet"))
+
+
+class Ours:
+    """The library, as the batch calls it; ``tables.set_up`` is outside the clock."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+        self._places: dict[str, Settings] = {}
+        self._made = 0
+
+    def prepare(self, place: str, source: Settings, folder: Path) -> None:
+        """Makes the tables, in a schema of their own: the session remembers where a name's folder was."""
+        self._made += 1
+        settings = Settings(landing=source.landing, warehouse=str(folder), schema=f"bench_{self._made}")
+        tables.set_up(self._spark, settings)
+        self._places[place] = settings
+
+    def run(self, place: str, entity: Entity) -> None:
+        """``take_landing`` of one topic."""
+        landing.take_landing(self._spark, self._places[place], entity, "bench")
+
+    def facts(self, place: str) -> Facts:
+        """Sums of ``runs``, the table's rows, and a digest of the contract's columns."""
+        settings, found = self._places[place], {}
+        runs = tables.read(self._spark, settings, RUNS_TABLE)
+        sums = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in COUNTS]
+        for entity in ENTITIES:
+            digest = F.sum(F.xxhash64(*CONTRACT[entity.name].names).cast("decimal(38,0)"))
+            row = self._table(place, entity).agg(F.count("*").alias("rows"), digest.cast("string").alias("digest"))
+            counted = runs.where(F.col("topic") == settings.topic(entity)).agg(*sums)
+            found[entity.name] = {**row.collect()[0].asDict(), **counted.collect()[0].asDict()}
+        return found
+
+    def export(self, place: str, folder: Path) -> None:
+        """The contract's columns of the three tables."""
+        for entity in ENTITIES:
+            self._table(place, entity).write.parquet(str(folder / entity.name))
+
+    def clear(self, place: str) -> None:
+        """Drops the schema too."""
+        settings = self._places.pop(place)
+        self._spark.sql(f"DROP SCHEMA IF EXISTS `{settings.schema}` CASCADE")
+        shutil.rmtree(settings.warehouse, ignore_errors=True)
+
+    def _table(self, place: str, entity: Entity) -> DataFrame:
+        settings = self._places[place]
+        table = tables.read(self._spark, settings, settings.clean_table(entity))
+        return table.select(*CONTRACT[entity.name].names)
+
+
+class _Written:
+    """A variant that writes a folder an entity and is done; what came out is read from there."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, tuple[Settings, Path]] = {}
+
+    def prepare(self, place: str, source: Settings, folder: Path) -> None:
+        """Only remembers."""
+        folder.mkdir(parents=True)
+        self._places[place] = (source, folder)
+
+    def run(self, place: str, entity: Entity) -> None:
+        """Does the work for one entity."""
+        source, folder = self._places[place]
+        self._do(source.topic_folder(entity), folder / entity.name, entity)
+
+    def facts(self, place: str) -> Facts:
+        """Rows written; for the digest, see where it is wanted."""
+        folder = self._places[place][1]
+        files = {entity.name: parquet_files(folder / entity.name) for entity in ENTITIES}
+        return {
+            name: {"rows": pl.scan_parquet(found).select(pl.len()).collect().item()} for name, found in files.items()
+        }
+
+    def export(self, place: str, folder: Path) -> None:
+        """Links what was written: a first write's Parquet files are the whole table."""
+        for entity in ENTITIES:
+            goal = folder / entity.name
+            goal.mkdir(parents=True)
+            for file in parquet_files(self._places[place][1] / entity.name):
+                goal.joinpath(file.name).hardlink_to(file)
+
+    def clear(self, place: str) -> None:
+        """Deletes the folder."""
+        shutil.rmtree(self._places.pop(place)[1], ignore_errors=True)
+
+    def _do(self, topic: str, goal: Path, entity: Entity) -> None:
+        raise NotImplementedError
+
+
+_TYPES: dict[str, T.DataType] = {
+    **dict.fromkeys(("index", "ind", "age", "downloaded"), T.LongType()),
+    **dict.fromkeys(("latitude", "longitude"), T.DoubleType()),
+}
+
+
+def raw_schema(entity: Entity) -> T.StructType:
+    """A record as it is sent: numbers as numbers; dates as text, for they come in four spellings."""
+    names = (entity.key_fields[0], *entity.fields)
+    return T.StructType([T.StructField(name, _TYPES.get(name, T.StringType())) for name in names])
+
+
+class Raw(_Written):
+    """Reads the JSON with a schema and writes Delta, nothing else."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        super().__init__()
+        self._spark = spark
+
+    def _do(self, topic: str, goal: Path, entity: Entity) -> None:
+        read = self._spark.read.schema(raw_schema(entity)).json(f"{topic}/partition=*/*.json")
+        read.write.format("delta").save(str(goal))
+
+
+class Plain(_Written):
+    """The notebook that published versions of this pipeline have."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        super().__init__()
+        self._spark = spark
+
+    def _do(self, topic: str, goal: Path, entity: Entity) -> None:
+        cleaned = plain_way.CLEANERS[entity.name](plain_way.read(self._spark, topic))
+        cleaned.write.format("delta").mode("overwrite").save(str(goal))
+
+
+class Polars(_Written):
+    """The same cleaning by Polars, to one Parquet file an entity, compressed as Delta's are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cleaned: dict[str, dict[str, int | str]] = {}
+
+    def facts(self, place: str) -> Facts:
+        """Rows, lines and a digest."""
+        found = super().facts(place)
+        for name, numbers in found.items():
+            frame = pl.read_parquet(parquet_files(self._places[place][1] / name))
+            numbers["digest"] = digest(frame)
+        return {name: {**numbers, **self._cleaned[name]} for name, numbers in found.items()}
+
+    def _do(self, topic: str, goal: Path, entity: Entity) -> None:
+        cleaned: Cleaned = clean_topic(Path(topic), entity)
+        goal.mkdir()
+        cleaned.frame.write_parquet(goal / "part.parquet", compression="snappy")
+        self._cleaned[entity.name] = {"read": cleaned.lines, "rejected": cleaned.rejected}
+
+
+def digest(frame: pl.DataFrame) -> str:
+    """A number for the frame's rows in any order; the same in every process of one Polars version."""
+    return str(frame.hash_rows(seed=1).sort().hash(seed=1).sum())
+
+
+MAKERS: dict[str, Callable[[SparkSession], Variant]] = {OURS: Ours, RAW: Raw, PLAIN: Plain}
+ORDER = (PIN, GEO, USER)

@@ -1,0 +1,119 @@
+"""A child process that stays up and does one variant, when it is told to: ``python -m benchmarks.worker NAME FOLDER``.
+
+Commands come as JSON lines on standard input, answers go as JSON lines to standard output. It ends when its input ends,
+when it is asked to, or when its parent is gone.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from pyspark.sql import SparkSession
+
+from benchmarks.variants import MAKERS, ORDER, Polars, Variant
+from local.session import end_java_at_once, local_session, stop_session
+from pinterest_transforms.settings import Settings
+
+Command = dict[str, str]
+Answer = dict[str, object]
+
+
+class _Worker:
+    """The variant, and the session it has, if any."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        made = MAKERS.get(name)
+        self._spark: SparkSession | None = local_session(folder / "spark", app_name=f"bench-{name}") if made else None
+        self._variant: Variant = made(self._spark) if made and self._spark else Polars()
+
+    def hello(self, _: Command) -> Answer:
+        """What it runs on."""
+        if self._spark is None:
+            return {}
+        java = self._spark.sparkContext._jvm.System
+        memory = self._spark.sparkContext.getConf().get("spark.driver.memory")
+        return {"Java": java.getProperty("java.version"), "Spark": self._spark.version, "driver memory": memory}
+
+    def prepare(self, command: Command) -> Answer:
+        """Makes a place ready."""
+        self._variant.prepare(command["place"], Settings(landing=command["landing"]), Path(command["folder"]))
+        return {}
+
+    def settle(self, _: Command) -> Answer:
+        """Frees what earlier runs left, so that nobody's run pays for it."""
+        gc.collect()
+        if self._spark is not None:
+            self._spark.sparkContext._jvm.System.gc()
+        return {}
+
+    def run(self, command: Command) -> Answer:
+        """The timed part: seconds by entity."""
+        seconds = {}
+        for entity in ORDER:
+            start = time.perf_counter()
+            self._variant.run(command["place"], entity)
+            seconds[entity.name] = time.perf_counter() - start
+        return {"seconds": seconds}
+
+    def facts(self, command: Command) -> Answer:
+        """What came out."""
+        return {"facts": self._variant.facts(command["place"])}
+
+    def export(self, command: Command) -> Answer:
+        """Writes what came out for the check."""
+        self._variant.export(command["place"], Path(command["folder"]))
+        return {}
+
+    def clear(self, command: Command) -> Answer:
+        """Forgets a place."""
+        self._variant.clear(command["place"])
+        return {}
+
+    def close(self) -> None:
+        """Ends Java."""
+        if self._spark is not None:
+            stop_session(self._spark)
+
+
+def _end(*_: int | FrameType | None) -> None:
+    """Ends this process and its Java at once."""
+    end_java_at_once()
+    os._exit(143)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    _end()
+
+
+def main() -> None:
+    """Reads commands until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it, and ends this process
+    signal.signal(signal.SIGTERM, _end)
+    threading.Thread(target=_watch, args=[os.getppid()], daemon=True).start()
+    # Answers have standard output to themselves, whatever else prints.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    worker = _Worker(sys.argv[1], Path(sys.argv[2]))
+    for line in sys.stdin:
+        command: Command = json.loads(line)
+        try:
+            answer: Answer = getattr(worker, command["do"])(command)
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(answer), file=answers, flush=True)
+    worker.close()
+
+
+if __name__ == "__main__":
+    main()

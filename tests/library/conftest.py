@@ -1,0 +1,55 @@
+"""Raw records of any bytes, as landing and stream make them, and a session zone that is put back."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+MakeRecords = Callable[[SparkSession, Sequence[str | bytes]], DataFrame]
+InZone = Callable[[SparkSession, str], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session")
+def raw_records() -> MakeRecords:
+    """Makes a frame of raw records; a record's position is its place in the list, of three digits and more."""
+
+    def make(session: SparkSession, lines: Sequence[str | bytes]) -> DataFrame:
+        rows = [
+            (f"{number:03d}", bytearray(line.encode() if isinstance(line, str) else line))
+            for number, line in enumerate(lines)
+        ]
+        text = F.col("content").cast("string")
+        nothing = F.lit(None)
+        source = F.struct(
+            F.lit("abc.pin").alias("origin"),
+            F.lit("0").alias("shard"),
+            F.col("position"),
+            nothing.cast("timestamp").alias("arrived"),
+            F.lit("a file").alias("file"),
+        )
+        return session.createDataFrame(rows, "position string, content binary").select(
+            text.alias("raw"),
+            F.is_valid_utf8(text).alias("is_text"),
+            nothing.cast("string").alias("misplaced"),
+            source.alias("_source"),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def in_zone() -> InZone:
+    """While it lasts, the session's time zone is another one."""
+
+    @contextmanager
+    def change(session: SparkSession, zone: str) -> Iterator[None]:
+        before = session.conf.get("spark.sql.session.timeZone")
+        session.conf.set("spark.sql.session.timeZone", zone)
+        try:
+            yield
+        finally:
+            session.conf.set("spark.sql.session.timeZone", str(before))
+
+    return change
