@@ -65,9 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (`| head`) has had enough. Python's last flush must find something that is open.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _stop_spark()
+        # The reader (`| head`) has had enough: nobody is left to tell anything.
+        _end_at_once(0)
     except Exception as error:
         code = _told(error, verbose=options.verbose)
         _stop_spark()
@@ -174,8 +173,12 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
     if sys.stderr.isatty():
         # The live line is wiped, the cursor shown again.
         os.write(sys.stderr.fileno(), b"\r\x1b[2K\x1b[?25h")
+    _end_at_once(128 + number)
+
+
+def _end_at_once(code: int) -> NoReturn:
     if "local.session" in sys.modules:
         from local.session import end_java_at_once  # noqa: PLC0415 - as above
 
         end_java_at_once()
-    os._exit(128 + number)
+    os._exit(code)

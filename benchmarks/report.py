@@ -1,0 +1,177 @@
+"""``benchmarks/results.md``: ratios first, then the tables, then on what and how it was measured."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from benchmarks.batch import BatchTimes
+from benchmarks.incremental import ArrivalTimes
+from benchmarks.landings import ARRIVAL, ROOT
+from benchmarks.numbers import GIB, Spread, ratio, spread, verdict, walls
+from benchmarks.variants import OURS, PLAIN, POLARS, RAW
+from pinterest_transforms.entities import ENTITIES
+
+RAW_BAR, MOONSHOT, ARRIVAL_BAR = 2.5, 1.5, 1.5
+_BAR_SIZE, _BAR_HISTORIES = 1_000_000, (10_000, 1_000_000)
+_LABELS = {OURS: "the batch", RAW: "(a) raw", PLAIN: "(b) plain notebook", POLARS: "(c) Polars"}
+_METHOD = Path(__file__).with_name("method.md")
+
+
+def page(batches: Sequence[BatchTimes], arrivals: Sequence[ArrivalTimes], pairs: int, *, complete: bool) -> str:
+    """The whole page."""
+    head = ["# What the batch costs", "", f"Measured on {datetime.now(UTC):%Y-%m-%d}, {_revision()}, {pairs} rounds."]
+    if not complete:
+        head += ["", "**Not complete: a run was stopped, or is still going on.**"]
+    parts = [*head, "", "## Ratios", "", *_ratios(batches), *_arrival_ratio(arrivals)]
+    if batches:
+        parts += ["## The whole batch into an empty target", "", *_batch_table(batches), *_content(batches)]
+    if arrivals:
+        parts += [f"## {ARRIVAL:,} new and {ARRIVAL:,} changed rows a topic arriving", "", *_arrival_table(arrivals)]
+    about = [times.about for times in (*batches, *arrivals)]
+    parts += ["## Machine", "", *_machine(about[-1] if about else {}), "", _METHOD.read_text(encoding="utf-8")]
+    return "\n".join(parts)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}", *lines, ""]
+
+
+def _ratios(batches: Sequence[BatchTimes]) -> list[str]:
+    """The batch over every other, in total and by entity."""
+    if not batches:
+        return []
+    rows = []
+    for times in batches:
+        for other in (RAW, PLAIN, POLARS):
+            if other in times.runs:
+                pairs = [_ratio(times, other), *(_ratio(times, other, entity.name) for entity in ENTITIES)]
+                found = [f"**{pairs[0].text()}**", *(pair.text() for pair in pairs[1:])]
+                rows.append([f"{times.posts:,}", _LABELS[other], *found, _bar(times.posts, other, pairs[0])])
+    columns = ["posts", "the batch takes so many times what … takes", "three topics", "pin", "geo", "user", "bar"]
+    return _table(columns, rows)
+
+
+def _ratio(times: BatchTimes, other: str, entity: str | None = None) -> Spread:
+    return ratio(walls(times.runs[OURS], entity), walls(times.runs[other], entity))
+
+
+def _bar(posts: int, other: str, found: Spread) -> str:
+    if other != RAW or posts != _BAR_SIZE:
+        return "–"
+    must, hope = verdict(found.median, RAW_BAR), verdict(found.median, MOONSHOT)
+    return f"at most {RAW_BAR}: {must}; moonshot {MOONSHOT}: {hope}"
+
+
+def _arrival_ratio(arrivals: Sequence[ArrivalTimes]) -> list[str]:
+    """The longest history over the shortest."""
+    if len(arrivals) < 2:
+        return []
+    short, long = (pick(arrivals, key=lambda times: times.posts) for pick in (min, max))
+    rows = []
+    for label, entity in (("three topics", None), *((entity.name, entity.name) for entity in ENTITIES)):
+        found = ratio(walls(long.runs, entity), walls(short.runs, entity))
+        barred = entity is None or entity == "pin"
+        known = barred and (short.posts, long.posts) == _BAR_HISTORIES
+        bar = f"at most {ARRIVAL_BAR}: {verdict(found.median, ARRIVAL_BAR)}" if known else "–"
+        rows.append([label, f"**{found.text()}**" if barred else found.text(), bar])
+    return _table([f"an arrival on {long.posts:,} posts over one on {short.posts:,}", "ratio", "bar"], rows)
+
+
+def _batch_table(batches: Sequence[BatchTimes]) -> list[str]:
+    rows = []
+    for times in batches:
+        for name, runs in times.runs.items():
+            each = [spread(walls(runs, entity.name)).text() for entity in ENTITIES]
+            cpu, peak = spread(run.cpu for run in runs), spread(run.peak / GIB for run in runs)
+            wall = spread(walls(runs)).text()
+            rows.append([f"{times.posts:,}", _LABELS[name], wall, *each, cpu.text(digits=1), peak.text()])
+    columns = ["posts", "variant", "wall s", "pin", "geo", "user", "CPU s", "peak memory GiB"]
+    return _table(columns, rows)
+
+
+def _content(batches: Sequence[BatchTimes]) -> list[str]:
+    """What was checked before a time counted, and how the plain way's tables differ."""
+    lines = [
+        "Checked before a time counted: the batch and an independent cleaning by Polars gave equal contract columns in",
+        "all three tables, and as many rejected records; read = merged + already there + rejected; raw wrote a row a",
+        "line. Every run that was timed gave what the checked one gave.",
+        "",
+    ]
+    rows, differing = [], []
+    for times in batches:
+        for name, result in times.results.items():
+            plain = result["plain"]
+            counts = [f"{result[key]:,}" for key in ("lines", "rejected", "rows")]  # type: ignore[literal-required]
+            wrong = [f"{plain[key]:,}" for key in ("rows", "repeated", "keyless", "missing")] if plain else []  # type: ignore[literal-required]
+            rows.append([f"{times.posts:,}", name, *counts, *wrong])
+            found = ", ".join(f"{column} {count:,}" for column, count in (plain["wrong"] if plain else {}).items())
+            differing.append([f"{times.posts:,}", name, found or "none"])
+    plainly = ["rows of (b)", "of them beyond one a key", "without a key", "keys (b) lost"]
+    lines += _table(["posts", "topic", "lines", "rejected", "clean rows", *plainly], rows)
+    lines += [
+        "(b) is not right, and is known not to be. Rows of it with another value than the clean row of their key:",
+        "",
+    ]
+    return [*lines, *_table(["posts", "topic", "by column"], differing)]
+
+
+def _arrival_table(arrivals: Sequence[ArrivalTimes]) -> list[str]:
+    rows = []
+    for times in arrivals:
+        cpu, peak = spread(run.cpu for run in times.runs), spread(run.peak / GIB for run in times.runs)
+        found = [spread(walls(times.runs, name)).text() for name in ("pin", None)]
+        rows.append([f"{times.posts:,}", *found, cpu.text(digits=1), peak.text(), f"{times.load:,.1f}"])
+    columns = ["history, posts", "pins alone, wall s", "three topics, wall s", "CPU s", "peak memory GiB"]
+    lines = _table([*columns, "loading the history once, s"], rows)
+    note = (
+        "One process holds the three histories, so its peak memory is that of the largest. Every arrival was seen to be"
+    )
+    return [
+        *lines,
+        note,
+        "read and merged whole; at the end the tables were equal to Polars' cleaning of everything.",
+        "",
+    ]
+
+
+def _machine(about: Mapping[str, object]) -> list[str]:
+    known = {
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "memory": f"{psutil.virtual_memory().total / GIB:.0f} GiB",
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
+        "Python": platform.python_version(),
+        **about,
+        "Delta": version("delta-spark"),
+        "Polars": version("polars"),
+    }
+    return [f"- {name}: {value}" for name, value in known.items()]
+
+
+def _processor() -> str:
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _revision() -> str:
+    """The revision in git, and whether the code was changed since."""
+    texts = []
+    for command in (
+        ["rev-parse", "--short", "HEAD"],
+        ["status", "--porcelain", "src", "local", "emulation", "benchmarks"],
+    ):
+        try:
+            done = subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return "revision not known"
+        texts.append(done.stdout.strip())
+    changed = any(not line.endswith("results.md") for line in texts[1].splitlines())
+    return f"revision {texts[0]}{' with changes that are not committed' if changed else ''}"

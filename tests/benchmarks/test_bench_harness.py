@@ -1,0 +1,118 @@
+"""The harness on a landing of a few posts: children, checks, page."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from pyspark.sql import SparkSession
+
+from benchmarks.batch import BatchTimes
+from benchmarks.checks import check_content, compare
+from benchmarks.children import BenchError, Usage, children
+from benchmarks.incremental import ArrivalTimes
+from benchmarks.landings import ROOT, Landing, landing_of
+from benchmarks.numbers import ratio, spread, verdict
+from benchmarks.report import page
+from benchmarks.variants import MAKERS, ORDER, OURS, PLAIN, POLARS, RAW, Polars
+
+POSTS = 300
+
+
+def silent(text: str) -> None:
+    """Says nothing."""
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Landing:
+    return landing_of(POSTS, tmp_path_factory.mktemp("bench"), silent)
+
+
+def test_a_landing_is_made_once(landing: Landing) -> None:
+    before = {file: file.stat().st_mtime_ns for file in landing.folder.rglob("*.json")}
+    again = landing_of(POSTS, landing.folder.parent, silent)
+    assert {file: file.stat().st_mtime_ns for file in again.folder.rglob("*.json")} == before
+    assert {file.parts[len(landing.folder.parts)] for file in before} == {"topics", "plain", "arrivals"}
+
+
+def test_every_variant_gives_what_is_checked(spark: SparkSession, landing: Landing, tmp_path: Path) -> None:
+    facts = {}
+    for name in (OURS, RAW, PLAIN, POLARS):
+        variant = MAKERS[name](spark) if name in MAKERS else Polars()
+        source = landing.settings() if name != PLAIN else Landing(landing.without_repeats(), POSTS).settings()
+        variant.prepare("here", source, tmp_path / name)
+        for entity in ORDER:
+            variant.run("here", entity)
+        facts[name] = variant.facts("here")
+        variant.export("here", tmp_path / "exports" / name)
+        variant.clear("here")
+        assert not (tmp_path / name).exists()
+    results = compare(landing.folder, tmp_path / "exports")
+    check_content(results, facts)
+    assert all(result["plain"] for result in results.values())
+    facts[RAW]["geo"]["rows"] = 1
+    with pytest.raises(BenchError, match="geo: raw: rows must be"):
+        check_content(results, facts)
+
+
+def test_a_child_is_measured_and_ends(landing: Landing, tmp_path: Path) -> None:
+    with children([POLARS], tmp_path) as made:
+        child = made[POLARS]
+        pids = [process.pid for process in child.tree()]
+        child.ask("prepare", place="here", landing=str(landing.folder), folder=str(child.fresh_folder()))
+        usage = child.measured("here", [])
+        with pytest.raises(BenchError, match="polars: run failed"):
+            child.ask("run", place="nowhere")
+    assert set(usage.seconds) == {"pin", "geo", "user"}
+    assert usage.cpu > 0
+    assert usage.peak > 10_000_000
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_ctrl_c_leaves_no_processes(tmp_path: Path) -> None:
+    script = (
+        "import sys, time, pathlib\nfrom benchmarks.children import children\n"
+        "with children(['polars'], pathlib.Path(sys.argv[1])) as made:\n"
+        "    print(*[process.pid for process in made['polars'].tree()], flush=True)\n    time.sleep(60)\n"
+    )
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    parent.send_signal(2)
+    parent.communicate(timeout=20)
+    deadline = time.monotonic() + 5
+    while any(map(psutil.pid_exists, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert pids
+    assert not any(map(psutil.pid_exists, pids))
+
+
+def test_numbers() -> None:
+    assert ratio([2.0, 9.0, 4.0], [1.0, 3.0, 4.0]) == spread([2.0, 3.0, 1.0])
+    assert spread([1.0, 4.0, 2.0]).text(" s", 1) == "2.0 s [1.0–4.0]"
+    assert (verdict(2.0, 2.5), verdict(3.0, 2.5)) == ("met, 20% below", "missed by 20%")
+
+
+def test_the_page_has_ratios_before_tables_and_names_no_machine() -> None:
+    def runs(seconds: float) -> list[Usage]:
+        return [Usage(dict.fromkeys(("pin", "geo", "user"), seconds), 1.0, 2**30, 0.0)] * 5
+
+    batch = BatchTimes(1_000_000, {}, {OURS: runs(3), RAW: runs(1), PLAIN: runs(2), POLARS: runs(1)}, {"Spark": "4"})
+    arrivals = [ArrivalTimes(10_000, 1.0, runs(1)), ArrivalTimes(1_000_000, 9.0, runs(1.2))]
+    text = page([batch], arrivals, 5, complete=True)
+    assert "**3.00 [3.00–3.00]**" in text
+    assert "at most 2.5: missed by 20%; moonshot 1.5: missed by 100%" in text
+    assert "at most 1.5: met, 20% below" in text
+    assert text.index("## Ratios") < text.index("## The whole batch") < text.index("## Machine")
+    assert str(ROOT) not in text
+    assert os.uname().nodename not in text.split()

@@ -1,0 +1,569 @@
+"""The answers against a recomputation in plain Python, and against tables of ties, gaps and edges."""
+
+import json
+import re
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import DataFrame, SparkSession
+
+from emulation.delivery import Delivery
+from emulation.landing import write_landing
+from emulation.synthetic import chunks
+from pinterest_transforms import analysis
+from pinterest_transforms.analysis import ANSWERS, Posts
+from pinterest_transforms.cleaning import clean_geolocations, clean_pins, clean_users, judged
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
+from pinterest_transforms.schemas import CONTRACT, clean_schema
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.files import raw_records as landed_records
+from pinterest_transforms.storage.merging import Rows, newest
+
+COLUMNS = {
+    "top_category_by_country": [("country", "string"), ("category", "string"), ("category_count", "bigint")],
+    "posts_by_category_and_year": [("post_year", "int"), ("category", "string"), ("category_count", "bigint")],
+    "top_category_by_year": [("post_year", "int"), ("category", "string"), ("category_count", "bigint")],
+    "top_user_by_country": [("country", "string"), ("poster_name", "string"), ("follower_count", "int")],
+    "top_user_country": [("country", "string"), ("follower_count", "int")],
+    "top_category_by_age_group": [("age_group", "string"), ("category", "string"), ("category_count", "bigint")],
+    "median_followers_by_age_group": [("age_group", "string"), ("median_follower_count", "double")],
+    "users_joined_by_year": [("post_year", "int"), ("number_users_joined", "bigint")],
+    "median_followers_by_join_year": [("post_year", "int"), ("median_follower_count", "double")],
+    "median_followers_by_age_group_and_join_year": [
+        ("age_group", "string"),
+        ("post_year", "int"),
+        ("median_follower_count", "double"),
+    ],
+}
+AGE_GROUPS = ["18-24", "25-35", "36-50", "+50"]
+ZONES = ["Pacific/Auckland", "America/Los_Angeles"]
+by_answer = pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.name)
+
+
+# A recomputation that shares nothing with the library: own reading, own rules, own arithmetic.
+
+POSTS = 3000
+HARSH = Delivery(twice=0.2, changed=0.1, repaired=0.1, broken=0.1, strangers=0.05, text_keys=0.1, unknown_fields=0.05)
+SPACES = "".join(chr(point) for point in range(0x3001) if chr(point).isspace() and not 0x1C <= point <= 0x1F)
+NOTHING = {
+    "title": ["No Title Data Available"],
+    "description": ["No description available", "No description available Story format", "Untitled"],
+    "poster_name": ["User Info Error"],
+    "follower_count": ["User Info Error"],
+    "tag_list": ["N,o, ,T,a,g,s, ,A,v,a,i,l,a,b,l,e"],
+    "image_src": ["Image src error."],
+}
+FIELDS = {
+    "pin": "unique_id title description poster_name follower_count tag_list is_image_or_video image_src downloaded "
+    "save_location category",
+    "geo": "timestamp latitude longitude country",
+    "user": "first_name last_name age date_joined",
+}
+TEXTS = ["unique_id", "title", "description", "poster_name", "tag_list", "is_image_or_video", "image_src", "category"]
+FORMS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y:%m:%d %H:%M:%S", "%m/%d/%Y, %H:%M:%S"]
+FACTORS = {"": 1, "k": 1000, "m": 1_000_000, "b": 1_000_000_000}
+
+
+def plain_record(line: bytes) -> dict | None:
+    """The one object of a line, if it is that and has no name twice."""
+    names: list[list[str]] = []
+
+    def keep(pairs: list) -> dict:
+        names.append([name for name, _ in pairs])
+        return dict(pairs)
+
+    try:
+        record = json.loads(line.decode("utf-8"), object_pairs_hook=keep)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and len(set(names[-1])) == len(names[-1]) else None
+
+
+def plain_key(record: dict, kind: str) -> int | None:
+    for name in ("index", "ind") if kind == "pin" else ("ind",):
+        try:
+            key = Fraction(str(record.get(name)))
+        except ValueError:
+            continue
+        if key.denominator == 1 and 0 <= key < 2**63:
+            return int(key)
+    return None
+
+
+def plain_text(record: dict, name: str) -> str | None:
+    value = record.get(name)
+    if value is None or isinstance(value, dict | list):
+        return None
+    value = str(value).strip(SPACES)
+    return None if value in ["", *NOTHING.get(name, [])] else value
+
+
+def plain_followers(record: dict) -> int | None:
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([kmb]?)", (plain_text(record, "follower_count") or "").lower())
+    number = Fraction(found[1]) * FACTORS[found[2]] if found else Fraction(1, 2)
+    return int(number) if number.denominator == 1 else None
+
+
+def plain_moment(record: dict, name: str) -> datetime | None:
+    for form in FORMS:
+        try:
+            return datetime.strptime(plain_text(record, name) or "", form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None
+
+
+def plain_degrees(record: dict, name: str, limit: int) -> float | None:
+    value = record.get(name)
+    return float(value) if isinstance(value, int | float) and abs(value) <= limit else None
+
+
+def plain_row(record: dict, kind: str) -> dict[str, object]:
+    """The clean values of a record."""
+    if kind == "pin":
+        place = plain_text(record, "save_location")
+        row: dict[str, object] = {name: plain_text(record, name) for name in TEXTS}
+        row["follower_count"] = plain_followers(record)
+        row["save_location"] = place.removeprefix("Local save in ") if place else None
+        return row
+    if kind == "geo":
+        point = [plain_degrees(record, "latitude", 90), plain_degrees(record, "longitude", 180)]
+        return {
+            "country": plain_text(record, "country"),
+            "coordinates": None if None in point else point,
+            "timestamp": plain_moment(record, "timestamp"),
+        }
+    names = [name for name in (plain_text(record, "first_name"), plain_text(record, "last_name")) if name]
+    age = record.get("age")
+    return {
+        "user_name": " ".join(names) or None,
+        "age": age if isinstance(age, int) and 1 <= age <= 120 else None,
+        "date_joined": plain_moment(record, "date_joined"),
+    }
+
+
+def plain_table(landing: Path, kind: str) -> dict[int, dict]:
+    """The newest clean row of each key; files hold offsets in their order, a key lives in one partition."""
+    table: dict[int, dict] = {}
+    for file in sorted(landing.rglob(f"*.{kind}+*.json"), key=lambda file: int(file.stem.rpartition("+")[2])):
+        for line in file.read_bytes().split(b"\n"):
+            record = plain_record(line)
+            key = plain_key(record, kind) if record else None
+            if record and key is not None and set(record) & set(FIELDS[kind].split()):
+                table[key] = plain_row(record, kind)
+    return table
+
+
+def plain_group(age: int | None) -> str | None:
+    groups = {"18-24": range(18, 25), "25-35": range(25, 36), "36-50": range(36, 51), "+50": range(51, 121)}
+    return next((name for name, ages in groups.items() if age in ages), None)
+
+
+def tops(counts: dict[tuple, int]) -> list[tuple]:
+    """Of rows (group, name) -> number, all with the greatest number of their group."""
+    best: dict[object, int] = {}
+    for (group, _), number in counts.items():
+        best[group] = max(best.get(group, 0), number)
+    return [(group, name, number) for (group, name), number in counts.items() if number == best[group]]
+
+
+def medians(values: Iterator[tuple[object, object]]) -> list[tuple]:
+    """Of pairs (group, number), the median of each group whose values are all there."""
+    groups = defaultdict(list)
+    for group, value in values:
+        if value is not None and None not in (group if isinstance(group, tuple) else (group,)):
+            groups[group].append(Fraction(value))
+    flat = {group if isinstance(group, tuple) else (group,): found for group, found in groups.items()}
+    return [(*group, float(statistics.median(found))) for group, found in flat.items()]
+
+
+def plain_answers(pins: dict, geos: dict, users: dict) -> dict[str, list[tuple]]:
+    """Every answer, in the order it must print in."""
+
+    def year(moment: datetime | None, first: int, last: int) -> int | None:
+        return moment.year if moment and first <= moment.year <= last else None
+
+    def counted(pairs: Iterator[tuple]) -> Counter[tuple]:
+        return Counter(pair for pair in pairs if None not in pair)
+
+    placed = [{**pins[key], **geos[key]} for key in pins if key in geos]
+    owned = [{**pins[key], **users[key]} for key in pins if key in users]
+    by_year = counted((year(post["timestamp"], 2018, 2022), post["category"]) for post in placed)
+    followers: dict[tuple, int] = {}
+    for post in placed:
+        at = post["country"], post["poster_name"]
+        if None not in at and post["follower_count"] is not None:
+            followers[at] = max(followers.get(at, 0), post["follower_count"])
+    joined = {
+        (user["user_name"], user["age"], user["date_joined"])
+        for user in users.values()
+        if year(user["date_joined"], 2015, 2020)
+    }
+    grouped = [(plain_group(post["age"]), year(post["date_joined"], 2015, 2020), post) for post in owned]
+    answers: dict[str, list[tuple]] = {
+        "top_category_by_country": tops(counted((post["country"], post["category"]) for post in placed)),
+        "posts_by_category_and_year": [(*pair, number) for pair, number in by_year.items()],
+        "top_category_by_year": tops(by_year),
+        "top_user_by_country": tops(followers),
+        "top_user_country": [min(((place, most) for (place, _), most in followers.items()), key=lambda p: (-p[1], p[0]))],
+        "top_category_by_age_group": tops(counted((group, post["category"]) for group, _, post in grouped)),
+        "median_followers_by_age_group": medians((group, post["follower_count"]) for group, _, post in grouped),
+        "users_joined_by_year": list(Counter(user[2].year for user in joined).items()),
+        "median_followers_by_join_year": medians((made, post["follower_count"]) for _, made, post in grouped),
+        "median_followers_by_age_group_and_join_year": medians(
+            ((group, made), post["follower_count"]) for group, made, post in grouped
+        ),
+    }
+    order = {group: number for number, group in enumerate(AGE_GROUPS)}
+    return {name: sorted(rows, key=lambda row: (order.get(row[0], 0), row[:2])) for name, rows in answers.items()}
+
+
+CLEANERS = {"pin": clean_pins, "geo": clean_geolocations, "user": clean_users}
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Thousands of dirty posts in landing files."""
+    settings = Settings(landing=str(tmp_path_factory.mktemp("landing")))
+    for entity in ENTITIES:
+        rows = (row for page in chunks(entity, POSTS, 11) for row in page)
+        write_landing(rows, entity, settings, delivery=HARSH, seed=11, records_per_file=700)
+    return settings
+
+
+def landed(session: SparkSession, settings: Settings, entity: Entity) -> DataFrame:
+    paths = [str(path) for path in sorted(Path(settings.topic_folder(entity)).rglob("*.json"))]
+    return landed_records(session, settings, entity, paths)
+
+
+def test_thousands_of_dirty_posts_give_what_plain_python_finds(either: SparkSession, landing: Settings) -> None:
+    plain = {entity.name: plain_table(Path(landing.landing), entity.name) for entity in ENTITIES}
+    clean = {}
+    for entity in ENTITIES:
+        latest = newest(Rows(judged(landed(either, landing, entity), entity), kept=False))
+        clean[entity.name] = latest.select(*clean_schema(entity).names).localCheckpoint()
+        names = CONTRACT[entity.name].names
+        expected = [tuple([key, *(row[name] for name in names[1:])]) for key, row in plain[entity.name].items()]
+        wanted = either.createDataFrame(sorted(expected, key=lambda row: row[0]), CONTRACT[entity.name])
+        got = clean[entity.name].select(*names).orderBy("ind")
+        assert_df_equality(got, wanted, ignore_nullable=True, ignore_metadata=True)
+    posts = Posts(clean["pin"], clean["geo"], clean["user"])
+    for name, rows in plain_answers(plain["pin"], plain["geo"], plain["user"]).items():
+        compute = next(answer.compute for answer in ANSWERS if answer.name == name)
+        assert (name, list(map(tuple, compute(posts).collect()))) == (name, rows)
+        assert rows
+
+
+def test_the_generated_posts_hold_what_the_comparison_is_for(landing: Settings) -> None:
+    plain = {entity.name: plain_table(Path(landing.landing), entity.name) for entity in ENTITIES}
+    answers = plain_answers(plain["pin"], plain["geo"], plain["user"])
+    countries = Counter(row[0] for row in answers["top_category_by_country"])
+    assert max(countries.values()) > 1
+    assert {row[0] for row in answers["median_followers_by_age_group"]} == set(AGE_GROUPS)
+    assert len({len(table) for table in plain.values()}) > 1
+    lines = sum(file.read_bytes().count(b"\n") for file in Path(landing.landing).rglob("*.json"))
+    assert lines > 3.3 * POSTS
+
+
+def test_every_version_of_the_generated_records_is_cleaned(spark: SparkSession, landing: Settings) -> None:
+    for entity in ENTITIES:
+        files = list(Path(landing.topic_folder(entity)).rglob("*.json"))
+        records = [plain_record(line) for file in files for line in file.read_bytes().split(b"\n")]
+        usable = [
+            record
+            for record in records
+            if record and plain_key(record, entity.name) is not None and set(record) & set(FIELDS[entity.name].split())
+        ]
+        assert CLEANERS[entity.name](landed(spark, landing, entity)).count() == len(usable)
+
+
+# Tables of ties, gaps and edges. What a question does not need is an empty table.
+
+MakePosts = Callable[..., Posts]
+
+
+@pytest.fixture
+def posts_of(either: SparkSession) -> MakePosts:
+    """Posts of rows that are dictionaries; what they leave out is null, as is where they came from."""
+
+    def frame(rows: list[dict], entity: Entity) -> DataFrame:
+        schema = clean_schema(entity)
+        return either.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
+
+    def make(pins: list[dict] = [], geos: list[dict] = [], users: list[dict] = []) -> Posts:  # noqa: B006
+        return Posts(frame(pins, PIN), frame(geos, GEO), frame(users, USER))
+
+    return make
+
+
+def rows_of(frame: DataFrame) -> list[tuple]:
+    return list(map(tuple, frame.collect()))
+
+
+def numbered(rows: list[dict]) -> list[dict]:
+    return [{"ind": number, **row} for number, row in enumerate(rows)]
+
+
+def utc(iso: str) -> datetime:
+    return datetime.fromisoformat(iso).replace(tzinfo=UTC)
+
+
+def placed(rows: list[tuple]) -> tuple[list[dict], list[dict]]:
+    """Pins and geolocations of (country, category)."""
+    pins = numbered([{"category": category} for _, category in rows])
+    return pins, numbered([{"country": country} for country, _ in rows])
+
+
+def test_a_tie_returns_every_winning_category_of_a_country(posts_of: MakePosts) -> None:
+    rows = [("Peru", name) for name in ["art", "travel", "art", "travel", "quotes"]]
+    rows += [("Oman", "art"), ("Chad", "b"), ("Chad", "a"), ("Fiji", None), (None, "art"), (None, None)]
+    pins, geos = placed(rows)
+    pins += [{"ind": 100, "category": "quotes"}, {"ind": 101, "category": "quotes"}]
+    geos += [{"ind": 200, "country": "Peru"}, {"ind": 201, "country": "Mali"}]
+    assert rows_of(analysis.top_category_by_country(posts_of(pins, geos))) == [
+        ("Chad", "a", 1),
+        ("Chad", "b", 1),
+        ("Oman", "art", 1),
+        ("Peru", "art", 2),
+        ("Peru", "travel", 2),
+    ]
+
+
+NEW_YEARS = [
+    ("2017-12-31T23:59:59.999999", "art"),
+    ("2018-01-01T00:00:00", "art"),
+    ("2018-01-01T10:59:59", "art"),
+    ("2018-12-31T23:59:59.999999", "travel"),
+    ("2019-01-01T00:00:00", "travel"),
+    ("2019-12-31T12:00:00", "art"),
+    ("2020-01-01T07:59:59", "art"),
+    ("2020-06-01T00:00:00", None),
+    ("2022-12-31T23:59:59.999999", "quotes"),
+    ("2023-01-01T00:00:00", "quotes"),
+]
+
+
+def dated(moments: list[tuple]) -> tuple[list[dict], list[dict]]:
+    """Pins and geolocations of (moment, category), with one post of no moment and one of no category."""
+    pins = numbered([*({"category": category} for _, category in moments), {"category": "art"}, {}])
+    made = [*({"timestamp": utc(moment)} for moment, _ in moments), {}, {"timestamp": utc("2018-05-05")}]
+    return pins, numbered(made)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_year_begins_with_the_utc_new_year_in_any_zone(
+    either: SparkSession, posts_of: MakePosts, in_zone, zone: str
+) -> None:
+    posts = posts_of(*dated(NEW_YEARS))
+    with in_zone(either, zone):
+        rows = rows_of(analysis.posts_by_category_and_year(posts))
+    assert rows == [
+        (2018, "art", 2),
+        (2018, "travel", 1),
+        (2019, "art", 1),
+        (2019, "travel", 1),
+        (2020, "art", 1),
+        (2022, "quotes", 1),
+    ]
+
+
+def test_each_year_has_every_winning_category(posts_of: MakePosts) -> None:
+    posts = posts_of(*dated(NEW_YEARS))
+    assert rows_of(analysis.top_category_by_year(posts)) == [
+        (2018, "art", 2),
+        (2019, "art", 1),
+        (2019, "travel", 1),
+        (2020, "art", 1),
+        (2022, "quotes", 1),
+    ]
+    assert rows_of(analysis.top_category_by_year(posts, (2017, 2018))) == [(2017, "art", 1), (2018, "art", 2)]
+    assert rows_of(analysis.posts_by_category_and_year(posts, (2023, 2023))) == [(2023, "quotes", 1)]
+    assert rows_of(analysis.posts_by_category_and_year(posts, (2021, 2021))) == []
+
+
+def followed(rows: list[tuple]) -> tuple[list[dict], list[dict]]:
+    """Pins and geolocations of (country, poster, followers)."""
+    pins = numbered([{"poster_name": poster, "follower_count": count} for _, poster, count in rows])
+    return pins, numbered([{"country": country} for country, _, _ in rows])
+
+
+def test_a_poster_stands_once_in_a_country_and_a_tie_returns_every_poster(posts_of: MakePosts) -> None:
+    rows = [
+        ("Peru", "Ana", 500),
+        ("Peru", "Ana", 900),
+        ("Peru", "Ana", 900),
+        ("Peru", "Bo", 900),
+        ("Peru", "Cy", 899),
+        ("Oman", "Ana", 1),
+        ("Mali", "Zero", 0),
+        ("Fiji", "Nobody", None),
+        ("Fiji", None, 2_000_000),
+        (None, "Homeless", 3_000_000),
+        ("Iran, Islamic Republic of", "Max", 2_147_483_647),
+    ]
+    pins, geos = followed(rows)
+    pins.append({"ind": 99, "poster_name": "No place", "follower_count": 5_000_000})
+    assert rows_of(analysis.top_user_by_country(posts_of(pins, geos))) == [
+        ("Iran, Islamic Republic of", "Max", 2_147_483_647),
+        ("Mali", "Zero", 0),
+        ("Oman", "Ana", 1),
+        ("Peru", "Ana", 900),
+        ("Peru", "Bo", 900),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([("Peru", "Ana", 9), ("Oman", "Bo", 10), ("Chad", "Cy", 1)], [("Oman", 10)]),
+        ([("Peru", "Ana", 9), ("Oman", "Bo", 9), ("Chad", "Cy", 1), ("Oman", "Di", 9)], [("Oman", 9)]),
+        ([("Åland Islands", "Ana", 9), ("Zimbabwe", "Ana", 9)], [("Zimbabwe", 9)]),
+        ([(None, "Ana", 9), ("Peru", "Bo", None), ("Oman", "Cy", 0)], [("Oman", 0)]),
+        ([(None, None, None)], []),
+    ],
+    ids=["one", "tie", "order by code point", "gaps", "none"],
+)
+def test_the_country_of_the_most_followed_is_one_row(
+    posts_of: MakePosts, rows: list[tuple], expected: list[tuple]
+) -> None:
+    assert rows_of(analysis.top_user_country(posts_of(*followed(rows)))) == expected
+
+
+def owned(rows: list[tuple]) -> tuple[list[dict], list[dict], list[dict]]:
+    """Pins and users, no geolocations, of (age, year joined, category, followers)."""
+    pins = numbered([{"category": category, "follower_count": count} for _, _, category, count in rows])
+    users = [
+        {"user_name": f"user {number}", "age": age, "date_joined": utc(f"{year}-06-01") if year else None}
+        for number, (age, year, _, _) in enumerate(rows)
+    ]
+    pins.append({"ind": 1000, "category": "nobody's", "follower_count": 1})
+    return pins, [], [*numbered(users), {"ind": 2000, "age": 30, "date_joined": utc("2016-01-01")}]
+
+
+def test_age_groups_have_every_winning_category_the_oldest_last(posts_of: MakePosts) -> None:
+    rows = [(age, None, f"{age}", None) for age in (17, 18, 24, 25, 35, 36, 50, 51)]
+    rows += [(90, None, "51", None), (None, None, "art", None), (20, None, None, None), (10, None, "art", None)]
+    assert rows_of(analysis.top_category_by_age_group(posts_of(*owned(rows)))) == [
+        ("18-24", "18", 1),
+        ("18-24", "24", 1),
+        ("25-35", "25", 1),
+        ("25-35", "35", 1),
+        ("36-50", "36", 1),
+        ("36-50", "50", 1),
+        ("+50", "51", 2),
+    ]
+
+
+MEDIANS = [
+    (17, 2015, None, 1),
+    (18, 2015, None, 1),
+    (24, 2015, None, 2),
+    (25, 2016, None, 2_147_483_647),
+    (35, 2016, None, 2_147_483_646),
+    (36, 2017, None, 10),
+    (36, 2017, None, 10),
+    (40, 2018, None, 90_000),
+    (50, 2018, None, 0),
+    (50, 2018, None, 11),
+    (51, 2020, None, 7),
+    (51, 2021, None, 9),
+    (99, 2014, None, 8),
+    (99, 2014, None, None),
+    (None, 2020, None, 100),
+    (30, None, None, 5),
+    (60, 2015, None, None),
+]
+
+
+def test_a_median_is_exact_and_over_posts(posts_of: MakePosts) -> None:
+    posts = posts_of(*owned(MEDIANS))
+    assert rows_of(analysis.median_followers_by_age_group(posts)) == [
+        ("18-24", 1.5),
+        ("25-35", 2_147_483_646.0),
+        ("36-50", 10.0),
+        ("+50", 8.0),
+    ]
+    assert rows_of(analysis.median_followers_by_join_year(posts)) == [
+        (2015, 1.0),
+        (2016, 2_147_483_646.5),
+        (2017, 10.0),
+        (2018, 11.0),
+        (2020, 53.5),
+    ]
+    assert rows_of(analysis.median_followers_by_age_group_and_join_year(posts)) == [
+        ("18-24", 2015, 1.5),
+        ("25-35", 2016, 2_147_483_646.5),
+        ("36-50", 2017, 10.0),
+        ("36-50", 2018, 11.0),
+        ("+50", 2020, 7.0),
+    ]
+
+
+def test_the_joining_years_of_medians_are_a_parameter(posts_of: MakePosts) -> None:
+    posts = posts_of(*owned(MEDIANS))
+    assert rows_of(analysis.median_followers_by_join_year(posts, (2014, 2014))) == [(2014, 8.0)]
+    pairs = analysis.median_followers_by_age_group_and_join_year(posts, (2020, 2021))
+    assert rows_of(pairs) == [("+50", 2020, 7.0), ("+50", 2021, 9.0)]
+
+
+JOINED = [
+    ("Ana", 27, "2015-01-01T00:00:00"),
+    ("Ana", 27, "2015-01-01T00:00:00"),
+    ("Ana", 28, "2015-01-01T00:00:00"),
+    ("Ana", 27, "2015-01-01T00:00:01"),
+    ("Bo", 27, "2015-01-01T00:00:00"),
+    ("Ana", None, "2016-12-31T23:59:59"),
+    ("Ana", None, "2016-12-31T23:59:59"),
+    ("Ana", 27, "2020-12-31T23:59:59.999999"),
+    ("Ana", 27, "2014-12-31T23:59:59.999999"),
+    ("Ana", 27, "2021-01-01T00:00:00"),
+    ("Ana", 27, None),
+]
+
+
+@pytest.mark.parametrize("zone", ["UTC", *ZONES])
+def test_a_user_is_a_distinct_name_age_and_date(either: SparkSession, posts_of: MakePosts, in_zone, zone: str) -> None:
+    users = [
+        {"user_name": name, "age": age, "date_joined": utc(moment) if moment else None} for name, age, moment in JOINED
+    ]
+    posts = posts_of(users=numbered(users))
+    with in_zone(either, zone):
+        assert rows_of(analysis.users_joined_by_year(posts)) == [(2015, 4), (2016, 1), (2020, 1)]
+        assert rows_of(analysis.users_joined_by_year(posts, (2014, 2014))) == [(2014, 1)]
+
+
+# What holds for every answer.
+
+
+@by_answer
+def test_an_answer_has_exactly_its_columns(posts_of: MakePosts, answer: analysis.Answer) -> None:
+    schema = answer.compute(posts_of()).schema
+    assert [(column.name, column.dataType.simpleString()) for column in schema] == COLUMNS[answer.name]
+    assert [(name, kind.lower()) for name, kind, _ in answer.columns] == COLUMNS[answer.name]
+
+
+def test_there_are_ten_answers() -> None:
+    assert [answer.name for answer in ANSWERS] == list(COLUMNS)
+    assert all(answer.question.endswith("?") and all(comment for _, _, comment in answer.columns) for answer in ANSWERS)
+
+
+def test_the_order_of_an_answer_is_total_and_can_be_made_again(posts_of: MakePosts, spark: SparkSession) -> None:
+    for answer in ANSWERS:
+        names = [name for name, _ in COLUMNS[answer.name]]
+        assert set(answer.order) <= set(names)
+    rows = [("+50", 2015, 1.0), ("18-24", 2016, 2.0), ("36-50", 2015, 3.0), ("18-24", 2015, 4.0), ("25-35", 2015, 5.0)]
+    [answer] = [answer for answer in ANSWERS if answer.name == "median_followers_by_age_group_and_join_year"]
+    frame = posts_of().pins.sparkSession.createDataFrame(rows, "age_group string, post_year int, median double")
+    assert [row[:2] for row in rows_of(answer.ordered(frame))] == [
+        ("18-24", 2015),
+        ("18-24", 2016),
+        ("25-35", 2015),
+        ("36-50", 2015),
+        ("+50", 2015),
+    ]
