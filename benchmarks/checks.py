@@ -47,7 +47,7 @@ def check_content(results: Results, facts: Mapping[str, Facts]) -> None:
         ours = facts[OURS][name]
         expected = {"read": result["lines"], "rejected": result["rejected"], "rows": result["rows"]}
         wrong += _unlike(f"{name}: ours", ours, expected)
-        counted = sum(int(ours[column]) for column in ("merged", "already_there", "rejected"))
+        counted = sum(int(ours[column] or 0) for column in ("merged", "already_there", "rejected"))
         if ours["read"] != counted:
             wrong.append(f"{name}: read must be merged + already_there + rejected, got {ours}")
         if RAW in facts:

@@ -76,7 +76,7 @@ def _arrival(child: Child, landing: Landing, number: int, folder: Path) -> Usage
     new = arrival_rows(posts)
     expected = {"read": 2 * new, "merged": 2 * new, "already_there": 0, "rejected": 0, "rows": new}
     for name, numbers in after.items():
-        grown = {column: int(numbers[column]) - int(before[name][column]) for column in expected}
+        grown = {column: int(numbers[column] or 0) - int(before[name][column] or 0) for column in expected}
         if grown != expected:
             raise BenchError(f"{name}: an arrival must add {expected}, got {grown}")
     return usage

@@ -21,7 +21,7 @@ from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import landing, tables
 from pinterest_transforms.storage.specs import RUNS_TABLE
 
-Facts = dict[str, dict[str, int | str]]
+Facts = dict[str, dict[str, int | str | None]]
 """By entity: numbers of a run, and a digest of what it wrote; equal facts, equal tables."""
 
 COUNTS = ("read", "merged", "already_there", "rejected")
@@ -181,7 +181,7 @@ class Polars(_Written):
 
     def __init__(self) -> None:
         super().__init__()
-        self._cleaned: dict[str, dict[str, int | str]] = {}
+        self._cleaned: dict[str, dict[str, int]] = {}
 
     def facts(self, place: str) -> Facts:
         """Rows, lines and a digest."""

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from emulation.delivery import Delivery
 from emulation.landing import write_landing
 from emulation.synthetic import chunks
 from pinterest_transforms import analysis
 from pinterest_transforms.analysis import ANSWERS, Posts
-from pinterest_transforms.cleaning import clean_geolocations, clean_pins, clean_users, judged
+from pinterest_transforms.cleaning import is_usable, judged
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import CONTRACT, clean_schema
 from pinterest_transforms.settings import Settings
@@ -148,16 +149,16 @@ def plain_row(record: dict, kind: str) -> dict[str, object]:
     }
 
 
-def plain_table(landing: Path, kind: str) -> dict[int, dict]:
-    """The newest clean row of each key; files hold offsets in their order, a key lives in one partition."""
-    table: dict[int, dict] = {}
+def plain_versions(landing: Path, kind: str) -> list[tuple[int, dict]]:
+    """Key and clean values of every usable record, in the order of the offsets; a key lives in one partition."""
+    versions = []
     for file in sorted(landing.rglob(f"*.{kind}+*.json"), key=lambda file: int(file.stem.rpartition("+")[2])):
         for line in file.read_bytes().split(b"\n"):
             record = plain_record(line)
             key = plain_key(record, kind) if record else None
             if record and key is not None and set(record) & set(FIELDS[kind].split()):
-                table[key] = plain_row(record, kind)
-    return table
+                versions.append((key, plain_row(record, kind)))
+    return versions
 
 
 def plain_group(age: int | None) -> str | None:
@@ -211,7 +212,9 @@ def plain_answers(pins: dict, geos: dict, users: dict) -> dict[str, list[tuple]]
         "posts_by_category_and_year": [(*pair, number) for pair, number in by_year.items()],
         "top_category_by_year": tops(by_year),
         "top_user_by_country": tops(followers),
-        "top_user_country": [min(((place, most) for (place, _), most in followers.items()), key=lambda p: (-p[1], p[0]))],
+        "top_user_country": [
+            min(((place, most) for (place, _), most in followers.items()), key=lambda p: (-p[1], p[0]))
+        ],
         "top_category_by_age_group": tops(counted((group, post["category"]) for group, _, post in grouped)),
         "median_followers_by_age_group": medians((group, post["follower_count"]) for group, _, post in grouped),
         "users_joined_by_year": list(Counter(user[2].year for user in joined).items()),
@@ -222,9 +225,6 @@ def plain_answers(pins: dict, geos: dict, users: dict) -> dict[str, list[tuple]]
     }
     order = {group: number for number, group in enumerate(AGE_GROUPS)}
     return {name: sorted(rows, key=lambda row: (order.get(row[0], 0), row[:2])) for name, rows in answers.items()}
-
-
-CLEANERS = {"pin": clean_pins, "geo": clean_geolocations, "user": clean_users}
 
 
 @pytest.fixture(scope="module")
@@ -243,13 +243,17 @@ def landed(session: SparkSession, settings: Settings, entity: Entity) -> DataFra
 
 
 def test_thousands_of_dirty_posts_give_what_plain_python_finds(either: SparkSession, landing: Settings) -> None:
-    plain = {entity.name: plain_table(Path(landing.landing), entity.name) for entity in ENTITIES}
-    clean = {}
+    plain, clean = {}, {}
     for entity in ENTITIES:
-        latest = newest(Rows(judged(landed(either, landing, entity), entity), kept=False))
+        versions = plain_versions(Path(landing.landing), entity.name)
+        plain[entity.name] = dict(versions)
+        every = judged(landed(either, landing, entity), entity).withColumn("_row", F.monotonically_increasing_id())
+        every = every.localCheckpoint()
+        assert every.where(is_usable()).count() == len(versions)
+        latest = newest(Rows(every, kept=True))
         clean[entity.name] = latest.select(*clean_schema(entity).names).localCheckpoint()
         names = CONTRACT[entity.name].names
-        expected = [tuple([key, *(row[name] for name in names[1:])]) for key, row in plain[entity.name].items()]
+        expected = [(key, *(row[name] for name in names[1:])) for key, row in plain[entity.name].items()]
         wanted = either.createDataFrame(sorted(expected, key=lambda row: row[0]), CONTRACT[entity.name])
         got = clean[entity.name].select(*names).orderBy("ind")
         assert_df_equality(got, wanted, ignore_nullable=True, ignore_metadata=True)
@@ -261,7 +265,7 @@ def test_thousands_of_dirty_posts_give_what_plain_python_finds(either: SparkSess
 
 
 def test_the_generated_posts_hold_what_the_comparison_is_for(landing: Settings) -> None:
-    plain = {entity.name: plain_table(Path(landing.landing), entity.name) for entity in ENTITIES}
+    plain = {entity.name: dict(plain_versions(Path(landing.landing), entity.name)) for entity in ENTITIES}
     answers = plain_answers(plain["pin"], plain["geo"], plain["user"])
     countries = Counter(row[0] for row in answers["top_category_by_country"])
     assert max(countries.values()) > 1
@@ -269,18 +273,6 @@ def test_the_generated_posts_hold_what_the_comparison_is_for(landing: Settings) 
     assert len({len(table) for table in plain.values()}) > 1
     lines = sum(file.read_bytes().count(b"\n") for file in Path(landing.landing).rglob("*.json"))
     assert lines > 3.3 * POSTS
-
-
-def test_every_version_of_the_generated_records_is_cleaned(spark: SparkSession, landing: Settings) -> None:
-    for entity in ENTITIES:
-        files = list(Path(landing.topic_folder(entity)).rglob("*.json"))
-        records = [plain_record(line) for file in files for line in file.read_bytes().split(b"\n")]
-        usable = [
-            record
-            for record in records
-            if record and plain_key(record, entity.name) is not None and set(record) & set(FIELDS[entity.name].split())
-        ]
-        assert CLEANERS[entity.name](landed(spark, landing, entity)).count() == len(usable)
 
 
 # Tables of ties, gaps and edges. What a question does not need is an empty table.
@@ -553,7 +545,7 @@ def test_there_are_ten_answers() -> None:
     assert all(answer.question.endswith("?") and all(comment for _, _, comment in answer.columns) for answer in ANSWERS)
 
 
-def test_the_order_of_an_answer_is_total_and_can_be_made_again(posts_of: MakePosts, spark: SparkSession) -> None:
+def test_the_order_of_an_answer_is_total_and_can_be_made_again(posts_of: MakePosts) -> None:
     for answer in ANSWERS:
         names = [name for name, _ in COLUMNS[answer.name]]
         assert set(answer.order) <= set(names)

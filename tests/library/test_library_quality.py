@@ -113,7 +113,7 @@ NOT_JSON = [
     f"\u00a0{GOOD}",
     f"x{GOOD}",
     "{'ind':7,'country':'Peru'}",
-    "{\"ind\":7,'country':\"Peru\"}",
+    '{"ind":7,\'country\':"Peru"}',
     '{"ind":7,"country":\'Peru\'}',
     '{ind:7,"country":"Peru"}',
     '{"ind":7,"country":"Peru",}',
@@ -214,9 +214,7 @@ GEOS = [
     Case('{"ind":7,"country":"Peru","board" : null}', values=PERU, unknown=["board"]),
     Case('{"ind":7,"country":"Peru","":{"a":[1,"}"]}}', values=PERU, unknown=[""]),
     Case('{"ind":7,"country":"Peru","_unreadable":"x"}', values=PERU, unknown=["_unreadable"]),
-    Case(
-        '{"ind":7,"latitude":1,"longitude":NaN,"board":1}', [], ["coordinates"], values={"ind": 7}, unknown=["board"]
-    ),
+    Case('{"ind":7,"latitude":1,"longitude":NaN,"board":1}', [], ["coordinates"], values={"ind": 7}, unknown=["board"]),
     # repaired
     Case('{"ind":7,"country":{"name":"Peru"}}', [], ["country"], {"ind": 7}),
     Case('{"ind":7,"country":["Peru"]}', [], ["country"], {"ind": 7}),
@@ -348,7 +346,28 @@ def test_a_record_whose_place_is_unknown_is_rejected_with_every_other_reason(spa
     ]
 
 
-PARTS = ["{", "}", "[", "]", '"', ",", ":", " ", "\\", "\\u0069", "NaN", "null", "7", ".0", "-", "'", "\t", "é", "{}", '""']
+PARTS = [
+    "{",
+    "}",
+    "[",
+    "]",
+    '"',
+    ",",
+    ":",
+    " ",
+    "\\",
+    "\\u0069",
+    "NaN",
+    "null",
+    "7",
+    ".0",
+    "-",
+    "'",
+    "\t",
+    "é",
+    "{}",
+    '""',
+]
 
 
 def mutated(line: str, chance: random.Random) -> str:

@@ -53,12 +53,13 @@ def read_answer(spark: SparkSession, settings: Settings, answer: Answer) -> Data
     return answer.ordered(frame)
 
 
-def _version(spark: SparkSession, settings: Settings, table: str) -> int:
+def _version(spark: SparkSession, settings: Settings, table: str) -> str:
+    """The table's last commit: version and time, since a table that is made again counts from 0 again."""
     tables.read(spark, settings, table)
     row = spark.sql(f"DESCRIBE HISTORY {settings.qualified(table)} LIMIT 1").first()
     if row is None:
         raise TableError(f"table {settings.schema}.{table} must have a history, got none")
-    return int(row["version"])
+    return f"{row['version']} {row['timestamp'].timestamp()}"
 
 
 def _made_from(spark: SparkSession, settings: Settings, answer: Answer) -> str:

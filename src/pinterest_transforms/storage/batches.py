@@ -27,10 +27,6 @@ _MOST_NAMES = 100
 """A sender that makes up a name for each record must not make ``runs`` as large as the data."""
 
 
-_MOST_NAMES = 100
-"""A sender that makes up a name for each record must not make ``runs`` as large as the data."""
-
-
 @dataclass(frozen=True)
 class Batch:
     """Which micro-batch this is.
@@ -62,12 +58,16 @@ def take_batch(
     started, clock = datetime.now(UTC), time.monotonic()
     rows = staged(judged(records, entity).withColumn("_row", F.monotonically_increasing_id()))
     counts = _counts(rows.frame)
+    replaces = batch.files is not None  # then what was there before must go, even if nothing comes in its place
+    if counts["read"] == 0 and not replaces:
+        return
+    usable, merged = counts["read"] - counts["rejected"], 0
+    if usable or replaces:
+        merged = merging.write_clean(spark, settings, entity, rows, batch.batch_id, batch.files, guard)
+    if counts["rejected"] or counts["repaired"] or replaces:
+        quarantine.write(spark, settings, entity, rows.frame, batch.files)
     if counts["read"] == 0:
         return
-    usable = counts["read"] - counts["rejected"]
-    merged = merging.write_clean(spark, settings, entity, rows, batch.batch_id, batch.files, guard) if usable else 0
-    if counts["rejected"] or counts["repaired"] or batch.files is not None:
-        quarantine.write(spark, settings, entity, rows.frame, batch.files)
     numbers = {**counts, "merged": merged, "already_there": usable - merged}
     unknown = _unknown(rows.frame) if counts["strange"] else {}
     _write_run(spark, settings, entity, batch, guard, (started, time.monotonic() - clock), numbers, unknown)

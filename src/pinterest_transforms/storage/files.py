@@ -6,6 +6,7 @@ the offset in the file's name plus the number of the line.
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -35,10 +36,18 @@ def key_of(path: str, topic: str) -> str:
     return marker + path.rpartition(f"/{marker}")[2]
 
 
-def listing(spark: SparkSession, folder: str) -> dict[str, int]:
-    """Path and bytes of each landing file of a topic; no content is read."""
+def listing(spark: SparkSession, settings: Settings, folder: str) -> dict[str, int]:
+    """Path and bytes of each landing file below a folder; no content is read. As Spark does, without hidden ones."""
+    if on_this_machine(settings, folder):
+        there = (path for path in Path(folder).rglob("*.json") if not path.name.startswith((".", "_")))
+        return {str(path): path.stat().st_size for path in there if path.is_file()}
     found = reader(spark).load(as_glob(folder)).select("path", "length").collect()
     return {row["path"]: row["length"] for row in found}
+
+
+def on_this_machine(settings: Settings, folder: str) -> bool:
+    """True if the folder can be looked at without Spark."""
+    return bool(settings.warehouse) and "://" not in folder
 
 
 def reader(spark: SparkSession):  # type: ignore[no-untyped-def]  # noqa: ANN201 - classic and Connect readers share no type

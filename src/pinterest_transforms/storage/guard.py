@@ -30,6 +30,7 @@ class Guard:
         sizes: bytes of each landing file when it was taken, by its key.
         again: files that were rewritten and are being taken again, by the id of that batch.
         next_again: id of the next such batch.
+        cleared: false until the checkpoint of the life before is gone.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Guard:
     sizes: dict[str, int] = field(default_factory=dict)
     again: dict[str, list[str]] = field(default_factory=dict)
     next_again: int = 0
+    cleared: bool = True
 
     def reload(self) -> None:
         """Takes over what was saved by another process."""
@@ -74,13 +76,16 @@ def open_guard(checkpoint: str, source: str, tables: dict[str, str], *, rebuild:
         CheckpointError: the checkpoint belongs to other tables or another source.
     """
     path = f"{checkpoint}.json"
-    known = _load(path)
-    begun = Path(checkpoint, "metadata").is_file()
+    known = None if rebuild else _load(path)
+    begun = Path(checkpoint, "metadata").is_file() and (known is None or known.cleared)
     if not begun or rebuild:
         unfinished = known is not None and known.rebuild
-        fresh = Guard(path, uuid.uuid4().hex, source, tables, rebuild=rebuild or unfinished)
+        fresh = Guard(path, uuid.uuid4().hex, source, tables, rebuild=rebuild or unfinished, cleared=False)
+        # Said before it is done: a kill between the two must not leave the old checkpoint in the new life.
         fresh.save()
         shutil.rmtree(checkpoint, ignore_errors=True)
+        fresh.cleared = True
+        fresh.save()
         return fresh
     if known is None:
         raise _mismatch(checkpoint, "its identity file", "beside it", "none")

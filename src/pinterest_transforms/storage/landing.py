@@ -12,7 +12,7 @@ from pyspark.errors import AnalysisException, StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
-from pinterest_transforms.entities import Entity
+from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import files, tables
@@ -97,16 +97,16 @@ def check_landing(spark: SparkSession, settings: Settings) -> str:
     root = f"{settings.landing.rstrip('/')}/topics"
     if not settings.landing or not _is_there(spark, settings, root):
         raise LandingError(f"landing must be a folder that holds topics/, got {settings.landing!r}")
-    paths = files.listing(spark, root)
-    topics = sorted({path.rpartition("/topics/")[2].partition("/")[0] for path in paths})
-    if not any(topic.startswith(f"{settings.user_id}.") for topic in topics):
+    if not any(_is_there(spark, settings, settings.topic_folder(entity)) for entity in ENTITIES):
+        paths = files.listing(spark, settings, root)
+        topics = sorted({path.rpartition("/topics/")[2].partition("/")[0] for path in paths})
         found = ", ".join(topics[:9]) or "no files"
         raise LandingError(f"landing must hold topics {settings.user_id}.pin, .geo or .user, got {found}")
     return settings.landing
 
 
 def _is_there(spark: SparkSession, settings: Settings, folder: str) -> bool:
-    if settings.warehouse and "://" not in folder:
+    if files.on_this_machine(settings, folder):
         return Path(folder).is_dir()
     try:
         files.reader(spark).load(files.as_glob(folder)).select("path").limit(1).count()
@@ -189,14 +189,19 @@ def _take_files(spark: SparkSession, work: _Work, sizes: dict[str, int], batch_i
 def _take_rewritten(spark: SparkSession, work: _Work, say: Say) -> None:
     """Takes files again that have grown since they were taken: Spark's file stream knows a file by its name alone."""
     guard, topic = work.guard, work.settings.topic(work.entity)
-    sizes = files.listing(spark, work.settings.topic_folder(work.entity))
+    sizes = files.listing(spark, work.settings, work.settings.topic_folder(work.entity))
+
+    def take_again() -> None:
+        for number, paths in list(guard.again.items()):
+            say(f"{topic}: {len(paths)} files were rewritten")
+            _take_files(spark, work, {path: sizes[path] for path in paths if path in sizes}, int(number))
+            guard.again = {}
+            guard.save()
+
+    take_again()  # what a run that was killed had begun
     changed = [path for path, size in sizes.items() if guard.sizes.get(files.key_of(path, topic), size) != size]
-    if not guard.again and changed:
+    if changed:
         guard.next_again -= 1
         guard.again = {str(guard.next_again): sorted(changed)}
         guard.save()
-    for number, paths in list(guard.again.items()):
-        say(f"{topic}: {len(paths)} files were rewritten")
-        _take_files(spark, work, {path: sizes[path] for path in paths if path in sizes}, int(number))
-        guard.again = {}
-        guard.save()
+        take_again()

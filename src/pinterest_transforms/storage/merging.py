@@ -71,8 +71,8 @@ def write_clean(
 ) -> int:
     """Writes the batch's clean rows in one commit.
 
-    The version of the table before it is kept in the guard first: a replay finds the commit of the run that was
-    killed after it, and takes the numbers from there.
+    The version of the table before it is kept in the guard first. A replay merges once more, since a file may have
+    grown since the kill, and counts the commit of the killed run too.
 
     Returns:
         How many records of the batch became a row of the table.
@@ -85,16 +85,13 @@ def write_clean(
     if number not in guard.before:
         guard.before = {number: _version(spark, name)}
         guard.save()
-    done = _written_since(spark, name, guard.before[number])
-    if done is not None:
-        return done
     fresh = newest(rows).select(*columns)
     if spark.table(name).limit(1).count() == 0:
         with_retries(lambda: fresh.writeTo(name).append())
     else:
         statement = _merge_statement(name, columns)
         with_retries(lambda: spark.sql(statement, fresh=fresh).collect())
-    return _written_since(spark, name, guard.before[number]) or 0
+    return _written_since(spark, name, guard.before[number])
 
 
 def _version(spark: SparkSession, name: str) -> int:
@@ -102,13 +99,11 @@ def _version(spark: SparkSession, name: str) -> int:
     return int(row["version"]) if row else 0
 
 
-def _written_since(spark: SparkSession, name: str, version: int) -> int | None:
-    """Rows that commits after that version wrote; None if there is no such commit. Maintenance does not count."""
+def _written_since(spark: SparkSession, name: str, version: int) -> int:
+    """Rows that commits after that version wrote. Maintenance does not count."""
     history = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 50")
     commits = history.where((F.col("version") > version) & F.col("operation").isin(list(_WRITES)))
     found = commits.select("operation", "operationMetrics").collect()
-    if not found:
-        return None
     return sum(int(row["operationMetrics"].get(key, 0)) for row in found for key in _WRITES[row["operation"]])
 
 

@@ -5,6 +5,7 @@ session attaches to its own catalog, under the same names.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
@@ -20,6 +21,7 @@ from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import POSTS_VIEW, TableSpec, answer_specs, posts_columns, work_specs
 
 VERSION_PROPERTY = "pinterest.schema_version"
+_AT_ONCE = 4
 
 
 def set_up(spark: SparkSession, settings: Settings) -> None:
@@ -30,8 +32,12 @@ def set_up(spark: SparkSession, settings: Settings) -> None:
     """
     with waiting_lock(settings):
         _make_schema(spark, settings)
-        for spec in (*work_specs(settings), *answer_specs()):
-            with_retries(lambda spec=spec: _make_or_migrate(spark, settings, spec))  # type: ignore[misc]
+
+        def make(spec: TableSpec) -> None:
+            with_retries(lambda: _make_or_migrate(spark, settings, spec))
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(make, (*work_specs(settings), *answer_specs())))
         with_retries(lambda: _make_posts(spark, settings))
 
 
@@ -137,12 +143,11 @@ def _check(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
     """Raises for a table this library cannot use; brings an older one up to date, adding only."""
     label = f"table {settings.schema}.{spec.name}"
     try:
-        about = detail(spark, settings, spec.name)
+        form, version = _form_and_version(spark, settings, spec.name)
     except AnalysisException as error:
         raise TableError(f"{label} must be a Delta table, got {type(error).__name__}") from error
-    if about["format"] != "delta":
-        raise TableError(f"{label} must be a Delta table, got {about['format']}")
-    version = about["properties"].get(VERSION_PROPERTY, "0")
+    if form != "delta":
+        raise TableError(f"{label} must be a Delta table, got {form}")
     if not version.isdigit() or int(version) > SCHEMA_VERSION:
         raise TableError(
             f"{label} must have schema version {SCHEMA_VERSION} or older, got {version}: use a newer library"
@@ -156,6 +161,15 @@ def _check(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
             )
     if int(version) < SCHEMA_VERSION:
         _migrate(spark, settings, spec, [column for column in spec.columns if column.name not in there])
+
+
+def _form_and_version(spark: SparkSession, settings: Settings, table: str) -> tuple[str, str]:
+    """The table's format and schema version, of its metadata alone: Delta's own description also counts its files."""
+    name = settings.qualified(table)
+    about = {row["col_name"]: row["data_type"] for row in spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()}
+    form = str(about.get("Provider", about.get("Type", "something else"))).lower()
+    properties = {row["key"]: row["value"] for row in spark.sql(f"SHOW TBLPROPERTIES {name}").collect()}
+    return form, str(properties.get(VERSION_PROPERTY, "0"))
 
 
 def _migrate(spark: SparkSession, settings: Settings, spec: TableSpec, missing: Sequence[T.StructField]) -> None:
