@@ -24,7 +24,6 @@ class BatchTimes:
         results: of the check by content.
         runs: by variant, in the order of the rounds.
         about: what the children ran on.
-        rows: records of the three topics.
     """
 
     posts: int
@@ -62,14 +61,14 @@ def measure_batch(
             say(f"{posts:,} posts: warm-up {number} of {_WARM_UPS}, on {small.posts:,}")
             for child in made.values():
                 _start(child, small)
-                child.measured(_PLACE, [])
+                child.measured(_PLACE)
                 child.ask("clear", place=_PLACE)
         say(f"{posts:,} posts: a round that is checked and not counted")
         checked, results = _checked_round(made, landing, work / f"exports-{posts}")
         times = BatchTimes(posts, results, about=made[OURS].about)
         for number in range(1, pairs + 1):
             for name, child in made.items():
-                usage = _timed(child, landing, checked[name], list(made.values()))
+                usage = _timed(child, landing, checked[name])
                 times.runs.setdefault(name, []).append(usage)
                 say(f"{posts:,} posts: round {number} of {pairs}: {name} {usage.wall:.2f} s")
     return times
@@ -90,7 +89,7 @@ def _checked_round(made: dict[str, Child], landing: Landing, exports: Path) -> t
     facts = {}
     for name, child in made.items():
         _start(child, landing)
-        child.measured(_PLACE, [])
+        child.measured(_PLACE)
         facts[name] = _facts(child)
         child.ask("export", place=_PLACE, folder=str(exports / name))
         child.ask("clear", place=_PLACE)
@@ -99,10 +98,10 @@ def _checked_round(made: dict[str, Child], landing: Landing, exports: Path) -> t
     return facts, results
 
 
-def _timed(child: Child, landing: Landing, checked: Facts, others: list[Child]) -> Usage:
+def _timed(child: Child, landing: Landing, checked: Facts) -> Usage:
     """One run that counts, once its result was seen to be the checked one."""
     _start(child, landing)
-    usage = child.measured(_PLACE, others)
+    usage = child.measured(_PLACE)
     check_same(child.name, _facts(child), checked)
     child.ask("clear", place=_PLACE)
     return usage

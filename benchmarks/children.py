@@ -34,13 +34,13 @@ class Usage:
         seconds: wall seconds by entity.
         cpu: CPU seconds of the child's processes, Python's and Java's.
         peak: most bytes of memory (RSS) they had together.
-        idle: CPU seconds that the other children took meanwhile.
+        elsewhere: CPU seconds that everything else on the machine took meanwhile, the idle children among it.
     """
 
     seconds: dict[str, float]
     cpu: float
     peak: int
-    idle: float
+    elsewhere: float
 
     @property
     def wall(self) -> float:
@@ -98,14 +98,14 @@ class Child:
         self._made += 1
         return self._folder / f"run-{self._made}"
 
-    def measured(self, place: str, others: Sequence["Child"]) -> Usage:
+    def measured(self, place: str) -> Usage:
         """Does one run, and measures it; what earlier runs left is freed before."""
         self.ask("settle")
-        idle = [process for child in others if child is not self for process in child.tree()]
-        idle_before, before = _cpu(idle), _cpu(self.tree())
+        machine, before = _machine_cpu(), _cpu(self.tree())
         with _Sampler(self) as sampler:
-            seconds = self.ask("run", place=place)["seconds"]
-        return Usage(dict(seconds), _cpu(self.tree()) - before, sampler.peak, _cpu(idle) - idle_before)
+            seconds: dict[str, float] = self.ask("run", place=place)["seconds"]  # type: ignore[assignment]
+        own = _cpu(self.tree()) - before
+        return Usage(seconds, own, sampler.peak, max(0.0, _machine_cpu() - machine - own))
 
     def close(self) -> None:
         """Lets it end, and ends what does not."""
@@ -173,6 +173,12 @@ def _cpu(processes: Sequence[psutil.Process]) -> float:
             times = process.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+def _machine_cpu() -> float:
+    """CPU seconds of the whole machine so far."""
+    times = psutil.cpu_times()._asdict()
+    return sum(times.get(name, 0.0) for name in ("user", "nice", "system", "irq", "softirq"))
 
 
 class _Sampler:

@@ -45,7 +45,7 @@ def measure_arrivals(histories: Sequence[int], pairs: int, cache: Path, work: Pa
             folders[posts] = landing.linked(child.fresh_folder())
             place = {"place": str(posts), "landing": str(folders[posts]), "folder": str(child.fresh_folder())}
             child.ask("prepare", **place)
-            times[posts] = ArrivalTimes(posts, child.measured(str(posts), []).wall, about=child.about)
+            times[posts] = ArrivalTimes(posts, child.measured(str(posts)).wall, about=child.about)
         for number in range(pairs + 1):
             for posts, landing in landings.items():
                 usage = _arrival(child, landing, number, folders[posts])
@@ -71,7 +71,7 @@ def _arrival(child: Child, landing: Landing, number: int, folder: Path) -> Usage
     posts = landing.posts
     before = _facts(child, posts)
     landing.arrive(number, folder)
-    usage = child.measured(str(posts), [])
+    usage = child.measured(str(posts))
     after = _facts(child, posts)
     new = arrival_rows(posts)
     expected = {"read": 2 * new, "merged": 2 * new, "already_there": 0, "rejected": 0, "rows": new}

@@ -13,6 +13,7 @@ from pathlib import Path
 from emulation import mishaps
 from emulation.delivery import DIRTY, ONCE, Delivery
 from emulation.landing import write_landing
+from emulation.records import Record
 from emulation.synthetic import Row, chunks, column_names
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.settings import Settings
@@ -158,7 +159,7 @@ def _files(settings: Settings, entity: Entity) -> set[Path]:
 
 def _changed(row: Row, entity: Entity, chance: random.Random) -> Row:
     """A later version of a row."""
-    record = dict(zip(column_names(entity), row, strict=True))
+    record: Record = dict(zip(column_names(entity), row, strict=True))
     return tuple(json.loads(mishaps.changed(record, entity, chance)).values())
 
 

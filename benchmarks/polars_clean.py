@@ -25,8 +25,19 @@ _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]$"
 _MOMENT = pl.Datetime("us")
 _FIRST, _LAST = datetime(1900, 1, 1), datetime(2101, 1, 1)
 _SAVED_IN = "Local save in "
-_PIN_ORDER = ("ind", "unique_id", "title", "description", "follower_count", "poster_name", "tag_list")
-_PIN_ORDER += ("is_image_or_video", "image_src", "save_location", "category")
+_PIN_ORDER = (
+    "ind",
+    "unique_id",
+    "title",
+    "description",
+    "follower_count",
+    "poster_name",
+    "tag_list",
+    "is_image_or_video",
+    "image_src",
+    "save_location",
+    "category",
+)
 
 
 @dataclass(frozen=True)
@@ -184,8 +195,8 @@ def _instant(given: pl.Series) -> pl.Series:
 
 def _clean_pins(texts: pl.DataFrame) -> pl.DataFrame:
     saved = pl.col("save_location")
-    path = pl.when(saved.str.starts_with(_SAVED_IN)).then(saved.str.slice(len(_SAVED_IN)).str.strip_chars())
-    path = path.otherwise(saved)
+    within = saved.str.slice(len(_SAVED_IN)).str.strip_chars()
+    path = pl.when(saved.str.starts_with(_SAVED_IN)).then(within).otherwise(saved)
     ready = texts.with_columns(
         _key(texts, PIN),
         _followers(texts["follower_count"]),

@@ -97,8 +97,8 @@ def instant(text: str) -> datetime | None:
     hour, minute, second, fraction, zone = found.groups()[3:]
     micros = int((fraction or "").ljust(6, "0")[:6])
     try:
-        parts = (int(found[name]) for name in "ymd")
-        moment = datetime(*parts, int(hour), int(minute), int(second), micros, tzinfo=UTC)
+        year, month, day = (int(found[name]) for name in "ymd")
+        moment = datetime(year, month, day, int(hour), int(minute), int(second), micros, tzinfo=UTC)
         moment -= _offset(zone)
     except (ValueError, OverflowError):
         return None

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.batch import BatchTimes
+from benchmarks.children import Usage
 from benchmarks.incremental import ArrivalTimes
 from benchmarks.landings import ARRIVAL, ROOT
 from benchmarks.numbers import GIB, Spread, ratio, spread, verdict, walls
@@ -20,6 +21,7 @@ from pinterest_transforms.entities import ENTITIES
 RAW_BAR, MOONSHOT, ARRIVAL_BAR = 2.5, 1.5, 1.5
 _BAR_SIZE, _BAR_HISTORIES = 1_000_000, (10_000, 1_000_000)
 _LABELS = {OURS: "the batch", RAW: "(a) raw", PLAIN: "(b) plain notebook", POLARS: "(c) Polars"}
+_ELSEWHERE = "CPU s of all else"
 _METHOD = Path(__file__).with_name("method.md")
 
 
@@ -33,7 +35,7 @@ def page(batches: Sequence[BatchTimes], arrivals: Sequence[ArrivalTimes], pairs:
         parts += ["## The whole batch into an empty target", "", *_batch_table(batches), *_content(batches)]
     if arrivals:
         parts += [f"## {ARRIVAL:,} new and {ARRIVAL:,} changed rows a topic arriving", "", *_arrival_table(arrivals)]
-    about = [times.about for times in (*batches, *arrivals)]
+    about = [times.about for times in batches] + [times.about for times in arrivals]
     parts += ["## Machine", "", *_machine(about[-1] if about else {}), "", _METHOD.read_text(encoding="utf-8")]
     return "\n".join(parts)
 
@@ -53,8 +55,18 @@ def _ratios(batches: Sequence[BatchTimes]) -> list[str]:
             if other in times.runs:
                 pairs = [_ratio(times, other), *(_ratio(times, other, entity.name) for entity in ENTITIES)]
                 found = [f"**{pairs[0].text()}**", *(pair.text() for pair in pairs[1:])]
-                rows.append([f"{times.posts:,}", _LABELS[other], *found, _bar(times.posts, other, pairs[0])])
-    columns = ["posts", "the batch takes so many times what … takes", "three topics", "pin", "geo", "user", "bar"]
+                cpu = ratio([run.cpu for run in times.runs[OURS]], [run.cpu for run in times.runs[other]]).text()
+                rows.append([f"{times.posts:,}", _LABELS[other], *found, cpu, _bar(times.posts, other, pairs[0])])
+    columns = [
+        "posts",
+        "the batch takes so many times what … takes",
+        "three topics",
+        "pin",
+        "geo",
+        "user",
+        "CPU",
+        "bar",
+    ]
     return _table(columns, rows)
 
 
@@ -91,9 +103,14 @@ def _batch_table(batches: Sequence[BatchTimes]) -> list[str]:
             each = [spread(walls(runs, entity.name)).text() for entity in ENTITIES]
             cpu, peak = spread(run.cpu for run in runs), spread(run.peak / GIB for run in runs)
             wall = spread(walls(runs)).text()
-            rows.append([f"{times.posts:,}", _LABELS[name], wall, *each, cpu.text(digits=1), peak.text()])
-    columns = ["posts", "variant", "wall s", "pin", "geo", "user", "CPU s", "peak memory GiB"]
+            used = [cpu.text(digits=1), peak.text(), _elsewhere(runs)]
+            rows.append([f"{times.posts:,}", _LABELS[name], wall, *each, *used])
+    columns = ["posts", "variant", "wall s", "pin", "geo", "user", "CPU s", "peak memory GiB", _ELSEWHERE]
     return _table(columns, rows)
+
+
+def _elsewhere(runs: Sequence[Usage]) -> str:
+    return spread(run.elsewhere for run in runs).text(digits=1)
 
 
 def _content(batches: Sequence[BatchTimes]) -> list[str]:
@@ -108,8 +125,8 @@ def _content(batches: Sequence[BatchTimes]) -> list[str]:
     for times in batches:
         for name, result in times.results.items():
             plain = result["plain"]
-            counts = [f"{result[key]:,}" for key in ("lines", "rejected", "rows")]  # type: ignore[literal-required]
-            wrong = [f"{plain[key]:,}" for key in ("rows", "repeated", "keyless", "missing")] if plain else []  # type: ignore[literal-required]
+            counts = [f"{result[key]:,}" for key in ("lines", "rejected", "rows")]
+            wrong = [f"{plain[key]:,}" for key in ("rows", "repeated", "keyless", "missing")] if plain else []
             rows.append([f"{times.posts:,}", name, *counts, *wrong])
             found = ", ".join(f"{column} {count:,}" for column, count in (plain["wrong"] if plain else {}).items())
             differing.append([f"{times.posts:,}", name, found or "none"])
@@ -127,8 +144,10 @@ def _arrival_table(arrivals: Sequence[ArrivalTimes]) -> list[str]:
     for times in arrivals:
         cpu, peak = spread(run.cpu for run in times.runs), spread(run.peak / GIB for run in times.runs)
         found = [spread(walls(times.runs, name)).text() for name in ("pin", None)]
-        rows.append([f"{times.posts:,}", *found, cpu.text(digits=1), peak.text(), f"{times.load:,.1f}"])
-    columns = ["history, posts", "pins alone, wall s", "three topics, wall s", "CPU s", "peak memory GiB"]
+        rows.append(
+            [f"{times.posts:,}", *found, cpu.text(digits=1), peak.text(), _elsewhere(times.runs), f"{times.load:,.1f}"]
+        )
+    columns = ["history, posts", "pins alone, wall s", "three topics, wall s", "CPU s", "peak memory GiB", _ELSEWHERE]
     lines = _table([*columns, "loading the history once, s"], rows)
     note = (
         "One process holds the three histories, so its peak memory is that of the largest. Every arrival was seen to be"

@@ -75,12 +75,13 @@ class Ours:
         """Sums of ``runs``, the table's rows, and a digest of the contract's columns."""
         settings, found = self._places[place], {}
         runs = tables.read(self._spark, settings, RUNS_TABLE)
-        sums = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in COUNTS]
+        summed = runs.groupBy("topic").agg(*(F.sum(name).alias(name) for name in COUNTS)).collect()
+        counts = {row["topic"]: {name: row[name] for name in COUNTS} for row in summed}
         for entity in ENTITIES:
             digest = F.sum(F.xxhash64(*CONTRACT[entity.name].names).cast("decimal(38,0)"))
             row = self._table(place, entity).agg(F.count("*").alias("rows"), digest.cast("string").alias("digest"))
-            counted = runs.where(F.col("topic") == settings.topic(entity)).agg(*sums)
-            found[entity.name] = {**row.collect()[0].asDict(), **counted.collect()[0].asDict()}
+            counted = counts.get(settings.topic(entity), dict.fromkeys(COUNTS, 0))
+            found[entity.name] = {**row.collect()[0].asDict(), **counted}
         return found
 
     def export(self, place: str, folder: Path) -> None:

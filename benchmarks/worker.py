@@ -16,6 +16,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
+from py4j.java_gateway import JavaClass
 from pyspark.sql import SparkSession
 
 from benchmarks.variants import MAKERS, ORDER, Polars, Variant
@@ -38,7 +39,7 @@ class _Worker:
         """What it runs on."""
         if self._spark is None:
             return {}
-        java = self._spark.sparkContext._jvm.System
+        java = _java(self._spark)
         memory = self._spark.sparkContext.getConf().get("spark.driver.memory")
         return {"Java": java.getProperty("java.version"), "Spark": self._spark.version, "driver memory": memory}
 
@@ -51,7 +52,7 @@ class _Worker:
         """Frees what earlier runs left, so that nobody's run pays for it."""
         gc.collect()
         if self._spark is not None:
-            self._spark.sparkContext._jvm.System.gc()
+            _java(self._spark).gc()
         return {}
 
     def run(self, command: Command) -> Answer:
@@ -81,6 +82,14 @@ class _Worker:
         """Ends Java."""
         if self._spark is not None:
             stop_session(self._spark)
+
+
+def _java(spark: SparkSession) -> JavaClass:
+    """Java's ``System``."""
+    jvm = spark.sparkContext._jvm
+    if jvm is None:
+        raise RuntimeError("the session must have a Java process, got none")
+    return jvm.System
 
 
 def _end(*_: int | FrameType | None) -> None:

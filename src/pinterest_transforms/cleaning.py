@@ -13,68 +13,87 @@ from pinterest_transforms import columns, quality
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import CONTRACT
 
-# A clean column's value, and whether the record held something for it that could not be used.
-Outcome = tuple[Column, Column]
+_TEXTS: dict[str, tuple[str, ...]] = {
+    PIN.name: tuple(field for field in PIN.fields if field not in ("follower_count", "save_location", "downloaded")),
+    GEO.name: ("country",),
+    USER.name: ("first_name", "last_name"),
+}
+"""Fields whose value is text as it stands; an object or an array there is unusable."""
 
 
 def _given(field: str) -> Column:
-    """What the record gives for a field: trimmed, null for a placeholder; made by ``_with_given``."""
+    """What the record gives for a field: trimmed, null for a placeholder."""
     return F.col(f"given_{field}")
 
 
-def _outcome(given: Column, value: Column) -> Outcome:
-    return value, given.isNotNull() & value.isNull()
+def _text(field: str) -> Column:
+    """A text field's value."""
+    return F.col(f"text_{field}")
 
 
-def _text(field: str) -> Outcome:
-    return _outcome(_given(field), columns.text(_given(field), F.col("line"), field))
+def _lost(given: Column, value: Column) -> Column:
+    return given.isNotNull() & value.isNull()
 
 
-def _pin_outcomes() -> dict[str, Outcome]:
-    outcomes = {field.name: _text(field.name) for field in CONTRACT[PIN.name] if field.name in PIN.fields}
-    outcomes["follower_count"] = _outcome(_given("follower_count"), columns.follower_count(_given("follower_count")))
-    outcomes["save_location"] = _outcome(_given("save_location"), columns.save_location(_given("save_location")))
-    return outcomes
+def _pin_values() -> dict[str, Column]:
+    return {
+        **{field: _text(field) for field in _TEXTS[PIN.name]},
+        "follower_count": columns.follower_count(_given("follower_count")),
+        "save_location": columns.save_location(_given("save_location")),
+    }
 
 
-def _geo_outcomes() -> dict[str, Outcome]:
+def _geo_values() -> dict[str, Column]:
     latitude, longitude = columns.degrees(_given("latitude"), 90), columns.degrees(_given("longitude"), 180)
-    point = F.when(latitude.isNotNull() & longitude.isNotNull(), F.array(latitude, longitude))
     return {
         "country": _text("country"),
-        "coordinates": _outcome(F.coalesce(_given("latitude"), _given("longitude")), point),
-        "timestamp": _outcome(_given("timestamp"), columns.instant(_given("timestamp"))),
+        "coordinates": F.when(latitude.isNotNull() & longitude.isNotNull(), F.array(latitude, longitude)),
+        "timestamp": columns.instant(_given("timestamp")),
     }
 
 
-def _user_outcomes() -> dict[str, Outcome]:
-    (first, first_broken), (last, last_broken) = _text("first_name"), _text("last_name")
+def _user_values() -> dict[str, Column]:
     return {
-        "user_name": (columns.full_name(first, last), first_broken | last_broken),
-        "age": _outcome(_given("age"), columns.age(_given("age"))),
-        "date_joined": _outcome(_given("date_joined"), columns.instant(_given("date_joined"))),
+        "user_name": columns.full_name(_text("first_name"), _text("last_name")),
+        "age": columns.age(_given("age")),
+        "date_joined": columns.instant(_given("date_joined")),
     }
 
 
-_OUTCOMES: dict[str, Callable[[], dict[str, Outcome]]] = {
-    PIN.name: _pin_outcomes,
-    GEO.name: _geo_outcomes,
-    USER.name: _user_outcomes,
+_VALUES: dict[str, Callable[[], dict[str, Column]]] = {
+    PIN.name: _pin_values,
+    GEO.name: _geo_values,
+    USER.name: _user_values,
 }
 
 
-def _with_given(read: DataFrame, entity: Entity) -> DataFrame:
-    """Adds ``given_<field>`` for every field: trimmed, and null where it is a placeholder.
+def _broken(column: str) -> Column:
+    """True if the record held something for a clean column that could not be used."""
+    if column == "user_name":
+        # Broken if either part is, even where the other part is left to stand for it.
+        parts = [_lost(_given(part), _text(part)) for part in _TEXTS[USER.name]]
+        return parts[0] | parts[1]
+    if column == "coordinates":
+        return _lost(F.coalesce(_given("latitude"), _given("longitude")), F.col("clean_coordinates"))
+    return _lost(_given(column), F.col(f"clean_{column}"))
+
+
+def _with_values(read: DataFrame, entity: Entity) -> DataFrame:
+    """Adds ``given_<field>``, ``text_<field>`` and ``clean_<column>``.
 
     In steps, one projection each: an expression that is named and then used twice is computed once, where the same
     expression written twice would be computed twice.
     """
-    trimmed = read.withColumns({f"given_{name}": columns.trimmed(F.col("fields")[name]) for name in entity.fields})
-    meant = {
-        f"given_{name}": columns.without(_given(name), placeholders)
-        for name, placeholders in entity.placeholders.items()
-    }
-    return trimmed.withColumns(meant) if meant else trimmed
+    kinds = {field.name: field.dataType for field in CONTRACT[entity.name]}
+    steps: list[dict[str, Column]] = [
+        {f"given_{name}": columns.trimmed(F.col("fields")[name]) for name in entity.fields},
+        {f"given_{name}": columns.without(_given(name), listed) for name, listed in entity.placeholders.items()},
+        {f"text_{name}": columns.text(_given(name), F.col("line"), name) for name in _TEXTS[entity.name]},
+        {f"clean_{name}": value.cast(kinds[name]) for name, value in _VALUES[entity.name]().items()},
+    ]
+    for step in filter(None, steps):
+        read = read.withColumns(step)
+    return read
 
 
 def judged(records: DataFrame, entity: Entity) -> DataFrame:
@@ -90,18 +109,12 @@ def judged(records: DataFrame, entity: Entity) -> DataFrame:
         none) and ``unknown_fields`` (ARRAY<STRING> or null). One row a record that is not blank.
     """
     read = quality.parsed(records, entity).withColumn("key", quality.record_key(entity))
-    outcomes = _OUTCOMES[entity.name]()
-    contract = CONTRACT[entity.name].fields
-    kinds = {field.name: field.dataType for field in contract}
-    valued = _with_given(read, entity).select(
-        "*",
-        *(value.cast(kinds[name]).alias(f"clean_{name}") for name, (value, _) in outcomes.items()),
-        *(broken.alias(f"broken_{name}") for name, (_, broken) in outcomes.items()),
-    )
-    repairs = [F.when(F.col(f"broken_{name}"), F.lit(name)) for name in outcomes]
+    names = [field.name for field in CONTRACT[entity.name].fields[1:]]
+    valued = _with_values(read, entity)
+    repairs = [F.when(_broken(name), F.lit(name)) for name in names]
     return valued.select(
         F.col("key").alias("ind"),
-        *(F.col(f"clean_{field.name}").alias(field.name) for field in contract[1:]),
+        *(F.col(f"clean_{name}").alias(name) for name in names),
         F.col("_source"),
         F.col("raw"),
         F.col("is_text"),

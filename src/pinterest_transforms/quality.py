@@ -44,14 +44,16 @@ def parsed(records: DataFrame, entity: Entity) -> DataFrame:
 
     Returns:
         ``raw``, ``is_text``, ``misplaced``, ``_source``, ``line`` (trimmed), ``fields`` (a struct of every known field
-        as STRING) and ``names`` (the record's own field names, ARRAY<STRING>; null where all of them are known,
-        each is there once and none is null).
+        as STRING), ``names`` (the record's own field names, ARRAY<STRING>; null where all of them are known,
+        each is there once and none is null) and ``readable`` (BOOLEAN: exactly one JSON object).
     """
     lines = records.withColumn("line", F.btrim("raw", F.lit(_JSON_SPACE))).where("line <> ''")
     read = lines.withColumn("fields", F.from_json("line", text_schema(entity), _READER))
     # The quick way to the names knows no NaN; the other one does, and gives every name as well.
     names = F.coalesce(F.json_object_keys("line"), F.map_keys(F.from_json("line", "map<string,string>", _READER)))
-    return read.withColumn("names", F.when(~_only_known(entity), names))
+    # Named here and used often later: written out at each use, it would be computed at each use.
+    readable = F.col("fields")[CORRUPT_FIELD].isNull() & F.col("fields").isNotNull() & _one_object(F.col("line"))
+    return read.withColumns({"names": F.when(~_only_known(entity), names), "readable": readable})
 
 
 def _known(entity: Entity) -> list[str]:
@@ -101,7 +103,7 @@ def record_key(entity: Entity) -> Column:
 def rejections(entity: Entity) -> Column:
     """Every reason why the record is rejected, as ARRAY<STRING>; empty for a usable record."""
     fields, names = F.col("fields"), F.col("names")
-    readable = fields[CORRUPT_FIELD].isNull() & fields.isNotNull() & _one_object(F.col("line"))
+    readable = F.col("readable")
     valued = F.coalesce(*(fields[name] for name in entity.fields)).isNotNull()
     present = F.coalesce(F.arrays_overlap(names, F.array(*map(F.lit, entity.fields))), F.lit(False))
     reasons = [

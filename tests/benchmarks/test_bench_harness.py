@@ -87,7 +87,7 @@ def test_a_child_is_measured_and_ends(landing: Landing, tmp_path: Path) -> None:
         child = made[POLARS]
         pids = [process.pid for process in child.tree()]
         child.ask("prepare", place="here", landing=str(landing.folder), folder=str(child.fresh_folder()))
-        usage = child.measured("here", [])
+        usage = child.measured("here")
         with pytest.raises(BenchError, match="polars: run failed"):
             child.ask("run", place="nowhere")
     assert set(usage.seconds) == {"pin", "geo", "user"}

@@ -17,9 +17,10 @@ from pyspark.sql import functions as F
 from emulation.delivery import Delivery
 from emulation.landing import write_landing
 from emulation.synthetic import chunks
+from local.connect import connect_mode
 from pinterest_transforms import analysis
 from pinterest_transforms.analysis import ANSWERS, Posts
-from pinterest_transforms.cleaning import is_usable, judged
+from pinterest_transforms.cleaning import judged
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import CONTRACT, clean_schema
 from pinterest_transforms.settings import Settings
@@ -237,42 +238,52 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings
 
 
-def landed(session: SparkSession, settings: Settings, entity: Entity) -> DataFrame:
-    paths = [str(path) for path in sorted(Path(settings.topic_folder(entity)).rglob("*.json"))]
-    return landed_records(session, settings, entity, paths)
+@pytest.fixture(scope="module")
+def plain(landing: Settings) -> dict[str, list[tuple[int, dict]]]:
+    """What plain Python makes of those files: every usable version, by entity."""
+    return {entity.name: plain_versions(Path(landing.landing), entity.name) for entity in ENTITIES}
 
 
-def test_thousands_of_dirty_posts_give_what_plain_python_finds(either: SparkSession, landing: Settings) -> None:
-    plain, clean = {}, {}
-    for entity in ENTITIES:
-        versions = plain_versions(Path(landing.landing), entity.name)
-        plain[entity.name] = dict(versions)
-        every = judged(landed(either, landing, entity), entity).withColumn("_row", F.monotonically_increasing_id())
-        every = every.localCheckpoint()
-        assert every.where(is_usable()).count() == len(versions)
-        latest = newest(Rows(every, kept=True))
-        clean[entity.name] = latest.select(*clean_schema(entity).names).localCheckpoint()
-        names = CONTRACT[entity.name].names
-        expected = [(key, *(row[name] for name in names[1:])) for key, row in plain[entity.name].items()]
-        wanted = either.createDataFrame(sorted(expected, key=lambda row: row[0]), CONTRACT[entity.name])
-        got = clean[entity.name].select(*names).orderBy("ind")
-        assert_df_equality(got, wanted, ignore_nullable=True, ignore_metadata=True)
-    posts = Posts(clean["pin"], clean["geo"], clean["user"])
-    for name, rows in plain_answers(plain["pin"], plain["geo"], plain["user"]).items():
-        compute = next(answer.compute for answer in ANSWERS if answer.name == name)
-        assert (name, list(map(tuple, compute(posts).collect()))) == (name, rows)
-        assert rows
+@pytest.fixture(scope="module")
+def cleaned(spark: SparkSession, landing: Settings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What the library makes of them: a Parquet folder of the newest version of each key, by entity."""
+    folders = {entity.name: tmp_path_factory.mktemp("clean") / entity.name for entity in ENTITIES}
+    with connect_mode(False):
+        for entity in ENTITIES:
+            paths = [str(path) for path in sorted(Path(landing.topic_folder(entity)).rglob("*.json"))]
+            every = judged(landed_records(spark, landing, entity, paths), entity)
+            every = every.withColumn("_row", F.monotonically_increasing_id()).localCheckpoint()
+            newest(Rows(every, kept=True)).write.parquet(str(folders[entity.name]))
+    return folders
 
 
-def test_the_generated_posts_hold_what_the_comparison_is_for(landing: Settings) -> None:
-    plain = {entity.name: dict(plain_versions(Path(landing.landing), entity.name)) for entity in ENTITIES}
-    answers = plain_answers(plain["pin"], plain["geo"], plain["user"])
-    countries = Counter(row[0] for row in answers["top_category_by_country"])
-    assert max(countries.values()) > 1
+@pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
+def test_thousands_of_dirty_records_become_the_rows_that_plain_python_finds(
+    spark: SparkSession, plain: dict, cleaned: dict[str, Path], entity: Entity
+) -> None:
+    names = CONTRACT[entity.name].names
+    rows = [(key, *(row[name] for name in names[1:])) for key, row in sorted(dict(plain[entity.name]).items())]
+    expected = spark.createDataFrame(rows, CONTRACT[entity.name])
+    got = spark.read.parquet(str(cleaned[entity.name])).select(*names).orderBy("ind")
+    assert_df_equality(got, expected, ignore_nullable=True, ignore_metadata=True)
+
+
+def test_the_answers_are_what_plain_python_finds(either: SparkSession, plain: dict, cleaned: dict[str, Path]) -> None:
+    tables = [either.read.parquet(str(cleaned[entity.name])) for entity in ENTITIES]
+    posts = Posts(*(table.select(*clean_schema(entity).names) for table, entity in zip(tables, ENTITIES, strict=True)))
+    expected = plain_answers(*(dict(plain[entity.name]) for entity in ENTITIES))
+    assert {answer.name: rows_of(answer.compute(posts)) for answer in ANSWERS} == expected
+    assert all(expected.values())
+
+
+def test_the_generated_posts_hold_what_the_comparison_is_for(landing: Settings, plain: dict) -> None:
+    answers = plain_answers(*(dict(plain[entity.name]) for entity in ENTITIES))
+    assert max(Counter(row[0] for row in answers["top_category_by_country"]).values()) > 1
     assert {row[0] for row in answers["median_followers_by_age_group"]} == set(AGE_GROUPS)
-    assert len({len(table) for table in plain.values()}) > 1
+    assert len({len(dict(versions)) for versions in plain.values()}) > 1
+    assert all(len(versions) > 1.2 * len(dict(versions)) for versions in plain.values())
     lines = sum(file.read_bytes().count(b"\n") for file in Path(landing.landing).rglob("*.json"))
-    assert lines > 3.3 * POSTS
+    assert lines > 1.1 * sum(map(len, plain.values()))
 
 
 # Tables of ties, gaps and edges. What a question does not need is an empty table.

@@ -94,15 +94,15 @@ def _sql_text(value: str) -> str:
 def _make_schema(spark: SparkSession, settings: Settings) -> None:
     location = ""
     if settings.warehouse:
-        folder = Path(settings.warehouse, settings.schema).absolute()
-        location = f" LOCATION {_sql_text(folder.as_uri())}"
+        location = f" LOCATION {_sql_text(str(Path(settings.warehouse, settings.schema).absolute()))}"
     name = quoted(settings.catalog, settings.schema)
     with_retries(lambda: spark.sql(f"CREATE SCHEMA IF NOT EXISTS {name}{location}"))
 
 
 def _location(settings: Settings, table: str) -> str:
     folder = settings.table_folder(table)
-    return f" LOCATION {_sql_text(folder.absolute().as_uri())}" if folder else ""
+    # A plain path: Spark takes the escapes of a URI for a part of the name.
+    return f" LOCATION {_sql_text(str(folder.absolute()))}" if folder else ""
 
 
 def _attach_folder(spark: SparkSession, settings: Settings, table: str) -> None:

@@ -1,0 +1,164 @@
+"""The guard beside a checkpoint, without Spark: whose checkpoint it is, and kills between its steps."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pinterest_transforms.errors import CheckpointError
+from pinterest_transforms.storage import guard as guards
+from pinterest_transforms.storage.guard import Guard, open_guard
+
+IDS = {"pins": "1", "quarantine": "2", "runs": "3"}
+AFTER = "; nothing was read; run again with --rebuild to clean everything again"
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return tmp_path / "batch" / "pin"
+
+
+def begin(checkpoint: Path) -> None:
+    """What Spark does when a query starts."""
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "metadata").write_text("{}")
+
+
+def opened(checkpoint: Path, source: str = "/landing", ids: dict[str, str] = IDS, *, rebuild: bool = False) -> Guard:
+    return open_guard(str(checkpoint), source, ids, rebuild=rebuild)
+
+
+def test_a_guard_is_the_same_one_when_opened_again(checkpoint: Path):
+    first = opened(checkpoint)
+    begin(checkpoint)
+    first.sizes["a"] = 7
+    first.before = {"0": 3}
+    first.save()
+    assert opened(checkpoint) == first
+    assert [path.name for path in checkpoint.parent.glob("*.json*")] == ["pin.json"]
+
+
+def test_a_new_checkpoint_is_a_new_life(checkpoint: Path):
+    first = opened(checkpoint)
+    begin(checkpoint)
+    first.sizes["a"] = 7
+    first.save()
+    shutil.rmtree(checkpoint)
+    second = opened(checkpoint)
+    assert second.query_id != first.query_id
+    assert (second.sizes, second.rebuild) == ({}, False)
+
+
+def test_a_checkpoint_of_another_table_is_refused(checkpoint: Path):
+    opened(checkpoint)
+    begin(checkpoint)
+    with pytest.raises(CheckpointError) as error:
+        opened(checkpoint, ids={**IDS, "pins": "9"})
+    wanted = f"checkpoint {checkpoint} belongs to other data: table pins must be id 1, got id 9{AFTER}"
+    assert str(error.value) == wanted
+
+
+def test_a_checkpoint_of_another_landing_is_refused(checkpoint: Path):
+    opened(checkpoint)
+    begin(checkpoint)
+    with pytest.raises(CheckpointError) as error:
+        opened(checkpoint, "/other")
+    assert str(error.value) == (
+        f"checkpoint {checkpoint} belongs to other data: source must be /landing, got /other{AFTER}"
+    )
+
+
+def test_a_checkpoint_that_lost_its_guard_is_refused(checkpoint: Path):
+    begin(checkpoint)
+    with pytest.raises(CheckpointError) as error:
+        opened(checkpoint)
+    assert str(error.value) == (
+        f"checkpoint {checkpoint} belongs to other data: its identity file must be beside it, got none{AFTER}"
+    )
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"query_id": "x", "colour": 1}', '"text"'])
+def test_a_corrupted_guard_is_refused_and_a_rebuild_gets_over_it(checkpoint: Path, content: str):
+    first = opened(checkpoint)
+    begin(checkpoint)
+    Path(first.path).write_text(content)
+    with pytest.raises(CheckpointError) as error:
+        opened(checkpoint)
+    assert str(error.value).startswith(f"{first.path} must be a checkpoint's identity as JSON, got ")
+    assert str(error.value).endswith("; run --rebuild")
+    again = opened(checkpoint, rebuild=True)
+    assert again.rebuild
+    assert not checkpoint.exists()
+
+
+def test_a_rebuild_begins_a_new_life_whatever_stood_there(checkpoint: Path):
+    first = opened(checkpoint)
+    begin(checkpoint)
+    second = opened(checkpoint, "/other", {**IDS, "runs": "9"}, rebuild=True)
+    assert second.rebuild
+    assert second.query_id != first.query_id
+    assert not checkpoint.exists()
+
+
+def test_a_rebuild_that_was_killed_goes_on_without_being_asked(checkpoint: Path):
+    opened(checkpoint)
+    begin(checkpoint)
+    opened(checkpoint, rebuild=True)
+    assert opened(checkpoint).rebuild
+
+
+@pytest.mark.parametrize("removed", ["nothing", "half"])
+def test_a_rebuild_killed_before_the_old_checkpoint_was_gone_goes_on(
+    checkpoint: Path, removed: str, monkeypatch: pytest.MonkeyPatch
+):
+    opened(checkpoint)
+    begin(checkpoint)
+    (checkpoint / "offsets").mkdir()
+
+    def killed(folder: str, **_: object) -> None:
+        if removed == "half":
+            (Path(folder) / "offsets").rmdir()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(guards.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            opened(checkpoint, rebuild=True)
+    after = opened(checkpoint)
+    assert after.rebuild
+    assert not checkpoint.exists()
+
+
+def test_a_kill_while_a_guard_is_saved_leaves_the_old_one(checkpoint: Path, monkeypatch: pytest.MonkeyPatch):
+    first = opened(checkpoint)
+    begin(checkpoint)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(guards.os, "fsync", killed)
+        first.sizes["a"] = 7
+        with pytest.raises(KeyboardInterrupt):
+            first.save()
+    assert opened(checkpoint).sizes == {}
+
+
+def test_a_guard_of_an_older_library_is_understood(checkpoint: Path):
+    first = opened(checkpoint)
+    begin(checkpoint)
+    content = json.loads(Path(first.path).read_text())
+    del content["cleared"]
+    Path(first.path).write_text(json.dumps(content))
+    assert opened(checkpoint).query_id == first.query_id
+
+
+def test_a_reload_takes_over_what_another_process_saved(checkpoint: Path):
+    here = opened(checkpoint)
+    begin(checkpoint)
+    there = opened(checkpoint)
+    there.sizes["a"] = 7
+    there.save()
+    here.reload()
+    assert here.sizes == {"a": 7}
