@@ -113,16 +113,17 @@ class Child:
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
-        self._end(left, _PATIENCE)
+        self.ended(left)
 
-    def kill(self) -> None:
-        """Ends it at once, in the middle of what it does."""
+    def stop(self) -> list[psutil.Process]:
+        """Asks it to end at once, in the middle of what it does; its processes, to be waited for."""
         left = self.tree()
         self._process.terminate()
-        self._end(left, _PATIENCE)
+        return left
 
-    def _end(self, left: list[psutil.Process], patience: float) -> None:
-        _, alive = psutil.wait_procs(left, patience)
+    def ended(self, left: list[psutil.Process]) -> None:
+        """Waits for its processes, and ends those that do not end."""
+        _, alive = psutil.wait_procs(left, _PATIENCE)
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -143,8 +144,9 @@ def children(names: Sequence[str], folder: Path) -> Iterator[dict[str, Child]]:
         yield made
     except BaseException:
         with _undisturbed():
-            for child in made.values():
-                child.kill()
+            stopped = [(child, child.stop()) for child in made.values()]
+            for child, left in stopped:
+                child.ended(left)
         raise
     with _undisturbed():
         for child in made.values():
@@ -178,7 +180,7 @@ def _cpu(processes: Sequence[psutil.Process]) -> float:
 def _machine_cpu() -> float:
     """CPU seconds of the whole machine so far."""
     times = psutil.cpu_times()._asdict()
-    return sum(times.get(name, 0.0) for name in ("user", "nice", "system", "irq", "softirq"))
+    return sum(float(times.get(name, 0.0)) for name in ("user", "nice", "system", "irq", "softirq"))
 
 
 class _Sampler:

@@ -94,6 +94,7 @@ def _java(spark: SparkSession) -> JavaClass:
 
 def _end(*_: int | FrameType | None) -> None:
     """Ends this process and its Java at once."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # pyspark would tell at length that Java is gone
     end_java_at_once()
     os._exit(143)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Place, counts, pin, write
+from storage_places import Place, counts, pin, write
 
 from pinterest_transforms.quality import GIVEN_TWICE, MISPLACED, NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.storage import summary

@@ -6,8 +6,8 @@
 from collections.abc import Callable
 
 import pytest
-from conftest import Place, counts, pin
 from pyspark.errors import StreamingQueryException
+from storage_places import Place, counts, pin
 
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.quality import NOT_AN_OBJECT, OTHER_KIND, UNUSABLE
@@ -17,7 +17,7 @@ from pinterest_transforms.storage.guard import Guard
 Kill = Callable[..., None]
 
 
-class Killed(Exception):
+class Killed(Exception):  # noqa: N818 - no error, a death
     """The process is gone."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import YEAR, Place, counts, pin, write
+from storage_places import YEAR, Place, counts, pin, write
 
 from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.errors import CheckpointError, LandingError
@@ -135,7 +135,7 @@ def test_checkpoints_belong_to_their_tables_and_landing(place: Place, monkeypatc
     shutil.rmtree(place.settings.table_folder("pins"))
     monkeypatch.setattr(tables, "answer_specs", list)
     tables.set_up(place.spark, place.settings)
-    with pytest.raises(CheckpointError, match="belongs to other data: table pins must be id .*, got id "):
+    with pytest.raises(CheckpointError, match=r"belongs to other data: table pins must be id .*, got id "):
         place.take()
     assert place.rows() == {}
 

@@ -43,9 +43,7 @@ def test_a_lock_is_free_after_its_holder_was_killed(tmp_path: Path):
     settings = Settings(warehouse=str(tmp_path))
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(BusyError), entity_lock(settings, PIN):
             pass

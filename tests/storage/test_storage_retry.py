@@ -6,7 +6,7 @@ from pyspark.errors import AnalysisException
 from pinterest_transforms.storage.retry import is_concurrent, with_retries
 
 
-class ConcurrentAppendException(Exception):
+class ConcurrentAppendException(Exception):  # noqa: N818
     """As Delta names it."""
 
 
