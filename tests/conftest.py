@@ -1,5 +1,6 @@
 """Sessions that every test shares: a classic one, and a Spark Connect one in the same Java process."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,9 @@ from pyspark.sql import SparkSession
 
 from local.connect import connect_mode, connect_session
 from local.session import local_session, stop_session
+
+# Many small jobs, each compiled once: Java's optimising compiler costs more here than it saves.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 TEST_SETTINGS = {
     "spark.master": "local[2]",

@@ -47,7 +47,11 @@ def parsed(records: DataFrame, entity: Entity) -> DataFrame:
         as STRING), ``names`` (the record's own field names, ARRAY<STRING>; null where all of them are known,
         each is there once and none is null) and ``readable`` (BOOLEAN: exactly one JSON object).
     """
-    lines = records.withColumn("line", F.btrim("raw", F.lit(_JSON_SPACE))).where("line <> ''")
+    raw = F.col("raw")
+    # Trimming walks the whole text, and nearly every record has nothing to trim.
+    bare = raw.startswith("{") & raw.endswith("}")
+    line = F.when(bare, raw).otherwise(F.btrim(raw, F.lit(_JSON_SPACE)))
+    lines = records.withColumn("line", line).where("line <> ''")
     read = lines.withColumn("fields", F.from_json("line", text_schema(entity), _READER))
     # The quick way to the names knows no NaN; the other one does, and gives every name as well.
     names = F.coalesce(F.json_object_keys("line"), F.map_keys(F.from_json("line", "map<string,string>", _READER)))
