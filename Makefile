@@ -16,7 +16,8 @@ help: ## print what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 run: .make/local .make/jars/.complete build/landing ## set up, make 11,000 dirty posts, clean them, print the answers, write build/report.html
-	$(BIN)/python -m local batch --landing build/landing --warehouse build/warehouse --report build/report.html
+	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" \
+		$(BIN)/python -m local batch --landing build/landing --warehouse build/warehouse --report build/report.html
 	@echo "report: build/report.html"
 
 test: .make/dev .make/jars/.complete ## set up and run the test suite

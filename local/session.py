@@ -144,7 +144,8 @@ def _settings(warehouse: str | Path) -> dict[str, str]:
         "spark.sql.warehouse.dir": folder.absolute().as_uri(),
         "spark.driver.memory": driver_memory(_machine_memory()),
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in delta_jars()),
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} "
+        "spark.driver.extraJavaOptions": "-XX:ReservedCodeCacheSize=512m "  # Spark's generated code fills the default, and then nothing is compiled
+        f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} "
         f"-Dpinterest.log={log_level if log_level.isalpha() else 'off'}",
     }
 

@@ -2,7 +2,7 @@
 # MAGIC %md
 # MAGIC # Clean what has arrived
 # MAGIC Takes what is new in the landing, cleans it and merges it into `pins`, `geolocations` and `users`: one row a
-# MAGIC post, the latest version wins. Nothing is lost: a record that cannot be used is *rejected* into `quarantine`, and
+# MAGIC post, the latest version wins. Nothing is lost: a record that cannot be used is *rejected* into `quarantine`;
 # MAGIC one with an unusable value is kept without that value and noted there as *repaired*. Run it again, and it takes
 # MAGIC only what is new.
 

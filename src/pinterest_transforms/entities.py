@@ -29,7 +29,7 @@ class Entity:
     fields: tuple[str, ...]
     batch_table: str
     description: str
-    placeholders: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    placeholders: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
 
 PIN = Entity(
