@@ -59,7 +59,7 @@ def _ratios(batches: Sequence[BatchTimes]) -> list[str]:
                 rows.append([f"{times.posts:,}", _LABELS[other], *found, cpu, _bar(times.posts, other, pairs[0])])
     columns = [
         "posts",
-        "the batch takes so many times what … takes",
+        "the batch over",
         "three topics",
         "pin",
         "geo",

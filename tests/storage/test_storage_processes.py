@@ -18,7 +18,7 @@ from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
 
 HERE = Path(__file__).resolve().parent
-DEATHS = {PIN: "merging.write_clean", USER: "landing.take_batch", GEO: ""}
+DEATHS = {"pin": "merging.write_clean", "user": "landing.take_batch", "geo": ""}
 
 
 def put_everything(place: Place) -> None:
@@ -52,10 +52,10 @@ def survived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> P
     )
     place = Place(spark, settings)
     put_everything(place)
-    running = {entity: start(settings, entity.name, death) for entity, death in DEATHS.items()}
+    running = {entity: start(settings, entity, death) for entity, death in DEATHS.items()}
     said = {entity: process.communicate(timeout=300)[1] for entity, process in running.items()}
     ended = {entity: process.returncode for entity, process in running.items()}
-    assert ended == {PIN: -signal.SIGKILL, USER: -signal.SIGKILL, GEO: 0}, said
+    assert ended == {"pin": -signal.SIGKILL, "user": -signal.SIGKILL, "geo": 0}, said
     tables.attach(spark, settings)
     for entity in (PIN, USER):
         place.take(entity)
