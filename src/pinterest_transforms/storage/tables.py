@@ -54,11 +54,8 @@ def attach(spark: SparkSession, settings: Settings) -> None:
     _make_schema(spark, settings)
     folder = Path(settings.warehouse, settings.schema)
     specs = {spec.name: spec for spec in (*work_specs(settings), *answer_specs())}
-    found = (
-        [entry.name for entry in sorted(folder.iterdir()) if entry.is_dir() or entry.name in specs]
-        if folder.is_dir()
-        else []
-    )
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = [entry.name for entry in entries if entry.is_dir() or entry.name in specs]
     for name in found:
         if name in specs or (folder / name / "_delta_log").is_dir():
             _attach_folder(spark, settings, name)
