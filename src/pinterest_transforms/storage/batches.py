@@ -78,7 +78,8 @@ def staged(frame: DataFrame) -> merging.Rows:
     try:
         return merging.Rows(frame.localCheckpoint(eager=True), kept=True)
     except (PySparkException, NotImplementedError) as error:
-        if "NOT_SUPPORTED" not in str(error).upper() and "UNSUPPORTED" not in str(error).upper():
+        said = str(error).upper()
+        if not any(refusal in said for refusal in ("NOT_SUPPORTED", "UNSUPPORTED", "NOT_IMPLEMENTED")):
             raise
         return merging.Rows(frame, kept=False)
 
