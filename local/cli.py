@@ -173,6 +173,8 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
     if sys.stderr.isatty():
         # The live line is wiped, the cursor shown again.
         os.write(sys.stderr.fileno(), b"\r\x1b[2K\x1b[?25h")
+    # Other threads, cut off from Java while they waited for it, would each print a traceback.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _end_at_once(128 + number)
 
 

@@ -37,6 +37,11 @@ _FIXED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    # A batch has more pieces of generated code than the default keeps (100): each was compiled again in each batch.
+    "spark.sql.codegen.cache.maxEntries": "5000",
+    # Spelling out each plan for a page that is off, and each call's place in Python, takes a tenth of a small batch.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.dataFrameQueryContext.enabled": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",

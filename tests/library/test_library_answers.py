@@ -25,7 +25,7 @@ from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import CONTRACT, clean_schema
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage.files import raw_records as landed_records
-from pinterest_transforms.storage.merging import Rows, newest
+from pinterest_transforms.storage.merging import newest
 
 COLUMNS = {
     "top_category_by_country": [("country", "string"), ("category", "string"), ("category_count", "bigint")],
@@ -253,7 +253,7 @@ def cleaned(spark: SparkSession, landing: Settings, tmp_path_factory: pytest.Tem
             paths = [str(path) for path in sorted(Path(landing.topic_folder(entity)).rglob("*.json"))]
             every = judged(landed_records(spark, landing, entity, paths), entity)
             every = every.withColumn("_row", F.monotonically_increasing_id()).localCheckpoint()
-            newest(Rows(every, kept=True)).write.parquet(str(folders[entity.name]))
+            newest(every).write.parquet(str(folders[entity.name]))
     return folders
 
 

@@ -109,10 +109,26 @@ def test_a_landing_is_taken_over_spark_connect(place: Place, connect: SparkSessi
     assert [row[4] for row in place.noted()] == ["[]", '{"index": 2, "title": "b", "follower_count": "lots"}']
 
 
+def test_without_a_kept_frame_the_result_is_the_same(place: Place, monkeypatch: pytest.MonkeyPatch):
+    """Serverless compute may refuse to keep a frame; then a table keeps it, and is gone afterwards."""
+
+    def refused(*_: object, **__: object) -> DataFrame:
+        raise PySparkNotImplementedError(errorClass="NOT_IMPLEMENTED", messageParameters={"feature": "localCheckpoint"})
+
+    monkeypatch.setattr(type(place.table("pins")), "localCheckpoint", refused)
+    place.put(0, pin(1, "a"), pin(1, "b"), "[]", pin(2, "c", follower_count="lots"), pin(3, "d", board="walls"))
+    place.take()
+    place.put(100, pin(1, "e"), pin(2, "f"), pin(2, "g"), "[]")
+    place.take()
+    assert place.titles() == {1: "e", 2: "g", 3: "d"}
+    assert [row[7] for row in place.noted()] == [103, 2, 3]
+    assert place.counted() == [counts(5, 3, rejected=1, repaired=1, board=1), counts(4, 2, rejected=1)]
+
+
 def test_another_failure_to_keep_a_frame_is_raised(place: Place, monkeypatch: pytest.MonkeyPatch):
     def full(*_: object, **__: object) -> DataFrame:
         raise PySparkNotImplementedError(errorClass="CANNOT_BE_NONE", messageParameters={"arg_name": "disk"})
 
     monkeypatch.setattr(type(place.table("pins")), "localCheckpoint", full)
-    with pytest.raises(PySparkNotImplementedError):
-        staged(place.table("pins"))
+    with pytest.raises(PySparkNotImplementedError), staged(place.spark, place.settings, PIN, place.table("pins")):
+        pass

@@ -5,7 +5,8 @@ once a batch. A kill at any moment and a replay give the same tables and the sam
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -56,32 +57,55 @@ def take_batch(
         guard: the checkpoint's guard; keeps what a replay must know.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    rows = staged(judged(records, entity).withColumn("_row", F.monotonically_increasing_id()))
-    counts = _counts(rows.frame)
-    replaces = batch.files is not None  # then what was there before must go, even if nothing comes in its place
-    if counts["read"] == 0 and not replaces:
-        return
-    usable, merged = counts["read"] - counts["rejected"], 0
-    if usable or replaces:
-        merged = merging.write_clean(spark, settings, entity, rows, batch.batch_id, batch.files, guard)
-    if counts["rejected"] or counts["repaired"] or replaces:
-        quarantine.write(spark, settings, entity, rows.frame, batch.files)
+    numbered = judged(records, entity).withColumn("_row", F.monotonically_increasing_id())
+    with staged(spark, settings, entity, numbered) as rows:
+        counts = _counts(rows)
+        replaces = batch.files is not None  # then what was there before must go, even if nothing comes in its place
+        if counts["read"] == 0 and not replaces:
+            return
+        replay = _begun(spark, settings, entity, batch, guard)
+        usable, merged = counts["read"] - counts["rejected"], 0
+        if usable or replaces:
+            before = guard.before[str(batch.batch_id)]
+            merged = merging.write_clean(spark, settings, entity, rows, batch.files, before)
+        if counts["rejected"] or counts["repaired"] or replaces:
+            quarantine.write(spark, settings, entity, rows, batch.files)
+        unknown = _unknown(rows) if counts["strange"] else {}
     if counts["read"] == 0:
         return
     numbers = {**counts, "merged": merged, "already_there": usable - merged}
-    unknown = _unknown(rows.frame) if counts["strange"] else {}
-    _write_run(spark, settings, entity, batch, guard, (started, time.monotonic() - clock), numbers, unknown)
+    if not (replay and _has_run(spark, settings, entity, batch, guard)):
+        _write_run(spark, settings, entity, batch, guard, (started, time.monotonic() - clock), numbers, unknown)
 
 
-def staged(frame: DataFrame) -> merging.Rows:
-    """The frame computed once and kept, so that it is parsed once. Serverless may refuse: then it is computed again."""
+def _begun(spark: SparkSession, settings: Settings, entity: Entity, batch: Batch, guard: Guard) -> bool:
+    """Notes the clean table's version before the batch writes anything; true if a run that was killed has done so."""
+    number = str(batch.batch_id)
+    if number in guard.before:
+        return True
+    guard.before = {number: merging.version(spark, settings.qualified(settings.clean_table(entity)))}
+    guard.save()
+    return False
+
+
+@contextmanager
+def staged(spark: SparkSession, settings: Settings, entity: Entity, frame: DataFrame) -> Iterator[DataFrame]:
+    """The frame, computed once and kept while it is used. Serverless may refuse to keep it: then in a table."""
     try:
-        return merging.Rows(frame.localCheckpoint(eager=True), kept=True)
+        kept = frame.localCheckpoint(eager=True)
     except (PySparkException, NotImplementedError) as error:
         said = str(error).upper()
         if not any(refusal in said for refusal in ("NOT_SUPPORTED", "UNSUPPORTED", "NOT_IMPLEMENTED")):
             raise
-        return merging.Rows(frame, kept=False)
+    else:
+        yield kept
+        return
+    name = settings.qualified(f"staged_{entity.name}")
+    frame.writeTo(name).using("delta").createOrReplace()
+    try:
+        yield spark.table(name)
+    finally:
+        spark.sql(f"DROP TABLE IF EXISTS {name}")
 
 
 def _counts(rows: DataFrame) -> dict[str, int]:
@@ -101,6 +125,13 @@ def _unknown(rows: DataFrame) -> dict[str, int]:
     return {row["name"]: row["count"] for row in most.collect()}
 
 
+def _has_run(spark: SparkSession, settings: Settings, entity: Entity, batch: Batch, guard: Guard) -> bool:
+    """True if the run that was killed had written the batch's row."""
+    topic = settings.origin(entity)
+    same = (F.col("query_id") == guard.query_id) & (F.col("batch_id") == batch.batch_id) & (F.col("topic") == topic)
+    return bool(spark.table(settings.qualified(RUNS_TABLE)).where(same).head(1))
+
+
 def _write_run(
     spark: SparkSession,
     settings: Settings,
@@ -111,16 +142,12 @@ def _write_run(
     numbers: Mapping[str, int],
     unknown: dict[str, int],
 ) -> None:
-    """Adds the batch's row, unless a run that was killed later has done so."""
-    topic, name = settings.origin(entity), settings.qualified(RUNS_TABLE)
-    same = (F.col("query_id") == guard.query_id) & (F.col("batch_id") == batch.batch_id) & (F.col("topic") == topic)
-    if spark.table(name).where(same).limit(1).count():
-        return
+    """Adds the batch's row."""
     row = {
         "run_id": batch.run_id,
         "query_id": guard.query_id,
         "batch_id": batch.batch_id,
-        "topic": topic,
+        "topic": settings.origin(entity),
         "started": timing[0],
         "seconds": timing[1],
         **{key: numbers[key] for key in ("read", "merged", "already_there", "rejected", "repaired")},
@@ -128,4 +155,4 @@ def _write_run(
         "library_version": __version__,
     }
     frame = spark.createDataFrame([tuple(row[field.name] for field in RUNS)], RUNS)
-    with_retries(lambda: frame.writeTo(name).append())
+    with_retries(lambda: frame.writeTo(settings.qualified(RUNS_TABLE)).append())

@@ -18,6 +18,7 @@ from pinterest_transforms.schemas import POSITION_WIDTH
 from pinterest_transforms.settings import Settings
 
 _BYTE_ORDER_MARK = "\ufeff"
+_REPLACEMENT = "\ufffd"
 _GLOB = re.compile(r"([\\*?\[\]{}])")
 
 
@@ -92,7 +93,8 @@ def raw_records(spark: SparkSession, settings: Settings, entity: Entity, paths: 
         _lines().alias("lines"),
     )
     about = ["key", "partition", "start", "arrived", "whole_is_text"]
-    lined = split.select(*about, F.posexplode("lines").alias("number", "raw"))
+    # Outer, though there is always a line: otherwise Spark asks first whether there is one, and splits twice.
+    lined = split.select(*about, F.posexplode_outer("lines").alias("number", "raw"))
     records: DataFrame = lined.select(
         _without_mark(F.col("raw"), F.col("number")).alias("raw"),
         (F.col("whole_is_text") | F.is_valid_utf8("raw")).alias("is_text"),
@@ -118,11 +120,15 @@ def position(number: Column) -> Column:
 
 
 def _lines() -> Column:
-    """The file's lines. Splitting text would replace bytes that are not UTF-8, so those are split as Latin-1."""
+    """The file's lines. Splitting text replaces bytes that are not UTF-8, so lines with them are taken as Latin-1."""
     whole = F.col("content").cast("string")
+    split = F.split(whole, "\n")
     latin = F.split(F.decode("content", "ISO-8859-1"), "\n")
-    as_came = F.transform(latin, lambda line: F.encode(line, "ISO-8859-1").cast("string"))
-    return F.when(F.is_valid_utf8(whole), F.split(whole, "\n")).otherwise(as_came)
+
+    def as_came(line: Column, in_latin: Column) -> Column:
+        return F.when(line.contains(_REPLACEMENT), F.encode(in_latin, "ISO-8859-1").cast("string")).otherwise(line)
+
+    return F.when(F.is_valid_utf8(whole), split).otherwise(F.zip_with(split, latin, as_came))
 
 
 def _without_mark(raw: Column, number: Column) -> Column:

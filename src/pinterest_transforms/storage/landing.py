@@ -119,7 +119,7 @@ def _is_there(spark: SparkSession, settings: Settings, folder: str) -> bool:
 
 def _opened(spark: SparkSession, settings: Settings, entity: Entity, *, rebuild: bool) -> Guard:
     names = (settings.clean_table(entity), QUARANTINE_TABLE, RUNS_TABLE)
-    ids = {name: tables.detail(spark, settings, name)["id"] for name in names}
+    ids = {name: tables.properties(spark, settings, name)[tables.ID_PROPERTY] for name in names}
     return open_guard(settings.checkpoint(entity), settings.topic_folder(entity), ids, rebuild=rebuild)
 
 

@@ -1,34 +1,18 @@
 """Newest by key, and the three ways clean rows get into their table: append, MERGE, replace."""
 
-from dataclasses import dataclass
-
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as F
 
 from pinterest_transforms.cleaning import is_usable
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import clean_schema
 from pinterest_transforms.settings import Settings, quoted
-from pinterest_transforms.storage.guard import Guard
 from pinterest_transforms.storage.retry import with_retries
 
 _FEW = 2_000_000
 """So many keys or row numbers are sent to every task; 8 bytes each and what a hash table adds."""
 
 _WRITES = {"MERGE": ("numTargetRowsInserted", "numTargetRowsUpdated"), "WRITE": ("numOutputRows",)}
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Judged rows of a batch; ``_row`` numbers them.
-
-    Attributes:
-        frame: the rows.
-        kept: true if they are computed and kept, so that reading them twice gives the same numbers and costs little.
-    """
-
-    frame: DataFrame
-    kept: bool
 
 
 def _latest_first() -> list[Column]:
@@ -40,15 +24,16 @@ def _ranked(rows: DataFrame) -> DataFrame:
     return rows.withColumn("_rank", F.row_number().over(Window.partitionBy("ind").orderBy(*_latest_first())))
 
 
-def newest(rows: Rows) -> DataFrame:
+def newest(rows: DataFrame) -> DataFrame:
     """The latest version of each key among the usable rows: position, then shard, then raw text.
 
-    Where the rows are kept, only the keys that come more than once are sorted, and the rest stays where it is: moving
-    and sorting every wide row costs as much as parsing it.
+    Only the keys that come more than once are sorted, and the rest stays where it is: moving and sorting every wide
+    row costs as much as parsing it.
+
+    Args:
+        rows: judged rows that are kept, with ``_row``, a number of their own that stays the same when read again.
     """
-    usable = rows.frame.where(is_usable())
-    if not rows.kept:
-        return _ranked(usable).where("_rank = 1")
+    usable = rows.where(is_usable())
     repeated = usable.groupBy("ind").count().where("count > 1")
     row = repeated.agg(F.count("*").alias("keys"), F.sum("count").alias("versions")).first()
     if row is None or not row["keys"]:
@@ -64,15 +49,21 @@ def write_clean(
     spark: SparkSession,
     settings: Settings,
     entity: Entity,
-    rows: Rows,
-    batch_id: int,
+    rows: DataFrame,
     files: tuple[str, ...] | None,
-    guard: Guard,
+    before: int,
 ) -> int:
     """Writes the batch's clean rows in one commit.
 
-    The version of the table before it is kept in the guard first. A replay merges once more, since a file may have
-    grown since the kill, and counts the commit of the killed run too.
+    A replay merges once more, since a file may have grown since the kill, and counts the commit of the killed run too.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        entity: the kind of record.
+        rows: judged rows, as for ``newest``.
+        files: keys of all files read, where the batch replaces what was made of them; None to merge.
+        before: the table's version before the batch was first begun.
 
     Returns:
         How many records of the batch became a row of the table.
@@ -81,28 +72,35 @@ def write_clean(
     columns = [field.name for field in clean_schema(entity)]
     if files is not None:
         return _replace(spark, name, columns, rows, files)
-    number = str(batch_id)
-    if number not in guard.before:
-        guard.before = {number: _version(spark, name)}
-        guard.save()
     fresh = newest(rows).select(*columns)
-    if spark.table(name).limit(1).count() == 0:
+    if _is_empty(spark, name):
         with_retries(lambda: fresh.writeTo(name).append())
     else:
         statement = _merge_statement(name, columns)
         with_retries(lambda: spark.sql(statement, fresh=fresh).collect())
-    return _written_since(spark, name, guard.before[number])
+    return _written_since(spark, name, before)
 
 
-def _version(spark: SparkSession, name: str) -> int:
-    row = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").first()
-    return int(row["version"]) if row else 0
+def version(spark: SparkSession, name: str) -> int:
+    """The table's last commit."""
+    last = _last_commit(spark, name)
+    return int(last["version"]) if last else 0
 
 
-def _written_since(spark: SparkSession, name: str, version: int) -> int:
+def _last_commit(spark: SparkSession, name: str) -> Row | None:
+    return spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").first()
+
+
+def _is_empty(spark: SparkSession, name: str) -> bool:
+    """True if the table has no row. Where nobody has written to it yet, its history says so, quicker than a look."""
+    last = _last_commit(spark, name)
+    return (last is not None and last["operation"] == "CREATE TABLE") or not spark.table(name).head(1)
+
+
+def _written_since(spark: SparkSession, name: str, before: int) -> int:
     """Rows that commits after that version wrote. Maintenance does not count."""
     history = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 50")
-    commits = history.where((F.col("version") > version) & F.col("operation").isin(list(_WRITES)))
+    commits = history.where((F.col("version") > before) & F.col("operation").isin(list(_WRITES)))
     found = commits.select("operation", "operationMetrics").collect()
     return sum(int(row["operationMetrics"].get(key, 0)) for row in found for key in _WRITES[row["operation"]])
 
@@ -119,11 +117,11 @@ def _merge_statement(name: str, columns: list[str]) -> str:
     )
 
 
-def _replace(spark: SparkSession, name: str, columns: list[str], rows: Rows, files: tuple[str, ...]) -> int:
+def _replace(spark: SparkSession, name: str, columns: list[str], rows: DataFrame, files: tuple[str, ...]) -> int:
     """Replaces what was made of those files by what they give now; rows of files that are gone stay as they are."""
     table = spark.table(name)
     kept = table.where(~F.coalesce(F.col("_source")["file"].isin(list(files)), F.lit(False)))
-    fresh = rows.frame.where(is_usable()).select(*columns, "raw", F.lit(True).alias("_fresh"))
+    fresh = rows.where(is_usable()).select(*columns, "raw", F.lit(True).alias("_fresh"))
     no_raw = F.lit(None).cast("string").alias("raw")
     both = fresh.unionByName(kept.select(*columns, no_raw, F.lit(False).alias("_fresh")))
     result = _ranked(both).where("_rank = 1")

@@ -4,12 +4,13 @@ A catalog manages the tables on Databricks. On one machine they are folders ``<w
 session attaches to its own catalog, under the same names.
 """
 
+import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from pinterest_transforms.entities import GEO, PIN, USER
@@ -21,6 +22,8 @@ from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import POSTS_VIEW, TableSpec, answer_specs, posts_columns, work_specs
 
 VERSION_PROPERTY = "pinterest.schema_version"
+ID_PROPERTY = "pinterest.table_id"
+"""A table's identity: given when it is made, gone with it. Delta's own id comes with counts, which are dear."""
 _AT_ONCE = 4
 
 
@@ -63,12 +66,10 @@ def attach(spark: SparkSession, settings: Settings) -> None:
         _make_posts(spark, settings)
 
 
-def detail(spark: SparkSession, settings: Settings, table: str) -> Row:
-    """Delta's own description of a table: ``id``, ``numFiles``, ``properties`` and more."""
-    row = spark.sql(f"DESCRIBE DETAIL {settings.qualified(table)}").first()
-    if row is None:
-        raise TableError(f"table {table} must be a Delta table, got one that describes itself as nothing")
-    return row
+def properties(spark: SparkSession, settings: Settings, table: str) -> dict[str, str]:
+    """The table's properties, ``VERSION_PROPERTY`` and ``ID_PROPERTY`` among them."""
+    found = spark.sql(f"SHOW TBLPROPERTIES {settings.qualified(table)}").collect()
+    return {row["key"]: row["value"] for row in found}
 
 
 def read(spark: SparkSession, settings: Settings, table: str) -> DataFrame:
@@ -90,6 +91,11 @@ def read(spark: SparkSession, settings: Settings, table: str) -> DataFrame:
 def _sql_text(value: str) -> str:
     """A SQL string literal."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _pairs(of: dict[str, str]) -> str:
+    """Table properties as SQL."""
+    return ", ".join(f"{_sql_text(key)} = {_sql_text(value)}" for key, value in of.items())
 
 
 def _make_schema(spark: SparkSession, settings: Settings) -> None:
@@ -132,8 +138,7 @@ def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec) -
         return
     columns = ", ".join(_column_ddl(column) for column in spec.columns)
     partitions = f" PARTITIONED BY ({', '.join(map(quoted, spec.partitioned_by))})" if spec.partitioned_by else ""
-    properties = {**spec.properties, VERSION_PROPERTY: str(SCHEMA_VERSION)}
-    pairs = ", ".join(f"{_sql_text(key)} = {_sql_text(value)}" for key, value in properties.items())
+    pairs = _pairs({**spec.properties, VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: uuid.uuid4().hex})
     spark.sql(
         f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA{partitions} "
         f"COMMENT {_sql_text(spec.comment)}{_location(settings, spec.name)} TBLPROPERTIES ({pairs})"
@@ -144,11 +149,12 @@ def _check(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
     """Raises for a table this library cannot use; brings an older one up to date, adding only."""
     label = f"table {settings.schema}.{spec.name}"
     try:
-        form, version = _form_and_version(spark, settings, spec.name)
+        form, about = _form(spark, settings, spec.name), properties(spark, settings, spec.name)
     except AnalysisException as error:
         raise TableError(f"{label} must be a Delta table, got {type(error).__name__}") from error
     if form != "delta":
         raise TableError(f"{label} must be a Delta table, got {form}")
+    version = about.get(VERSION_PROPERTY, "0")
     if not version.isdigit() or int(version) > SCHEMA_VERSION:
         raise TableError(
             f"{label} must have schema version {SCHEMA_VERSION} or older, got {version}: use a newer library"
@@ -160,25 +166,25 @@ def _check(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
             raise TableError(
                 f"{label}: column {column.name} must be {column.dataType.simpleString()}, got {kind.simpleString()}"
             )
-    if int(version) < SCHEMA_VERSION:
-        _migrate(spark, settings, spec, [column for column in spec.columns if column.name not in there])
+    if int(version) < SCHEMA_VERSION or ID_PROPERTY not in about:
+        table_id = about.get(ID_PROPERTY, uuid.uuid4().hex)
+        _migrate(spark, settings, spec, [column for column in spec.columns if column.name not in there], table_id)
 
 
-def _form_and_version(spark: SparkSession, settings: Settings, table: str) -> tuple[str, str]:
-    """The table's format and schema version, of its metadata alone: Delta's own description also counts its files."""
+def _form(spark: SparkSession, settings: Settings, table: str) -> str:
+    """The table's format, of its metadata alone: Delta's own description also counts its files."""
     name = settings.qualified(table)
     about = {row["col_name"]: row["data_type"] for row in spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()}
-    form = str(about.get("Provider", about.get("Type", "something else"))).lower()
-    properties = {row["key"]: row["value"] for row in spark.sql(f"SHOW TBLPROPERTIES {name}").collect()}
-    return form, str(properties.get(VERSION_PROPERTY, "0"))
+    return str(about.get("Provider", about.get("Type", "something else"))).lower()
 
 
-def _migrate(spark: SparkSession, settings: Settings, spec: TableSpec, missing: Sequence[T.StructField]) -> None:
+def _migrate(
+    spark: SparkSession, settings: Settings, spec: TableSpec, missing: Sequence[T.StructField], table_id: str
+) -> None:
     name = settings.qualified(spec.name)
     if missing:
         spark.sql(f"ALTER TABLE {name} ADD COLUMNS ({', '.join(map(_column_ddl, missing))})")
-    properties = {**spec.properties, VERSION_PROPERTY: str(SCHEMA_VERSION)}
-    pairs = ", ".join(f"{_sql_text(key)} = {_sql_text(value)}" for key, value in properties.items())
+    pairs = _pairs({**spec.properties, VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: table_id})
     spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
 
 

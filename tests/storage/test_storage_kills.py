@@ -1,0 +1,136 @@
+"""kill -9 at any moment, then run again: nothing lost, nothing double. Here a kill is an exception at that moment.
+
+`test_storage_processes` kills real processes.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import functions as F
+from storage_places import Place, counts, pin
+
+from pinterest_transforms import quality
+from pinterest_transforms.entities import PIN
+from pinterest_transforms.quality import NOT_AN_OBJECT, OTHER_KIND, UNUSABLE
+from pinterest_transforms.storage import landing, merging, quarantine
+from pinterest_transforms.storage.guard import Guard
+
+Kill = Callable[..., None]
+
+
+class Killed(Exception):  # noqa: N818 - no error, a death
+    """The process is gone."""
+
+
+@pytest.fixture
+def kill(monkeypatch: pytest.MonkeyPatch) -> Kill:
+    """Runs the work and kills it before or after a step; `when` says which call of it, by its arguments."""
+
+    def run_and_kill(
+        place: Place, owner: object, step: str, *, after: bool, when: Callable[..., bool] = lambda *_: True, **how: bool
+    ) -> None:
+        work = getattr(owner, step)
+
+        def dying(*given: object, **named: object) -> object:
+            fatal = when(*given)
+            result = None if fatal and not after else work(*given, **named)
+            if fatal:
+                raise Killed
+            return result
+
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, step, dying)
+            with pytest.raises((Killed, StreamingQueryException)):
+                place.take(run_id="killed", **how)
+
+    return run_and_kill
+
+
+def test_killed_at_every_step_and_run_again(place: Place, kill: Kill):
+    first = [pin(1, "a"), pin(1, "b"), pin(2, "x", follower_count="lots"), "[]", pin(9, "n", board="walls")]
+    place.put(0, *first)
+    kill(place, merging, "write_clean", after=True)  # into an empty table
+    assert place.titles() == {1: "b", 2: "x", 9: "n"}
+    assert (place.noted(), place.counted()) == ([], [])
+    place.put(0, *first, pin(10, "grown"))  # the sink has gone on before the next run
+    place.take()
+    wanted = {1: "b", 2: "x", 9: "n", 10: "grown"}
+    assert place.titles() == wanted
+    numbers = [counts(6, 4, rejected=1, repaired=1, board=1)]
+    assert place.counted() == numbers
+
+    second = [pin(1, "c"), pin(2, "y"), pin(3, "new"), "rubbish", pin(4, "four", follower_count="few"), pin(2, "z")]
+    place.put(100, *second)
+    kill(place, merging, "newest", after=False)
+    kill(place, merging, "write_clean", after=True)
+    kill(place, quarantine, "write", after=True)
+    assert place.counted() == numbers
+    kill(place, landing, "take_batch", after=True)
+    kill(place, Guard, "save", after=True, when=lambda guard: len(guard.sizes) == 2)
+    place.take()
+    wanted |= {1: "c", 2: "z", 3: "new", 4: "four"}
+    numbers += [counts(6, 4, rejected=1, repaired=1)]
+    noted = [
+        ("abc.pin", "rejected", NOT_AN_OBJECT, "", "[]", None, "0", 3),
+        ("abc.pin", "rejected", NOT_AN_OBJECT, "", "rubbish", None, "0", 103),
+        ("abc.pin", "repaired", UNUSABLE, "follower_count", f"{line(2, 'x', 'lots')}", None, "0", 2),
+        ("abc.pin", "repaired", UNUSABLE, "follower_count", f"{line(4, 'four', 'few')}", None, "0", 104),
+    ]
+    assert (place.titles(), place.counted(), place.noted()) == (wanted, numbers, noted)
+
+    place.put(100, *second, pin(11, "rewritten"))
+    kill(place, landing, "take_batch", after=True)
+    place.put(0, *first, pin(10, "grown"), pin(12, "meanwhile"))
+    place.take()
+    wanted |= {11: "rewritten", 12: "meanwhile"}
+    numbers += [counts(7, 1, rejected=1, repaired=1), counts(7, 1, rejected=1, repaired=1, board=1)]
+    assert (place.titles(), place.counted(), place.noted()) == (wanted, numbers, noted)
+
+    before = place.content()
+    place.take()
+    assert place.content() == before
+
+
+def line(key: int, title: str, followers: str) -> str:
+    return f'{{"index": {key}, "title": "{title}", "follower_count": "{followers}"}}'
+
+
+def test_a_rebuild_after_rules_have_changed(place: Place, kill: Kill, monkeypatch: pytest.MonkeyPatch):
+    rejections = quality.rejections
+    stranger = '{"index": 3, "note": "of no kind that was known"}'
+    place.put(0, pin(1, "older"), pin(2, "Spam"), stranger, pin(4, "four", follower_count="lots"))
+    place.put(100, pin(1, "forbidden"), "rubbish")
+    gone = place.put(200, pin(5, "of a file that is gone"), "[]", pin(4, "a later four"))
+    place.take()
+    assert place.titles() == {1: "forbidden", 2: "Spam", 4: "a later four", 5: "of a file that is gone"}
+    assert [row[4] for row in place.noted()][:3] == [stranger, "[]", "rubbish"]
+    gone.unlink()
+
+    def changed(entity):
+        kept = F.array_remove(rejections(entity), OTHER_KIND)
+        return F.when(F.col("fields")["title"] == "forbidden", F.array(F.lit("forbidden"))).otherwise(kept)
+
+    monkeypatch.setitem(PIN.placeholders, "title", (*PIN.placeholders["title"], "Spam"))
+    monkeypatch.setattr(quality, "rejections", changed)
+    kill(place, quarantine, "write", after=False, rebuild=True)
+    place.take()  # goes on with the rebuild, though not asked to
+    assert place.titles() == {1: "older", 2: None, 3: None, 4: "a later four", 5: "of a file that is gone"}
+    assert place.noted() == [
+        ("abc.pin", "rejected", "forbidden", "", '{"index": 1, "title": "forbidden"}', None, "0", 100),
+        ("abc.pin", "rejected", NOT_AN_OBJECT, "", "[]", None, "0", 201),
+        ("abc.pin", "rejected", NOT_AN_OBJECT, "", "rubbish", None, "0", 101),
+        ("abc.pin", "repaired", UNUSABLE, "follower_count", line(4, "four", "lots"), None, "0", 3),
+    ]
+    numbers = [counts(9, 4, rejected=3, repaired=1, note=1), counts(6, 3, rejected=2, repaired=1, note=1)]
+    assert place.counted() == numbers
+
+    before = place.content()
+    place.take()
+    assert place.content() == before
+
+    monkeypatch.setattr(quality, "rejections", lambda _: F.array(F.lit("everything")))
+    place.take(rebuild=True)
+    assert place.titles() == {4: "a later four", 5: "of a file that is gone"}
+    assert len(place.noted()) == 7
+    assert place.counted() == [*numbers, counts(6, 0, rejected=6, note=1)]

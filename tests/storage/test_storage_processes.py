@@ -1,0 +1,93 @@
+"""Three entities at once in three real processes, two of which are killed; then run again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from storage_places import Place, counts, pin
+
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import tables
+
+HERE = Path(__file__).resolve().parent
+DEATHS = {"pin": "merging.write_clean", "user": "landing.take_batch", "geo": ""}
+
+
+def put_everything(place: Place) -> None:
+    """Two files a topic: repeated keys, later versions, one rejected and one repaired record each."""
+    place.put(0, pin(1, "a"), pin(1, "b"), "[]", pin(2, "c", follower_count="lots"), age=9)
+    place.put(100, pin(1, "d"), pin(3, "e"), "rubbish")
+    place.put(0, {"ind": 1, "country": "Peru"}, {"ind": 2, "country": "Chad", "latitude": 400}, entity=GEO, age=9)
+    place.put(100, {"ind": 2, "country": "Fiji"}, "{}", entity=GEO)
+    place.put(0, {"ind": 1, "first_name": "Ada", "age": 0}, {"ind": 2, "first_name": "Bo"}, entity=USER, age=9)
+    place.put(100, {"ind": 1, "last_name": "Cy"}, "NaN", entity=USER)
+
+
+def start(settings: Settings, entity: str, death: str) -> subprocess.Popen[bytes]:
+    paths = [str(HERE.parent), str(HERE.parent.parent), str(HERE.parent.parent / "src")]
+    given = {key: value for key, value in asdict(settings).items() if value}
+    command = [sys.executable, str(HERE / "working_process.py"), json.dumps(given), entity, *filter(None, [death])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+
+
+@pytest.fixture(scope="module")
+def survived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """What three processes at once have left behind, all of them setting up too, and the next run has finished."""
+    folder = tmp_path_factory.mktemp("processes")
+    settings = Settings(
+        user_id="abc",
+        schema="processes",
+        landing=str(folder / "landing"),
+        warehouse=str(folder / "warehouse"),
+        max_files_per_batch=1,
+    )
+    place = Place(spark, settings)
+    put_everything(place)
+    running = {entity: start(settings, entity, death) for entity, death in DEATHS.items()}
+    said = {entity: process.communicate(timeout=300)[1] for entity, process in running.items()}
+    ended = {entity: process.returncode for entity, process in running.items()}
+    assert ended == {"pin": -signal.SIGKILL, "user": -signal.SIGKILL, "geo": 0}, said
+    tables.attach(spark, settings)
+    for entity in (PIN, USER):
+        place.take(entity)
+    return place
+
+
+def test_three_processes_two_killed_give_what_one_after_another_gives(
+    survived: Place, make_place: Callable[..., Place]
+):
+    quiet = make_place()
+    quiet = replace(quiet, settings=replace(quiet.settings, landing=survived.settings.landing))
+    for entity in ENTITIES:
+        quiet.take(entity)
+        assert survived.rows(entity) == quiet.rows(entity) != {}
+        assert survived.sources(entity) == quiet.sources(entity)
+    assert survived.noted() == quiet.noted() != []
+
+
+def test_their_runs_are_counted_as_if_nothing_had_happened(survived: Place):
+    found = sorted(survived.counted(), key=lambda row: (row["topic"], -row["read"], row["rejected"]))
+    assert found == [
+        counts(2, 2, repaired=1, topic="abc.geo"),
+        counts(2, 1, rejected=1, topic="abc.geo"),
+        counts(4, 2, rejected=1, repaired=1),
+        counts(3, 2, rejected=1),
+        counts(2, 2, repaired=1, topic="abc.user"),
+        counts(2, 1, rejected=1, topic="abc.user"),
+    ]
+
+
+def test_nothing_is_left_to_do(survived: Place):
+    before = survived.content()
+    for entity in ENTITIES:
+        survived.take(entity)
+    assert survived.content() == before

@@ -1,0 +1,179 @@
+"""Set-up, migrations and what is attached: tables of other versions, other types, and folders that are no tables."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from storage_places import WORK, Place
+
+from pinterest_transforms.analysis import ANSWERS
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.errors import TableError
+from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RUNS
+from pinterest_transforms.storage import specs, tables
+
+
+@pytest.fixture
+def only_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set-up makes and checks `runs` alone: what it does to one table it does to each."""
+    monkeypatch.setattr(tables, "work_specs", lambda _: [specs.runs_spec()])
+    monkeypatch.setattr(tables, "answer_specs", list)
+
+
+def delta_version(place: Place, table: str) -> int:
+    return len(list((place.settings.table_folder(table) / "_delta_log").glob("*.json"))) - 1
+
+
+def test_set_up_makes_every_table_with_a_comment_on_everything(all_tables: Place):
+    spark, settings = all_tables.spark, all_tables.settings
+    found = spark.sql(f"SHOW TABLES IN `{settings.schema}`").where("NOT isTemporary").collect()
+    listed = {row["tableName"] for row in found}
+    answers = {answer.name for answer in ANSWERS}
+    assert listed == {*WORK, *answers, "posts"}
+    for table in listed:
+        about = spark.sql(f"DESCRIBE TABLE EXTENDED {settings.qualified(table)}").collect()
+        (comment,) = (row["data_type"] for row in about if row["col_name"] == "Comment")
+        assert len(comment) > 10, table
+        for column in spark.catalog.listColumns(f"{settings.schema}.{table}"):
+            assert column.description, f"{table}.{column.name}"
+
+
+def test_tables_have_the_contracts_columns(all_tables: Place):
+    def ddl(fields) -> list[tuple[str, str]]:
+        return [(field.name, field.dataType.simpleString()) for field in fields]
+
+    source = ("_source", "struct<origin:string,shard:string,position:string,arrived:timestamp,file:string>")
+    for entity in ENTITIES:
+        assert ddl(all_tables.table(entity.batch_table).schema) == [*ddl(CONTRACT[entity.name]), source]
+    assert ddl(all_tables.table("quarantine").schema) == ddl(QUARANTINE)
+    assert ddl(all_tables.table("runs").schema) == ddl(RUNS)
+    for answer in ANSWERS:
+        wanted = [(name, kind.lower()) for name, kind, _ in answer.columns]
+        assert ddl(all_tables.table(answer.name).schema) == wanted
+
+
+def test_set_up_again_changes_nothing(all_tables: Place):
+    before = all_tables.content()
+    tables.set_up(all_tables.spark, all_tables.settings)
+    assert all_tables.content() == before
+
+
+@pytest.mark.usefixtures("only_runs")
+def test_set_ups_at_once_do_not_meet(make_place: Callable[..., Place]):
+    place = make_place()
+    failed: list[Exception] = []
+    for table in WORK:
+        place.spark.sql(f"DROP TABLE {place.settings.qualified(table)}")
+    shutil.rmtree(place.settings.table_folder("runs"))
+
+    def set_up() -> None:
+        try:
+            tables.set_up(place.spark, place.settings)
+        except Exception as error:
+            failed.append(error)
+
+    tables.attach(place.spark, place.settings)
+    threads = [threading.Thread(target=set_up) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert delta_version(place, "runs") == 0
+
+
+@pytest.mark.parametrize("kind", ["a folder of files", "a file"])
+def test_what_is_not_delta_is_refused_and_left_alone(make_place: Callable[..., Place], kind: str):
+    place = make_place()
+    folder = place.settings.table_folder("runs")
+    place.spark.sql(f"DROP TABLE {place.settings.qualified('runs')}")
+    shutil.rmtree(folder)
+    precious = folder if kind == "a file" else folder / "precious.csv"
+    precious.parent.mkdir(exist_ok=True)
+    precious.write_text("1,2,3")
+    wanted = f"table {place.settings.schema}.runs must be a Delta table, got something else in {folder}"
+    for work in (tables.set_up, tables.attach):
+        with pytest.raises(TableError) as error:
+            work(place.spark, place.settings)
+        assert str(error.value) == wanted
+    assert precious.read_text() == "1,2,3"
+
+
+@pytest.mark.usefixtures("only_runs")
+def test_a_table_of_another_format_in_the_catalog_is_refused(make_place: Callable[..., Place]):
+    place = make_place()
+    place.spark.sql(f"DROP TABLE {place.settings.qualified('runs')}")
+    shutil.rmtree(place.settings.table_folder("runs"))
+    elsewhere = Path(place.settings.landing, "elsewhere")
+    place.spark.sql(f"CREATE TABLE {place.settings.qualified('runs')} (a INT) USING parquet LOCATION '{elsewhere}'")
+    with pytest.raises(TableError) as error:
+        tables.set_up(place.spark, place.settings)
+    assert str(error.value) == f"table {place.settings.schema}.runs must be a Delta table, got parquet"
+
+
+def make_runs_otherwise(place: Place, columns: str, version: str) -> None:
+    name, folder = place.settings.qualified("runs"), place.settings.table_folder("runs")
+    place.spark.sql(f"DROP TABLE {name}")
+    shutil.rmtree(folder)
+    place.spark.sql(
+        f"CREATE TABLE {name} ({columns}) USING DELTA LOCATION '{folder}' "
+        f"TBLPROPERTIES ('pinterest.schema_version' = '{version}')"
+    )
+
+
+@pytest.mark.usefixtures("only_runs")
+def test_an_older_table_gets_what_it_lacks_and_keeps_its_rows(place: Place):
+    make_runs_otherwise(place, "run_id STRING, query_id STRING, batch_id BIGINT, own STRING", "0")
+    place.spark.sql(f"INSERT INTO {place.settings.qualified('runs')} VALUES ('r', 'q', 7, 'mine')")
+    tables.set_up(place.spark, place.settings)
+    (row,) = place.table("runs").collect()
+    assert (row["run_id"], row["batch_id"], row["own"], row["unknown_fields"]) == ("r", 7, "mine", None)
+    assert {field.name for field in RUNS} <= set(row.asDict())
+    added = {
+        column.name: column.description for column in place.spark.catalog.listColumns(f"{place.settings.schema}.runs")
+    }
+    assert added["library_version"] == "Version of this library"
+    assert tables.properties(place.spark, place.settings, "runs")["pinterest.schema_version"] == "1"
+    version = delta_version(place, "runs")
+    tables.set_up(place.spark, place.settings)
+    assert delta_version(place, "runs") == version
+
+
+@pytest.mark.usefixtures("only_runs")
+@pytest.mark.parametrize("version", ["2", "next"])
+def test_a_newer_table_is_refused(place: Place, version: str):
+    make_runs_otherwise(place, "run_id STRING", version)
+    with pytest.raises(TableError) as error:
+        tables.set_up(place.spark, place.settings)
+    assert str(error.value) == (
+        f"table {place.settings.schema}.runs must have schema version 1 or older, got {version}: use a newer library"
+    )
+    assert delta_version(place, "runs") == 0
+
+
+@pytest.mark.usefixtures("only_runs")
+def test_a_column_of_another_type_is_refused(place: Place):
+    make_runs_otherwise(place, "run_id STRING, batch_id STRING", "0")
+    with pytest.raises(TableError) as error:
+        tables.set_up(place.spark, place.settings)
+    assert str(error.value) == f"table {place.settings.schema}.runs: column batch_id must be bigint, got string"
+    assert delta_version(place, "runs") == 0
+
+
+def test_attach_makes_nothing_and_finds_other_delta_tables(make_place: Callable[..., Place]):
+    place = make_place()
+    shutil.copytree(place.settings.table_folder("users"), place.settings.table_folder("of_somebody"))
+    Path(place.settings.warehouse, place.settings.schema, "notes").mkdir()
+    before = place.content()
+    tables.attach(place.spark, place.settings)
+    assert place.table("of_somebody").count() == 0
+    assert place.content() == before
+    assert not place.spark.catalog.tableExists(place.settings.qualified("top_user_country"))
+
+
+def test_a_table_that_is_not_there_says_what_to_do(place: Place):
+    with pytest.raises(TableError) as error:
+        tables.read(place.spark, place.settings, "top_user_country")
+    assert str(error.value) == (f"table {place.settings.schema}.top_user_country must be there: run the batch first")
