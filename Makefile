@@ -21,7 +21,7 @@ run: .make/local .make/jars/.complete build/landing ## set up, make 11,000 dirty
 	@echo "report: build/report.html"
 
 test: .make/dev .make/jars/.complete ## set up and run the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .make/dev ## check format, lint, types and import directions
 	$(BIN)/ruff format --check .
