@@ -28,7 +28,7 @@ def check_user_id(user_id: str) -> str:
 def check_identifier(name: str, what: str = "name") -> str:
     """The name, if it may stand (back-quoted) in SQL: 1 to 128 letters, digits, _ and -, not starting with -."""
     if not _IDENTIFIER.match(name):
-        raise SettingsError(f"{what} must be 1 to 128 letters, digits, _ or -, got {name!r}")
+        raise SettingsError(f"{what} must be 1 to 128 letters, digits, _ or -, and not begin with -, got {name!r}")
     return name
 
 

@@ -127,7 +127,7 @@ def test_a_name_is_checked_and_back_quoted(name: str) -> None:
 def test_another_name_never_meets_sql(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
         quoted("main", name)
-    assert str(caught.value) == f"name must be 1 to 128 letters, digits, _ or -, got {name!r}"
+    assert str(caught.value) == f"name must be 1 to 128 letters, digits, _ or -, and not begin with -, got {name!r}"
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_another_name_never_meets_sql(name: str) -> None:
     [
         ({"leg": "both"}, "leg must be batch or stream, got 'both'"),
         ({"leg": ""}, "leg must be batch or stream, got ''"),
-        ({"catalog": ""}, "catalog must be 1 to 128 letters, digits, _ or -, got ''"),
-        ({"catalog": "a`b"}, "catalog must be 1 to 128 letters, digits, _ or -, got 'a`b'"),
-        ({"schema": "a.b"}, "schema must be 1 to 128 letters, digits, _ or -, got 'a.b'"),
+        ({"catalog": ""}, "catalog must be 1 to 128 letters, digits, _ or -, and not begin with -, got ''"),
+        ({"catalog": "a`b"}, "catalog must be 1 to 128 letters, digits, _ or -, and not begin with -, got 'a`b'"),
+        ({"schema": "a.b"}, "schema must be 1 to 128 letters, digits, _ or -, and not begin with -, got 'a.b'"),
         ({"max_files_per_batch": 0}, "max_files_per_batch must be at least 1, got 0"),
         ({"max_file_bytes": -1}, "max_file_bytes must be at least 1, got -1"),
     ],
@@ -187,7 +187,7 @@ def test_a_table_name_from_outside_is_checked() -> None:
     for use in (Settings().qualified, Settings(warehouse="w").table_folder):
         with pytest.raises(SettingsError) as caught:
             use("../pins")
-        assert str(caught.value) == "name must be 1 to 128 letters, digits, _ or -, got '../pins'"
+        assert str(caught.value) == "name must be 1 to 128 letters, digits, _ or -, and not begin with -, got '../pins'"
 
 
 def test_places_are_made_of_landing_and_warehouse() -> None:

@@ -90,7 +90,7 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
         (
             "sql SELECT/**/1 --warehouse l --schema a`b",
             2,
-            "error: schema must be 1 to 128 letters, digits, _ or -, got 'a`b'",
+            "error: schema must be 1 to 128 letters, digits, _ or -, and not begin with -, got 'a`b'",
         ),
     ],
 )
