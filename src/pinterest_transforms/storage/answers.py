@@ -10,7 +10,6 @@ from pyspark.sql import functions as F
 from pinterest_transforms import __version__
 from pinterest_transforms.analysis import ANSWERS, Answer, Posts
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
-from pinterest_transforms.errors import TableError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.retry import with_retries
@@ -56,9 +55,7 @@ def read_answer(spark: SparkSession, settings: Settings, answer: Answer) -> Data
 def _version(spark: SparkSession, settings: Settings, table: str) -> str:
     """The table's last commit: version and time, since a table that is made again counts from 0 again."""
     tables.read(spark, settings, table)
-    row = spark.sql(f"DESCRIBE HISTORY {settings.qualified(table)} LIMIT 1").first()
-    if row is None:
-        raise TableError(f"table {settings.schema}.{table} must have a history, got none")
+    row = tables.last_commit(spark, settings, table)
     return f"{row['version']} {row['timestamp'].timestamp()}"
 
 

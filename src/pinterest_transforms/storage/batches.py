@@ -19,7 +19,7 @@ from pinterest_transforms.cleaning import is_usable, judged
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import merging, quarantine
+from pinterest_transforms.storage import merging, quarantine, tables
 from pinterest_transforms.storage.guard import Guard
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import RUNS_TABLE
@@ -83,7 +83,7 @@ def _begun(spark: SparkSession, settings: Settings, entity: Entity, batch: Batch
     number = str(batch.batch_id)
     if number in guard.before:
         return True
-    guard.before = {number: merging.version(spark, settings.qualified(settings.clean_table(entity)))}
+    guard.before = {number: int(tables.last_commit(spark, settings, settings.clean_table(entity))["version"])}
     guard.save()
     return False
 

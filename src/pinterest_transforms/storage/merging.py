@@ -1,12 +1,13 @@
 """Newest by key, and the three ways clean rows get into their table: append, MERGE, replace."""
 
-from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from pinterest_transforms.cleaning import is_usable
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import clean_schema
 from pinterest_transforms.settings import Settings, quoted
+from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.retry import with_retries
 
 _FEW = 2_000_000
@@ -73,7 +74,7 @@ def write_clean(
     if files is not None:
         return _replace(spark, name, columns, rows, files)
     fresh = newest(rows).select(*columns)
-    if _is_empty(spark, name):
+    if _is_empty(spark, settings, settings.clean_table(entity)):
         with_retries(lambda: fresh.writeTo(name).append())
     else:
         statement = _merge_statement(name, columns)
@@ -81,20 +82,10 @@ def write_clean(
     return _written_since(spark, name, before)
 
 
-def version(spark: SparkSession, name: str) -> int:
-    """The table's last commit."""
-    last = _last_commit(spark, name)
-    return int(last["version"]) if last else 0
-
-
-def _last_commit(spark: SparkSession, name: str) -> Row | None:
-    return spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").first()
-
-
-def _is_empty(spark: SparkSession, name: str) -> bool:
+def _is_empty(spark: SparkSession, settings: Settings, table: str) -> bool:
     """True if the table has no row. Where nobody has written to it yet, its history says so, quicker than a look."""
-    last = _last_commit(spark, name)
-    return (last is not None and last["operation"] == "CREATE TABLE") or not spark.table(name).head(1)
+    made = tables.last_commit(spark, settings, table)["operation"] == "CREATE TABLE"
+    return made or not spark.table(settings.qualified(table)).head(1)
 
 
 def _written_since(spark: SparkSession, name: str, before: int) -> int:

@@ -66,9 +66,9 @@ def versions(spark: SparkSession, settings: Settings) -> DataFrame:
     """The leg's tables: table, rows, delta_version, schema_version."""
     rows = []
     for spec in work_specs(settings):
-        last = spark.sql(f"DESCRIBE HISTORY {settings.qualified(spec.name)} LIMIT 1").first()
+        last = tables.last_commit(spark, settings, spec.name)
         count = tables.read(spark, settings, spec.name).count()
         schema_version = int(tables.properties(spark, settings, spec.name).get(tables.VERSION_PROPERTY, "0"))
-        rows.append((spec.name, count, int(last["version"]) if last else 0, schema_version))
+        rows.append((spec.name, count, int(last["version"]), schema_version))
     columns = "table STRING, rows BIGINT, delta_version BIGINT, schema_version INT"
     return spark.createDataFrame(rows, columns)
