@@ -28,6 +28,10 @@ _SOURCES = Path(__file__).resolve().parent.parent / "src"
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 # Spark's generated code fills the default, and then nothing more is compiled.
 _CODE_CACHE = "-XX:ReservedCodeCacheSize=512m"
+# The rules of an entity make one large method of Spark's generated code, and Java by default never compiles those.
+_LARGE_METHODS = "-XX:-DontCompileHugeMethods"
+# A batch wants its work done soon, and no short pauses.
+_COLLECTOR = "-XX:+UseParallelGC"
 # What the JVM itself prints at its start and no setting turns off.
 _NOISE = (b"WARNING: Using incubator modules", b"Picked up JAVA_TOOL_OPTIONS", b"Picked up _JAVA_OPTIONS")
 _FIXED = {
@@ -151,7 +155,7 @@ def _settings(warehouse: str | Path) -> dict[str, str]:
         "spark.sql.warehouse.dir": folder.absolute().as_uri(),
         "spark.driver.memory": driver_memory(_machine_memory()),
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in delta_jars()),
-        "spark.driver.extraJavaOptions": f"{_CODE_CACHE} "
+        "spark.driver.extraJavaOptions": f"{_CODE_CACHE} {_LARGE_METHODS} {_COLLECTOR} "
         f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} "
         f"-Dpinterest.log={log_level if log_level.isalpha() else 'off'}",
     }

@@ -21,112 +21,112 @@ _TEXTS: dict[str, tuple[str, ...]] = {
 """Fields whose value is text as it stands; an object or an array there is unusable."""
 
 
-def _given(field: str) -> Column:
-    """What the record gives for a field: trimmed, null for a placeholder."""
-    return F.col(f"given_{field}")
+_NOT_KEPT = ("downloaded",)
+"""Fields that no clean column is made of."""
+
+Columns = dict[str, Column]
 
 
-def _text(field: str) -> Column:
-    """A text field's value."""
-    return F.col(f"text_{field}")
-
-
-def _lost(given: Column, value: Column) -> Column:
-    return given.isNotNull() & value.isNull()
-
-
-def _pin_values() -> dict[str, Column]:
+def _pin_values(given: Columns, texts: Columns) -> Columns:
     return {
-        **{field: _text(field) for field in _TEXTS[PIN.name]},
-        "follower_count": columns.follower_count(_given("follower_count")),
-        "save_location": columns.save_location(_given("save_location")),
+        **texts,
+        "follower_count": columns.follower_count(given["follower_count"]),
+        "save_location": columns.save_location(given["save_location"]),
     }
 
 
-def _geo_values() -> dict[str, Column]:
-    latitude, longitude = columns.degrees(_given("latitude"), 90), columns.degrees(_given("longitude"), 180)
+def _geo_values(given: Columns, texts: Columns) -> Columns:
+    latitude, longitude = columns.degrees(given["latitude"], 90), columns.degrees(given["longitude"], 180)
     return {
-        "country": _text("country"),
+        **texts,
         "coordinates": F.when(latitude.isNotNull() & longitude.isNotNull(), F.array(latitude, longitude)),
-        "timestamp": columns.instant(_given("timestamp")),
+        "timestamp": columns.instant(given["timestamp"]),
     }
 
 
-def _user_values() -> dict[str, Column]:
+def _user_values(given: Columns, texts: Columns) -> Columns:
     return {
-        "user_name": columns.full_name(_text("first_name"), _text("last_name")),
-        "age": columns.age(_given("age")),
-        "date_joined": columns.instant(_given("date_joined")),
+        "user_name": columns.full_name(texts["first_name"], texts["last_name"]),
+        "age": columns.age(given["age"]),
+        "date_joined": columns.instant(given["date_joined"]),
     }
 
 
-_VALUES: dict[str, Callable[[], dict[str, Column]]] = {
+_VALUES: dict[str, Callable[[Columns, Columns], Columns]] = {
     PIN.name: _pin_values,
     GEO.name: _geo_values,
     USER.name: _user_values,
 }
 
 
-def _broken(column: str) -> Column:
+def _broken(column: str, given: Columns, texts: Columns, value: Column) -> Column:
     """True if the record held something for a clean column that could not be used."""
     if column == "user_name":
         # Broken if either part is, even where the other part is left to stand for it.
-        parts = [_lost(_given(part), _text(part)) for part in _TEXTS[USER.name]]
+        parts = [given[part].isNotNull() & texts[part].isNull() for part in _TEXTS[USER.name]]
         return parts[0] | parts[1]
-    if column == "coordinates":
-        return _lost(F.coalesce(_given("latitude"), _given("longitude")), F.col("clean_coordinates"))
-    return _lost(_given(column), F.col(f"clean_{column}"))
+    held = F.coalesce(given["latitude"], given["longitude"]) if column == "coordinates" else given[column]
+    return held.isNotNull() & value.isNull()
 
 
-def _with_values(read: DataFrame, entity: Entity) -> DataFrame:
-    """Adds ``given_<field>``, ``text_<field>`` and ``clean_<column>``.
-
-    In steps, one projection each: an expression that is named and then used twice is computed once, where the same
-    expression written twice would be computed twice.
-    """
-    kinds = {field.name: field.dataType for field in CONTRACT[entity.name]}
-    steps: list[dict[str, Column]] = [
-        {f"given_{name}": columns.trimmed(F.col("fields")[name]) for name in entity.fields},
-        {f"given_{name}": columns.without(_given(name), listed) for name, listed in entity.placeholders.items()},
-        {f"text_{name}": columns.text(_given(name), F.col("line"), name) for name in _TEXTS[entity.name]},
-        {f"clean_{name}": value.cast(kinds[name]) for name, value in _VALUES[entity.name]().items()},
-    ]
-    for step in filter(None, steps):
-        read = read.withColumns(step)
-    return read
-
-
-def judged(records: DataFrame, entity: Entity) -> DataFrame:
+def judged(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> DataFrame:
     """Cleans raw records of any quality and says what is to be thought of each.
 
+    In steps, one projection each: what one step names, the next one may use often, and it is computed once.
+
     Args:
-        records: raw records, ``quality.RAW_RECORD``.
+        records: raw records: ``raw``, ``misplaced``, and whatever else is to be carried along, as ``_source``.
         entity: the kind they should be.
+        every_raw: keep the raw text of every record; else of those alone that are rejected or repaired.
 
     Returns:
-        The contract's columns of the entity, then ``_source``, ``raw``, ``is_text``, ``rejections`` (ARRAY<STRING>,
-        empty for a usable record), ``repairs`` (ARRAY<STRING>, clean columns whose value was unusable, empty for
-        none) and ``unknown_fields`` (ARRAY<STRING> or null). One row a record that is not blank.
+        The contract's columns of the entity, then what the records had beside ``raw`` and ``misplaced``, then ``raw``,
+        ``rejections`` (ARRAY<STRING>, empty for a usable record, ``quality.BLANK`` alone for an empty line),
+        ``repairs`` (ARRAY<STRING>, clean columns whose value was unusable, empty for none) and ``unknown_fields``
+        (ARRAY<STRING> or null). One row a record or empty line.
     """
-    read = quality.parsed(records, entity).withColumn("key", quality.record_key(entity))
-    names = [field.name for field in CONTRACT[entity.name].fields[1:]]
-    valued = _with_values(read, entity)
-    repairs = [F.when(_broken(name), F.lit(name)) for name in names]
-    return valued.select(
-        F.col("key").alias("ind"),
-        *(F.col(f"clean_{name}").alias(name) for name in names),
-        F.col("_source"),
-        F.col("raw"),
-        F.col("is_text"),
-        quality.rejections(entity).alias("rejections"),
-        quality.without_nulls(repairs).alias("repairs"),
+    carried = [name for name in records.columns if name not in ("raw", "misplaced")]
+    given = {name: F.col(f"given_{name}") for name in entity.fields if name not in _NOT_KEPT}
+    read = _with_given(quality.parsed(records, entity), [*carried, "raw", "misplaced"], entity, [*given])
+    texts = {name: columns.text(given[name], F.col("raw"), name) for name in _TEXTS[entity.name]}
+    values = _VALUES[entity.name](given, texts)
+    contract = CONTRACT[entity.name].fields[1:]
+    repairs = quality.listed({field.name: _broken(field.name, given, texts, values[field.name]) for field in contract})
+    rejections = quality.rejections()
+    ordinary = (F.size(rejections) == 0) & (F.size(repairs) == 0)
+    return read.select(
+        "ind",
+        *(values[field.name].cast(field.dataType).alias(field.name) for field in contract),
+        *carried,
+        F.col("raw") if every_raw else F.when(~ordinary, F.col("raw")).alias("raw"),
+        rejections.alias("rejections"),
+        repairs.alias("repairs"),
         quality.unknown_fields(entity).alias("unknown_fields"),
     )
+
+
+def _with_given(read: DataFrame, carried: list[str], entity: Entity, names: list[str]) -> DataFrame:
+    """Adds ``ind`` and ``given_<field>``: what the record gives for a field, trimmed, null for a placeholder."""
+    seen = [*carried, "readable", "is_text", "names", "own"]
+    trimmed = [columns.trimmed(F.col(f"field_{name}")).alias(name) for name in (*entity.key_fields, *names)]
+    given = [columns.without(F.col(name), entity.placeholders.get(name, ())).alias(f"given_{name}") for name in names]
+    key = F.coalesce(*(columns.key(F.col(name)) for name in entity.key_fields))
+    return read.select(*seen, *trimmed).select(*seen, key.alias("ind"), *given)
 
 
 def is_usable() -> Column:
     """True for a row of ``judged`` that belongs in the clean table."""
     return F.size("rejections") == 0
+
+
+def is_rejected() -> Column:
+    """True for a row of ``judged`` that is kept out of the clean table; an empty line is no record."""
+    return ~is_usable() & (F.get("rejections", F.lit(0)) != quality.BLANK)
+
+
+def is_repaired() -> Column:
+    """True for a row of ``judged`` that belongs in the clean table, with a value made null."""
+    return is_usable() & (F.size("repairs") > 0)
 
 
 def _clean(records: DataFrame, entity: Entity) -> DataFrame:

@@ -36,14 +36,15 @@ def trimmed(raw: Column) -> Column:
 
     Spark's trim over 25 characters walks the whole text, so it is asked only where an end is not plain ASCII.
     """
-    data = raw.cast("binary")
-    low, high = F.lit(b"\x21"), F.lit(b"\x7e")
-    plain = F.substring(data, 1, 1).between(low, high) & F.substring(data, -1, 1).between(low, high)
+    last = F.substring(raw.cast("binary"), -1, 1)
+    plain = (raw >= "!") & (raw < "\x7f") & last.between(F.lit(b"!"), F.lit(b"~"))
     return F.when(plain, raw).otherwise(F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit("")))
 
 
 def without(value: Column, placeholders: Sequence[str]) -> Column:
     """The value; null where it is one of the placeholders, whole."""
+    if not placeholders:
+        return value
     return F.when(~value.isin(list(placeholders)), value)
 
 
@@ -77,9 +78,9 @@ def _plain_digits(value: Column, low: int, high: int) -> Column:
     return F.when(number.between(low, high) & (number.cast("string") == value), number)
 
 
-def key(raw: Column) -> Column:
+def key(value: Column) -> Column:
     """The key as BIGINT: a whole number from 0 that fits."""
-    return whole_number(trimmed(raw), 0, _LONG_MAX)
+    return whole_number(value, 0, _LONG_MAX)
 
 
 def age(value: Column) -> Column:
@@ -92,21 +93,25 @@ def follower_count(value: Column) -> Column:
 
     What is no whole number of persons, or does not fit INT, is unusable.
     """
-    unit = F.right(value, F.lit(1))
     # Both cases by name: Spark's upper() loads every name of every character first, which takes seconds.
     powers = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
     factor = F.lit(1)
     for letter, power in powers.items():
-        factor = F.when(unit.isin(letter, letter.upper()), power).otherwise(factor)
-    digits = F.when(factor == 1, value).otherwise(F.substring(value, F.lit(1), F.length(value) - 1))
+        factor = F.when(value.endswith(letter) | value.endswith(letter.upper()), power).otherwise(factor)
+    cut = F.octet_length(value) - F.when(factor == 1, 0).otherwise(1)
+    digits = F.substring(value.cast("binary"), F.lit(1), cut).cast("string")
+    quick = _plain_digits(digits, 0, _INT_MAX) * factor
     number = F.replace(digits, F.lit(","), F.lit("")).try_cast("decimal(20,9)") * factor
     usable = value.rlike(_COUNT) & (F.length(value) < 20) & (number == F.floor(number)) & (number <= _INT_MAX)
-    return F.coalesce(F.when(usable, number.try_cast("int")), whole_number(value, 0, _INT_MAX).cast("int"))
+    exact = F.coalesce(F.when(usable, number.try_cast("int")), whole_number(value, 0, _INT_MAX).cast("int"))
+    return F.when(quick <= _INT_MAX, quick.cast("int")).otherwise(exact)
 
 
 def save_location(value: Column) -> Column:
     """The path alone: ``/data/art`` of ``Local save in /data/art``."""
-    path = F.when(value.startswith(_SAVED_IN), trimmed(F.substring(value, len(_SAVED_IN) + 1, 2_147_483_647)))
+    # As bytes, since a text's characters are counted before it is cut.
+    rest = F.substring(value.cast("binary"), len(_SAVED_IN) + 1, 2_147_483_647).cast("string")
+    path = F.when(value.startswith(_SAVED_IN), trimmed(rest))
     path = F.coalesce(path, value)
     return F.when(path.startswith("/"), path)
 

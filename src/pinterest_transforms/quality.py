@@ -1,22 +1,24 @@
 """Parse and judge: which records are usable, which are rejected and why, which fields nobody knows.
 
-A *raw record* is what both legs make of whatever arrives: ``raw`` (the text as it came), ``is_text`` (false where its
-bytes are not UTF-8), ``misplaced`` (a reason why its position is unknown, or null) and ``_source``. Source: the data
-contract, section 3, "Nothing is lost".
+A *raw record* is what both legs make of whatever arrives: ``raw`` (its bytes as they came, as STRING), ``misplaced`` (a
+reason why its position is unknown, or null) and ``_source``. Source: the data contract, section 3, "Nothing is lost".
 """
+
+import secrets
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from pinterest_transforms import columns
 from pinterest_transforms.entities import Entity
-from pinterest_transforms.schemas import CORRUPT_FIELD, SOURCE_TYPE, text_schema
+from pinterest_transforms.schemas import SOURCE_TYPE
 
 RAW_RECORD = T.StructType(
     [
         T.StructField("raw", T.StringType()),
-        T.StructField("is_text", T.BooleanType()),
         T.StructField("misplaced", T.StringType()),
         T.StructField("_source", SOURCE_TYPE),
     ]
@@ -30,98 +32,109 @@ OTHER_KIND = "a record of another kind"
 UNUSABLE = "unusable value"
 MISPLACED = "its file's name has no topic, partition and offset"
 
+BLANK = "blank"
+"""Not a reason, but what stands in its place for an empty line, which is no record."""
+
 _JSON_SPACE = " \t\r\n"
 # Python and most senders write NaN for a missing number; single quotes are no JSON.
-_READER = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": CORRUPT_FIELD}
+_READER = {"allowSingleQuotes": "false"}
+# No record can know it, so none can end the array around it and be taken for one object.
+_END = secrets.token_hex(8)
 
 
 def parsed(records: DataFrame, entity: Entity) -> DataFrame:
-    """Reads each raw record as JSON, every field as text. Blank records are skipped.
+    """Reads each raw record as JSON, once.
+
+    The reader stops after the first object of a text, and says nothing of what follows. So it is given an array of the
+    record and of an end of our own: only where it finds these two was the record one JSON object.
 
     Args:
         records: raw records.
         entity: the kind they should be.
 
     Returns:
-        ``raw``, ``is_text``, ``misplaced``, ``_source``, ``line`` (trimmed), ``fields`` (a struct of every known field
-        as STRING), ``names`` (the record's own field names, ARRAY<STRING>; null where all of them are known,
-        each is there once and none is null) and ``readable`` (BOOLEAN: exactly one JSON object).
+        The records' columns, then ``readable`` (BOOLEAN: exactly one JSON object), ``is_text`` (BOOLEAN: its bytes are
+        UTF-8), ``names`` (the record's own field names, ARRAY<STRING>; null where all of them are known and each is
+        there once), ``own`` (BOOLEAN: it has a field of this kind beside the key) and ``field_<name>`` of every known
+        field, its value as STRING.
     """
-    raw = F.col("raw")
-    # Trimming walks the whole text, and nearly every record has nothing to trim.
-    bare = raw.startswith("{") & raw.endswith("}")
-    line = F.when(bare, raw).otherwise(F.btrim(raw, F.lit(_JSON_SPACE)))
-    lines = records.withColumn("line", line).where("line <> ''")
-    fields = F.from_json("line", text_schema(entity), _READER)
-    read = lines.withColumns({"fields": fields, "keys": F.json_object_keys("line")})
-    # The quick way to the names knows no NaN; the other one does, and gives every name as well.
-    names = F.coalesce(F.col("keys"), F.map_keys(F.from_json("line", "map<string,string>", _READER)))
-    # Named here and used often later: written out at each use, it would be computed at each use.
-    readable = F.col("fields")[CORRUPT_FIELD].isNull() & F.col("fields").isNotNull() & _one_object(F.col("line"))
-    named = read.withColumns({"names": F.when(~_only_known(entity), names), "readable": readable})
-    return named.drop("keys")
-
-
-def _known(entity: Entity) -> list[str]:
-    return [*entity.key_fields, *entity.fields]
-
-
-def _only_known(entity: Entity) -> Column:
-    """True only if every name in the record is a known one, there once, with a value.
-
-    Where the record has as many names as known fields have values, there is no room for another one. So nearly every
-    record is spared a closer look at its names.
-    """
-    fields = F.col("fields")
-    values = sum((fields[name].isNotNull().cast("int") for name in _known(entity)), F.lit(0))
-    return F.coalesce(F.size("keys") == values, F.lit(False)) & fields[CORRUPT_FIELD].isNull()
-
-
-def _one_object(line: Column) -> Column:
-    """True if the text is one JSON object and nothing after it. The reader itself stops after the first one.
-
-    Where the first closing brace is the last character, that is plain. Otherwise the text is read inside an array, and
-    inside an object: what may follow the first object in the one is no JSON in the other.
-    """
-    plain = F.octet_length(F.substring_index(line, "}", 1)) == F.octet_length(line) - 1
-    within_array = F.from_json(F.concat(F.lit("["), line, F.lit("]")), T.ArrayType(T.StringType()), _READER)
-    within_object = F.from_json(
-        F.concat(F.lit('{"a":'), line, F.lit("}")),
-        T.StructType([T.StructField("a", T.StringType()), T.StructField(CORRUPT_FIELD, T.StringType())]),
-        _READER,
+    carried, known = records.columns, [*entity.key_fields, *entity.fields]
+    within = F.concat(F.lit("["), F.col("raw"), F.lit(f',{{"{_END}":0}}]'))
+    read = records.withColumn("_json", F.from_json(within, "array<map<string,string>>", _READER))
+    record, end = F.get("_json", F.lit(0)), F.get("_json", F.lit(1))
+    readable = (F.size("_json") == 2) & F.map_contains_key(end, _END) & record.isNotNull()
+    read = read.select(*carried, _true(readable).alias("readable"), record.alias("_record"))
+    # Nearly every record has its fields in the order of the source table: there they need not be searched for.
+    order = [entity.key_fields[0], *entity.fields]
+    usual = _true(F.map_keys("_record") == F.array(*map(F.lit, order)))
+    read = read.select("*", F.map_values("_record").alias("_values"), usual.alias("_usual"))
+    usual, record, values = F.col("_usual"), F.col("_record"), F.col("_values")
+    in_order = {name: F.get(values, F.lit(place)) for place, name in enumerate(order)}
+    found = {name: F.when(usual, in_order.get(name)).otherwise(record[name]) for name in known}
+    read = read.select(
+        *carried, "readable", "_record", "_usual", *(value.alias(f"field_{name}") for name, value in found.items())
     )
-    alone = (F.size(within_array) == 1) & within_object[CORRUPT_FIELD].isNull()
-    return line.startswith("{") & F.when(plain, True).otherwise(F.coalesce(alone, F.lit(False)))
+    return _with_names(read, carried, entity)
 
 
-def record_key(entity: Entity) -> Column:
-    """The record's key as BIGINT: the first usable of the entity's key fields."""
-    return F.coalesce(*(columns.key(F.col("fields")[name]) for name in entity.key_fields))
+def _with_names(read: DataFrame, carried: list[str], entity: Entity) -> DataFrame:
+    """Looks at the record's names where they may be other than the usual ones."""
+    fields = {name: F.col(f"field_{name}") for name in (*entity.key_fields, *entity.fields)}
+    values = sum((value.isNotNull().cast("int") for value in fields.values()), F.lit(0))
+    usual, readable, names = F.col("_usual"), F.col("readable"), F.map_keys("_record")
+    # With as many names as known fields have values there is no room for another one.
+    strange = readable & ~usual & (F.size(names) != values)
+    present = _true(F.arrays_overlap(names, F.array(*map(F.lit, entity.fields))))
+    # The reader puts U+FFFD in place of what is not UTF-8.
+    replaced = reduce(or_, (_true(value.contains("\ufffd")) for value in fields.values()))
+    doubtful = ~readable | strange | replaced
+    return read.select(
+        *carried,
+        "readable",
+        F.when(doubtful, F.is_valid_utf8("raw")).otherwise(F.lit(True)).alias("is_text"),
+        F.when(strange, names).alias("names"),
+        F.when(usual, F.lit(True)).otherwise(present).alias("own"),
+        *fields.values(),
+    )
 
 
-def rejections(entity: Entity) -> Column:
-    """Every reason why the record is rejected, as ARRAY<STRING>; empty for a usable record."""
-    fields, names = F.col("fields"), F.col("names")
-    readable = F.col("readable")
-    valued = F.coalesce(*(fields[name] for name in entity.fields)).isNotNull()
-    present = F.coalesce(F.arrays_overlap(names, F.array(*map(F.lit, entity.fields))), F.lit(False))
-    reasons = [
-        F.col("misplaced"),
-        F.when(~F.col("is_text"), NOT_TEXT),
-        F.when(F.col("is_text") & ~readable, NOT_AN_OBJECT),
-        F.when(F.size(F.array_distinct(names)) < F.size(names), GIVEN_TWICE),
-        F.when(readable & F.col("key").isNull(), NO_KEY),
-        F.when(readable & ~(valued | present), OTHER_KIND),
-    ]
-    return without_nulls(reasons)
+def rejections() -> Column:
+    """Every reason why a record is rejected, as ARRAY<STRING>; empty for a usable one, ``BLANK`` alone for no record.
 
-
-def without_nulls(values: list[Column]) -> Column:
-    """Array of the values that are not null. Nearly always none is, which ``coalesce`` sees without making an array."""
-    empty = F.array().cast("array<string>")
-    return F.when(F.coalesce(*values).isNull(), empty).otherwise(F.array_compact(F.array(*values)))
+    Returns:
+        A column of a frame with ``misplaced``, ``raw``, what ``parsed`` adds, and ``ind``.
+    """
+    readable, is_text, names = F.col("readable"), F.col("is_text"), F.col("names")
+    raw = F.col("raw")
+    blank = F.when(readable | raw.startswith("{"), F.lit(False)).otherwise(F.btrim(raw, F.lit(_JSON_SPACE)) == "")
+    reasons = {
+        BLANK: blank,
+        MISPLACED: F.col("misplaced").isNotNull() & ~blank,
+        NOT_TEXT: ~is_text,
+        NOT_AN_OBJECT: ~readable & is_text & ~blank,
+        GIVEN_TWICE: readable & (F.size(F.array_distinct(names)) < F.size(names)),
+        NO_KEY: readable & F.col("ind").isNull(),
+        OTHER_KIND: readable & ~F.col("own"),
+    }
+    return listed(reasons)
 
 
 def unknown_fields(entity: Entity) -> Column:
     """Names of the record that no schema knows, as ARRAY<STRING>; null where there are none to look at."""
-    return F.array_except(F.col("names"), F.array(*map(F.lit, _known(entity))))
+    known = (*entity.key_fields, *entity.fields)
+    return F.array_except(F.col("names"), F.array(*map(F.lit, known)))
+
+
+def listed(names: Mapping[str, Column]) -> Column:
+    """The names whose condition is true, as ARRAY<STRING>. Nearly always none is, which a sum sees without an array.
+
+    The sum also makes Spark compute what the conditions share once, and not once a condition.
+    """
+    count = sum((_true(applies).cast("int") for applies in names.values()), F.lit(0))
+    found = F.array_compact(F.array(*(F.when(applies, name) for name, applies in names.items())))
+    return F.when(count == 0, F.array().cast("array<string>")).otherwise(found)
+
+
+def _true(condition: Column) -> Column:
+    """The condition, false where it is null."""
+    return F.coalesce(condition, F.lit(False))

@@ -10,9 +10,6 @@ from pinterest_transforms.entities import GEO, PIN, USER, Entity
 SCHEMA_VERSION = 1
 """Version every table carries. Raise it when a column is added; set-up adds what an older table lacks."""
 
-CORRUPT_FIELD = "_unreadable"
-"""Where the JSON reader puts a text it cannot read."""
-
 SOURCE_TYPE = T.StructType(
     [
         T.StructField("origin", T.StringType()),
@@ -100,9 +97,3 @@ RUNS = T.StructType(
 def clean_schema(entity: Entity) -> T.StructType:
     """Columns of the entity's clean table: the contract's, then ``_source``."""
     return T.StructType([*CONTRACT[entity.name].fields, _SOURCE])
-
-
-def text_schema(entity: Entity) -> T.StructType:
-    """Every known field of a source record as STRING, and where an unreadable text goes."""
-    names = (*entity.key_fields, *entity.fields, CORRUPT_FIELD)
-    return T.StructType([T.StructField(name, T.StringType()) for name in names])

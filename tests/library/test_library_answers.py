@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from emulation.delivery import Delivery
 from emulation.landing import write_landing
@@ -20,10 +19,10 @@ from emulation.synthetic import chunks
 from local.connect import connect_mode
 from pinterest_transforms import analysis
 from pinterest_transforms.analysis import ANSWERS, Posts
-from pinterest_transforms.cleaning import judged
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import CONTRACT, clean_schema
 from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.batches import kept_rows
 from pinterest_transforms.storage.files import raw_records as landed_records
 from pinterest_transforms.storage.merging import newest
 
@@ -251,9 +250,8 @@ def cleaned(spark: SparkSession, landing: Settings, tmp_path_factory: pytest.Tem
     with connect_mode(False):
         for entity in ENTITIES:
             paths = [str(path) for path in sorted(Path(landing.topic_folder(entity)).rglob("*.json"))]
-            every = judged(landed_records(spark, landing, entity, paths), entity)
-            every = every.withColumn("_row", F.monotonically_increasing_id()).localCheckpoint()
-            newest(every).write.parquet(str(folders[entity.name]))
+            with kept_rows(spark, landing, entity, landed_records(spark, landing, entity, paths)) as (rows, counts):
+                newest(rows, counts["read"]).write.parquet(str(folders[entity.name]))
     return folders
 
 

@@ -172,7 +172,7 @@ KEYS: Table = [
 
 
 def test_a_key_is_a_whole_number_that_fits(spark: SparkSession) -> None:
-    assert_rule(spark, columns.key, KEYS, "bigint")
+    assert_rule(spark, lambda value: columns.key(columns.trimmed(value)), KEYS, "bigint")
 
 
 def test_an_age_is_a_whole_number_from_1_to_120(spark: SparkSession) -> None:

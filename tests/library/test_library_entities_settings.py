@@ -12,12 +12,10 @@ from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity, enti
 from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.schemas import (
     CONTRACT,
-    CORRUPT_FIELD,
     QUARANTINE,
     RUNS,
     SOURCE_TYPE,
     clean_schema,
-    text_schema,
 )
 from pinterest_transforms.settings import Settings, check_identifier, check_user_id, landing_key, quoted
 
@@ -237,13 +235,6 @@ def test_a_clean_table_is_the_contract_and_its_source(entity: Entity) -> None:
     assert schema.fields[:-1] == CONTRACT[entity.name].fields
     assert schema.names[0] == "ind"
     assert (schema.names[-1], schema.fields[-1].dataType) == ("_source", SOURCE_TYPE)
-
-
-@pytest.mark.parametrize("entity", **by_name)
-def test_a_record_is_read_as_text_alone(entity: Entity) -> None:
-    schema = text_schema(entity)
-    assert schema.names == [*entity.key_fields, *entity.fields, CORRUPT_FIELD]
-    assert {field.dataType.simpleString() for field in schema} == {"string"}
 
 
 def test_every_column_can_be_null_and_has_a_comment() -> None:

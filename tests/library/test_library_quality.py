@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 
 from emulation.records import json_line
 from emulation.synthetic import chunks, column_names
-from pinterest_transforms.cleaning import judged
+from pinterest_transforms.cleaning import is_rejected, is_usable, judged
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
-from pinterest_transforms.quality import MISPLACED
+from pinterest_transforms.quality import MISPLACED, parsed
 
 NOT_TEXT = "not UTF-8"
 NOT_ONE = "not exactly one JSON object"
@@ -34,7 +34,7 @@ class Case:
 
 def judge(session: SparkSession, raw_records, entity: Entity, lines: list[str | bytes]) -> dict[int, dict]:
     """The verdict on each line by its number; raw as bytes."""
-    rows = judged(raw_records(session, lines), entity)
+    rows = judged(raw_records(session, lines), entity).where(is_usable() | is_rejected())
     rows = rows.withColumns({"number": F.col("_source")["position"].cast("int"), "raw": F.col("raw").cast("binary")})
     found = rows.drop("_source").collect()
     verdicts = {row["number"]: row.asDict() for row in found}
@@ -45,7 +45,7 @@ def judge(session: SparkSession, raw_records, entity: Entity, lines: list[str | 
 def assert_cases(session: SparkSession, raw_records, entity: Entity, cases: list[Case]) -> None:
     verdicts = judge(session, raw_records, entity, [case.raw for case in cases])
     assert set(verdicts) == set(range(len(cases)))
-    aside = ("raw", "is_text", "rejections", "repairs", "unknown_fields", "number")
+    aside = ("raw", "rejections", "repairs", "unknown_fields", "number")
     for number, case in enumerate(cases):
         got, raw = verdicts[number], case.raw.encode() if isinstance(case.raw, str) else case.raw
         assert bytes(got["raw"]) == raw
@@ -331,9 +331,22 @@ def test_no_records_give_no_rows_and_the_same_columns(spark: SparkSession, raw_r
     rows = judged(raw_records(spark, [GOOD]).where("false"), GEO)
     assert rows.columns == [
         *("ind", "country", "coordinates", "timestamp", "_source"),
-        *("raw", "is_text", "rejections", "repairs", "unknown_fields"),
+        *("raw", "rejections", "repairs", "unknown_fields"),
     ]
     assert rows.collect() == []
+
+
+@pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
+def test_every_field_is_read_as_text(spark: SparkSession, raw_records, entity: Entity) -> None:
+    read = parsed(raw_records(spark, [GOOD]), entity).dtypes
+    names = [*entity.key_fields, *entity.fields]
+    assert [column for column in read if column[0].startswith("field_")] == [(f"field_{n}", "string") for n in names]
+
+
+def test_raw_texts_are_kept_of_the_bad_records_alone_if_asked_for(spark: SparkSession, raw_records) -> None:
+    lines = [GOOD, "{}", '{"ind":7,"country":[]}', b"\xff", '{"ind":7,"country":"\ufffd"}']
+    rows = judged(raw_records(spark, lines), GEO, every_raw=False).orderBy("_source.position").collect()
+    assert [row["raw"] is not None for row in rows] == [False, True, True, True, False]
 
 
 def test_a_record_whose_place_is_unknown_is_rejected_with_every_other_reason(spark: SparkSession, raw_records) -> None:

@@ -6,20 +6,21 @@ once a batch. A kill at any moment and a replay give the same tables and the sam
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms import __version__
-from pinterest_transforms.cleaning import is_usable, judged
+from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, judged
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import merging, quarantine, tables
+from pinterest_transforms.storage import merging, places, quarantine, tables
 from pinterest_transforms.storage.guard import Guard
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import RUNS_TABLE
@@ -52,25 +53,30 @@ def take_batch(
         spark: the session the records belong to.
         settings: names and places.
         entity: the kind of record.
-        records: raw records, ``quality.RAW_RECORD``; must give the same ones when read again.
+        records: raw records, ``quality.RAW_RECORD``, or those of ``files.raw_records``.
         batch: which micro-batch.
         guard: the checkpoint's guard; keeps what a replay must know.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    numbered = judged(records, entity).withColumn("_row", F.monotonically_increasing_id())
-    with staged(spark, settings, entity, numbered) as rows:
-        counts = _counts(rows)
+    with kept_rows(spark, settings, entity, records) as (rows, counts):
         replaces = batch.files is not None  # then what was there before must go, even if nothing comes in its place
         if counts["read"] == 0 and not replaces:
             return
-        replay = _begun(spark, settings, entity, batch, guard)
+        replay, made = _begun(spark, settings, entity, batch, guard)
         usable, merged = counts["read"] - counts["rejected"], 0
-        if usable or replaces:
-            before = guard.before[str(batch.batch_id)]
-            merged = merging.write_clean(spark, settings, entity, rows, batch.files, before)
-        if counts["rejected"] or counts["repaired"] or replaces:
-            quarantine.write(spark, settings, entity, rows, batch.files)
-        unknown = _unknown(rows) if counts["strange"] else {}
+
+        def note() -> dict[str, int]:
+            if counts["rejected"] or counts["repaired"] or replaces:
+                quarantine.write(spark, settings, entity, rows, batch.files)
+            return _unknown(rows) if counts["strange"] else {}
+
+        # Side by side: either waits for its commits more than it works, and neither needs the other.
+        with ThreadPoolExecutor(1) as beside:
+            noted = beside.submit(note)
+            if usable or replaces:
+                before = guard.before[str(batch.batch_id)]
+                merged = merging.write_clean(spark, settings, entity, rows, usable, batch.files, before, made)
+            unknown = noted.result()
     if counts["read"] == 0:
         return
     numbers = {**counts, "merged": merged, "already_there": usable - merged}
@@ -78,14 +84,59 @@ def take_batch(
         _write_run(spark, settings, entity, batch, guard, (started, time.monotonic() - clock), numbers, unknown)
 
 
-def _begun(spark: SparkSession, settings: Settings, entity: Entity, batch: Batch, guard: Guard) -> bool:
-    """Notes the clean table's version before the batch writes anything; true if a run that was killed has done so."""
+@contextmanager
+def kept_rows(
+    spark: SparkSession, settings: Settings, entity: Entity, records: DataFrame
+) -> Iterator[tuple[DataFrame, dict[str, int]]]:
+    """The records judged, kept while they are used, with ``_source`` and ``_row``; and how many there are of what.
+
+    Raw texts are kept of the bad records alone; of all only where two may have one position, and the texts decide.
+    """
+    topic = settings.origin(entity)
+    placed = places.PLACE in records.columns
+    numbered = records if placed else records.withColumn("_row", F.monotonically_increasing_id())
+    with ExitStack() as stack:
+        rows = stack.enter_context(staged(spark, settings, entity, judged(numbered, entity, every_raw=not placed)))
+        tally = _tally(rows, placed=placed)
+        if placed:
+            found = places.pieces(tally, topic)
+            if places.overlap(found, tally):
+                rows = stack.enter_context(staged(spark, settings, entity, judged(numbered, entity)))
+                tally = _tally(rows, placed=placed)
+                found = places.pieces(tally, topic)
+            rows = places.located(rows, found, topic)
+        yield rows, {name: sum(row[name] for row in tally) for name in _COUNTED}
+
+
+def _tally(rows: DataFrame, *, placed: bool) -> list[Row]:
+    """Counts of the judged rows, a row a piece of a file where they come from files."""
+    piece = [F.col(places.PLACE)[name].alias(name) for name in ("path", "block")] if placed else []
+    counted = (F.count_if(condition).alias(name) for name, condition in _counted().items())
+    return rows.groupBy(*piece).agg(F.min("_row").alias("first"), F.count("*").alias("lines"), *counted).collect()
+
+
+_COUNTED = ("read", "rejected", "repaired", "strange")
+
+
+def _counted() -> dict[str, Column]:
+    conditions = (is_usable() | is_rejected(), is_rejected(), is_repaired(), F.size("unknown_fields") > 0)
+    return dict(zip(_COUNTED, conditions, strict=True))
+
+
+def _begun(spark: SparkSession, settings: Settings, entity: Entity, batch: Batch, guard: Guard) -> tuple[bool, bool]:
+    """Notes the clean table's version before the batch writes anything.
+
+    Returns:
+        Whether a run that was killed has done so, and whether nobody has ever written to the table.
+    """
     number = str(batch.batch_id)
+    last = tables.last_commit(spark, settings, settings.clean_table(entity))
+    made = last["operation"] == "CREATE TABLE"
     if number in guard.before:
-        return True
-    guard.before = {number: int(tables.last_commit(spark, settings, settings.clean_table(entity))["version"])}
+        return True, made
+    guard.before = {number: int(last["version"])}
     guard.save()
-    return False
+    return False, made
 
 
 @contextmanager
@@ -106,17 +157,6 @@ def staged(spark: SparkSession, settings: Settings, entity: Entity, frame: DataF
         yield spark.table(name)
     finally:
         spark.sql(f"DROP TABLE IF EXISTS {name}")
-
-
-def _counts(rows: DataFrame) -> dict[str, int]:
-    repaired = is_usable() & (F.size("repairs") > 0)
-    row = rows.agg(
-        F.count("*").alias("read"),
-        F.count_if(~is_usable()).alias("rejected"),
-        F.count_if(repaired).alias("repaired"),
-        F.count_if(F.size("unknown_fields") > 0).alias("strange"),
-    ).first()
-    return row.asDict() if row else {}
 
 
 def _unknown(rows: DataFrame) -> dict[str, int]:

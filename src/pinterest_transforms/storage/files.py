@@ -1,24 +1,17 @@
-r"""Landing files -> raw records, one a line.
-
-A file is read whole and split on ``\n``, because only so is a line's number exact, and with the number its position:
-the offset in the file's name plus the number of the line.
-"""
+r"""Landing files -> raw records, one a line, split on ``\n`` alone; ``places`` numbers them."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import LandingError
 from pinterest_transforms.quality import MISPLACED
-from pinterest_transforms.schemas import POSITION_WIDTH
 from pinterest_transforms.settings import Settings
 
-_BYTE_ORDER_MARK = "\ufeff"
-_REPLACEMENT = "\ufffd"
 _GLOB = re.compile(r"([\\*?\[\]{}])")
 
 
@@ -69,68 +62,53 @@ def check_sizes(sizes: dict[str, int], limit: int) -> None:
 
 
 def raw_records(spark: SparkSession, settings: Settings, entity: Entity, paths: Sequence[str]) -> DataFrame:
-    """Every line of the files as a raw record, ``quality.RAW_RECORD``; blank ones too.
+    """Every line of the files as a raw record, blank ones too, not yet located.
 
     Args:
         spark: session.
         settings: names and places.
         entity: whose topic the files belong to.
         paths: the files.
+
+    Returns:
+        ``raw``, ``misplaced``, ``_place`` (STRUCT<path STRING, block BIGINT, arrived TIMESTAMP>: the file, where in it
+        the piece begins that one task reads, and its time) and ``_row`` (BIGINT, grows by one from line to line of a
+        piece). ``places.located`` makes ``_source`` of the last two.
     """
-    topic = settings.topic(entity)
-    name = F.element_at(F.split("path", "/"), -1)
-    pattern = rf"\A\Q{topic}\E\+(\d{{1,9}})\+(\d{{1,18}})\.json\z"
-    files = reader(spark).load([as_glob(path) for path in paths])
-    marker = f"/topics/{topic}/"
-    within = F.substring_index("path", marker, -1)
-    # Two steps, so that a line carries what is said of its file and not the whole file.
-    split = files.select(
-        F.concat(F.lit(marker[1:]), within).alias("key"),
-        F.nullif(F.regexp_extract(name, pattern, 1), F.lit("")).alias("partition"),
-        F.regexp_extract(name, pattern, 2).try_cast("bigint").alias("start"),
-        F.col("modificationTime").alias("arrived"),
-        F.is_valid_utf8(F.col("content").cast("string")).alias("whole_is_text"),
-        _lines().alias("lines"),
+    options = {"lineSep": "\n", "recursiveFileLookup": "true"}
+    lines = spark.read.options(**options).text([as_glob(path) for path in paths])
+    nowhere = F.lit(None).cast("string")
+    if not all(has_place(path, settings.topic(entity)) for path in paths):
+        placed = F.col("_metadata.file_name").rlike(_name_pattern(settings.topic(entity)))
+        nowhere = F.when(~placed, F.lit(MISPLACED))
+    place = F.struct(
+        F.col("_metadata.file_path").alias("path"),
+        F.col("_metadata.file_block_start").alias("block"),
+        F.col("_metadata.file_modification_time").alias("arrived"),
     )
-    about = ["key", "partition", "start", "arrived", "whole_is_text"]
-    # Outer, though there is always a line: otherwise Spark asks first whether there is one, and splits twice.
-    lined = split.select(*about, F.posexplode_outer("lines").alias("number", "raw"))
-    records: DataFrame = lined.select(
-        _without_mark(F.col("raw"), F.col("number")).alias("raw"),
-        (F.col("whole_is_text") | F.is_valid_utf8("raw")).alias("is_text"),
-        F.when(F.col("start").isNull(), F.lit(MISPLACED)).alias("misplaced"),
-        F.struct(
-            F.lit(topic).alias("origin"),
-            F.coalesce("partition", "key").alias("shard"),
-            position(F.coalesce("start", F.lit(0)) + F.col("number")).alias("position"),
-            F.col("arrived"),
-            F.col("key").alias("file"),
-        ).alias("_source"),
+    return lines.select(
+        F.col("value").alias("raw"),
+        nowhere.alias("misplaced"),
+        place.alias("_place"),
+        F.monotonically_increasing_id().alias("_row"),
     )
-    return records
 
 
-def position(number: Column) -> Column:
-    """A position as text that sorts like the number: zero-padded.
+def has_place(path: str, topic: str) -> bool:
+    """True if the file's name says its partition and the offset of its first line."""
+    return partition_and_start(path, topic) is not None
 
-    Most zeros come as one literal: padding them on takes a copy each.
+
+def partition_and_start(path: str, topic: str) -> tuple[str, int] | None:
+    """Partition, and offset of the first line, from the file's name alone; None if it does not say them.
+
+    >>> partition_and_start("x/topics/a.pin/partition=3/a.pin+3+0000000050.json", "a.pin")
+    ('3', 50)
     """
-    digits = 20  # more than a BIGINT has
-    return F.concat(F.lit("0" * (POSITION_WIDTH - digits)), F.lpad(number.cast("string"), digits, "0"))
+    found = re.match(_name_pattern(topic), path.rpartition("/")[2])
+    return (found[1], int(found[2])) if found else None
 
 
-def _lines() -> Column:
-    """The file's lines. Splitting text replaces bytes that are not UTF-8, so lines with them are taken as Latin-1."""
-    whole = F.col("content").cast("string")
-    split = F.split(whole, "\n")
-    latin = F.split(F.decode("content", "ISO-8859-1"), "\n")
-
-    def as_came(line: Column, in_latin: Column) -> Column:
-        return F.when(line.contains(_REPLACEMENT), F.encode(in_latin, "ISO-8859-1").cast("string")).otherwise(line)
-
-    return F.when(F.is_valid_utf8(whole), split).otherwise(F.zip_with(split, latin, as_came))
-
-
-def _without_mark(raw: Column, number: Column) -> Column:
-    marked = (number == 0) & raw.startswith(_BYTE_ORDER_MARK)
-    return F.when(marked, F.substring(raw, 2, 2_147_483_647)).otherwise(raw)
+def _name_pattern(topic: str) -> str:
+    """What the sink calls a file. Java and Python read it alike."""
+    return rf"^{topic.replace('.', '[.]')}[+]([0-9]{{1,9}})[+]([0-9]{{1,18}})[.]json$"

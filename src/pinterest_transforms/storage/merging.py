@@ -7,7 +7,6 @@ from pinterest_transforms.cleaning import is_usable
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import clean_schema
 from pinterest_transforms.settings import Settings, quoted
-from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.retry import with_retries
 
 _FEW = 2_000_000
@@ -25,7 +24,7 @@ def _ranked(rows: DataFrame) -> DataFrame:
     return rows.withColumn("_rank", F.row_number().over(Window.partitionBy("ind").orderBy(*_latest_first())))
 
 
-def newest(rows: DataFrame) -> DataFrame:
+def newest(rows: DataFrame, count: int) -> DataFrame:
     """The latest version of each key among the usable rows: position, then shard, then raw text.
 
     Only the keys that come more than once are sorted, and the rest stays where it is: moving and sorting every wide
@@ -33,17 +32,18 @@ def newest(rows: DataFrame) -> DataFrame:
 
     Args:
         rows: judged rows that are kept, with ``_row``, a number of their own that stays the same when read again.
+        count: how many of them are usable.
     """
     usable = rows.where(is_usable())
-    repeated = usable.groupBy("ind").count().where("count > 1")
-    row = repeated.agg(F.count("*").alias("keys"), F.sum("count").alias("versions")).first()
-    if row is None or not row["keys"]:
-        return usable
-    few = row["versions"] < _FEW
-    keys = repeated.select("ind")
-    versions = usable.join(F.broadcast(keys) if few else keys, "ind", "left_semi")
+    few = F.broadcast if count < _FEW else _as_it_is
+    repeated = usable.groupBy("ind").count().where("count > 1").select("ind")
+    versions = usable.select("ind", "_row", "_source", "raw").join(few(repeated), "ind", "left_semi")
     losers = _ranked(versions).where("_rank > 1").select("_row")
-    return usable.join(F.broadcast(losers) if few else losers, "_row", "left_anti")
+    return usable.join(few(losers), "_row", "left_anti")
+
+
+def _as_it_is(frame: DataFrame) -> DataFrame:
+    return frame
 
 
 def write_clean(
@@ -51,8 +51,10 @@ def write_clean(
     settings: Settings,
     entity: Entity,
     rows: DataFrame,
+    count: int,
     files: tuple[str, ...] | None,
     before: int,
+    made: bool,
 ) -> int:
     """Writes the batch's clean rows in one commit.
 
@@ -63,8 +65,10 @@ def write_clean(
         settings: names and places.
         entity: the kind of record.
         rows: judged rows, as for ``newest``.
+        count: how many of them are usable.
         files: keys of all files read, where the batch replaces what was made of them; None to merge.
         before: the table's version before the batch was first begun.
+        made: nobody has written to the table since it was made.
 
     Returns:
         How many records of the batch became a row of the table.
@@ -73,19 +77,13 @@ def write_clean(
     columns = [field.name for field in clean_schema(entity)]
     if files is not None:
         return _replace(spark, name, columns, rows, files)
-    fresh = newest(rows).select(*columns)
-    if _is_empty(spark, settings, settings.clean_table(entity)):
+    fresh = newest(rows, count).select(*columns)
+    if made or not spark.table(name).head(1):
         with_retries(lambda: fresh.writeTo(name).append())
     else:
         statement = _merge_statement(name, columns)
         with_retries(lambda: spark.sql(statement, fresh=fresh).collect())
     return _written_since(spark, name, before)
-
-
-def _is_empty(spark: SparkSession, settings: Settings, table: str) -> bool:
-    """True if the table has no row. Where nobody has written to it yet, its history says so, quicker than a look."""
-    made = tables.last_commit(spark, settings, table)["operation"] == "CREATE TABLE"
-    return made or not spark.table(settings.qualified(table)).head(1)
 
 
 def _written_since(spark: SparkSession, name: str, before: int) -> int:

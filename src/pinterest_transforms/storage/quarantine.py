@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from pinterest_transforms.cleaning import is_usable
+from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.quality import UNUSABLE
 from pinterest_transforms.schemas import QUARANTINE
@@ -18,15 +18,16 @@ REJECTED, REPAIRED = "rejected", "repaired"
 
 def noted(rows: DataFrame, topic: str, seen_at: datetime) -> DataFrame:
     """Rows of ``quarantine`` for the judged rows that are rejected or repaired, one a shard, position and kind."""
-    bad = rows.where(~is_usable() | (F.size("repairs") > 0))
+    bad = rows.where(is_rejected() | is_repaired())
+    is_text = F.is_valid_utf8("raw")
     nothing = F.array().cast("array<string>")
     shaped = bad.select(
         F.lit(topic).alias("topic"),
         F.when(is_usable(), F.lit(REPAIRED)).otherwise(F.lit(REJECTED)).alias("kind"),
         F.when(is_usable(), F.array(F.lit(UNUSABLE))).otherwise(F.col("rejections")).alias("reasons"),
         F.when(is_usable(), F.col("repairs")).otherwise(nothing).alias("columns"),
-        F.when(F.col("is_text"), F.col("raw")).otherwise(F.make_valid_utf8("raw")).alias("raw"),
-        F.when(~F.col("is_text"), F.col("raw").cast("binary")).alias("raw_bytes"),
+        F.when(is_text, F.col("raw")).otherwise(F.make_valid_utf8("raw")).alias("raw"),
+        F.when(~is_text, F.col("raw").cast("binary")).alias("raw_bytes"),
         "_source",
         F.lit(seen_at).alias("seen_at"),
     )
@@ -49,11 +50,15 @@ def write(
     """
     topic, name = settings.origin(entity), settings.qualified(QUARANTINE_TABLE)
     bad = noted(rows, topic, datetime.now(UTC))
+    there = spark.table(name).where(F.col("topic") == topic)
     if files is None:
+        # Nothing is there to be compared with. A replay finds what the killed run wrote, and compares.
+        if not there.head(1):
+            with_retries(lambda: bad.writeTo(name).append())
+            return
         statement = _insert_statement(name, topic)
         with_retries(lambda: spark.sql(statement, bad=bad).collect())
         return
-    there = spark.table(name).where(F.col("topic") == topic)
     gone = ~F.coalesce(F.col("_source")["file"].isin(list(files)), F.lit(False))
     both = bad.unionByName(there.where(gone))
     with_retries(lambda: both.writeTo(name).overwrite(F.col("topic") == topic))
