@@ -173,12 +173,12 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
     if sys.stderr.isatty():
         # The live line is wiped, the cursor shown again.
         os.write(sys.stderr.fileno(), b"\r\x1b[2K\x1b[?25h")
-    # Other threads, cut off from Java while they waited for it, would each print a traceback.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _end_at_once(128 + number)
 
 
 def _end_at_once(code: int) -> NoReturn:
+    # Threads of ours that wait for Java, and threads of Java cut off in their work, would each print a traceback.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     if "local.session" in sys.modules:
         from local.session import end_java_at_once  # noqa: PLC0415 - as above
 
