@@ -78,8 +78,9 @@ def raw_records(spark: SparkSession, settings: Settings, entity: Entity, paths: 
     options = {"lineSep": "\n", "recursiveFileLookup": "true"}
     lines = spark.read.options(**options).text([as_glob(path) for path in paths])
     nowhere = F.lit(None).cast("string")
-    if not all(has_place(path, settings.topic(entity)) for path in paths):
-        placed = F.col("_metadata.file_name").rlike(_name_pattern(settings.topic(entity)))
+    topic = settings.topic(entity)
+    if any(partition_and_start(path, topic) is None for path in paths):
+        placed = F.col("_metadata.file_name").rlike(rf"\A{_name_pattern(topic)}\z")
         nowhere = F.when(~placed, F.lit(MISPLACED))
     place = F.struct(
         F.col("_metadata.file_path").alias("path"),
@@ -94,21 +95,16 @@ def raw_records(spark: SparkSession, settings: Settings, entity: Entity, paths: 
     )
 
 
-def has_place(path: str, topic: str) -> bool:
-    """True if the file's name says its partition and the offset of its first line."""
-    return partition_and_start(path, topic) is not None
-
-
 def partition_and_start(path: str, topic: str) -> tuple[str, int] | None:
     """Partition, and offset of the first line, from the file's name alone; None if it does not say them.
 
     >>> partition_and_start("x/topics/a.pin/partition=3/a.pin+3+0000000050.json", "a.pin")
     ('3', 50)
     """
-    found = re.match(_name_pattern(topic), path.rpartition("/")[2])
+    found = re.fullmatch(_name_pattern(topic), path.rpartition("/")[2])
     return (found[1], int(found[2])) if found else None
 
 
 def _name_pattern(topic: str) -> str:
     """What the sink calls a file. Java and Python read it alike."""
-    return rf"^{topic.replace('.', '[.]')}[+]([0-9]{{1,9}})[+]([0-9]{{1,18}})[.]json$"
+    return rf"{topic.replace('.', '[.]')}[+]([0-9]{{1,9}})[+]([0-9]{{1,18}})[.]json"

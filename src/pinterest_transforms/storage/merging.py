@@ -35,15 +35,14 @@ def newest(rows: DataFrame, count: int) -> DataFrame:
         count: how many of them are usable.
     """
     usable = rows.where(is_usable())
-    few = F.broadcast if count < _FEW else _as_it_is
     repeated = usable.groupBy("ind").count().where("count > 1").select("ind")
-    versions = usable.select("ind", "_row", "_source", "raw").join(few(repeated), "ind", "left_semi")
+    if count < _FEW:
+        repeated = F.broadcast(repeated)
+    versions = usable.select("ind", "_row", "_source", "raw").join(repeated, "ind", "left_semi")
     losers = _ranked(versions).where("_rank > 1").select("_row")
-    return usable.join(few(losers), "_row", "left_anti")
-
-
-def _as_it_is(frame: DataFrame) -> DataFrame:
-    return frame
+    if count < _FEW:
+        losers = F.broadcast(losers)
+    return usable.join(losers, "_row", "left_anti")
 
 
 def write_clean(
@@ -88,10 +87,11 @@ def write_clean(
 
 def _written_since(spark: SparkSession, name: str, before: int) -> int:
     """Rows that commits after that version wrote. Maintenance does not count."""
-    history = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 50")
-    commits = history.where((F.col("version") > before) & F.col("operation").isin(list(_WRITES)))
-    found = commits.select("operation", "operationMetrics").collect()
-    return sum(int(row["operationMetrics"].get(key, 0)) for row in found for key in _WRITES[row["operation"]])
+    history = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 50").collect()
+    commits = [row for row in history if row["version"] > before]
+    return sum(
+        int(row["operationMetrics"].get(metric, 0)) for row in commits for metric in _WRITES.get(row["operation"], ())
+    )
 
 
 def _merge_statement(name: str, columns: list[str]) -> str:
