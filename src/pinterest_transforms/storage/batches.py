@@ -189,7 +189,7 @@ def _write_run(
         "batch_id": batch.batch_id,
         "topic": settings.origin(entity),
         "started": timing[0],
-        "seconds": timing[1],
+        "seconds": round(timing[1], 3),
         **{key: numbers[key] for key in ("read", "merged", "already_there", "rejected", "repaired")},
         "unknown_fields": unknown,
         "library_version": __version__,
