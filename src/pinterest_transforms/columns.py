@@ -102,7 +102,7 @@ def follower_count(value: Column) -> Column:
     digits = F.substring(value.cast("binary"), F.lit(1), cut).cast("string")
     quick = _plain_digits(digits, 0, _INT_MAX) * factor
     number = F.replace(digits, F.lit(","), F.lit("")).try_cast("decimal(20,9)") * factor
-    usable = value.rlike(_COUNT) & (F.length(value) < 20) & (number == F.floor(number)) & (number <= _INT_MAX)
+    usable = value.rlike(_COUNT) & (F.length(value) < 40) & (number == F.floor(number)) & (number <= _INT_MAX)
     exact = F.coalesce(F.when(usable, number.try_cast("int")), whole_number(value, 0, _INT_MAX).cast("int"))
     return F.when(quick <= _INT_MAX, quick.cast("int")).otherwise(exact)
 

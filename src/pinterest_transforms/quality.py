@@ -37,7 +37,9 @@ BLANK = "blank"
 
 _JSON_SPACE = " \t\r\n"
 # Python and most senders write NaN for a missing number; single quotes are no JSON.
-_READER = {"allowSingleQuotes": "false"}
+_MOST = "2147483647"
+# The reader's own limits on the length of a text and of a number would make such a record unreadable.
+_READER = {"allowSingleQuotes": "false", "maxStringLen": _MOST, "maxNumLen": _MOST}
 # No record can know it, so none can end the array around it and be taken for one object.
 _END = secrets.token_hex(8)
 

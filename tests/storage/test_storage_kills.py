@@ -92,6 +92,50 @@ def test_killed_at_every_step_and_run_again(place: Place, kill: Kill):
     assert place.content() == before
 
 
+def test_what_a_killed_run_began_is_finished_before_anything_new(place: Place, kill: Kill):
+    place.put(0, pin(1, "a"))
+    place.take()
+    place.put(0, pin(1, "a"), pin(2, "grown"))
+    kill(place, merging, "write_clean", after=True, when=lambda *given: given[5] is None and bool(place.counted()))
+    place.put(100, pin(3, "new"))
+    place.take()
+    assert place.titles() == {1: "a", 2: "grown", 3: "new"}
+    assert place.counted() == [counts(1, 1), counts(2, 1), counts(1, 1)]
+
+
+def test_a_file_that_is_gone_between_a_kill_and_the_next_run_counts_for_nothing(place: Place, kill: Kill):
+    gone = place.put(0, pin(1, "a"), pin(2, "a"), pin(3, "a"))
+    place.put(100, pin(4, "a"))
+    kill(place, merging, "write_clean", after=True)
+    gone.unlink()
+    place.take()
+    assert place.titles() == {1: "a", 2: "a", 3: "a", 4: "a"}
+    assert place.counted() == [counts(1, 1)]
+
+
+def test_a_rebuild_after_files_were_joined(place: Place, monkeypatch: pytest.MonkeyPatch):
+    first, second = [pin(1, "a"), "rubbish"], [pin(2, "forbidden"), "[]"]
+    place.put(0, *first)
+    joined = place.put(2, *second)
+    place.take()
+    noted = place.noted()
+    joined.unlink()
+    place.put(0, *first, *second)
+    place.take(rebuild=True)
+    assert (place.titles(), place.noted()) == ({1: "a", 2: "forbidden"}, noted)
+
+    rejections = quality.rejections
+    forbidden = F.col("given_title") == "forbidden"
+    monkeypatch.setattr(
+        quality, "rejections", lambda: F.when(forbidden, F.array(F.lit("forbidden"))).otherwise(rejections())
+    )
+    place.put(0, *first, second[0])
+    joined = place.put(3, second[1])
+    place.take(rebuild=True)
+    assert place.titles() == {1: "a"}
+    assert len(place.noted()) == 3
+
+
 def line(key: int, title: str, followers: str) -> str:
     return f'{{"index": {key}, "title": "{title}", "follower_count": "{followers}"}}'
 

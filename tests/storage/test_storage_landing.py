@@ -100,6 +100,59 @@ def test_files_that_are_late_or_rewritten(place: Place):
     assert place.content() == before
 
 
+def test_files_that_spark_passes_over_are_taken(place: Place, tmp_path: Path):
+    """Empty when first seen, gone for a moment, dated far ahead, behind a link to a folder."""
+    empty = place.put(0)
+    place.put(10, pin(1, "a"))
+    moment = place.put(20, pin(2, "a"))
+    real = tmp_path / "real"
+    write(real / "abc.pin+1+0000000000.json", pin(3, "a"))
+    (empty.parent.parent / "partition=1").symlink_to(real)
+    moment.rename(tmp_path / "aside")
+    place.put(30, pin(4, "a"), age=-200 * YEAR)
+    place.take()
+    assert place.titles() == {1: "a", 3: "a", 4: "a"}
+
+    place.put(0, pin(5, "filled"))
+    (tmp_path / "aside").rename(moment)
+    write(real / "abc.pin+1+0000000000.json", pin(3, "a"), pin(6, "grown"))
+    place.put(40, pin(7, "dated now"))
+    place.take()
+    assert place.titles() == {1: "a", 2: "a", 3: "a", 4: "a", 5: "filled", 6: "grown", 7: "dated now"}
+
+    before = place.content()
+    place.take()
+    assert place.content() == before
+
+
+def test_a_file_that_is_gone_while_it_is_taken_is_taken_when_it_is_back(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    moment, aside, take_files = place.put(0, pin(1, "a")), tmp_path / "aside", landing._take_files
+    place.put(10, pin(2, "a"))
+
+    def without_it(*given):
+        moment.rename(aside)
+        take_files(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(landing, "_take_files", without_it)
+        place.take()
+    assert place.titles() == {2: "a"}
+    aside.rename(moment)
+    place.take()
+    assert place.titles() == {1: "a", 2: "a"}
+    assert place.counted() == [counts(1, 1), counts(1, 1)]
+
+
+def test_a_file_name_that_spark_cannot_read_is_told(place: Place):
+    file = place.put(0, pin(1, "a"))
+    odd = file.rename(file.with_name("a:b.json"))
+    with pytest.raises(LandingError) as error:
+        place.take()
+    assert str(error.value) == f"a landing file's name must have no colon, which Spark cannot read, got file:{odd}"
+
+
 def test_an_empty_topic_then_a_file_too_large_then_what_is_right(place: Place):
     said: list[str] = []
     landing.take_landing(place.spark, place.settings, GEO, "run", say=said.append)

@@ -54,6 +54,22 @@ def test_tables_have_the_contracts_columns(all_tables: Place):
         assert ddl(all_tables.table(answer.name).schema) == wanted
 
 
+@pytest.mark.usefixtures("only_runs")
+@pytest.mark.parametrize("left", [(), (".00000000000000000000.json.1234.tmp", ".00000000000000000000.json.crc")])
+def test_a_table_whose_making_was_killed_is_made(make_place: Callable[..., Place], left: tuple[str, ...]):
+    place = make_place()
+    folder = place.settings.table_folder("runs")
+    place.spark.sql(f"DROP TABLE {place.settings.qualified('runs')}")
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "_delta_log").mkdir(parents=True)
+    for name in left:
+        (folder / "_delta_log" / name).write_text("half")
+    tables.attach(place.spark, place.settings)
+    tables.set_up(place.spark, place.settings)
+    assert place.counted() == []
+    assert delta_version(place, "runs") == 0
+
+
 def test_set_up_again_changes_nothing(all_tables: Place):
     before = all_tables.content()
     tables.set_up(all_tables.spark, all_tables.settings)

@@ -79,6 +79,8 @@ def take_batch(
             unknown = noted.result()
     if counts["read"] == 0:
         return
+    # Where files have changed since a kill, the killed run may have written what is not read any more.
+    merged = min(merged, usable)
     numbers = {**counts, "merged": merged, "already_there": usable - merged}
     if not (replay and _has_run(spark, settings, entity, batch, guard)):
         _write_run(spark, settings, entity, batch, guard, (started, time.monotonic() - clock), numbers, unknown)

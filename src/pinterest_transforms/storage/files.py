@@ -1,5 +1,6 @@
 r"""Landing files -> raw records, one a line, split on ``\n`` alone; ``places`` numbers them."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,10 +34,16 @@ def key_of(path: str, topic: str) -> str:
 def listing(spark: SparkSession, settings: Settings, folder: str) -> dict[str, int]:
     """Path and bytes of each landing file below a folder; no content is read. As Spark does, without hidden ones."""
     if on_this_machine(settings, folder):
-        there = (path for path in Path(folder).rglob("*.json") if not path.name.startswith((".", "_")))
+        # Spark follows links to folders, which rglob does not.
+        folders = os.walk(folder, followlinks=True)
+        there = (Path(parent, name) for parent, _, names in folders for name in names if _is_landed(name))
         return {str(path): path.stat().st_size for path in there if path.is_file()}
     found = reader(spark).load(as_glob(folder)).select("path", "length").collect()
     return {row["path"]: row["length"] for row in found}
+
+
+def _is_landed(name: str) -> bool:
+    return name.endswith(".json") and not name.startswith((".", "_"))
 
 
 def on_this_machine(settings: Settings, folder: str) -> bool:
@@ -50,8 +57,8 @@ def reader(spark: SparkSession):  # type: ignore[no-untyped-def]  # noqa: ANN201
     return spark.read.format("binaryFile").options(**options)
 
 
-def check_sizes(sizes: dict[str, int], limit: int) -> None:
-    """Refuses files that are too large to be read whole, by name, before anything is read.
+def check_files(sizes: dict[str, int], limit: int) -> None:
+    """Refuses files that are too large, or whose names Spark cannot read, before anything is read.
 
     Raises:
         LandingError: naming the first such file.
@@ -59,6 +66,8 @@ def check_sizes(sizes: dict[str, int], limit: int) -> None:
     for path, size in sorted(sizes.items()):
         if size > limit:
             raise LandingError(f"a landing file must have at most {limit} bytes, got {size} in {path}: split it")
+        if ":" in path.rpartition("/")[2]:
+            raise LandingError(f"a landing file's name must have no colon, which Spark cannot read, got {path}")
 
 
 def raw_records(spark: SparkSession, settings: Settings, entity: Entity, paths: Sequence[str]) -> DataFrame:

@@ -80,12 +80,15 @@ def take_landing(
             say(f"{settings.topic(entity)}: nothing has arrived yet")
             return
         work = _Work(settings, entity, run_id, guard)
+        listed = files.listing(spark, settings, folder) if settings.warehouse else {}
+        # What a killed run had begun is finished before anything new: it is known by what the guard keeps of it.
+        _take_again(spark, work, listed, say)
         _take_new(spark, work, say)
         guard.reload()  # over Spark Connect the batches ran elsewhere
         guard.rebuild = False
         guard.save()
         if settings.warehouse:
-            _take_rewritten(spark, work, say)
+            _take_rewritten(spark, work, listed, say)
 
 
 def check_landing(spark: SparkSession, settings: Settings) -> str:
@@ -173,7 +176,7 @@ def _take_files(spark: SparkSession, work: _Work, sizes: dict[str, int], batch_i
     """One micro-batch: the files of these paths and sizes."""
     settings, entity, guard = work.settings, work.entity, work.guard
     topic = settings.topic(entity)
-    files.check_sizes(sizes, settings.max_file_bytes)
+    files.check_files(sizes, settings.max_file_bytes)
     # A file that was taken away between its listing and its reading cannot be had any more.
     local = {path: Path(path.removeprefix("file:")) for path in sizes if path.startswith("file:/")}
     paths = sorted(path for path in sizes if path not in local or local[path].is_file())
@@ -186,22 +189,29 @@ def _take_files(spark: SparkSession, work: _Work, sizes: dict[str, int], batch_i
     guard.save()
 
 
-def _take_rewritten(spark: SparkSession, work: _Work, say: Say) -> None:
-    """Takes files again that have grown since they were taken: Spark's file stream knows a file by its name alone."""
+def _take_rewritten(spark: SparkSession, work: _Work, listed: dict[str, int], say: Say) -> None:
+    """Takes what Spark's file stream does not give: it knows a file by its name alone, and gives each name once.
+
+    That is files that have grown since they were taken, and files that were there when the run began and were not
+    taken: the stream passes over one that is empty, and a file that is gone for a moment is gone for good.
+    """
     guard, topic = work.guard, work.settings.topic(work.entity)
     sizes = files.listing(spark, work.settings, work.settings.topic_folder(work.entity))
-
-    def take_again() -> None:
-        for number, paths in list(guard.again.items()):
-            say(f"{topic}: {len(paths)} files were rewritten")
-            _take_files(spark, work, {path: sizes[path] for path in paths if path in sizes}, int(number))
-            guard.again = {}
-            guard.save()
-
-    take_again()  # what a run that was killed had begun
-    changed = [path for path, size in sizes.items() if guard.sizes.get(files.key_of(path, topic), size) != size]
-    if changed:
+    known = {path: guard.sizes.get(files.key_of(path, topic)) for path in sizes}
+    missed = [path for path, size in sizes.items() if known[path] is None and size and path in listed]
+    changed = [path for path, size in sizes.items() if known[path] not in (None, size)]
+    if missed or changed:
         guard.next_again -= 1
-        guard.again = {str(guard.next_again): sorted(changed)}
+        guard.again = {str(guard.next_again): sorted([*missed, *changed])}
         guard.save()
-        take_again()
+        _take_again(spark, work, sizes, say)
+
+
+def _take_again(spark: SparkSession, work: _Work, sizes: dict[str, int], say: Say) -> None:
+    """Takes the files the guard says are to be taken by name."""
+    guard = work.guard
+    for number, paths in list(guard.again.items()):
+        say(f"{work.settings.topic(work.entity)}: {len(paths)} files were rewritten")
+        _take_files(spark, work, {path: sizes[path] for path in paths if path in sizes}, int(number))
+        guard.again = {}
+        guard.save()

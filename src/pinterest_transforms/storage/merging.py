@@ -85,6 +85,18 @@ def write_clean(
     return _written_since(spark, name, before)
 
 
+def without_read(there: DataFrame, rows: DataFrame, files: tuple[str, ...]) -> DataFrame:
+    """What a table holds of neither these files nor a position that was just read.
+
+    A file may have been joined to another one and be gone, and its records are there again.
+    """
+    source = F.col("_source")
+    kept = there.where(~F.coalesce(source["file"].isin(list(files)), F.lit(False)))
+    read = rows.select(source["shard"].alias("_shard"), source["position"].alias("_position"))
+    same = (source["shard"] == F.col("_shard")) & (source["position"] == F.col("_position"))
+    return kept.join(read, same, "left_anti")
+
+
 def _written_since(spark: SparkSession, name: str, before: int) -> int:
     """Rows that commits after that version wrote. Maintenance does not count."""
     history = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 50").collect()
@@ -108,8 +120,7 @@ def _merge_statement(name: str, columns: list[str]) -> str:
 
 def _replace(spark: SparkSession, name: str, columns: list[str], rows: DataFrame, files: tuple[str, ...]) -> int:
     """Replaces what was made of those files by what they give now; rows of files that are gone stay as they are."""
-    table = spark.table(name)
-    kept = table.where(~F.coalesce(F.col("_source")["file"].isin(list(files)), F.lit(False)))
+    kept = without_read(spark.table(name), rows, files)
     fresh = rows.where(is_usable()).select(*columns, "raw", F.lit(True).alias("_fresh"))
     no_raw = F.lit(None).cast("string").alias("raw")
     both = fresh.unionByName(kept.select(*columns, no_raw, F.lit(False).alias("_fresh")))

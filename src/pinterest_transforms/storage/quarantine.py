@@ -10,6 +10,7 @@ from pinterest_transforms.entities import Entity
 from pinterest_transforms.quality import UNUSABLE
 from pinterest_transforms.schemas import QUARANTINE
 from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.merging import without_read
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE
 
@@ -59,8 +60,7 @@ def write(
         statement = _insert_statement(name, topic)
         with_retries(lambda: spark.sql(statement, bad=bad).collect())
         return
-    gone = ~F.coalesce(F.col("_source")["file"].isin(list(files)), F.lit(False))
-    both = bad.unionByName(there.where(gone))
+    both = bad.unionByName(without_read(there, rows, files))
     with_retries(lambda: both.writeTo(name).overwrite(F.col("topic") == topic))
 
 

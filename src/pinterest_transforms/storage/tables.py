@@ -4,6 +4,7 @@ A catalog manages the tables on Databricks. On one machine they are folders ``<w
 session attaches to its own catalog, under the same names.
 """
 
+import shutil
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +61,7 @@ def attach(spark: SparkSession, settings: Settings) -> None:
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     found = [entry.name for entry in entries if entry.is_dir() or entry.name in specs]
     for name in found:
-        if name in specs or (folder / name / "_delta_log").is_dir():
+        if name in specs or _has_commits(folder / name):
             _attach_folder(spark, settings, name)
     if {settings.clean_table(entity) for entity in (PIN, GEO, USER)} <= set(found):
         _make_posts(spark, settings)
@@ -128,13 +129,19 @@ def _attach_folder(spark: SparkSession, settings: Settings, table: str) -> None:
     folder = settings.table_folder(table)
     if folder is None or not folder.exists():
         return
-    if not (folder / "_delta_log").is_dir():
-        if folder.is_file() or any(folder.iterdir()):
+    if not _has_commits(folder):
+        # A kill in the middle of its making leaves a log with no commit in it, and nothing else; set-up makes it anew.
+        if folder.is_file() or any(entry.name != "_delta_log" for entry in folder.iterdir()):
             raise TableError(f"table {settings.schema}.{table} must be a Delta table, got something else in {folder}")
         return
     name = settings.qualified(table)
     if not spark.catalog.tableExists(name):
         spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA{_location(settings, table)}")
+
+
+def _has_commits(folder: Path) -> bool:
+    """True if the folder holds a Delta table whose making is complete."""
+    return any((folder / "_delta_log").glob("[0-9]*.json")) or any((folder / "_delta_log").glob("[0-9]*.parquet"))
 
 
 def _column_ddl(column: T.StructField) -> str:
@@ -148,6 +155,9 @@ def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec) -
     if spark.catalog.tableExists(name):
         _check(spark, settings, spec)
         return
+    folder = settings.table_folder(spec.name)
+    if folder is not None:
+        shutil.rmtree(folder / "_delta_log", ignore_errors=True)
     columns = ", ".join(_column_ddl(column) for column in spec.columns)
     partitions = f" PARTITIONED BY ({', '.join(map(quoted, spec.partitioned_by))})" if spec.partitioned_by else ""
     pairs = _pairs({**spec.properties, VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: uuid.uuid4().hex})
