@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from emulation.delivery import DELIVERIES
@@ -13,7 +14,7 @@ from emulation.progress import watched
 from emulation.source import check_free, connect, described, masked, write_source
 from emulation.synthetic import Row, chunks
 from pinterest_transforms.entities import ENTITIES, Entity
-from pinterest_transforms.errors import PinterestError, SettingsError
+from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 
 POSTS = 11_000
@@ -47,7 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         options = _parser().parse_args(arguments)
-        print(generate(options))
+        print(generate(options), flush=True)
+    except BrokenPipeError:
+        # The reader (`| head`) has had enough: nobody is left to tell anything.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print(f"error: output cannot be written: {error.strerror}", file=sys.stderr)
+        return 2
     except PinterestError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -65,6 +74,7 @@ def generate(options: argparse.Namespace) -> str:
     _check_at_least_one(options)
     if options.landing:
         check_landing(settings, options.partitions, append=options.append)
+        _make_landing(options.landing)
     engine = connect(options.database)
     try:
         if not options.replace:
@@ -87,6 +97,14 @@ def generate(options: argparse.Namespace) -> str:
     finally:
         engine.dispose()
     return f"made {made}, {time.monotonic() - began:.1f} s"
+
+
+def _make_landing(folder: str) -> None:
+    """Makes the landing before the source: what cannot be landed is not made."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LandingError(f"landing {folder} cannot be written: {error.strerror}") from None
 
 
 def _check_at_least_one(options: argparse.Namespace) -> None:
@@ -139,7 +157,10 @@ def _add_landing_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("landing files, in the layout of the S3 sink")
     group.add_argument("--landing", default="", metavar="DIR", help="write them there, read back from the database")
     group.add_argument(
-        "--user-id", default=DEFAULT_USER_ID, metavar="ID", help=f"whose topics these are ({DEFAULT_USER_ID})"
+        "--user-id",
+        default=os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
+        metavar="ID",
+        help=f"whose topics these are ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
     )
     group.add_argument(
         "--delivery",

@@ -12,7 +12,7 @@ from local.display import Screen
 from local.notebook import Runner
 from local.report import write_report
 from local.report_data import gather
-from pinterest_transforms.entities import entities_named
+from pinterest_transforms.entities import ENTITIES, entities_named
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.settings import Settings
 
@@ -49,19 +49,37 @@ class Batch:
         """This run, if it can be started: told before anything that takes time.
 
         Raises:
-            PinterestError: if the landing, the warehouse, the user id or the entity is not usable.
+            PinterestError: if the landing, the warehouse, the report, the user id or the entity is not usable.
         """
-        self.settings()
+        settings = self.settings()
         entities_named(self.entity)
         if not (self.landing / "topics").is_dir():
             raise LandingError(f"landing must be a folder with topics/ in it, got {self.landing}")
         if self.warehouse.exists() and not self.warehouse.is_dir():
             raise SettingsError(f"warehouse must be a folder, got the file {self.warehouse}")
+        if self.warehouse.resolve() == self.landing.resolve():
+            raise SettingsError(f"warehouse must be another folder than the landing, got {self.warehouse} for both")
+        if not any(Path(settings.topic_folder(entity)).is_dir() for entity in ENTITIES):
+            found = sorted(folder.name for folder in (self.landing / "topics").iterdir())
+            wanted = f"topics {self.user_id}.pin, .geo or .user"
+            raise LandingError(f"landing must hold {wanted}, got {', '.join(found[:9]) or 'no topics'}")
+        if self.report is not None and self.report.is_dir():
+            raise SettingsError(f"report must be a file, got the folder {self.report}")
+        _make_folder(self.warehouse, "warehouse", self.warehouse)
+        if self.report is not None:
+            _make_folder(self.report.parent, "report", self.report)
         return self
 
     def settings(self) -> Settings:
         """Names and places of this run."""
         return Settings(user_id=self.user_id, landing=str(self.landing), warehouse=str(self.warehouse))
+
+
+def _make_folder(folder: Path, what: str, path: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{what} must be where files can be written, got {path}: {error.strerror}") from None
 
 
 def run_batch(

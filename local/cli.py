@@ -30,17 +30,17 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     batch = commands.add_parser("batch", help="run the batch notebooks over a landing folder, and print the answers")
-    batch.add_argument("--landing", required=True, type=Path, metavar="DIR", help="folder with topics/… in it")
-    batch.add_argument("--warehouse", required=True, type=Path, metavar="DIR", help="folder of the tables")
+    batch.add_argument("--landing", required=True, type=_path, metavar="DIR", help="folder with topics/… in it")
+    batch.add_argument("--warehouse", required=True, type=_path, metavar="DIR", help="folder of the tables")
     batch.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
     batch.add_argument("--entity", default="all", choices=["all", *(entity.name for entity in ENTITIES)])
     batch.add_argument("--rebuild", action="store_true", help="clean everything again, after a rule changed")
-    batch.add_argument("--report", type=Path, metavar="FILE", help="also write a report page")
+    batch.add_argument("--report", type=_path, metavar="FILE", help="also write a report page")
     batch.set_defaults(run=_batch)
 
     sql = commands.add_parser("sql", help="query the tables of a warehouse folder")
     sql.add_argument("query", help="one query, such as 'SELECT * FROM posts LIMIT 5'")
-    sql.add_argument("--warehouse", required=True, type=Path, metavar="DIR", help="folder of the tables")
+    sql.add_argument("--warehouse", required=True, type=_path, metavar="DIR", help="folder of the tables")
     sql.add_argument("--schema", default=LEGS["batch"], help="schema of bare names (default: %(default)s)")
     sql.add_argument("--format", default="table", choices=_FORMATS, help="default: %(default)s")
     sql.set_defaults(run=_sql)
@@ -50,6 +50,13 @@ def parser() -> argparse.ArgumentParser:
     for command in (batch, sql, jars):
         command.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     return top
+
+
+def _path(text: str) -> Path:
+    """A path; an empty one would be the folder that happens to be the current one."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, got ''")
+    return Path(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         code = _told(error, verbose=options.verbose)
         _stop_spark()
+        if isinstance(error, OSError):
+            # What is left in a buffer that cannot be written would be tried again at the end.
+            _end_at_once(code)
         return code
     return 0
 
@@ -140,7 +150,8 @@ def _told(error: Exception, *, verbose: bool) -> int:
     from local.oneline import one_line  # noqa: PLC0415
     from local.query import QueryError  # noqa: PLC0415
 
-    expected = isinstance(error, PinterestError | PySparkException | Py4JJavaError)
+    # A disk that is full, an output that cannot be written: nothing of this project's.
+    expected = isinstance(error, PinterestError | PySparkException | Py4JJavaError | OSError)
     if verbose or not expected:
         print(_without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)
     print(_without_secrets(f"error: {one_line(error)}"), file=sys.stderr)

@@ -53,7 +53,7 @@ class Screen:
             self.rows(_pandas_rows(value, self._rows_shown))
         elif hasattr(value, "to_plotly_json"):
             self.figures.append(value)
-            self.write(f"chart: {_title(value)}\n")
+            self.write(f"chart: {_title(value)}\n\n")
         else:
             self.write(f"{value}\n")
 

@@ -84,8 +84,8 @@ def _top_category_by_country(words: str, frame: pd.DataFrame, top: int) -> go.Fi
     most = alone[ranked[0]] + shared[ranked[0]]
     first = [category for category in ranked if alone[category] + shared[category] == most]
     ties = sum(len(w.categories) > 1 for w in countries)
-    leads = first[0] if len(first) == 1 else f"Each of {len(first)} categories"
-    finding = f"{leads} comes first in {number(most)} of {counted(len(countries), 'country')}; "
+    leads = f"{first[0]} comes first" if len(first) == 1 else f"{len(first)} categories each come first"
+    finding = f"{leads} in {number(most)} of {counted(len(countries), 'country')}; "
     finding += f"in {number(ties)} of them categories tie." if ties else "no country has a tie."
     largest = sorted(countries, key=lambda w: (-w.count, w.of))[:top]
     panels = (

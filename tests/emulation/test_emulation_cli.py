@@ -145,3 +145,26 @@ def test_progress_passes_everything_on(
     assert "making tea" in err
     if not terminal:
         assert err == "making tea: 2 of 3\nmaking tea: 3 of 3\n"
+
+
+def test_a_landing_that_cannot_be_written_is_told_before_anything_is_made(tmp_path: Path, capsys) -> None:
+    (tmp_path / "file").touch()
+    given = [
+        "generate",
+        "--posts",
+        "5",
+        "--database",
+        str(tmp_path / "a.db"),
+        "--landing",
+        str(tmp_path / "file" / "x"),
+    ]
+    assert main(given) == 2
+    assert "error: landing" in capsys.readouterr().err
+    assert not (tmp_path / "a.db").exists()
+
+
+def test_an_output_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "emulation", "generate", "--posts", "5", "--database", str(tmp_path / "a.db")]
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (run.returncode, run.stderr) == (2, "error: output cannot be written: No space left on device\n")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -24,13 +25,15 @@ SLOW = "SELECT id FROM range(0, 100000000000, 1, 100000)"
 
 
 @contextlib.contextmanager
-def _command(*arguments: str, folder: Path, **environment: str) -> Iterator["subprocess.Popen[str]"]:
+def _command(
+    *arguments: str, folder: Path, out: int | IO[str] = subprocess.PIPE, **environment: str
+) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
         [sys.executable, "-m", "local", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=out,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
@@ -78,6 +81,31 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
             "error: user_id must be 3 to 32 of a-z and 0-9, got 'x;'",
         ),
         ("batch --landing l --warehouse l/file", 2, "error: warehouse must be a folder, got the file {folder}/l/file"),
+        (
+            "batch --landing l --warehouse w --user-id abc123",
+            2,
+            "error: landing must hold topics abc123.pin, .geo or .user, got xyz.pin",
+        ),
+        (
+            "batch --landing l --warehouse l --user-id xyz",
+            2,
+            "error: warehouse must be another folder than the landing, got {folder}/l for both",
+        ),
+        (
+            "batch --landing l --warehouse w --user-id xyz --report l",
+            2,
+            "error: report must be a file, got the folder {folder}/l",
+        ),
+        (
+            "batch --landing l --warehouse l/file/w --user-id xyz",
+            2,
+            "error: warehouse must be where files can be written, got {folder}/l/file/w: Not a directory",
+        ),
+        (
+            "batch --landing= --warehouse w",
+            2,
+            "error: argument --landing: must be a path, got '' (see python -m local batch --help)",
+        ),
         ("sql SELECT/**/1 --warehouse none", 2, "error: warehouse must be an existing folder, got {folder}/none"),
         ("sql SELECT/**/1 --warehouse l", 2, "error: schema must be one of (none yet) in {folder}/l, got 'pinterest'"),
         ("sql SELECT/**/1;SELECT/**/2 --warehouse l", 2, "error: query must be one statement, got 2"),
@@ -95,7 +123,7 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line(tmp_path: Path, arguments: str, code: int, line: str) -> None:
-    (tmp_path / "l" / "topics").mkdir(parents=True)
+    (tmp_path / "l" / "topics" / "xyz.pin").mkdir(parents=True)
     (tmp_path / "l" / "file").touch()
 
     got = _run(*arguments.format(folder=tmp_path).split(), folder=tmp_path)
@@ -145,6 +173,16 @@ def test_a_query_of_what_is_not_there_is_one_line(warehouse: Path, tmp_path: Pat
     assert (code, out) == (2, "")
     assert err.startswith("error: [TABLE_OR_VIEW_NOT_FOUND] The table or view `users` cannot be found.")
     assert err.count("\n") == 1
+
+
+def test_an_output_that_cannot_be_written_is_one_line(warehouse: Path, tmp_path: Path) -> None:
+    with (
+        Path("/dev/full").open("w") as full,
+        _command("sql", "SELECT * FROM pins", "--warehouse", str(warehouse), folder=tmp_path, out=full) as process,
+    ):
+        _, err = process.communicate(timeout=180)
+
+    assert (process.returncode, err) == (1, "error: OSError: [Errno 28] No space left on device\n")
 
 
 def test_a_reader_that_has_had_enough_ends_it_quietly(warehouse: Path, tmp_path: Path) -> None:
@@ -218,7 +256,7 @@ def notebooks(tmp_path: Path) -> Path:
 
 
 def test_a_batch_runs_the_notebooks_with_their_parameters(notebooks: Path, tmp_path: Path) -> None:
-    (tmp_path / "topics").mkdir()
+    (tmp_path / "topics" / f"{DEFAULT_USER_ID}.pin").mkdir(parents=True)
     out, told = io.StringIO(), []
     batch = Batch(tmp_path, tmp_path / "w", DEFAULT_USER_ID, entity="pin", rebuild=True).checked()
 

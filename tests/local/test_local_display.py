@@ -147,7 +147,7 @@ def test_figures_are_told_and_kept(out: io.StringIO) -> None:
     screen.display(figure)
     screen.display(go.Figure())
 
-    assert out.getvalue() == "chart: Posts per year [2J\nchart: without a title\n"
+    assert out.getvalue() == "chart: Posts per year [2J\n\nchart: without a title\n\n"
     assert screen.figures[0] is figure
 
 
