@@ -9,8 +9,9 @@ PYTHON ?= $(shell for name in python3.12 python3.11 python3; do \
 BIN := .venv/bin
 POSTS ?= 11000
 SEED ?= 1
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run test check format bench lock wheel clean distclean
+.PHONY: help run test test-stack check format bench lock wheel clean distclean
 
 help: ## print what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -21,7 +22,12 @@ run: .make/local .make/jars/.complete build/landing ## set up, make 11,000 dirty
 	@echo "report: build/report.html"
 
 test: .make/dev .make/jars/.complete ## set up and run the test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/stack
+
+test-stack: .make/dev ## install MariaDB (Debian's, with apt-get) if it is not there, and test against it
+	@[ -x "$$(PATH="$$PATH:/usr/sbin" command -v mariadbd)" ] || { $(AS_ROOT) apt-get update -qq && \
+		$(AS_ROOT) apt-get install -y -qq --no-install-recommends mariadb-server >/dev/null; }
+	$(BIN)/python -m pytest tests/stack
 
 check: .make/dev ## check format, lint, types and import directions
 	$(BIN)/ruff format --check .
@@ -41,7 +47,7 @@ wheel: .make/dev ## build the library's wheel into dist/
 
 lock: .make/dev ## write requirements/*.txt anew from pyproject.toml (exact versions and hashes)
 	$(BIN)/pip install --quiet uv
-	for group in local dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for group in client local dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --upgrade --group pyproject.toml:$$group -o requirements/$$group.txt; done
 
 clean: ## remove what was made, but not what was installed

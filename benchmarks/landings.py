@@ -13,8 +13,8 @@ from pathlib import Path
 from emulation import mishaps
 from emulation.delivery import DIRTY, ONCE, Delivery
 from emulation.landing import write_landing
-from emulation.records import Record
-from emulation.synthetic import Row, chunks, column_names
+from emulation.records import Record, Row, column_names
+from emulation.synthetic import chunks
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.settings import Settings
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m emulation generate``."""
+"""The command line: ``python -m emulation generate``, ``batches`` and ``streaming``."""
 
 import argparse
 import os
@@ -11,14 +11,15 @@ from typing import NoReturn
 from emulation.delivery import DELIVERIES
 from emulation.landing import PARTITIONS, RECORDS_PER_FILE, Landed, check_landing, land_source
 from emulation.progress import watched
-from emulation.source import check_free, connect, described, masked, write_source
-from emulation.synthetic import Row, chunks
+from emulation.records import Row
+from emulation.sending_cli import add_commands
+from emulation.source import DATABASE, check_free, connect, described, masked, write_source
+from emulation.synthetic import chunks
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 
 POSTS = 11_000
-DATABASE = "build/source.db"
 # No topic gets more than about this many files, unless --records-per-file asks for it.
 FILES = 100
 
@@ -44,11 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Returns:
-        The exit code: 0 done, 2 a mistake that one line on standard error explains, 130 interrupted.
+        The exit code: 0 done, 1 records failed, 2 a mistake that one line on standard error explains, 130 interrupted.
     """
     try:
         options = _parser().parse_args(arguments)
-        print(generate(options), flush=True)
+        line, code = options.run(options)
+        print(line, flush=True)
     except BrokenPipeError:
         # The reader (`| head`) has had enough: nobody is left to tell anything.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -63,11 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    return 0
+    return int(code)
 
 
-def generate(options: argparse.Namespace) -> str:
-    """Makes the source, and its landing files where asked; returns the line that says what was made."""
+def generate(options: argparse.Namespace) -> tuple[str, int]:
+    """Makes the source, and its landing files where asked; the line that says what was made, and the exit code."""
     began = time.monotonic()
     delivery = DELIVERIES[options.delivery]
     settings = Settings(user_id=options.user_id, landing=options.landing)
@@ -96,7 +98,7 @@ def generate(options: argparse.Namespace) -> str:
             made += _landed(landed, options.landing)
     finally:
         engine.dispose()
-    return f"made {made}, {time.monotonic() - began:.1f} s"
+    return f"made {made}, {time.monotonic() - began:.1f} s", 0
 
 
 def _make_landing(folder: str) -> None:
@@ -130,7 +132,8 @@ def _landed(landed: list[Landed], folder: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     """The options, with help that is enough to use them."""
     parser = _Parser(prog="python -m emulation", description=__doc__, allow_abbrev=False)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands: argparse._SubParsersAction[argparse.ArgumentParser]
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
     command = commands.add_parser(
         "generate",
         help="make a source database of dirty posts, and its landing files",
@@ -149,6 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--replace", action="store_true", help="drop a source that is there already")
     _add_landing_options(command)
+    command.set_defaults(run=generate)
+    add_commands(commands)
     return parser
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass, fields
 from itertools import accumulate
 
 from emulation import mishaps
-from emulation.records import Record, json_line
-from emulation.synthetic import Row, column_names
+from emulation.records import Record, Row, column_names, json_line
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import SettingsError
 

@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable
 
 from emulation.countries import COUNTRIES
-from emulation.records import Record, json_line
-from emulation.synthetic import chunks, column_names
+from emulation.records import Record, column_names, json_line
+from emulation.synthetic import chunks
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 
 UNKNOWN_FIELD = "board_name"

@@ -5,7 +5,25 @@ import math
 from datetime import date, datetime
 from decimal import Decimal
 
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.errors import SettingsError
+
 Record = dict[str, object]
+Value = str | int | float | Decimal | datetime | bytes | None
+Row = tuple[Value, ...]
+
+
+def column_names(entity: Entity) -> tuple[str, ...]:
+    """The columns of the entity's source table, the key first; a row has its values in this order."""
+    return (entity.key_fields[0], *entity.fields)
+
+
+def key_of(row: Row) -> int:
+    """The key of a row as ``column_names`` orders it."""
+    key = row[0]
+    if not isinstance(key, int | Decimal):
+        raise SettingsError(f"a key must be a whole number, got {type(key).__name__}")
+    return int(key)
 
 
 def _plain(value: object) -> object:

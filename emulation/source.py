@@ -12,11 +12,12 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from emulation.synthetic import Row, column_names
+from emulation.records import Row, column_names, key_of
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import PinterestError
 
 PAGE = 10_000
+DATABASE = "build/source.db"
 _PASSWORD_IN_TEXT = re.compile(r"(://[^:/@\s]*):[^\s]*@")
 _SECRET_OPTION = re.compile(r"pass|secret|token|key", re.IGNORECASE)
 
@@ -38,11 +39,11 @@ def masked(text: str) -> str:
     return _PASSWORD_IN_TEXT.sub(r"\1:***@", text)
 
 
-def connect(database: str) -> sa.Engine:
-    """An engine for a SQLAlchemy URL, or for the path of an SQLite file, whose folder is made.
+def connect(database: str, *, make_folder: bool = True) -> sa.Engine:
+    """An engine for a SQLAlchemy URL, or for the path of an SQLite file, whose folder is made if it may.
 
     Raises:
-        SourceError: if the URL cannot be read or its driver is not installed.
+        SourceError: if the URL cannot be read, its driver is not installed, or a file that may not be made is missing.
     """
     try:
         url = sa.make_url(database) if "://" in database else sa.URL.create("sqlite", database=database)
@@ -52,11 +53,20 @@ def connect(database: str) -> sa.Engine:
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise SourceError(f"database needs a driver that is not installed: {masked(str(error))}") from None
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:")):
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SourceError(f"database {url.database} cannot be made: {error.strerror}") from None
+        _check_file(Path(url.database), make_folder=make_folder)
     return engine
+
+
+def _check_file(file: Path, *, make_folder: bool) -> None:
+    """Sees to it that an SQLite file can be made, or is there."""
+    if not make_folder:
+        if not file.is_file():
+            raise SourceError(f"database {file} must be there: python -m emulation generate makes one")
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"database {file} cannot be made: {error.strerror}") from None
 
 
 def described(engine: sa.Engine) -> str:
@@ -119,23 +129,29 @@ def write_source(
     return rows
 
 
-def read_pages(engine: sa.Engine, entity: Entity, page: int = PAGE) -> Iterator[Sequence[Row]]:
+def read_pages(
+    engine: sa.Engine, entity: Entity, page: int = PAGE, *, after: int | None = None
+) -> Iterator[Sequence[Row]]:
     """The rows of a source table in the order of their keys, each once, a page at a time.
 
     Each page starts after the last key of the one before: an OFFSET would read everything before it again. A key that
     several rows have (some sources have no primary key) never falls between two pages.
 
+    Args:
+        engine: the database.
+        entity: whose table.
+        page: rows a page.
+        after: begin behind this key; None for the first row.
+
     Raises:
         SourceError: if the table or a column is missing, or the database refuses.
     """
-    names = column_names(entity)
-    table = sa.table(entity.source_table, *(sa.column(name) for name in names))
-    key = table.c[names[0]]
-    query, last, limit = sa.select(table).where(key.is_not(None)).order_by(key), None, page
+    table, key = _keyed(entity)
+    query, last, limit = sa.select(table).where(key.is_not(None)).order_by(key), after, page
     with _told(engine), engine.connect() as connection:
         while True:
-            after = query if last is None else query.where(key > last)
-            rows: Sequence[Row] = [tuple(row) for row in connection.execute(after.limit(limit))]
+            behind = query if last is None else query.where(key > last)
+            rows: Sequence[Row] = [tuple(row) for row in connection.execute(behind.limit(limit))]
             if len(rows) < limit:
                 if rows:
                     yield rows
@@ -145,12 +161,42 @@ def read_pages(engine: sa.Engine, entity: Entity, page: int = PAGE) -> Iterator[
                 limit *= 2
                 continue
             yield rows[:whole]
-            last, limit = rows[whole - 1][0], page
+            last, limit = key_of(rows[whole - 1]), page
 
 
-def read_rows(engine: sa.Engine, entity: Entity, page: int = PAGE) -> Iterator[Row]:
+def read_rows(engine: sa.Engine, entity: Entity, page: int = PAGE, *, after: int | None = None) -> Iterator[Row]:
     """The rows of a source table one by one; see ``read_pages``."""
-    return chain.from_iterable(read_pages(engine, entity, page))
+    return chain.from_iterable(read_pages(engine, entity, page, after=after))
+
+
+def read_keys(engine: sa.Engine, entity: Entity, page: int = PAGE) -> Iterator[Sequence[int]]:
+    """The keys of a source table, ascending, a page at a time."""
+    _, key = _keyed(entity)
+    with _told(engine), engine.connect() as connection:
+        found = connection.execution_options(yield_per=page).execute(
+            sa.select(key).where(key.is_not(None)).order_by(key)
+        )
+        yield from found.scalars().partitions()
+
+
+def read_of(engine: sa.Engine, entity: Entity, keys: Sequence[int]) -> Sequence[Row]:
+    """The rows of a source table that have one of the keys, in the order of their keys."""
+    table, key = _keyed(entity)
+    query = sa.select(table).where(key.in_(keys)).order_by(key)
+    with _told(engine), engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def first_row(engine: sa.Engine, entity: Entity) -> Row | None:
+    """The row with the least key; None where there is none."""
+    return next(read_rows(engine, entity, page=1), None)
+
+
+def _keyed(entity: Entity) -> tuple[sa.TableClause, sa.ColumnClause[int]]:
+    """The table as any source has it, and its key."""
+    names = column_names(entity)
+    columns: list[sa.ColumnClause[int]] = [sa.column(name) for name in names]
+    return sa.table(entity.source_table, *columns), columns[0]
 
 
 def count_rows(engine: sa.Engine, entity: Entity) -> int:

@@ -5,8 +5,6 @@ give the same bytes on any machine, and a larger source starts with the smaller 
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
-from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +12,11 @@ import numpy.typing as npt
 from emulation.countries import COUNTRIES
 from emulation.draws import Draws, Ints
 from emulation.pools import Texts, category_pools, people, posters
+from emulation.records import Row
 from emulation.words import CATEGORIES
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.errors import SettingsError
 
-Value = str | int | float | Decimal | datetime | bytes | None
-Row = tuple[Value, ...]
 Columns = list[list[str] | list[int] | list[float]]
 
 CHUNK = 10_000
@@ -51,11 +48,6 @@ IMAGE = "https://i.pinimg.example/originals/##/##/##/###########################
 VIDEO_IMAGE = (
     "https://i.pinimg.example/videos/thumbnails/originals/##/##/##/################################.0000001.jpg"
 )
-
-
-def column_names(entity: Entity) -> tuple[str, ...]:
-    """The columns of the entity's source table, the key first; a row has its values in this order."""
-    return (entity.key_fields[0], *entity.fields)
 
 
 def chunks(entity: Entity, posts: int, seed: int, chunk: int = CHUNK) -> Iterator[list[Row]]:

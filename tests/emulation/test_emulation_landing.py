@@ -10,8 +10,9 @@ import pytest
 
 from emulation.delivery import DIRTY, LATE, ONCE, USUAL, Delivery, deliveries
 from emulation.landing import check_landing, land_source, partition_of, write_landing
+from emulation.records import column_names
 from emulation.source import connect, write_source
-from emulation.synthetic import chunks, column_names
+from emulation.synthetic import chunks
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.settings import Settings

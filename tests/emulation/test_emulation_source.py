@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 
+from emulation.records import column_names
 from emulation.source import (
     SourceError,
     check_free,
@@ -18,7 +19,7 @@ from emulation.source import (
     source_table,
     write_source,
 )
-from emulation.synthetic import chunks, column_names
+from emulation.synthetic import chunks
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 
 CANARY = "c4n4ry"

@@ -1,0 +1,77 @@
+"""The Kafka REST proxy behind API Gateway, v2 JSON. Source: the data contract, section 1, the API."""
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
+from emulation.wire import Http, Reply
+from pinterest_transforms.settings import Settings
+
+CONTENT = {"Content-Type": "application/vnd.kafka.json.v2+json", "Accept": "application/vnd.kafka.v2+json"}
+# Of a record: the broker has had enough of it, or may take it next time. Anything else is not known to pass.
+_MAY_PASS = (50003,)
+NO_USE = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
+"""Statuses that the next request would get too."""
+
+NARROW = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
+"""Statuses that fewer records may not get."""
+
+
+class KafkaRest:
+    """Sends records to the topics of one user."""
+
+    most_records = 500
+    most_bytes = 4_000_000
+    # Kafka's own default is 1 MiB for a record with its key and what is around it.
+    largest = 1_000_000
+
+    def __init__(self, http: Http, url: str, settings: Settings) -> None:
+        self._http, self._url, self._settings = http, url, settings
+        self.name = f"{url}/topics/{settings.user_id}.*"
+
+    async def send(self, records: Sequence[Outgoing]) -> Attempt:
+        """One POST to the topic of the records' kind."""
+        parts = b",".join(b'{"key":%d,"value":%b}' % (record.key, record.value) for record in records)
+        url = f"{self._url}/topics/{self._settings.topic(records[0].entity)}"
+        reply = await self._http.request("POST", url, b'{"records":[' + parts + b"]}", CONTENT)
+        if reply.code == HTTPStatus.OK:
+            return _read(reply, records)
+        return refused_or_again(reply, records)
+
+
+def refused_or_again(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
+    """What a request brought that was not taken as a whole.
+
+    Raises:
+        SendError: the next one would fare no better.
+    """
+    if reply.code in NO_USE:
+        raise SendError(f"{HTTPStatus(reply.code).phrase} ({reply.code}): {reply.text or 'no reason given'}")
+    reason = f"{reply.name}: {reply.text}" if reply.code and reply.text else reply.name
+    if reply.code in NARROW:
+        return Attempt(reply.name, all_of(records, Fate.REFUSED, reason), narrow=True)
+    return Attempt(reply.name, all_of(records, Fate.AGAIN, reason), reply.wait)
+
+
+def _read(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
+    """The proxy's word on each record: 200 says nothing of them."""
+    try:
+        offsets = json.loads(reply.body)["offsets"]
+        verdicts = [TAKEN if o.get("error_code") is None else _failed(o["error_code"]) for o in offsets]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        verdicts = []
+    if len(verdicts) != len(records):
+        # It may have taken them all. Sent again, they may arrive twice; not sent again, they may be lost.
+        return Attempt("200 not understood", all_of(records, Fate.AGAIN, "200 with an answer not understood"))
+    return Attempt(reply.name, verdicts)
+
+
+def _failed(code: object) -> Verdict:
+    return Verdict(Fate.AGAIN if code in _MAY_PASS else Fate.REFUSED, f"error_code {code}")

@@ -1,0 +1,139 @@
+"""Kinesis: through API Gateway, one record or many a call, or directly. Source: the data contract, section 1."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from emulation.kafka_rest import refused_or_again
+from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
+from emulation.wire import Http, Reply
+from pinterest_transforms.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
+
+_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+_NOT_TAKEN_YET = (
+    "ProvisionedThroughputExceededException",
+    "KMSThrottlingException",
+    "LimitExceededException",
+    "InternalFailure",
+    "InternalFailureException",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "RequestTimeout",
+)
+"""What is said of a call or a record that may pass next time."""
+
+# 1 MiB for a record with its partition key, 5 MB a call: a little less, to be safe everywhere.
+_LARGEST, _MOST_BYTES, _MOST_RECORDS = 1_000_000, 4_500_000, 500
+
+
+class KinesisApi:
+    """Sends through API Gateway. Its template encodes ``Data``: what is given here is the record itself."""
+
+    most_bytes = _MOST_BYTES
+    largest = _LARGEST
+
+    def __init__(self, http: Http, url: str, settings: Settings, *, one_a_call: bool = False) -> None:
+        self._http, self._url, self._settings, self._one = http, url, settings, one_a_call
+        self.most_records = 1 if one_a_call else _MOST_RECORDS
+        self.name = f"{url}/streams/streaming-{settings.user_id}-*"
+
+    async def send(self, records: Sequence[Outgoing]) -> Attempt:
+        """One PUT to the stream of the records' kind."""
+        url = f"{self._url}/streams/{self._settings.stream(records[0].entity)}"
+        if self._one:
+            record = records[0]
+            body = b'{"Data":%b,"PartitionKey":"%d"}' % (record.value, record.key)
+            reply = await self._http.request("PUT", f"{url}/record", body, _JSON)
+            return _read_one(reply, records) if reply.code == HTTPStatus.OK else _refused(reply, records)
+        parts = b",".join(b'{"data":%b,"partition-key":"%d"}' % (record.value, record.key) for record in records)
+        reply = await self._http.request("PUT", f"{url}/records", b'{"records":[' + parts + b"]}", _JSON)
+        if reply.code != HTTPStatus.OK:
+            return _refused(reply, records)
+        try:
+            return judged(json.loads(reply.body)["Records"], records)
+        except (ValueError, KeyError, TypeError):
+            return _not_understood(records)
+
+
+class KinesisDirect:
+    """Sends with boto3's ``PutRecords``; credentials, region and ``AWS_ENDPOINT_URL`` as boto3 users expect."""
+
+    most_records = _MOST_RECORDS
+    most_bytes = _MOST_BYTES
+    largest = _LARGEST
+
+    def __init__(self, client: "KinesisClient", settings: Settings) -> None:
+        self._client, self._settings = client, settings
+        self.name = f"Kinesis in {client.meta.region_name}, streaming-{settings.user_id}-*"
+
+    async def send(self, records: Sequence[Outgoing]) -> Attempt:
+        """One PutRecords."""
+        entries: list[PutRecordsRequestEntryTypeDef] = [
+            {"Data": record.value, "PartitionKey": str(record.key)} for record in records
+        ]
+        stream = self._settings.stream(records[0].entity)
+        return await asyncio.to_thread(self._put, stream, entries, records)
+
+    def _put(self, stream: str, entries: "list[PutRecordsRequestEntryTypeDef]", records: Sequence[Outgoing]) -> Attempt:
+        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError  # noqa: PLC0415 - not where the API is used  # noqa: PLC0415
+
+        try:
+            answer = self._client.put_records(StreamName=stream, Records=entries)
+        except (NoCredentialsError, NoRegionError) as error:
+            raise SendError(str(error)) from None
+        except ClientError as error:
+            code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if code in _NOT_TAKEN_YET or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                return Attempt(str(status), all_of(records, Fate.AGAIN, code))
+            if code in ("InvalidArgumentException", "ValidationException", "SerializationException"):
+                return Attempt(str(status), all_of(records, Fate.REFUSED, code), narrow=True)
+            raise SendError(f"Kinesis refuses {stream}: {code}") from None
+        except BotoCoreError as error:
+            name = type(error).__name__
+            return Attempt(name, all_of(records, Fate.AGAIN, name))
+        return judged(answer["Records"], records)
+
+
+def judged(entries: Sequence[object], records: Sequence[Outgoing]) -> Attempt:
+    """Kinesis' word on each record of a PutRecords: the call as a whole is 200 whatever became of them."""
+    verdicts = [_judged(entry) for entry in entries]
+    if len(verdicts) != len(records):
+        return _not_understood(records)
+    return Attempt("200", verdicts)
+
+
+def _judged(entry: object) -> Verdict:
+    if not isinstance(entry, dict):
+        raise TypeError("an entry must be an object")
+    code = entry.get("ErrorCode")
+    if code is None:
+        # An entry that says neither is not taken for a success.
+        return TAKEN if entry.get("SequenceNumber") else Verdict(Fate.AGAIN, "an entry without sequence number")
+    return Verdict(Fate.AGAIN if code in _NOT_TAKEN_YET else Fate.REFUSED, str(code))
+
+
+def _refused(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
+    """Kinesis' errors come through the gateway as 400, where some may pass next time."""
+    if reply.code == HTTPStatus.BAD_REQUEST and any(name in reply.text for name in _NOT_TAKEN_YET):
+        return Attempt(reply.name, all_of(records, Fate.AGAIN, f"{reply.name}: {reply.text}"), reply.wait)
+    if reply.code == HTTPStatus.BAD_REQUEST and "ResourceNotFoundException" in reply.text:
+        raise SendError(f"the stream is not there: {reply.text}")
+    return refused_or_again(reply, records)
+
+
+def _read_one(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
+    try:
+        taken = bool(json.loads(reply.body)["SequenceNumber"])
+    except (ValueError, KeyError, TypeError):
+        taken = False
+    return Attempt(reply.name, [TAKEN]) if taken else _not_understood(records)
+
+
+def _not_understood(records: Sequence[Outgoing]) -> Attempt:
+    return Attempt("200 not understood", all_of(records, Fate.AGAIN, "200 with an answer not understood"))

@@ -1,0 +1,186 @@
+"""What became of what was sent: counts, the file of failed records, and the place an interrupted run goes on at.
+
+A record stands in the failed file before the cursor passes it, so a kill at any moment loses nothing: what was on its
+way is sent once more.
+"""
+
+import contextlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Literal
+
+from emulation.outgoing import Outgoing, SendError
+
+
+@dataclass
+class Counts:
+    """The numbers of a run.
+
+    Attributes:
+        sent: records of the source that were begun.
+        acknowledged: of them, taken by the other side.
+        failed: of them, given up; in the failed file.
+        retried: how often a record was sent again.
+        codes: requests, by status code or by what went wrong.
+    """
+
+    sent: int = 0
+    acknowledged: int = 0
+    failed: int = 0
+    retried: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Cursor:
+    """A file that says how many posts of an order are settled.
+
+    Attributes:
+        path: the file; None to keep none.
+        order: which posts in which order, sent where; a cursor of another order is an error.
+        settled: posts that are settled, all from the first one on.
+        after: key of the last of them; None for none.
+    """
+
+    path: Path | None
+    order: str
+    settled: int = 0
+    after: int | None = None
+    _file: BinaryIO | None = None
+    _goes_on: bool = False
+
+    def load(self) -> None:
+        """Reads the file, if there is one: its first line is the order, its last whole line the place.
+
+        Raises:
+            SendError: it is of another order, or no cursor at all.
+        """
+        if self.path is None or not self.path.exists():
+            return
+        try:
+            first, *places = self.path.read_text(encoding="utf-8").splitlines()
+            order = json.loads(first)["order"]
+        except (ValueError, KeyError, TypeError, OSError):
+            raise SendError(
+                f"cursor must be a file this command wrote, got {self.path}: --restart begins anew"
+            ) from None
+        if order != self.order:
+            raise SendError(f"cursor {self.path} is of {order}, got {self.order}: --restart begins anew")
+        self._goes_on = True
+        for line in reversed(places):
+            # A kill may have cut off the last one.
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                found = json.loads(line)
+                self.settled, self.after = int(found["settled"]), found["after"]
+                return
+
+    def save(self) -> None:
+        """Adds the place to the file: one short write, so that it can be done after each request."""
+        if self.path is None:
+            return
+        text = json.dumps({"settled": self.settled, "after": self.after}) + "\n"
+        if self._file is None:
+            # A file that is gone on with is never emptied, and a line that a kill cut off is ended first.
+            self._file = _opened(self.path, "ab" if self._goes_on else "wb")
+            text = ("\n" if self._goes_on else json.dumps({"order": self.order}) + "\n") + text
+        self._file.write(text.encode())
+        self._file.flush()
+
+    def close(self, *, done: bool) -> None:
+        """Ends with the file; where everything is settled the next run begins anew."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self.path is not None and done:
+            self.path.unlink(missing_ok=True)
+
+
+class Ledger:
+    """Keeps the counts, the failed file and the cursor of one run.
+
+    Attributes:
+        counts: the numbers so far.
+        cursor: the place; all before it is settled.
+        failed: the file of failed records.
+        complete: set it when all that was to be sent is settled.
+    """
+
+    def __init__(self, cursor: Cursor, failed: Path) -> None:
+        self.counts = Counts()
+        self.cursor = cursor
+        self.failed = failed
+        # By number of the post: its key, and how many of its records are open.
+        self._posts: dict[int, list[int]] = {}
+        self._next = cursor.settled
+        self._file: BinaryIO | None = None
+        self.complete = False
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.save()
+        self.cursor.close(done=kind is None and self.complete)
+        if self._file is not None:
+            self._file.close()
+
+    @property
+    def open(self) -> int:
+        """Records that are begun and not settled."""
+        return self.counts.sent - self.counts.acknowledged - self.counts.failed
+
+    def began(self, record: Outgoing) -> None:
+        """A record was taken from the source."""
+        self.counts.sent += 1
+        # A number is passed over where a post is gone from the source since it was drawn.
+        while self._next <= record.post:
+            self._posts[self._next] = [record.key, 0]
+            self._next += 1
+        self._posts[record.post][1] += 1
+
+    def taken(self, record: Outgoing) -> None:
+        """The other side has it."""
+        self.counts.acknowledged += 1
+        self._settled(record)
+
+    def refused(self, record: Outgoing, reason: str) -> None:
+        """It is given up: into the failed file."""
+        if self._file is None:
+            self._file = _opened(self.failed, "ab")
+        head = json.dumps({"entity": record.entity.name, "key": record.key, "reason": reason}, ensure_ascii=False)
+        self._file.write(head[:-1].encode() + b', "value": ' + record.value + b"}\n")
+        self._file.flush()
+        self.counts.failed += 1
+        self._settled(record)
+
+    def retried(self, records: int) -> None:
+        """Records are sent once more."""
+        self.counts.retried += records
+
+    def answered(self, code: str) -> None:
+        """A request is through."""
+        self.counts.codes[code] += 1
+
+    def _settled(self, record: Outgoing) -> None:
+        self._posts[record.post][1] -= 1
+
+    def save(self) -> None:
+        """Moves the cursor over every post that is settled, up to the first one that is not."""
+        moved = False
+        while (post := self._posts.get(self.cursor.settled)) is not None and post[1] == 0:
+            del self._posts[self.cursor.settled]
+            self.cursor.settled, self.cursor.after, moved = self.cursor.settled + 1, post[0], True
+        if moved:
+            self.cursor.save()
+
+
+def _opened(file: Path, mode: Literal["ab", "wb"]) -> BinaryIO:
+    """A file to write to, in a folder that is made."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file.open(mode)
+    except OSError as error:
+        raise SendError(f"file {file} cannot be written: {error.strerror}") from None

@@ -1,0 +1,94 @@
+"""What is sent, and what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.errors import PinterestError
+
+
+class SendError(PinterestError):
+    """Sending cannot go on, or cannot begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record on its way.
+
+    Attributes:
+        entity: its kind; says the topic or the stream.
+        key: the post it belongs to: Kafka's key, Kinesis' partition key.
+        value: the record as JSON, one object in UTF-8.
+        post: number of the post in this run, from 0; what the cursor counts.
+    """
+
+    entity: Entity
+    key: int
+    value: bytes
+    post: int
+
+
+class Fate(Enum):
+    """What became of a record in one request."""
+
+    TAKEN = "taken"
+    AGAIN = "again"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer's word on one record, and why it was not taken."""
+
+    fate: Fate
+    reason: str = ""
+
+
+TAKEN = Verdict(Fate.TAKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one request brought.
+
+    Attributes:
+        code: what to count it under: a status code, or what went wrong before there was one.
+        verdicts: one a record, in their order.
+        wait: seconds the other side asks for before the next request; 0 if it does not say.
+        narrow: the request as a whole was refused, and a smaller one may not be: too large, or one bad record in it.
+    """
+
+    code: str
+    verdicts: Sequence[Verdict] = field(default=())
+    wait: float = 0.0
+    narrow: bool = False
+
+
+class Door(Protocol):
+    """Where records are sent to.
+
+    Attributes:
+        most_records: the most records in one request.
+        most_bytes: the most bytes of all values in one request.
+        largest: the most bytes of one value.
+        name: the other side in words, without any secret; a cursor holds for one name.
+    """
+
+    most_records: int
+    most_bytes: int
+    largest: int
+    name: str
+
+    async def send(self, records: Sequence[Outgoing]) -> Attempt:
+        """Sends records of one kind in one request.
+
+        Raises:
+            SendError: no request of this run can succeed, as with a wrong address or credentials.
+        """
+
+
+def all_of(records: Sequence[Outgoing], fate: Fate, reason: str) -> list[Verdict]:
+    """The same verdict for every record."""
+    return [Verdict(fate, reason)] * len(records)

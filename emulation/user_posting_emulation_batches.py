@@ -1,0 +1,11 @@
+"""The original's way to Kafka: one random post at a time; ``python -m emulation batches`` has the rest."""
+
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+sys.path[:1] = [str(_ROOT), str(_ROOT / "src")]
+
+from emulation.cli import main  # noqa: E402 - found only now
+
+sys.exit(main(["batches", *(sys.argv[1:] or ["--as-users"])]))

@@ -1,0 +1,218 @@
+"""A loopback server with the API's Kafka and Kinesis calls that does what a script says, request by request."""
+
+# ruff: noqa: ARG001 - scripts take what they are called with
+
+import asyncio
+import base64
+import json
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+from aiohttp import web
+
+Taken = list[tuple[str, int, object]]
+Script = Callable[["Server", web.Request, str, list[dict]], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """What it was sent, and what it has taken.
+
+    Attributes:
+        taken: topic or stream, key and value of every record it has accepted, in that order.
+        requests: how many records each request had.
+        script: what to do with the next requests, one each; then ``usual``.
+    """
+
+    def __init__(self) -> None:
+        self.taken: Taken = []
+        self.requests: list[int] = []
+        self.headers: list[dict[str, str]] = []
+        self.script: deque[Script] = deque()
+        self.usual: Script = accept
+        self.streams: set[str] = set()
+        self.url = ""
+
+    async def records(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        origin = request.match_info["origin"]
+        if "records" in body:
+            found = [
+                {"key": r.get("key", r.get("partition-key")), "value": r.get("value", r.get("data"))}
+                for r in body["records"]
+            ]
+        else:
+            found = [{"key": body["PartitionKey"], "value": body["Data"]}]
+        self.requests.append(len(found))
+        self.headers.append(dict(request.headers))
+        script = self.script.popleft() if self.script else self.usual
+        return await script(self, request, origin, found)
+
+    async def kinesis(self, request: web.Request) -> web.StreamResponse:
+        """Kinesis' own protocol, for boto3."""
+        body, what = await request.json(), request.headers["X-Amz-Target"].rpartition(".")[2]
+        self.headers.append(dict(request.headers))
+        if what != "PutRecords":
+            return _managed(self, what, body.get("StreamName", ""))
+        found = [{"key": r["PartitionKey"], "value": json.loads(base64.b64decode(r["Data"]))} for r in body["Records"]]
+        self.requests.append(len(found))
+        script = self.script.popleft() if self.script else self.usual
+        return await script(self, request, body["StreamName"], found)
+
+    def take(self, origin: str, records: list[dict]) -> None:
+        self.taken += [(origin, int(r["key"]), r["value"]) for r in records]
+
+
+def answer(request: web.Request, errors: list[object]) -> web.Response:
+    """The proxy's or Kinesis' answer: an error code or None a record."""
+    if "/topics/" in request.path:
+        said = [{"partition": 0, "offset": n, "error_code": e, "error": e and "told"} for n, e in enumerate(errors)]
+        return web.json_response({"offsets": said})
+    if request.path.endswith("/record"):
+        return web.json_response({"ShardId": "0", "SequenceNumber": "1"})
+    said = [{"ErrorCode": e, "ErrorMessage": "told"} if e else {"ShardId": "0", "SequenceNumber": "1"} for e in errors]
+    return web.json_response({"FailedRecordCount": sum(e is not None for e in errors), "Records": said})
+
+
+async def accept(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+    server.take(origin, records)
+    return answer(request, [None] * len(records))
+
+
+def status(code: int, body: str = "", headers: dict[str, str] | None = None) -> Script:
+    """Answers with a status and takes nothing."""
+
+    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+        return web.Response(status=code, text=body, headers=headers)
+
+    return script
+
+
+def each(errors: Callable[[dict], object]) -> Script:
+    """200, and an error code of its own for each record; takes those without one."""
+
+    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+        said = [errors(record) for record in records]
+        server.take(origin, [r for r, e in zip(records, said, strict=True) if e is None])
+        return answer(request, said)
+
+    return script
+
+
+def at_most(bytes_: int) -> Script:
+    """413 for a body that is larger."""
+
+    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+        if (request.content_length or 0) > bytes_:
+            return web.Response(status=413, text="too large")
+        return await accept(server, request, origin, records)
+
+    return script
+
+
+async def reset(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+    """Ends the connection and takes nothing."""
+    request.transport.abort()
+    return web.Response()
+
+
+async def take_and_reset(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+    server.take(origin, records)
+    return await reset(server, request, origin, records)
+
+
+def take_and_hang(seconds: float) -> Script:
+    """Takes all and answers too late."""
+
+    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+        server.take(origin, records)
+        await asyncio.sleep(seconds)
+        return answer(request, [None] * len(records))
+
+    return script
+
+
+def trickle(pause: float) -> Script:
+    """Takes all, and answers a byte at a time."""
+
+    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+        server.take(origin, records)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for byte in json.dumps({"offsets": []}).encode() * 100:
+            await response.write(bytes([byte]))
+            await asyncio.sleep(pause)
+        return response
+
+    return script
+
+
+def saying(text: str) -> Script:
+    """Takes all, and answers 200 with that text."""
+
+    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+        server.take(origin, records)
+        return web.Response(text=text)
+
+    return script
+
+
+def _managed(server: Server, what: str, name: str) -> web.Response:
+    """What Kinesis says to a call on a stream."""
+    if what == "ListStreams":
+        return web.json_response({"StreamNames": sorted(server.streams), "HasMoreStreams": False})
+    if what == "CreateStream":
+        server.streams.add(name)
+    elif name not in server.streams:
+        return web.json_response({"__type": "ResourceNotFoundException"}, status=400)
+    elif what == "DeleteStream":
+        server.streams.remove(name)
+    else:
+        return web.json_response({"StreamDescription": {"StreamStatus": "ACTIVE", "Shards": [{}]}})
+    return web.json_response({})
+
+
+async def _streams(server: Server, request: web.Request) -> web.StreamResponse:
+    what = {"POST": "CreateStream", "DELETE": "DeleteStream", "GET": "DescribeStream"}[request.method]
+    return _managed(server, what, request.match_info["origin"])
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server on a free loopback port, in a thread; stopped at the end."""
+    server, loop, ready = Server(), asyncio.new_event_loop(), threading.Event()
+    app = web.Application(client_max_size=100_000_000)
+    app.router.add_post("/s/topics/{origin}", server.records)
+    app.router.add_put("/s/streams/{origin}/{how:records?}", server.records)
+    app.router.add_post("/", server.kinesis)
+    app.router.add_get("/s/streams", lambda _: _listed(server))
+    for add in (app.router.add_get, app.router.add_post, app.router.add_delete):
+        add("/s/streams/{origin}", lambda request: _streams(server, request))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+
+    async def start() -> None:
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/s"
+        ready.set()
+
+    def run() -> None:
+        loop.run_until_complete(start())
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+
+
+async def _listed(server: Server) -> web.StreamResponse:
+    return _managed(server, "ListStreams", "")

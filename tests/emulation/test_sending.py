@@ -1,0 +1,328 @@
+"""The sender against a server that misbehaves at every stage: each record is acknowledged or in the failed file."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from emulation.access import Access, NoAccess, SignedForAws
+from emulation.kafka_rest import KafkaRest
+from emulation.kinesis import KinesisApi, KinesisDirect
+from emulation.ledger import Cursor, Ledger
+from emulation.outgoing import Outgoing, SendError
+from emulation.sending import Pace, Sender
+from emulation.streams import direct_client, manage_direct
+from emulation.wire import Http
+from pinterest_transforms.entities import GEO, PIN
+from pinterest_transforms.settings import Settings
+from tests.emulation import misbehaving as does
+from tests.emulation.misbehaving import Server, serving
+
+SETTINGS = Settings(user_id="abc123")
+QUICK = Pace(at_once=4, attempts=5, first_wait=0.001, longest_wait=0.05)
+
+
+@pytest.fixture
+def server():
+    with serving() as server:
+        yield server
+
+
+def records(count: int, size: int = 10) -> list[Outgoing]:
+    return [Outgoing(PIN, key, json.dumps({"index": key, "title": "x" * size}).encode(), key) for key in range(count)]
+
+
+class Sent:
+    """What a run left behind."""
+
+    def __init__(self, server: Server, ledger: Ledger, failed: Path, cursor: Cursor) -> None:
+        self.counts, self.settled = ledger.counts, cursor.settled
+        self.arrived = Counter(key for _, key, _ in server.taken)
+        lines = failed.read_text(encoding="utf-8").splitlines() if failed.exists() else []
+        self.failed = {json.loads(line)["key"]: json.loads(line)["reason"] for line in lines}
+
+
+def send(
+    server: Server,
+    tmp_path: Path,
+    what: Sequence[Outgoing],
+    pace: Pace = QUICK,
+    seconds: float = 5,
+    door=KafkaRest,
+    access: Access | None = None,
+    **how,
+) -> Sent:
+    failed, cursor = tmp_path / "failed.jsonl", Cursor(tmp_path / "cursor", "test")
+
+    async def lists() -> AsyncIterator[Sequence[Outgoing]]:
+        for start in range(0, len(what), 200):
+            yield what[start : start + 200]
+
+    async def run() -> None:
+        async with Http(access or NoAccess(), connections=8, seconds=seconds) as http:
+            await Sender(door(http, server.url, SETTINGS, **how), ledger, pace).run(lists())
+
+    cursor.load()
+    with Ledger(cursor, failed) as ledger:
+        asyncio.run(run())
+        ledger.complete = True
+    return Sent(server, ledger, failed, cursor)
+
+
+PASSING = {
+    "429 with Retry-After": does.status(429, "slow down", {"Retry-After": "1"}),
+    "500": does.status(500, "oops"),
+    "502": does.status(502),
+    "503": does.status(503),
+    "504": does.status(504),
+    "reset before accepting": does.reset,
+    "reset after accepting": does.take_and_reset,
+    "time-out after accepting": does.take_and_hang(1.5),
+    "trickle": does.trickle(0.05),
+    "no JSON": does.saying("<html>"),
+    "JSON of another shape": does.saying('{"offsets": 7}'),
+    "too few offsets": does.saying('{"offsets": [{"partition": 0, "offset": 1, "error_code": null}]}'),
+    "a null": does.saying("null"),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_what_passes_is_sent_again(server: Server, tmp_path: Path, name: str) -> None:
+    server.script.append(PASSING[name])
+    sent = send(server, tmp_path, records(500), seconds=1)
+    assert set(sent.arrived) == set(range(500))
+    assert sent.failed == {}
+    assert (sent.counts.acknowledged, sent.counts.failed, sent.settled) == (500, 0, 500)
+    assert server.requests == [500, 500]
+    assert sent.counts.retried == 500
+
+
+@pytest.mark.parametrize("name", ["500", "reset before accepting", "no JSON"])
+def test_nothing_is_sent_for_ever(server: Server, tmp_path: Path, name: str) -> None:
+    server.usual = PASSING[name]
+    sent = send(server, tmp_path, records(3))
+    assert len(server.requests) == QUICK.attempts
+    assert set(sent.failed) == {0, 1, 2}
+    assert all(reason.endswith("(5 attempts)") for reason in sent.failed.values())
+    assert (sent.counts.acknowledged, sent.counts.failed, sent.settled) == (0, 3, 3)
+
+
+def test_a_record_that_may_pass_is_sent_again_alone(server: Server, tmp_path: Path) -> None:
+    server.script.append(does.each(lambda record: 50003 if record["key"] % 10 == 0 else None))
+    sent = send(server, tmp_path, records(100))
+    assert server.requests == [100, 10]
+    assert sent.arrived == Counter(range(100))
+    assert sent.counts.acknowledged == 100
+
+
+def test_a_record_that_may_not_pass_is_not_sent_again(server: Server, tmp_path: Path) -> None:
+    server.usual = does.each(lambda record: 50002 if record["key"] == 7 else None)
+    sent = send(server, tmp_path, records(100))
+    assert server.requests == [100]
+    assert sent.failed == {7: "error_code 50002"}
+    assert sent.counts.acknowledged == 99
+
+
+def test_a_request_too_large_is_halved(server: Server, tmp_path: Path) -> None:
+    server.usual = does.at_most(5000)
+    sent = send(server, tmp_path, [*records(100), Outgoing(PIN, 100, b'"' + b"x" * 6000 + b'"', 100)])
+    assert sent.arrived == Counter(range(100))
+    assert sent.failed == {100: "413: too large"}
+
+
+def test_the_bad_record_of_a_request_is_found(server: Server, tmp_path: Path) -> None:
+    async def strict(server, request, origin, found):
+        if any(record["key"] == 42 for record in found):
+            return does.web.Response(status=422, text="bad value")
+        return await does.accept(server, request, origin, found)
+
+    server.usual = strict
+    sent = send(server, tmp_path, records(500))
+    assert sent.failed == {42: "422: bad value"}
+    assert sent.arrived == Counter(set(range(500)) - {42})
+
+
+def test_a_record_over_the_limit_is_not_sent_and_the_rest_is(server: Server, tmp_path: Path) -> None:
+    large = Outgoing(PIN, 1, b'"' + b"x" * 1_000_000 + b'"', 1)
+    sent = send(server, tmp_path, [records(3)[0], large, records(3)[2]])
+    assert sent.failed == {1: "a record must have at most 1000000 bytes, got 1000002"}
+    assert set(sent.arrived) == {0, 2}
+
+
+@pytest.mark.parametrize("code", [401, 403, 404])
+def test_what_no_request_can_pass_stops_the_run(server: Server, tmp_path: Path, code: int) -> None:
+    server.script += [does.accept, does.accept]
+    server.usual = does.status(code, "no")
+    with pytest.raises(SendError, match=f"[(]{code}[)]: no"):
+        send(server, tmp_path, records(5000), Pace(at_once=1))
+    assert len(server.requests) == 3
+    server.usual = does.accept
+    again = send(server, tmp_path, records(5000)[1000:])
+    assert again.arrived == Counter(range(5000))
+
+
+def test_versions_of_a_post_arrive_in_order(server: Server, tmp_path: Path) -> None:
+    versions = [Outgoing(PIN, n % 7, json.dumps(n).encode(), n) for n in range(300)]
+    server.script += [
+        does.status(503),
+        does.take_and_reset,
+        does.each(lambda record: 50003 if record["key"] == 3 else None),
+    ]
+    send(server, tmp_path, versions)
+    for key in range(7):
+        values = [value for _, k, value in server.taken if k == key]
+        assert sorted(set(values)) == list(range(key, 300, 7))
+        assert values == sorted(values)
+
+
+def test_kinds_go_to_topics_of_their_own(server: Server, tmp_path: Path) -> None:
+    send(server, tmp_path, [Outgoing(PIN, 1, b'"a"', 0), Outgoing(GEO, 1, b'"b"', 0)])
+    assert sorted(server.taken) == [("abc123.geo", 1, "b"), ("abc123.pin", 1, "a")]
+
+
+def test_a_rate_is_kept(server: Server, tmp_path: Path) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def lists() -> AsyncIterator[Sequence[Outgoing]]:
+        yield records(1000)
+
+    async def run() -> None:
+        async with Http(NoAccess(), connections=8, seconds=5) as http:
+            door = KafkaRest(http, server.url, SETTINGS)
+            with Ledger(Cursor(None, ""), tmp_path / "failed") as ledger:
+                await Sender(door, ledger, Pace(rate=1000), sleep=sleep).run(lists())
+
+    asyncio.run(run())
+    assert len(waits) == 1
+    assert 0.4 < waits[0] <= 0.5
+
+
+def test_kinesis_entries_that_fail_are_sent_again_alone(server: Server, tmp_path: Path) -> None:
+    throttled = "ProvisionedThroughputExceededException"
+    server.script.append(does.each(lambda record: throttled if int(record["key"]) % 10 == 0 else None))
+    sent = send(server, tmp_path, records(100), door=KinesisApi)
+    assert server.requests == [100, 10]
+    assert sent.arrived == Counter(range(100))
+    assert server.taken[0] == ("streaming-abc123-pin", 1, {"index": 1, "title": "x" * 10})
+
+
+def test_kinesis_one_a_call_sends_the_same_json(server: Server, tmp_path: Path) -> None:
+    send(server, tmp_path, records(3), door=KinesisApi, one_a_call=True)
+    assert server.requests == [1, 1, 1]
+    assert sorted(server.taken)[0] == ("streaming-abc123-pin", 0, {"index": 0, "title": "x" * 10})
+
+
+def test_kinesis_throttling_of_a_call_passes(server: Server, tmp_path: Path) -> None:
+    server.script.append(does.status(400, '{"__type":"ProvisionedThroughputExceededException"}'))
+    sent = send(server, tmp_path, records(10), door=KinesisApi)
+    assert (sent.counts.acknowledged, sent.counts.failed) == (10, 0)
+
+
+def test_a_stream_that_is_not_there_stops_the_run(server: Server, tmp_path: Path) -> None:
+    server.usual = does.status(400, '{"__type":"ResourceNotFoundException"}')
+    with pytest.raises(SendError, match="the stream is not there"):
+        send(server, tmp_path, records(10), door=KinesisApi)
+
+
+@pytest.fixture
+def aws(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/s"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    return server
+
+
+def direct(_http: Http, _url: str, settings: Settings) -> KinesisDirect:
+    return KinesisDirect(direct_client(), settings)
+
+
+def test_directly_only_failed_entries_are_sent_again(aws: Server, tmp_path: Path) -> None:
+    busy = does.each(lambda record: "ProvisionedThroughputExceededException" if int(record["key"]) % 10 == 0 else None)
+    aws.script.append(busy)
+    sent = send(aws, tmp_path, records(500), door=direct)
+    assert aws.requests == [500, 50]
+    assert sent.arrived == Counter(range(500))
+    assert sent.counts.acknowledged == 500
+
+
+def test_the_reader_gets_the_same_json_either_way(aws: Server, tmp_path: Path) -> None:
+    odd = [Outgoing(PIN, n, json.dumps({"index": n, "title": '🙂 " \u2028'}).encode(), n) for n in range(3)]
+    runs = []
+    for door in (direct, KinesisApi):
+        aws.taken.clear()
+        send(aws, tmp_path, odd, door=door)
+        runs.append(sorted(aws.taken, key=str))
+    assert runs[0] == runs[1] != []
+
+
+DIRECT_PASSING = {
+    "throttling": does.status(400, '{"__type":"ProvisionedThroughputExceededException"}'),
+    "500": does.status(500, '{"__type":"InternalFailure"}'),
+    "503 without a word": does.status(503),
+    "reset before accepting": does.reset,
+    "reset after accepting": does.take_and_reset,
+}
+
+
+@pytest.mark.parametrize("name", DIRECT_PASSING)
+def test_what_passes_is_sent_again_directly(aws: Server, tmp_path: Path, name: str) -> None:
+    aws.script.append(DIRECT_PASSING[name])
+    sent = send(aws, tmp_path, records(500), door=direct)
+    assert set(sent.arrived) == set(range(500))
+    assert (sent.counts.acknowledged, sent.counts.failed) == (500, 0)
+    assert aws.requests == [500, 500]
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException", "ExpiredTokenException"])
+def test_what_kinesis_always_refuses_stops_the_run(aws: Server, tmp_path: Path, code: str) -> None:
+    aws.usual = does.status(400, json.dumps({"__type": code}))
+    with pytest.raises(SendError, match=f"Kinesis refuses streaming-abc123-pin: {code}"):
+        send(aws, tmp_path, records(500), door=direct)
+    assert aws.requests == [500]
+
+
+@pytest.mark.usefixtures("aws")
+def test_directly_the_three_streams_are_managed() -> None:
+    def said(what: str) -> str:
+        return asyncio.run(manage_direct(direct_client(), SETTINGS, what))
+
+    assert said("list").count("not there") == 3
+    assert said("create").count("created") == 3
+    assert said("list").count("not there") == 0
+    assert said("describe").splitlines()[0] == "streaming-abc123-pin: ACTIVE, 1 shard(s)"
+    assert said("delete").count("deleted") == 3
+    with pytest.raises(SendError, match="Kinesis refuses: ResourceNotFoundException"):
+        said("describe")
+
+
+def test_expired_credentials_are_looked_up_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def write(key: str) -> None:
+        file.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = secret\n")
+
+    async def ends(server, request, origin, found):
+        if "Credential=OLD/" in request.headers["Authorization"]:
+            write("NEW")
+            return does.web.Response(status=403, text="The security token included in the request is expired")
+        return await does.accept(server, request, origin, found)
+
+    write("OLD")
+    server.script += [does.accept]
+    server.usual = ends
+    sent = send(server, tmp_path, records(1500), Pace(at_once=1), access=SignedForAws("eu-west-1"))
+    assert sent.arrived == Counter(range(1500))
+    assert (sent.counts.acknowledged, sent.counts.retried) == (1500, 0)
+    assert len(server.requests) == 4

@@ -1,0 +1,351 @@
+"""The commands as a user runs them: a source, a server, and what is printed, sent and left behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from emulation.cli import main
+from emulation.credentials import database_url
+from emulation.records import column_names
+from emulation.source import SourceError, connect, source_table, write_source
+from emulation.synthetic import chunks
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
+from tests.emulation import misbehaving as does
+from tests.emulation.misbehaving import Server, serving
+
+ROOT = Path(__file__).resolve().parents[2]
+USER_ID = "abc123"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch):
+    for name in [name for name in os.environ if name.startswith(("PINTEREST_", "AWS_"))]:
+        monkeypatch.delenv(name)
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two thousand posts, some of them without a geolocation or a user."""
+    file = tmp_path_factory.mktemp("source") / "source.db"
+    write_source(connect(str(file)), ((entity, chunks(entity, 2000, 1)) for entity in ENTITIES))
+    return file
+
+
+def there(source: Path) -> Counter[tuple[str, int]]:
+    """Every record of the source, by topic and key."""
+    with connect(str(source)).connect() as connection:
+        return Counter(
+            (f"{USER_ID}.{entity.name}", row[0])
+            for entity in ENTITIES
+            for row in connection.execute(sa.select(source_table(entity)))
+        )
+
+
+def arrived(server: Server) -> Counter[tuple[str, int]]:
+    return Counter((origin, key) for origin, key, _ in server.taken)
+
+
+def arguments(command: str, server: Server, source: Path, folder: Path, *more: str) -> list[str]:
+    places = ["--cursor", str(folder / "cursor"), "--failed", str(folder / "failed.jsonl")]
+    return [command, "--database", str(source), "--url", server.url, "--user-id", USER_ID, *places, *more]
+
+
+def started(given: list[str], **environment: str) -> subprocess.Popen[str]:
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    return subprocess.Popen(
+        [sys.executable, "-m", "emulation", *given],
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("command", ["batches", "streaming"])
+def test_every_post_is_sent_once(server: Server, source: Path, tmp_path: Path, capsys, command: str) -> None:
+    assert main(arguments(command, server, source, tmp_path, "--all")) == 0
+    prefix = {"batches": "abc123.", "streaming": "streaming-abc123-"}[command]
+    assert arrived(server) == Counter(
+        {(origin.replace("abc123.", prefix), k): n for (origin, k), n in there(source).items()}
+    )
+    count = sum(there(source).values())
+    said = capsys.readouterr().out
+    assert re.fullmatch(rf"sent {count:,}, acknowledged {count:,}, retried 0, failed 0, [\d.]+ s\n", said)
+    assert not (tmp_path / "cursor").exists()
+    assert not (tmp_path / "failed.jsonl").exists()
+
+
+def test_the_first_rows(server: Server, source: Path, tmp_path: Path) -> None:
+    assert main(arguments("batches", server, source, tmp_path, "--rows", "10")) == 0
+    keys = sorted({key for _, key in there(source)})[:10]
+    assert arrived(server) == Counter({(o, k): n for (o, k), n in there(source).items() if k in keys})
+
+
+def test_random_rows_are_the_same_for_the_same_seed(server: Server, source: Path, tmp_path: Path) -> None:
+    runs = []
+    for seed in ("1", "1", "2"):
+        server.taken.clear()
+        assert main(arguments("batches", server, source, tmp_path, "--rows", "600", "--random", "--seed", seed)) == 0
+        runs.append(arrived(server))
+    assert runs[0] == runs[1] != runs[2]
+    assert sum(n for (origin, _), n in runs[0].items() if origin.endswith(".pin")) == 600
+    assert max(runs[0].values()) > 1
+
+
+def test_values_survive(server: Server, tmp_path: Path) -> None:
+    long = "é" * 200_000
+    texts = ("🙂 emoji", "quotes \" ' ` and \\", "line\nfeed\ttab", long, "", "\u2028", "日本語", None)
+    rows = {
+        PIN: [(n, f"id{n}", text, *[None] * 9) for n, text in enumerate(texts)],
+        GEO: [
+            (0, datetime(2020, 8, 28, 3, 52, 47), Decimal("-77.96"), float("nan"), "Côte d'Ivoire"),
+            (1, "2020-08-28 03:52:47", float("inf"), 0.1, "Nepal"),
+        ],
+        USER: [],
+    }
+    file = tmp_path / "values.db"
+    engine = connect(str(file))
+    loose = sa.MetaData()
+    for entity in ENTITIES:
+        names = column_names(entity)
+        kinds = {"timestamp": sa.DateTime, "latitude": sa.Numeric(12, 6)} if entity is GEO else {}
+        key = sa.Column(names[0], sa.Integer, primary_key=True)
+        table = sa.Table(entity.source_table, loose, key, *(sa.Column(n, kinds.get(n, sa.Text)) for n in names[1:]))
+        with engine.begin() as connection:
+            table.create(connection)
+            for row in rows[entity]:
+                marks = ", ".join("?" * len(row))
+                plain = tuple(str(v) if isinstance(v, datetime | Decimal) else v for v in row)
+                connection.exec_driver_sql(f"INSERT INTO {entity.source_table} VALUES ({marks})", plain)
+    assert main(arguments("batches", server, file, tmp_path, "--all")) == 0
+    sent = {(origin, key): value for origin, key, value in server.taken}
+    assert [sent["abc123.pin", n]["title"] for n in range(len(texts))] == list(texts)
+    assert sent["abc123.geo", 0]["longitude"] is None
+    assert sent["abc123.geo", 0]["country"] == "Côte d'Ivoire"
+
+
+def test_a_failed_record_is_kept_and_can_be_sent_again(server: Server, source: Path, tmp_path: Path, capsys) -> None:
+    server.usual = does.each(lambda record: 50002 if record["key"] % 100 == 0 else None)
+    assert main(arguments("batches", server, source, tmp_path, "--all")) == 1
+    failed = tmp_path / "failed.jsonl"
+    lost = there(source) - arrived(server)
+    assert len(failed.read_text().splitlines()) == sum(lost.values()) > 0
+    assert f"failed {sum(lost.values())} (in {failed})" in capsys.readouterr().out
+    server.usual = does.accept
+    more = ["--resend", str(failed), "--failed", str(tmp_path / "again.jsonl")]
+    assert main(arguments("batches", server, source, tmp_path, *more)) == 0
+    assert arrived(server) == there(source)
+
+
+def test_a_killed_run_goes_on(server: Server, source: Path, tmp_path: Path) -> None:
+    given = arguments("batches", server, source, tmp_path, "--all", "--rate", "4000")
+    for kill in (True, True, False):
+        before = len(server.taken)
+        process = started(given)
+        if kill:
+            while len(server.taken) < before + 1000:
+                time.sleep(0.01)
+                assert process.poll() is None
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert process.returncode == 0
+    assert set(arrived(server)) == set(there(source))
+    assert sum(arrived(server).values()) < 2 * sum(there(source).values())
+
+
+def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(server: Server, source: Path, tmp_path: Path) -> None:
+    given = arguments("batches", server, source, tmp_path, "--all", "--rate", "3000")
+    process = started(given)
+    while len(server.taken) < 1000:
+        time.sleep(0.01)
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert re.fullmatch(r"sent .* s; interrupted: the same command goes on\n", out)
+    assert "Traceback" not in error
+    assert main(given) == 0
+    assert set(arrived(server)) == set(there(source))
+
+
+def test_as_users_sends_a_post_at_a_time(server: Server, source: Path, tmp_path: Path) -> None:
+    process = started(arguments("batches", server, source, tmp_path, "--as-users"))
+    while len(server.taken) < 6:
+        time.sleep(0.05)
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert set(server.requests) == {1}
+
+
+def test_another_order_is_not_gone_on_with(server: Server, source: Path, tmp_path: Path, capsys) -> None:
+    server.script += [does.accept] * 3
+    server.usual = does.status(403, "no")
+    assert main(arguments("batches", server, source, tmp_path, "--all")) == 2
+    assert capsys.readouterr().err == "error: Forbidden (403): no\n"
+    server.usual = does.accept
+    other = arguments("batches", server, source, tmp_path, "--rows", "5", "--random")
+    assert main(other) == 2
+    assert "--restart begins anew" in capsys.readouterr().err
+    assert main([*other, "--restart"]) == 0
+
+
+def test_no_credential_is_printed_or_written(server: Server, source: Path, tmp_path: Path) -> None:
+    canaries = {
+        "PINTEREST_API_KEY": "c4n4ryKEY",
+        "AWS_ACCESS_KEY_ID": "c4n4ryID",
+        "AWS_SECRET_ACCESS_KEY": "c4n4rySECRET",
+        "AWS_SESSION_TOKEN": "c4n4ryTOKEN",
+        "AWS_REGION": "eu-west-1",
+    }
+
+    def echo(code: int):
+        async def script(_server, request, _origin, _records):
+            text = json.dumps(dict(request.headers)) + " c4n4rySECRET"
+            return does.web.Response(status=code, text=text)
+
+        return script
+
+    printed = ""
+    for access in ("api-key", "iam"):
+        for code in (422, 500, 403):
+            server.usual = echo(code)
+            given = arguments("batches", server, source, tmp_path, "--rows", "5", "--access", access, "--attempts", "2")
+            process = started([*given, "--restart"], **canaries)
+            printed += "".join(process.communicate(timeout=60))
+            assert process.returncode == (2 if code == 403 else 1)
+    unreachable = ["--database", "mysql+pymysql://root:c4n4ryPASSWORD@127.0.0.1:1/x"]
+    process = started([*arguments("batches", server, source, tmp_path, "--all"), *unreachable], **canaries)
+    printed += "".join(process.communicate(timeout=60))
+    assert process.returncode == 2
+    shown = [{name.lower(): value for name, value in headers.items()} for headers in server.headers]
+    assert any(headers.get("x-api-key") == "c4n4ryKEY" for headers in shown)
+    assert any("AWS4-HMAC-SHA256" in headers.get("authorization", "") for headers in shown)
+    written = "".join(file.read_text() for file in tmp_path.iterdir() if file.is_file())
+    assert all(text in printed + written for text in ("422: ", "500: ", "(403): ", "***"))
+    for name, canary in canaries.items():
+        if name != "AWS_REGION":
+            assert canary not in printed + written
+    assert "PASSWORD" not in printed
+
+
+MISTAKES = {
+    "error: which posts must be said: --all, --rows N, --as-users or --resend FILE": [],
+    "error: --random must come with --rows N": ["--all", "--random"],
+    "error: argument --rows: must be at least 1, got 0": ["--rows", "0"],
+    "error: --rate must be above 0, got -1.0": ["--all", "--rate", "-1"],
+    "error: url must begin with https, got http to example.org: --plain-http sends unencrypted": [
+        "--all",
+        "--url",
+        "http://example.org/x",
+    ],
+    "error: API key must be printable ASCII: set PINTEREST_API_KEY": ["--all", "--access", "api-key"],
+    "error: user_id must be 3 to 32 of a-z and 0-9, got 'x;'": ["--all", "--user-id", "x;"],
+    "error: database nowhere.db must be there: python -m emulation generate makes one": [
+        "--all",
+        "--database",
+        "nowhere.db",
+    ],
+    "error: nowhere.jsonl cannot be read: No such file or directory": ["--resend", "nowhere.jsonl"],
+}
+
+
+@pytest.mark.parametrize("said", MISTAKES)
+def test_a_mistake_is_one_line(server: Server, source: Path, tmp_path: Path, capsys, said: str) -> None:
+    assert main(arguments("batches", server, source, tmp_path, *MISTAKES[said])) == 2
+    assert capsys.readouterr().err == f"{said}\n"
+    assert server.taken == []
+
+
+def test_the_three_streams(server: Server, source: Path, tmp_path: Path, capsys) -> None:
+    names = [f"streaming-abc123-{entity.name}" for entity in ENTITIES]
+    for what, said in (
+        ("list", "not there"),
+        ("create", "created"),
+        ("list", "there"),
+        ("describe", "ACTIVE, 1 shard(s)"),
+        ("delete", "deleted"),
+        ("list", "not there"),
+    ):
+        assert main(arguments("streaming", server, source, tmp_path, "--streams", what)) == 0
+        assert capsys.readouterr().out == "".join(f"{name}: {said}\n" for name in names)
+    assert main(arguments("streaming", server, source, tmp_path, "--streams", "describe")) == 2
+    assert "must answer 200, got 400" in capsys.readouterr().err
+
+
+def test_the_original_names_work(server: Server, source: Path, tmp_path: Path) -> None:
+    def door(name: str, *given: str) -> subprocess.Popen[str]:
+        script = ROOT / "emulation" / f"user_posting_emulation{name}.py"
+        return subprocess.Popen(
+            [sys.executable, str(script), *given],
+            cwd=tmp_path,
+            env={**os.environ, "PINTEREST_DATABASE": str(source), "PINTEREST_API_URL": server.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    out, _ = door("", "--seed", "1").communicate(timeout=30)
+    assert [line.partition(": ")[0] for line in out.splitlines()] == [entity.source_table for entity in ENTITIES]
+    assert len({json.loads(line.partition(": ")[2]).get("ind") for line in out.splitlines()[1:]}) == 1
+    for name in ("_batches", "_streaming"):
+        server.taken.clear()
+        process = door(name)
+        while len(server.taken) < 3:
+            time.sleep(0.05)
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        assert process.returncode == 130
+        out, error = door(name, "--rows", "5").communicate(timeout=30)
+        assert re.match(r"sent 1[0-5], acknowledged 1[0-5], retried 0, failed 0, ", out), error
+
+
+CREDENTIALS = {
+    "HOST: h\nUSER: u\nPASSWORD: 'p@:/'": "mysql+pymysql://u:p%40%3A%2F@h:3306/pinterest_data?charset=utf8mb4",
+    "HOST: h\nUSER: u\nPASSWORD: 1\nPORT: 13\nDATABASE: d": "mysql+pymysql://u:1@h:13/d?charset=utf8mb4",
+}
+
+
+@pytest.mark.parametrize("text", CREDENTIALS)
+def test_credentials_make_an_address(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "db_creds.yaml"
+    file.write_text(text)
+    assert database_url(None, "x.db", {}, file) == CREDENTIALS[text]
+    assert database_url("given", "x.db", {"PINTEREST_DATABASE": "named"}, file) == "given"
+    assert database_url(None, "x.db", {"PINTEREST_DATABASE": "named"}, file) == "named"
+    assert database_url(None, "x.db", {}, tmp_path / "none.yaml") == "x.db"
+
+
+WRONG = {
+    "HOST: h\nPASSWORD: c4n4ry": "must have HOST, USER, PASSWORD; missing: USER",
+    "HOST: h\nUSER: u\nPASSWORD: c4n4ry\nPORT: x": "PORT in {} must be a number from 1 to 65535",
+    "HOST: h\nUSER: u\nPASSWORD: c4n4ry\nHOSTS: x": "may have HOST, USER, PASSWORD, PORT, DATABASE; got HOSTS too",
+    "- c4n4ry": "must have HOST, USER, PASSWORD, got no names",
+    "PASSWORD: 'c4n4ry": "must be YAML",
+    "PASSWORD: !!python/object/apply:os.system ['c4n4ry']": "must be YAML",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_wrong_credentials_are_one_line_without_the_password(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "db_creds.yaml"
+    file.write_text(text)
+    with pytest.raises(SourceError) as caught:
+        database_url(None, "x.db", {}, file)
+    assert WRONG[text].format(file) in str(caught.value)
+    assert "c4n4ry" not in str(caught.value)
