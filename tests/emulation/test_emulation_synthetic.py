@@ -8,6 +8,7 @@ import pytest
 from emulation import synthetic
 from emulation.countries import COUNTRIES
 from emulation.draws import Draws
+from emulation.records import column_names
 from emulation.words import CATEGORIES
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.errors import SettingsError
@@ -26,7 +27,7 @@ def rows_of(entity: Entity, posts: int = POSTS, seed: int = 1, chunk: int = 10_0
 
 
 def records_of(entity: Entity) -> list[dict]:
-    return [dict(zip(synthetic.column_names(entity), row, strict=True)) for row in rows_of(entity)]
+    return [dict(zip(column_names(entity), row, strict=True)) for row in rows_of(entity)]
 
 
 @pytest.fixture(scope="module")
