@@ -1,12 +1,13 @@
 """Where the source database is: an address, the environment, or ``db_creds.yaml``, which git ignores."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
 import yaml
 
-from emulation.source import SourceError
+from emulation.source import DATABASE, SourceError, connect
 
 CREDENTIALS = Path("db_creds.yaml")
 _NEEDED = ("HOST", "USER", "PASSWORD")
@@ -25,6 +26,15 @@ def database_url(given: str | None, default: str, environment: Mapping[str, str]
     if found:
         return found
     return _url_of(file).render_as_string(hide_password=False) if file.is_file() else default
+
+
+def connect_source(given: str | None) -> sa.Engine:
+    """An engine for a source that is there; see ``database_url``.
+
+    Raises:
+        SourceError: it is not there, or cannot be named.
+    """
+    return connect(database_url(given, DATABASE, os.environ), make_folder=False)
 
 
 def _url_of(file: Path) -> sa.URL:

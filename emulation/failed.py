@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from emulation.outgoing import Outgoing, SendError
@@ -20,13 +21,8 @@ def records_of(file: Path) -> Iterator[Sequence[Outgoing]]:
     """
     try:
         with file.open(encoding="utf-8") as lines:
-            some: list[Outgoing] = []
-            for number, line in enumerate(lines):
-                some.append(_record(line, number, file))
-                if len(some) == _TOGETHER:
-                    yield some
-                    some = []
-            if some:
+            made = (_record(line, number, file) for number, line in enumerate(lines))
+            while some := list(islice(made, _TOGETHER)):
                 yield some
     except OSError as error:
         raise SendError(f"{file} cannot be read: {error.strerror}") from None

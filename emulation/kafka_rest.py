@@ -4,24 +4,14 @@ import json
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
+from emulation.answers import not_understood, refused_or_again
+from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, Verdict
 from emulation.wire import Http, Reply
 from pinterest_transforms.settings import Settings
 
 CONTENT = {"Content-Type": "application/vnd.kafka.json.v2+json", "Accept": "application/vnd.kafka.v2+json"}
 # Of a record: the broker has had enough of it, or may take it next time. Anything else is not known to pass.
 _MAY_PASS = (50003,)
-NO_USE = (
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.METHOD_NOT_ALLOWED,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-)
-"""Statuses that the next request would get too."""
-
-NARROW = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
-"""Statuses that fewer records may not get."""
 
 
 class KafkaRest:
@@ -46,20 +36,6 @@ class KafkaRest:
         return refused_or_again(reply, records)
 
 
-def refused_or_again(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
-    """What a request brought that was not taken as a whole.
-
-    Raises:
-        SendError: the next one would fare no better.
-    """
-    if reply.code in NO_USE:
-        raise SendError(f"{HTTPStatus(reply.code).phrase} ({reply.code}): {reply.text or 'no reason given'}")
-    reason = f"{reply.name}: {reply.text}" if reply.code and reply.text else reply.name
-    if reply.code in NARROW:
-        return Attempt(reply.name, all_of(records, Fate.REFUSED, reason), narrow=True)
-    return Attempt(reply.name, all_of(records, Fate.AGAIN, reason), reply.wait)
-
-
 def _read(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
     """The proxy's word on each record: 200 says nothing of them."""
     try:
@@ -68,8 +44,7 @@ def _read(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
     except (ValueError, KeyError, TypeError, AttributeError):
         verdicts = []
     if len(verdicts) != len(records):
-        # It may have taken them all. Sent again, they may arrive twice; not sent again, they may be lost.
-        return Attempt("200 not understood", all_of(records, Fate.AGAIN, "200 with an answer not understood"))
+        return not_understood(records)
     return Attempt(reply.name, verdicts)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from emulation.kafka_rest import refused_or_again
+from emulation.answers import not_understood, refused_or_again
 from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
 from emulation.wire import Http, Reply
 from pinterest_transforms.settings import Settings
@@ -58,7 +58,7 @@ class KinesisApi:
         try:
             return judged(json.loads(reply.body)["Records"], records)
         except (ValueError, KeyError, TypeError):
-            return _not_understood(records)
+            return not_understood(records)
 
 
 class KinesisDirect:
@@ -104,7 +104,7 @@ def judged(entries: Sequence[object], records: Sequence[Outgoing]) -> Attempt:
     """Kinesis' word on each record of a PutRecords: the call as a whole is 200 whatever became of them."""
     verdicts = [_judged(entry) for entry in entries]
     if len(verdicts) != len(records):
-        return _not_understood(records)
+        return not_understood(records)
     return Attempt("200", verdicts)
 
 
@@ -132,8 +132,4 @@ def _read_one(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
         taken = bool(json.loads(reply.body)["SequenceNumber"])
     except (ValueError, KeyError, TypeError):
         taken = False
-    return Attempt(reply.name, [TAKEN]) if taken else _not_understood(records)
-
-
-def _not_understood(records: Sequence[Outgoing]) -> Attempt:
-    return Attempt("200 not understood", all_of(records, Fate.AGAIN, "200 with an answer not understood"))
+    return Attempt(reply.name, [TAKEN]) if taken else not_understood(records)

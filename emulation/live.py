@@ -9,8 +9,7 @@ from rich.live import Live as Drawn
 from rich.text import Text
 
 from emulation.ledger import Counts
-
-_BETWEEN_LINES = 5.0
+from emulation.progress import BETWEEN_LINES
 
 
 class Live:
@@ -43,5 +42,5 @@ class Live:
         return Text(f"sent {counts.sent:,}, {taken}, {rest}")
 
     def _print_lines(self) -> None:
-        while not self._over.wait(_BETWEEN_LINES):
+        while not self._over.wait(BETWEEN_LINES):
             self._console.print(self._text(), soft_wrap=True)

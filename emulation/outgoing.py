@@ -1,7 +1,7 @@
 """What is sent, and what became of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -61,7 +61,7 @@ class Attempt:
     """
 
     code: str
-    verdicts: Sequence[Verdict] = field(default=())
+    verdicts: Sequence[Verdict]
     wait: float = 0.0
     narrow: bool = False
 

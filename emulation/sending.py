@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from emulation.ledger import Ledger
-from emulation.outgoing import Attempt, Door, Fate, Outgoing, all_of
+from emulation.outgoing import Attempt, Door, Fate, Outgoing
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -185,11 +185,8 @@ class Sender:
 
     def _sorted_out(self, lane: _Lane, batch: list[Outgoing], attempt: Attempt, *, last: bool) -> list[Outgoing]:
         """Tells the ledger what is settled; the records that are to be sent again."""
-        verdicts = attempt.verdicts
-        if attempt.narrow and not verdicts:
-            verdicts = all_of(batch, Fate.REFUSED, attempt.code)
         again = []
-        for record, verdict in zip(batch, verdicts, strict=True):
+        for record, verdict in zip(batch, attempt.verdicts, strict=True):
             if verdict.fate is Fate.TAKEN:
                 self._ledger.taken(record)
             elif verdict.fate is Fate.REFUSED or last:

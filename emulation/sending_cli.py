@@ -5,9 +5,9 @@ import os
 import random
 from pathlib import Path
 
-from emulation.credentials import database_url
+from emulation.credentials import connect_source
 from emulation.posts import posts_at_random
-from emulation.source import DATABASE, connect
+from emulation.source import DATABASE
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID
 
@@ -127,7 +127,7 @@ def _positive(text: str) -> int:
 
 
 def _show(options: argparse.Namespace) -> tuple[str, int]:
-    engine = connect(database_url(options.database, DATABASE, os.environ), make_folder=False)
+    engine = connect_source(options.database)
     try:
         seed = random.randrange(2**32) if options.seed is None else options.seed
         post = next(posts_at_random(engine, seed, limit=1))
@@ -152,8 +152,8 @@ def _check(options: argparse.Namespace) -> None:
         raise SettingsError("--streams sends nothing: give it without --all, --rows, --as-users and --resend")
     if options.random and not options.rows:
         raise SettingsError("--random must come with --rows N")
-    for name in ("rate", "timeout"):
-        if not getattr(options, name) >= 0 or (name == "timeout" and options.timeout == 0):
+    for name, usable in (("rate", options.rate >= 0), ("timeout", options.timeout > 0)):
+        if not usable:
             raise SettingsError(f"--{name} must be above 0, got {getattr(options, name)}")
     if not getattr(options, "direct", False) and not options.url:
         raise SettingsError("url must be given: --url, or PINTEREST_API_URL")

@@ -7,22 +7,24 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from emulation import failed, posts, streams
 from emulation.access import Access, ApiKey, NoAccess, SignedForAws
-from emulation.credentials import database_url
+from emulation.credentials import connect_source
 from emulation.kafka_rest import KafkaRest
 from emulation.kinesis import KinesisApi, KinesisDirect
 from emulation.ledger import Counts, Cursor, Ledger
 from emulation.live import Live
 from emulation.outgoing import Door, Outgoing
 from emulation.sending import Pace, Sender
-from emulation.source import DATABASE, connect, described
+from emulation.source import described
 from emulation.wire import Http, checked_url
 from pinterest_transforms.settings import Settings
 
@@ -48,9 +50,10 @@ class _Job:
 
     @property
     def cursor(self) -> Path | None:
+        if self.options.as_users or self.options.resend:
+            return None
         given: Path | None = self.options.cursor
-        lasting = not (self.options.as_users or self.options.resend)
-        return given or (_STATE / f"{self.command}-cursor.json" if lasting else None)
+        return given or _STATE / f"{self.command}-cursor.json"
 
 
 def send(options: argparse.Namespace, command: str) -> tuple[str, int]:
@@ -92,23 +95,21 @@ def _access(options: argparse.Namespace) -> Access:
 async def _send(job: _Job, door: Door) -> tuple[str, int]:
     """Sends what is asked for; the last line, and the exit code."""
     options, began = job.options, time.monotonic()
-    engine = connect(database_url(options.database, DATABASE, os.environ), make_folder=False)
+    engine = connect_source(options.database)
     cursor = Cursor(job.cursor, _order(options, described(engine), door))
     if options.restart and job.cursor:
         job.cursor.unlink(missing_ok=True)
     cursor.load()
     pace = Pace(options.at_once, options.rate, options.attempts)
-    stopped = ""
     try:
         with Ledger(cursor, job.failed) as ledger, Live(ledger.counts):
             sender = Sender(door, ledger, pace)
-            stopped = await _until_stopped(_run(sender, engine, options, cursor))
-            ledger.complete = not stopped
+            ledger.complete = await _completed(_run(sender, engine, options, cursor))
     finally:
         engine.dispose()
     counts = ledger.counts
     line = _last_line(counts, job.failed, time.monotonic() - began)
-    if stopped == "interrupted":
+    if not ledger.complete:
         return f"{line}; interrupted: the same command goes on", 130
     return line, 1 if counts.failed else 0
 
@@ -117,8 +118,8 @@ async def _run(sender: Sender, engine: Engine, options: argparse.Namespace, curs
     if options.as_users:
         chance = random.Random()
         for records in posts.posts_at_random(engine, options.seed, limit=None):
-            for one in _by_post(records):
-                await sender.finish(one)
+            for _, post in groupby(records, key=attrgetter("post")):
+                await sender.finish(list(post))
                 await asyncio.sleep(chance.uniform(0, _PAUSE))
         return
     await sender.run(_pulled(_chosen(engine, options, cursor)))
@@ -140,18 +141,6 @@ def _order(options: argparse.Namespace, source: str, door: Door) -> str:
     return f"{drawn} of {source} to {door.name}"
 
 
-def _by_post(records: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
-    """The records, a list a post."""
-    some: list[Outgoing] = []
-    for record in records:
-        if some and some[0].post != record.post:
-            yield some
-            some = []
-        some.append(record)
-    if some:
-        yield some
-
-
 async def _pulled(lists: posts.Posts) -> AsyncIterator[Sequence[Outgoing]]:
     """The lists, each read in a thread, so that requests go on while the database works."""
     nothing: Sequence[Outgoing] | None = None
@@ -159,8 +148,8 @@ async def _pulled(lists: posts.Posts) -> AsyncIterator[Sequence[Outgoing]]:
         yield records
 
 
-async def _until_stopped(work: Coroutine[None, None, None]) -> str:
-    """Does the work; on Ctrl-C or a request to end it stops where it is. Says ``interrupted`` then."""
+async def _completed(work: Coroutine[None, None, None]) -> bool:
+    """Does the work; on Ctrl-C or a request to end it stops where it is, and says False."""
     task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -169,12 +158,12 @@ async def _until_stopped(work: Coroutine[None, None, None]) -> str:
     try:
         await task
     except asyncio.CancelledError:
-        return "interrupted"
+        return False
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
-    return ""
+    return True
 
 
 def _last_line(counts: Counts, file: Path, seconds: float) -> str:

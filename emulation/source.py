@@ -187,11 +187,6 @@ def read_of(engine: sa.Engine, entity: Entity, keys: Sequence[int]) -> Sequence[
         return [tuple(row) for row in connection.execute(query)]
 
 
-def first_row(engine: sa.Engine, entity: Entity) -> Row | None:
-    """The row with the least key; None where there is none."""
-    return next(read_rows(engine, entity, page=1), None)
-
-
 def _keyed(entity: Entity) -> tuple[sa.TableClause, sa.ColumnClause[int]]:
     """The table as any source has it, and its key."""
     names = column_names(entity)

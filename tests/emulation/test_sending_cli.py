@@ -146,8 +146,11 @@ def test_a_failed_record_is_kept_and_can_be_sent_again(server: Server, source: P
     assert f"failed {sum(lost.values())} (in {failed})" in capsys.readouterr().out
     server.usual = does.accept
     more = ["--resend", str(failed), "--failed", str(tmp_path / "again.jsonl")]
+    cursor = tmp_path / "cursor"
+    cursor.write_text("the place of another run")
     assert main(arguments("batches", server, source, tmp_path, *more)) == 0
     assert arrived(server) == there(source)
+    assert cursor.read_text() == "the place of another run"
 
 
 def test_a_killed_run_goes_on(server: Server, source: Path, tmp_path: Path) -> None:

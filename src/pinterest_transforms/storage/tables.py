@@ -156,7 +156,7 @@ def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec) -
         _check(spark, settings, spec)
         return
     folder = settings.table_folder(spec.name)
-    if folder is not None:
+    if folder is not None and not _has_commits(folder):
         shutil.rmtree(folder / "_delta_log", ignore_errors=True)
     columns = ", ".join(_column_ddl(column) for column in spec.columns)
     partitions = f" PARTITIONED BY ({', '.join(map(quoted, spec.partitioned_by))})" if spec.partitioned_by else ""
