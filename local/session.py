@@ -46,6 +46,7 @@ _FIXED = {
     # Spelling out each plan for a page that is off, and each call's place in Python, takes a tenth of a small batch.
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.dataFrameQueryContext.enabled": "false",
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
