@@ -58,7 +58,10 @@ def take_batch(
         guard: the checkpoint's guard; keeps what a replay must know.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    with kept_rows(spark, settings, entity, records) as (rows, counts):
+    with ExitStack() as stack, ThreadPoolExecutor(1) as beside:
+        # Asked while the records are judged: once they are written, every question waits for that.
+        noted_before = beside.submit(quarantine.holds_any, spark, settings, entity)
+        rows, counts = stack.enter_context(kept_rows(spark, settings, entity, records))
         replaces = batch.files is not None  # then what was there before must go, even if nothing comes in its place
         if counts["read"] == 0 and not replaces:
             return
@@ -67,16 +70,15 @@ def take_batch(
 
         def note() -> dict[str, int]:
             if counts["rejected"] or counts["repaired"] or replaces:
-                quarantine.write(spark, settings, entity, rows, batch.files)
+                quarantine.write(spark, settings, entity, rows, batch.files, compare=noted_before.result())
             return _unknown(rows) if counts["strange"] else {}
 
         # Side by side: either waits for its commits more than it works, and neither needs the other.
-        with ThreadPoolExecutor(1) as beside:
-            noted = beside.submit(note)
-            if usable or replaces:
-                before = guard.before[str(batch.batch_id)]
-                merged = merging.write_clean(spark, settings, entity, rows, usable, batch.files, before, made)
-            unknown = noted.result()
+        noted = beside.submit(note)
+        if usable or replaces:
+            before = guard.before[str(batch.batch_id)]
+            merged = merging.write_clean(spark, settings, entity, rows, usable, batch.files, before, made)
+        unknown = noted.result()
     if counts["read"] == 0:
         return
     # Where files have changed since a kill, the killed run may have written what is not read any more.

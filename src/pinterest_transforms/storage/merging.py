@@ -10,39 +10,33 @@ from pinterest_transforms.settings import Settings, quoted
 from pinterest_transforms.storage.retry import with_retries
 
 _FEW = 2_000_000
-"""So many keys or row numbers are sent to every task; 8 bytes each and what a hash table adds."""
+"""Of fewer rows, the keys that come more than once are sent to every task: 16 bytes each, and a hash table's own."""
 
 _WRITES = {"MERGE": ("numTargetRowsInserted", "numTargetRowsUpdated"), "WRITE": ("numOutputRows",)}
 
 
-def _latest_first() -> list[Column]:
+def _order() -> Column:
+    """What is greater is later: position, then shard, then raw text."""
     source = F.col("_source")
-    return [F.desc(source["position"]), F.desc(source["shard"]), F.desc("raw")]
-
-
-def _ranked(rows: DataFrame) -> DataFrame:
-    return rows.withColumn("_rank", F.row_number().over(Window.partitionBy("ind").orderBy(*_latest_first())))
+    return F.struct(source["position"], source["shard"], "raw")
 
 
 def newest(rows: DataFrame, count: int) -> DataFrame:
-    """The latest version of each key among the usable rows: position, then shard, then raw text.
+    """The latest version of each key among the usable rows, in the order of position, shard, raw text.
 
-    Only the keys that come more than once are sorted, and the rest stays where it is: moving and sorting every wide
-    row costs as much as parsing it.
+    Only of the keys that come more than once the latest is looked up, and no row is moved: moving and sorting every
+    wide row costs as much as parsing it.
 
     Args:
         rows: judged rows that are kept, with ``_row``, a number of their own that stays the same when read again.
         count: how many of them are usable.
     """
     usable = rows.where(is_usable())
-    repeated = usable.groupBy("ind").count().where("count > 1").select("ind")
+    latest = usable.groupBy("ind").agg(F.max_by("_row", _order()).alias("_latest"), F.count("*").alias("_versions"))
+    latest = latest.where("_versions > 1").select("ind", "_latest")
     if count < _FEW:
-        repeated = F.broadcast(repeated)
-    versions = usable.select("ind", "_row", "_source", "raw").join(repeated, "ind", "left_semi")
-    losers = _ranked(versions).where("_rank > 1").select("_row")
-    if count < _FEW:
-        losers = F.broadcast(losers)
-    return usable.join(losers, "_row", "left_anti")
+        latest = F.broadcast(latest)
+    return usable.join(latest, "ind", "left").where("_latest IS NULL OR _latest = _row")
 
 
 def write_clean(
@@ -124,7 +118,8 @@ def _replace(spark: SparkSession, name: str, columns: list[str], rows: DataFrame
     fresh = rows.where(is_usable()).select(*columns, "raw", F.lit(True).alias("_fresh"))
     no_raw = F.lit(None).cast("string").alias("raw")
     both = fresh.unionByName(kept.select(*columns, no_raw, F.lit(False).alias("_fresh")))
-    result = _ranked(both).where("_rank = 1")
+    same_key = Window.partitionBy("ind").orderBy(_order().desc())
+    result = both.withColumn("_rank", F.row_number().over(same_key)).where("_rank = 1")
     merged = result.where("_fresh").count()
     with_retries(lambda: result.select(*columns).writeTo(name).overwrite(F.lit(True)))
     return merged

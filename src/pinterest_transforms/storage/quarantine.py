@@ -37,8 +37,20 @@ def noted(rows: DataFrame, topic: str, seen_at: datetime) -> DataFrame:
     return shaped.withColumn("_rank", F.row_number().over(same)).where("_rank = 1").drop("_rank")
 
 
+def holds_any(spark: SparkSession, settings: Settings, entity: Entity) -> bool:
+    """True if bad records of this kind were noted before. One entity has one writer at a time: no other adds any."""
+    there = spark.table(settings.qualified(QUARANTINE_TABLE)).where(F.col("topic") == settings.origin(entity))
+    return bool(there.head(1))
+
+
 def write(
-    spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame, files: tuple[str, ...] | None
+    spark: SparkSession,
+    settings: Settings,
+    entity: Entity,
+    rows: DataFrame,
+    files: tuple[str, ...] | None,
+    *,
+    compare: bool,
 ) -> None:
     """Notes the batch's bad records.
 
@@ -48,20 +60,20 @@ def write(
         entity: the kind of record.
         rows: judged rows.
         files: keys of all files read, where the batch replaces what was noted of them; None to add.
+        compare: add only what is not there; where nothing is there, it need not be compared with. A replay finds what
+            the killed run wrote, and compares.
     """
     topic, name = settings.origin(entity), settings.qualified(QUARANTINE_TABLE)
     bad = noted(rows, topic, datetime.now(UTC))
-    there = spark.table(name).where(F.col("topic") == topic)
-    if files is None:
-        # Nothing is there to be compared with. A replay finds what the killed run wrote, and compares.
-        if not there.head(1):
-            with_retries(lambda: bad.writeTo(name).append())
-            return
+    if files is not None:
+        there = spark.table(name).where(F.col("topic") == topic)
+        both = bad.unionByName(without_read(there, rows, files))
+        with_retries(lambda: both.writeTo(name).overwrite(F.col("topic") == topic))
+    elif compare:
         statement = _insert_statement(name, topic)
         with_retries(lambda: spark.sql(statement, bad=bad).collect())
-        return
-    both = bad.unionByName(without_read(there, rows, files))
-    with_retries(lambda: both.writeTo(name).overwrite(F.col("topic") == topic))
+    else:
+        with_retries(lambda: bad.writeTo(name).append())
 
 
 def _insert_statement(name: str, topic: str) -> str:
