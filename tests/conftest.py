@@ -17,6 +17,10 @@ TEST_SETTINGS = {
     "spark.sql.shuffle.partitions": "2",
     "spark.driver.memory": "2g",
 }
+# Spark writes, compiles and keeps code for each plan and each task. Where a handful of records make one plan after
+# another, as in the tests of storage and notebooks, that is a third of all time. The rules' own tests, those over Spark
+# Connect, the command line and `make run` compile, as everybody's runs do.
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,6 +40,19 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     yield session
     with connect_mode(False):
         stop_session(session)
+
+
+@pytest.fixture(scope="module")
+def interpreted(spark: SparkSession) -> Iterator[SparkSession]:
+    """The classic session, interpreting its plans for as long as the module lasts."""
+    with connect_mode(False):
+        before = {name: spark.conf.get(name) for name in INTERPRETED}
+        for name, value in INTERPRETED.items():
+            spark.conf.set(name, value)
+    yield spark
+    with connect_mode(False):
+        for name, value in before.items():
+            spark.conf.set(name, value)
 
 
 @pytest.fixture(scope="session")

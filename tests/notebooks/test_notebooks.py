@@ -53,16 +53,16 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def ran(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     folder = tmp_path_factory.mktemp("notebooks")
-    ran = Ran(spark, folder)
+    ran = Ran(interpreted, folder)
     for entity in ENTITIES:
         rows = (row for chunk in chunks(entity, 300, 5) for row in chunk)
         write_landing(rows, entity, ran.settings, delivery=DIRTY)
     for name in ("mount_s3", "clean_batch", "analyse"):
         ran.run(name)
     yield ran
-    spark.sql(f"DROP SCHEMA {SCHEMA} CASCADE")
+    ran.spark.sql(f"DROP SCHEMA {SCHEMA} CASCADE")
 
 
 def test_every_notebook_is_run(ran: Ran) -> None:

@@ -16,6 +16,11 @@ from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _interpreting(interpreted: SparkSession) -> None:
+    """Every module here makes many plans of few records."""
+
+
 @pytest.fixture(scope="session")
 def all_tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A warehouse that set-up has made, with nothing in it. To be read and copied only."""

@@ -9,7 +9,7 @@ import signal
 import sys
 from importlib import import_module
 
-from conftest import TEST_SETTINGS
+from conftest import INTERPRETED, TEST_SETTINGS
 
 from local.session import local_session, stop_session
 from pinterest_transforms.entities import entity_named
@@ -37,7 +37,7 @@ if __name__ == "__main__":
     settings, entity = Settings(**json.loads(sys.argv[1])), entity_named(sys.argv[2])
     if len(sys.argv) > 3:
         die_after(sys.argv[3])
-    spark = local_session(settings.warehouse, extra=TEST_SETTINGS | {"spark.driver.memory": "1g"})
+    spark = local_session(settings.warehouse, extra=TEST_SETTINGS | INTERPRETED | {"spark.driver.memory": "1g"})
     tables.set_up(spark, settings)
     landing.take_landing(spark, settings, entity, "process")
     stop_session(spark)
