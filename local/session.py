@@ -43,7 +43,7 @@ _FIXED = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     # A batch has more pieces of generated code than the default keeps (100): each was compiled again in each batch.
     "spark.sql.codegen.cache.maxEntries": "5000",
-    # Spelling out each plan for a page that is off, and each call's place in Python, takes a tenth of a small batch.
+    # Spelling out each plan for a page that is off takes time, and noting each call's place in Python half of planning.
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.dataFrameQueryContext.enabled": "false",
     "spark.python.sql.dataFrameDebugging.enabled": "false",

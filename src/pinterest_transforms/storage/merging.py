@@ -24,8 +24,8 @@ def _order() -> Column:
 def newest(rows: DataFrame, count: int) -> DataFrame:
     """The latest version of each key among the usable rows, in the order of position, shard, raw text.
 
-    Only of the keys that come more than once the latest is looked up, and no row is moved: moving and sorting every
-    wide row costs as much as parsing it.
+    Keys and what orders them are aggregated alone; only those that come more than once are joined to, and where they
+    are few no wide row is moved: moving and sorting them all costs as much as parsing.
 
     Args:
         rows: judged rows that are kept, with ``_row``, a number of their own that stays the same when read again.
