@@ -20,7 +20,12 @@ TEST_SETTINGS = {
 # Spark writes, compiles and keeps code for each plan and each task. Where a handful of records make one plan after
 # another, as in the tests of storage and notebooks, that is a fifth of the work. The rules' own tests, those over Spark
 # Connect, the command line and `make run` compile, as everybody's runs do.
-INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+INTERPRETED = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
 
 
 @pytest.hookimpl(wrapper=True)
