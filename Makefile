@@ -39,7 +39,7 @@ format: .make/dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .make/dev .make/jars/.complete ## measure speed against other ways, write benchmarks/results.md (about half an hour)
+bench: .make/dev .make/jars/.complete ## measure speed against other ways, write benchmarks/results.md (about forty minutes)
 	$(BIN)/python -m benchmarks
 
 wheel: .make/dev ## build the library's wheel into dist/
