@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from storage_places import WORK, Place, counts, pin
+from storage_places import Place, counts, pin
 
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from pinterest_transforms.settings import Settings
@@ -41,11 +40,8 @@ def start(settings: Settings, entity: str, death: str) -> subprocess.Popen[bytes
 
 
 @pytest.fixture(scope="module")
-def survived(spark: SparkSession, all_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """What three processes at once have left behind, all of them setting up too, and the next run has finished.
-
-    The answers' tables, ten of fifteen, are there before: making them in each of three cold processes takes a minute.
-    """
+def survived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """What three processes at once have left behind, all of them setting up too, and the next run has finished."""
     folder = tmp_path_factory.mktemp("processes")
     settings = Settings(
         user_id="abc",
@@ -56,9 +52,6 @@ def survived(spark: SparkSession, all_tables: Place, tmp_path_factory: pytest.Te
     )
     place = Place(spark, settings)
     put_everything(place)
-    for table in Path(all_tables.settings.warehouse, all_tables.settings.schema).iterdir():
-        if table.name not in WORK:
-            shutil.copytree(table, Path(settings.warehouse, settings.schema, table.name))
     running = {entity: start(settings, entity, death) for entity, death in DEATHS.items()}
     said = {entity: process.communicate(timeout=300)[1] for entity, process in running.items()}
     ended = {entity: process.returncode for entity, process in running.items()}
