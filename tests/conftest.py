@@ -19,7 +19,8 @@ TEST_SETTINGS = {
 }
 # Spark writes, compiles and keeps code for each plan and each task. Where a handful of records make one plan after
 # another, as in the tests of storage and notebooks, that is a fifth of the work. The rules' own tests, those over Spark
-# Connect, the command line and `make run` compile, as everybody's runs do.
+# Connect, the command line and `make run` compile, as everybody's runs do. There is one partition after a shuffle, as
+# adaptive execution gives a handful of records anyway; files still make several.
 INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
