@@ -32,6 +32,8 @@ _CODE_CACHE = "-XX:ReservedCodeCacheSize=512m"
 _LARGE_METHODS = "-XX:-DontCompileHugeMethods"
 # A batch wants its work done soon, and no short pauses.
 _COLLECTOR = "-XX:+UseParallelGC"
+# Spark's classes outgrow the default many times over, and each time everything is collected: a dozen times a run.
+_CLASSES = "-XX:MetaspaceSize=512m"
 # What the JVM itself prints at its start and no setting turns off.
 _NOISE = (b"WARNING: Using incubator modules", b"Picked up JAVA_TOOL_OPTIONS", b"Picked up _JAVA_OPTIONS")
 _FIXED = {
@@ -156,7 +158,7 @@ def _settings(warehouse: str | Path) -> dict[str, str]:
         "spark.sql.warehouse.dir": folder.absolute().as_uri(),
         "spark.driver.memory": driver_memory(_machine_memory()),
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in delta_jars()),
-        "spark.driver.extraJavaOptions": f"{_CODE_CACHE} {_LARGE_METHODS} {_COLLECTOR} "
+        "spark.driver.extraJavaOptions": f"{_CODE_CACHE} {_LARGE_METHODS} {_COLLECTOR} {_CLASSES} "
         f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} "
         f"-Dpinterest.log={log_level if log_level.isalpha() else 'off'}",
     }

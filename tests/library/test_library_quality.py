@@ -34,7 +34,8 @@ class Case:
 
 def judge(session: SparkSession, raw_records, entity: Entity, lines: list[str | bytes]) -> dict[int, dict]:
     """The verdict on each line by its number; raw as bytes."""
-    rows = judged(raw_records(session, lines), entity).where(is_usable() | is_rejected())
+    # Kept as a batch keeps it: else Spark writes every rule out once more for each condition.
+    rows = judged(raw_records(session, lines), entity).localCheckpoint().where(is_usable() | is_rejected())
     rows = rows.withColumns({"number": F.col("_source")["position"].cast("int"), "raw": F.col("raw").cast("binary")})
     found = rows.drop("_source").collect()
     verdicts = {row["number"]: row.asDict() for row in found}

@@ -71,7 +71,7 @@ def write_clean(
     if files is not None:
         return _replace(spark, name, columns, rows, files)
     fresh = newest(rows, count).select(*columns)
-    if made or not spark.table(name).head(1):
+    if made:
         with_retries(lambda: fresh.writeTo(name).append())
     else:
         statement = _merge_statement(name, columns)
