@@ -1,4 +1,7 @@
-"""Three entities at once in three real processes, two of which are killed; then run again."""
+"""Three entities at once in three real processes, two of which are killed; then run again.
+
+The third is the tests' own. They wait for each other once Spark has started, and then all set up and take at once.
+"""
 
 import json
 import os
@@ -18,7 +21,7 @@ from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
 
 HERE = Path(__file__).resolve().parent
-DEATHS = {"pin": "merging.write_clean", "user": "landing.take_batch", "geo": ""}
+DEATHS = {"pin": "merging.write_clean", "user": "landing.take_batch"}
 
 
 def put_everything(place: Place) -> None:
@@ -34,9 +37,10 @@ def put_everything(place: Place) -> None:
 def start(settings: Settings, entity: str, death: str) -> subprocess.Popen[bytes]:
     paths = [str(HERE.parent), str(HERE.parent.parent), str(HERE.parent.parent / "src")]
     given = {key: value for key, value in asdict(settings).items() if value}
-    command = [sys.executable, str(HERE / "working_process.py"), json.dumps(given), entity, *filter(None, [death])]
+    command = [sys.executable, str(HERE / "working_process.py"), json.dumps(given), entity, death]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, env=environment, **pipes)
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +57,15 @@ def survived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> P
     place = Place(spark, settings)
     put_everything(place)
     running = {entity: start(settings, entity, death) for entity, death in DEATHS.items()}
-    said = {entity: process.communicate(timeout=300)[1] for entity, process in running.items()}
-    ended = {entity: process.returncode for entity, process in running.items()}
-    assert ended == {"pin": -signal.SIGKILL, "user": -signal.SIGKILL, "geo": 0}, said
+    ready = {entity: process.stdout.readline() for entity, process in running.items()}
+    assert set(ready.values()) == {b"ready\n"}, ready
+    for process in running.values():
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    tables.set_up(spark, settings)
+    place.take(GEO, "process")
+    said = {entity: process.communicate(timeout=300)[0] for entity, process in running.items()}
+    assert {process.returncode for process in running.values()} == {-signal.SIGKILL}, said
     tables.attach(spark, settings)
     for entity in (PIN, USER):
         place.take(entity)

@@ -1,6 +1,7 @@
-"""A process that sets up and takes one entity's landing; it may be told to kill itself at a moment.
+"""A process that sets up and takes one entity's landing, and kills itself in the first micro-batch.
 
-Arguments: the settings as JSON, the entity, and `module.function` after which it dies in its second micro-batch.
+Arguments: the settings as JSON, the entity, and the `module.function` after which it dies. It says `ready` when Spark
+has started, and goes on when it is told anything.
 """
 
 import json
@@ -11,33 +12,30 @@ from importlib import import_module
 
 from conftest import INTERPRETED, TEST_SETTINGS
 
-from local.session import local_session, stop_session
+from local.session import local_session
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import landing, tables
 
 
 def die_after(step: str) -> None:
-    """The second call of that function is the last thing this process does."""
+    """The first call of that function is the last thing this process does."""
     name, _, function = step.rpartition(".")
     module = import_module(f"pinterest_transforms.storage.{name}")
-    work, calls = getattr(module, function), []
+    work = getattr(module, function)
 
-    def dying(*given: object, **named: object) -> object:
-        result = work(*given, **named)
-        calls.append(step)
-        if len(calls) == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+    def dying(*given: object, **named: object) -> None:
+        work(*given, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(module, function, dying)
 
 
 if __name__ == "__main__":
     settings, entity = Settings(**json.loads(sys.argv[1])), entity_named(sys.argv[2])
-    if len(sys.argv) > 3:
-        die_after(sys.argv[3])
+    die_after(sys.argv[3])
     spark = local_session(settings.warehouse, extra=TEST_SETTINGS | INTERPRETED | {"spark.driver.memory": "1g"})
+    print("ready", flush=True)
+    sys.stdin.readline()
     tables.set_up(spark, settings)
     landing.take_landing(spark, settings, entity, "process")
-    stop_session(spark)
