@@ -32,6 +32,7 @@ def _record(line: str, number: int, file: Path) -> Outgoing:
     try:
         found = json.loads(line)
         value = json_line(found["value"]).encode()
-        return Outgoing(entity_named(found["entity"]), int(found["key"]), value, number)
+        key = None if found["key"] is None else int(found["key"])
+        return Outgoing(entity_named(found["entity"]), key, value, number)
     except (ValueError, KeyError, TypeError, AttributeError, PinterestError):
         raise SendError(f"line {number + 1} of {file} must have entity, key and value of a failed record") from None

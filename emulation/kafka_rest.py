@@ -28,7 +28,7 @@ class KafkaRest:
 
     async def send(self, records: Sequence[Outgoing]) -> Attempt:
         """One POST to the topic of the records' kind."""
-        parts = b",".join(b'{"key":%d,"value":%b}' % (record.key, record.value) for record in records)
+        parts = b",".join(b'{"key":%b,"value":%b}' % (record.key_text, record.value) for record in records)
         url = f"{self._url}/topics/{self._settings.topic(records[0].entity)}"
         reply = await self._http.request("POST", url, b'{"records":[' + parts + b"]}", CONTENT)
         if reply.code == HTTPStatus.OK:

@@ -48,10 +48,10 @@ class KinesisApi:
         url = f"{self._url}/streams/{self._settings.stream(records[0].entity)}"
         if self._one:
             record = records[0]
-            body = b'{"Data":%b,"PartitionKey":"%d"}' % (record.value, record.key)
+            body = b'{"Data":%b,"PartitionKey":"%b"}' % (record.value, record.key_text)
             reply = await self._http.request("PUT", f"{url}/record", body, _JSON)
             return _read_one(reply, records) if reply.code == HTTPStatus.OK else _refused(reply, records)
-        parts = b",".join(b'{"data":%b,"partition-key":"%d"}' % (record.value, record.key) for record in records)
+        parts = b",".join(b'{"data":%b,"partition-key":"%b"}' % (record.value, record.key_text) for record in records)
         reply = await self._http.request("PUT", f"{url}/records", b'{"records":[' + parts + b"]}", _JSON)
         if reply.code != HTTPStatus.OK:
             return _refused(reply, records)

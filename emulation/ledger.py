@@ -112,8 +112,9 @@ class Ledger:
         self.counts = Counts()
         self.cursor = cursor
         self.failed = failed
-        # By number of the post: its key, and how many of its records are open.
-        self._posts: dict[int, list[int]] = {}
+        # By number of the post: its key; how many of its records are open.
+        self._keys: dict[int, int | None] = {}
+        self._posts: Counter[int] = Counter()
         self._next = cursor.settled
         self._file: BinaryIO | None = None
         self.complete = False
@@ -137,9 +138,9 @@ class Ledger:
         self.counts.sent += 1
         # A number is passed over where a post is gone from the source since it was drawn.
         while self._next <= record.post:
-            self._posts[self._next] = [record.key, 0]
+            self._keys[self._next] = record.key
             self._next += 1
-        self._posts[record.post][1] += 1
+        self._posts[record.post] += 1
 
     def taken(self, record: Outgoing) -> None:
         """The other side has it."""
@@ -165,14 +166,17 @@ class Ledger:
         self.counts.codes[code] += 1
 
     def _settled(self, record: Outgoing) -> None:
-        self._posts[record.post][1] -= 1
+        self._posts[record.post] -= 1
 
     def save(self) -> None:
         """Moves the cursor over every post that is settled, up to the first one that is not."""
         moved = False
-        while (post := self._posts.get(self.cursor.settled)) is not None and post[1] == 0:
-            del self._posts[self.cursor.settled]
-            self.cursor.settled, self.cursor.after, moved = self.cursor.settled + 1, post[0], True
+        while (post := self.cursor.settled) in self._keys and self._posts[post] == 0:
+            key = self._keys.pop(post)
+            del self._posts[post]
+            # Rows without a key come last: behind them the place is still that of the last key.
+            self.cursor.settled, moved = post + 1, True
+            self.cursor.after = self.cursor.after if key is None else key
         if moved:
             self.cursor.save()
 

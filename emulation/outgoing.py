@@ -19,15 +19,21 @@ class Outgoing:
 
     Attributes:
         entity: its kind; says the topic or the stream.
-        key: the post it belongs to: Kafka's key, Kinesis' partition key.
+        key: the post it belongs to: Kafka's key, Kinesis' partition key. None where the source has none: such a record
+            cannot be sent.
         value: the record as JSON, one object in UTF-8.
         post: number of the post in this run, from 0; what the cursor counts.
     """
 
     entity: Entity
-    key: int
+    key: int | None
     value: bytes
     post: int
+
+    @property
+    def key_text(self) -> bytes:
+        """The key as text."""
+        return str(self.key).encode()
 
 
 class Fate(Enum):

@@ -8,14 +8,14 @@ import random
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import itemgetter
 
 from sqlalchemy import Engine
 
 from emulation.outgoing import Outgoing
 from emulation.records import Row, column_names, json_line, key_of
-from emulation.source import SourceError, read_keys, read_of, read_rows
+from emulation.source import SourceError, read_keyless, read_keys, read_of, read_rows
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
 
 _DRAWN = 500
@@ -33,11 +33,12 @@ class _Maker:
     def record(self, entity: Entity, row: Row, post: int) -> Outgoing:
         """A row as it is sent."""
         value = json_line(dict(zip(self._names[entity.name], row, strict=True)))
-        return Outgoing(entity, key_of(row), value.encode("utf-8", "replace"), post)
+        key = None if row[0] is None else key_of(row)
+        return Outgoing(entity, key, value.encode("utf-8", "replace"), post)
 
 
 def posts_by_key(engine: Engine, after: int | None = None, first: int = 0, limit: int | None = None) -> Posts:
-    """Every post in the order of its key.
+    """Every post in the order of its key; behind them, where all are asked for, the rows that have none.
 
     Args:
         engine: the source.
@@ -47,8 +48,10 @@ def posts_by_key(engine: Engine, after: int | None = None, first: int = 0, limit
     """
     make = _Maker()
     in_step = heapq.merge(*(_keyed(engine, entity, after) for entity in ENTITIES), key=itemgetter(0))
-    numbered = enumerate(islice(groupby(in_step, key=itemgetter(0)), limit), first)
-    made = ([make.record(entity, row, post) for _, entity, row in rows] for post, (_, rows) in numbered)
+    keyed = (rows for _, rows in islice(groupby(in_step, key=itemgetter(0)), limit))
+    keyless = ([(None, entity, row)] for entity in ENTITIES if limit is None for row in read_keyless(engine, entity))
+    numbered = enumerate(chain(keyed, keyless), first)
+    made = ([make.record(entity, row, post) for _, entity, row in rows] for post, rows in numbered)
     while some := list(islice(made, _TOGETHER)):
         yield [record for records in some for record in records]
 

@@ -42,8 +42,8 @@ class _Lane:
     """Records of one kind that wait, and the keys on their way."""
 
     waiting: deque[Outgoing] = field(default_factory=deque)
-    held: dict[int, deque[Outgoing]] = field(default_factory=dict)
-    unsettled: set[int] = field(default_factory=set)
+    held: dict[int | None, deque[Outgoing]] = field(default_factory=dict)
+    unsettled: set[int | None] = field(default_factory=set)
     bytes: int = 0
 
     def add(self, record: Outgoing) -> None:
@@ -55,7 +55,7 @@ class _Lane:
         self.waiting.append(record)
         self.bytes += len(record.value)
 
-    def settle(self, key: int) -> None:
+    def settle(self, key: int | None) -> None:
         """Lets the next record of the post follow."""
         self.unsettled.discard(key)
         behind = self.held.get(key)
@@ -104,11 +104,11 @@ class Sender:
             async for records in posts:
                 for record in records:
                     self._ledger.began(record)
-                    if len(record.value) > self._door.largest:
-                        said = f"a record must have at most {self._door.largest} bytes, got {len(record.value)}"
-                        self._ledger.refused(record, said)
-                        continue
-                    self._lanes[record.entity.name].add(record)
+                    unfit = self._unfit(record)
+                    if unfit:
+                        self._ledger.refused(record, unfit)
+                    else:
+                        self._lanes[record.entity.name].add(record)
                 await self._send_full()
                 while self._ledger.open > self._most_open:
                     await self._one_done()
@@ -119,6 +119,14 @@ class Sender:
                 await self._one_done()
         finally:
             await self._cancel()
+
+    def _unfit(self, record: Outgoing) -> str:
+        """Why the record cannot be sent at all; empty if it can."""
+        if record.key is None:
+            return "a record must have a key, got none"
+        if len(record.value) > self._door.largest:
+            return f"a record must have at most {self._door.largest} bytes, got {len(record.value)}"
+        return ""
 
     async def finish(self, records: Sequence[Outgoing]) -> None:
         """Sends these now, and returns when they are settled."""

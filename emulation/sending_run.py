@@ -22,7 +22,7 @@ from emulation.kafka_rest import KafkaRest
 from emulation.kinesis import KinesisApi, KinesisDirect
 from emulation.ledger import Counts, Cursor, Ledger
 from emulation.live import Live
-from emulation.outgoing import Door, Outgoing
+from emulation.outgoing import Door, Outgoing, SendError
 from emulation.sending import Pace, Sender
 from emulation.source import described
 from emulation.wire import Http, checked_url
@@ -45,8 +45,22 @@ class _Job:
 
     @property
     def failed(self) -> Path:
+        """Where failed records go: never into the file that is being sent again."""
         given: Path | None = self.options.failed
-        return given or _STATE / f"{self.command}-failed.jsonl"
+        file = given or _STATE / f"{self.command}-failed.jsonl"
+        resent: Path | None = self.options.resend
+        if resent is None or file.resolve() != resent.resolve():
+            return file
+        if given:
+            raise SendError(f"--failed must be another file than --resend, got {given} for both")
+        return file.with_stem(f"{file.stem}-again")
+
+    @property
+    def interrupted(self) -> str:
+        """What an interruption means for the next run."""
+        if self.options.resend:
+            return f"interrupted: {self.options.resend} still holds all of its records"
+        return "interrupted" if self.options.as_users else "interrupted: the same command goes on"
 
     @property
     def cursor(self) -> Path | None:
@@ -110,7 +124,7 @@ async def _send(job: _Job, door: Door) -> tuple[str, int]:
     counts = ledger.counts
     line = _last_line(counts, job.failed, time.monotonic() - began)
     if not ledger.complete:
-        return f"{line}; interrupted: the same command goes on", 130
+        return f"{line}; {job.interrupted}", 130
     return line, 1 if counts.failed else 0
 
 

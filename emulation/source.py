@@ -179,6 +179,15 @@ def read_keys(engine: sa.Engine, entity: Entity, page: int = PAGE) -> Iterator[S
         yield from found.scalars().partitions()
 
 
+def read_keyless(engine: sa.Engine, entity: Entity, page: int = PAGE) -> Iterator[Row]:
+    """The rows of a source table that have no key, as a source without a primary key may hold."""
+    table, key = _keyed(entity)
+    with _told(engine), engine.connect() as connection:
+        found = connection.execution_options(yield_per=page).execute(sa.select(table).where(key.is_(None)))
+        for row in found:
+            yield tuple(row)
+
+
 def read_of(engine: sa.Engine, entity: Entity, keys: Sequence[int]) -> Sequence[Row]:
     """The rows of a source table that have one of the keys, in the order of their keys."""
     table, key = _keyed(entity)

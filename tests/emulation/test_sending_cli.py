@@ -153,6 +153,55 @@ def test_a_failed_record_is_kept_and_can_be_sent_again(server: Server, source: P
     assert cursor.read_text() == "the place of another run"
 
 
+def test_what_fails_again_never_goes_into_the_file_that_is_sent_again(
+    server: Server, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["batches", "--database", str(source), "--url", server.url, "--user-id", USER_ID]
+    server.usual = does.each(lambda record: 50002 if record["key"] < 3 else None)
+    assert main([*given, "--rows", "5"]) == 1
+    failed = Path("build/emulation/batches-failed.jsonl")
+    lines = failed.read_text()
+    assert main([*given, "--resend", str(failed), "--failed", str(tmp_path / failed)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: --failed must be another file than --resend, got {tmp_path / failed} for both\n"
+    )
+    assert main([*given, "--resend", str(failed)]) == 1
+    again = Path("build/emulation/batches-failed-again.jsonl")
+    assert failed.read_text() == lines
+    assert sorted(again.read_text().splitlines()) == sorted(lines.splitlines())
+
+
+def test_rows_without_a_key_go_into_the_failed_file(server: Server, tmp_path: Path, capsys) -> None:
+    file = tmp_path / "loose.db"
+    engine = connect(str(file))
+    rows = {PIN: [(7, "a"), (None, "stray"), (None, "another")], GEO: [(None, "Peru")], USER: [(9, "Ada")]}
+    with engine.begin() as connection:
+        for entity in ENTITIES:
+            names = column_names(entity)
+            columns = [sa.Column(names[0], sa.Integer), *(sa.Column(name, sa.Text) for name in names[1:])]
+            table = sa.Table(entity.source_table, sa.MetaData(), *columns)
+            table.create(connection)
+            text = "country" if entity is GEO else names[1]
+            connection.execute(table.insert(), [{names[0]: key, text: value} for key, value in rows[entity]])
+    assert main(arguments("batches", server, file, tmp_path, "--all")) == 1
+    assert set(arrived(server)) == {("abc123.pin", 7), ("abc123.user", 9)}
+    failed = tmp_path / "failed.jsonl"
+    assert re.match(r"sent 5, acknowledged 2, retried 0, failed 3 \(in ", capsys.readouterr().out)
+    lines = [json.loads(line) for line in failed.read_text().splitlines()]
+    assert [(line["entity"], line["key"], line["reason"]) for line in lines] == [
+        (name, None, "a record must have a key, got none") for name in ("pin", "pin", "geo")
+    ]
+    assert [line["value"].get("unique_id") or line["value"].get("country") for line in lines] == [
+        *("stray", "another", "Peru")
+    ]
+    # Sent again they are still what they are.
+    again = tmp_path / "again.jsonl"
+    assert main([*arguments("batches", server, file, tmp_path, "--resend", str(failed)), "--failed", str(again)]) == 1
+    assert again.read_text() == failed.read_text()
+    assert not (tmp_path / "cursor").exists()
+
+
 def test_a_killed_run_goes_on(server: Server, source: Path, tmp_path: Path) -> None:
     given = arguments("batches", server, source, tmp_path, "--all", "--rate", "4000")
     for kill in (True, True, False):

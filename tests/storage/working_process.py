@@ -1,4 +1,4 @@
-"""A process that sets up and takes one entity's landing, and kills itself in the first micro-batch.
+"""A process that sets up the work's tables, takes one entity's landing, and kills itself in the first micro-batch.
 
 Arguments: the settings as JSON, the entity, and the `module.function` after which it dies. It says `ready` when Spark
 has started, and goes on when it is told anything.
@@ -38,5 +38,6 @@ if __name__ == "__main__":
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
+    tables.answer_specs = list
     tables.set_up(spark, settings)
     landing.take_landing(spark, settings, entity, "process")

@@ -34,7 +34,7 @@ def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str]
     stale = [answer for answer in ANSWERS if _made_from(spark, settings, answer) != made_from]
     if not stale:
         return
-    say(f"answering {len(stale)} questions")
+    say(f"answering {len(stale)} question{'s' * (len(stale) != 1)}")
     clean = posts(spark, settings)
 
     def answer_one(answer: Answer) -> None:
