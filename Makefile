@@ -39,8 +39,9 @@ format: .make/dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .make/dev .make/jars/.complete ## measure speed against other ways, write benchmarks/results.md (about forty minutes)
+bench: .make/dev .make/jars/.complete ## measure speed against other ways, write benchmarks/results.md and senders.md (about fifty minutes)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.senders
 
 wheel: .make/dev ## build the library's wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel

@@ -27,7 +27,7 @@ _METHOD = Path(__file__).with_name("method.md")
 
 def page(batches: Sequence[BatchTimes], arrivals: Sequence[ArrivalTimes], pairs: int, *, complete: bool) -> str:
     """The whole page."""
-    head = ["# What the batch costs", "", f"Measured on {datetime.now(UTC):%Y-%m-%d}, {_revision()}, {pairs} rounds."]
+    head = ["# What the batch costs", "", f"Measured on {datetime.now(UTC):%Y-%m-%d}, {revision()}, {pairs} rounds."]
     if not complete:
         head += ["", "**Not complete: a run was stopped, or is still going on.**"]
     parts = [*head, "", "## Ratios", "", *_ratios(batches), *_arrival_ratio(arrivals)]
@@ -36,11 +36,12 @@ def page(batches: Sequence[BatchTimes], arrivals: Sequence[ArrivalTimes], pairs:
     if arrivals:
         parts += [f"## {ARRIVAL:,} new and {ARRIVAL:,} changed rows a topic arriving", "", *_arrival_table(arrivals)]
     about = [times.about for times in batches] + [times.about for times in arrivals]
-    parts += ["## Machine", "", *_machine(about[-1] if about else {}), "", _METHOD.read_text(encoding="utf-8")]
+    parts += ["## Machine", "", *machine(about[-1] if about else {}), "", _METHOD.read_text(encoding="utf-8")]
     return "\n".join(parts)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table in Markdown, an empty line behind it."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}", *lines, ""]
 
@@ -67,7 +68,7 @@ def _ratios(batches: Sequence[BatchTimes]) -> list[str]:
         "CPU",
         "bar",
     ]
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def _ratio(times: BatchTimes, other: str, entity: str | None = None) -> Spread:
@@ -93,7 +94,7 @@ def _arrival_ratio(arrivals: Sequence[ArrivalTimes]) -> list[str]:
         known = barred and (short.posts, long.posts) == _BAR_HISTORIES
         bar = f"at most {ARRIVAL_BAR}: {verdict(found.median, ARRIVAL_BAR)}" if known else "–"
         rows.append([label, f"**{found.text()}**" if barred else found.text(), bar])
-    return _table([f"an arrival on {long.posts:,} posts over one on {short.posts:,}", "ratio", "bar"], rows)
+    return table([f"an arrival on {long.posts:,} posts over one on {short.posts:,}", "ratio", "bar"], rows)
 
 
 def _batch_table(batches: Sequence[BatchTimes]) -> list[str]:
@@ -106,7 +107,7 @@ def _batch_table(batches: Sequence[BatchTimes]) -> list[str]:
             used = [cpu.text(digits=1), peak.text(), _elsewhere(runs)]
             rows.append([f"{times.posts:,}", _LABELS[name], wall, *each, *used])
     columns = ["posts", "variant", "wall s", "pin", "geo", "user", "CPU s", "peak memory GiB", _ELSEWHERE]
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def _elsewhere(runs: Sequence[Usage]) -> str:
@@ -131,12 +132,12 @@ def _content(batches: Sequence[BatchTimes]) -> list[str]:
             found = ", ".join(f"{column} {count:,}" for column, count in (plain["wrong"] if plain else {}).items())
             differing.append([f"{times.posts:,}", name, found or "none"])
     plainly = ["rows of (b)", "of them beyond one a key", "without a key", "keys (b) lost"]
-    lines += _table(["posts", "topic", "lines", "rejected", "clean rows", *plainly], rows)
+    lines += table(["posts", "topic", "lines", "rejected", "clean rows", *plainly], rows)
     lines += [
         "(b) is not right, and is known not to be. Rows of it with another value than the clean row of their key:",
         "",
     ]
-    return [*lines, *_table(["posts", "topic", "by column"], differing)]
+    return [*lines, *table(["posts", "topic", "by column"], differing)]
 
 
 def _arrival_table(arrivals: Sequence[ArrivalTimes]) -> list[str]:
@@ -148,7 +149,7 @@ def _arrival_table(arrivals: Sequence[ArrivalTimes]) -> list[str]:
             [f"{times.posts:,}", *found, cpu.text(digits=1), peak.text(), _elsewhere(times.runs), f"{times.load:,.1f}"]
         )
     columns = ["history, posts", "pins alone, wall s", "three topics, wall s", "CPU s", "peak memory GiB", _ELSEWHERE]
-    lines = _table([*columns, "loading the history once, s"], rows)
+    lines = table([*columns, "loading the history once, s"], rows)
     note = (
         "One process holds the three histories, so its peak memory is that of the largest. Every arrival was seen to be"
     )
@@ -160,7 +161,8 @@ def _arrival_table(arrivals: Sequence[ArrivalTimes]) -> list[str]:
     ]
 
 
-def _machine(about: Mapping[str, object]) -> list[str]:
+def machine(about: Mapping[str, object]) -> list[str]:
+    """What it was measured on, a line each."""
     known = {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{psutil.virtual_memory().total / GIB:.0f} GiB",
@@ -180,7 +182,7 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _revision() -> str:
+def revision() -> str:
     """The revision in git, and whether the code was changed since."""
     texts = []
     for command in (
