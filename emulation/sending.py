@@ -25,7 +25,7 @@ class Pace:
     Attributes:
         at_once: requests on their way at one time.
         rate: records a second at most; 0 for no limit.
-        attempts: how often a record is sent before it is given up.
+        attempts: how often in a row a request may bring nothing before its records are given up.
         first_wait: seconds before the second attempt; each further one waits up to twice as long.
         longest_wait: the most seconds between two attempts, also where the other side asks for more.
     """
@@ -177,19 +177,20 @@ class Sender:
             self._free.release()
 
     async def _settle(self, lane: _Lane, batch: list[Outgoing]) -> None:
-        for number in range(1, self._pace.attempts + 1):
+        number = 0
+        while batch:
             attempt = await self._attempt(batch)
             if attempt.narrow and len(batch) > 1:
                 half = len(batch) // 2
                 await self._settle(lane, batch[:half])
                 await self._settle(lane, batch[half:])
                 return
-            last = number == self._pace.attempts
-            batch = self._sorted_out(lane, batch, attempt, last=last)
-            if not batch:
-                return
-            self._ledger.retried(len(batch))
-            await self._sleep(self._wait(number, attempt.wait))
+            # A shard at its quota takes some of each request: as long as it does, nothing is given up.
+            number = number + 1 if all(verdict.fate is Fate.AGAIN for verdict in attempt.verdicts) else 0
+            batch = self._sorted_out(lane, batch, attempt, last=number == self._pace.attempts)
+            if batch:
+                self._ledger.retried(len(batch))
+                await self._sleep(self._wait(max(1, number), attempt.wait))
 
     def _sorted_out(self, lane: _Lane, batch: list[Outgoing], attempt: Attempt, *, last: bool) -> list[Outgoing]:
         """Tells the ledger what is settled; the records that are to be sent again."""

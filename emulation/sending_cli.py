@@ -113,7 +113,9 @@ def _add_pace(command: argparse.ArgumentParser) -> None:
         "--at-once", type=_positive, default=_AT_ONCE, metavar="N", help=f"requests at one time ({_AT_ONCE})"
     )
     group.add_argument("--rate", type=float, default=0, metavar="N", help="records a second at most (no limit)")
-    group.add_argument("--attempts", type=_positive, default=8, metavar="N", help="how often a record is tried (8)")
+    group.add_argument(
+        "--attempts", type=_positive, default=8, metavar="N", help="how often in a row a request may bring nothing (8)"
+    )
     group.add_argument(
         "--timeout", type=float, default=_SECONDS, metavar="S", help=f"seconds for a request ({_SECONDS:g})"
     )

@@ -326,3 +326,18 @@ def test_expired_credentials_are_looked_up_again(
     assert sent.arrived == Counter(range(1500))
     assert (sent.counts.acknowledged, sent.counts.retried) == (1500, 0)
     assert len(server.requests) == 4
+
+
+def test_nothing_is_given_up_while_some_of_each_request_is_taken(server: Server, tmp_path: Path) -> None:
+    taken: set[str] = set()
+
+    def one_a_request(record: dict) -> str | None:
+        if len(taken) < len(server.requests):
+            taken.add(record["key"])
+            return None
+        return "ProvisionedThroughputExceededException"
+
+    server.usual = does.each(one_a_request)
+    sent = send(server, tmp_path, records(12), QUICK, door=KinesisApi)
+    assert (sent.counts.acknowledged, sent.failed) == (12, {})
+    assert len(server.requests) == 12 > QUICK.attempts
