@@ -12,11 +12,10 @@ from pathlib import Path
 from benchmarks.batch import BatchTimes, measure_batch
 from benchmarks.children import BenchError
 from benchmarks.incremental import ArrivalTimes, measure_arrivals
-from benchmarks.landings import ARRIVALS, ROOT
+from benchmarks.landings import ARRIVALS, CACHE
 from benchmarks.report import page
 from pinterest_transforms.errors import PinterestError
 
-CACHE = ROOT / "build" / "bench"
 RESULTS = Path(__file__).with_name("results.md")
 _HISTORIES = {11_000: 10_000}
 

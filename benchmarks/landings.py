@@ -27,6 +27,7 @@ ARRIVAL = 1000
 """So many new and so many changed rows arrive at once."""
 
 ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / "build" / "bench"
 _GIVEN_TWICE = re.compile(rb'^\{"(ind|index)": [0-9]+, "\1": .*\n', re.MULTILINE)
 _MAKERS = ("emulation", "benchmarks/landings.py")
 

@@ -44,13 +44,16 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
     return spread(own / other for own, other in zip(ours, theirs, strict=True))
 
 
-def verdict(value: float, bar: float) -> str:
-    """Whether a bar is met, and by how much.
+def verdict(value: float, bar: float, *, least: bool = False) -> str:
+    """Whether a bar is met, and by how much; the value may be at most the bar, or must be at least.
 
     >>> verdict(2.0, 2.5)
     'met, 20% below'
     >>> verdict(3.0, 2.5)
     'missed by 20%'
+    >>> verdict(3.0, 2.5, least=True)
+    'met, 20% above'
     """
     apart = abs(value - bar) / bar
-    return f"met, {apart:.0%} below" if value <= bar else f"missed by {apart:.0%}"
+    met, side = (value >= bar, "above") if least else (value <= bar, "below")
+    return f"met, {apart:.0%} {side}" if met else f"missed by {apart:.0%}"

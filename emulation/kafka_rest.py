@@ -28,12 +28,17 @@ class KafkaRest:
 
     async def send(self, records: Sequence[Outgoing]) -> Attempt:
         """One POST to the topic of the records' kind."""
-        parts = b",".join(b'{"key":%b,"value":%b}' % (record.key_text, record.value) for record in records)
         url = f"{self._url}/topics/{self._settings.topic(records[0].entity)}"
-        reply = await self._http.request("POST", url, b'{"records":[' + parts + b"]}", CONTENT)
+        reply = await self._http.request("POST", url, body_of(records), CONTENT)
         if reply.code == HTTPStatus.OK:
             return _read(reply, records)
         return refused_or_again(reply, records)
+
+
+def body_of(records: Sequence[Outgoing]) -> bytes:
+    """The request's body, in the proxy's v2 JSON."""
+    parts = b",".join(b'{"key":%b,"value":%b}' % (record.key_text, record.value) for record in records)
+    return b'{"records":[' + parts + b"]}"
 
 
 def _read(reply: Reply, records: Sequence[Outgoing]) -> Attempt:

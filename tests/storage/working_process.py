@@ -37,7 +37,8 @@ if __name__ == "__main__":
     spark = local_session(settings.warehouse, extra=TEST_SETTINGS | INTERPRETED | {"spark.driver.memory": "1g"})
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    sys.stdin.readline()
+    if not sys.stdin.readline():  # the tests are gone
+        sys.exit(1)
     tables.answer_specs = list
     tables.set_up(spark, settings)
     landing.take_landing(spark, settings, entity, "process")
