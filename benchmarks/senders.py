@@ -250,7 +250,7 @@ def _page(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, and writes the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.senders", description=__doc__)
-    parser.add_argument("--posts", type=int, default=50_000, help="of the source whose rate is measured (50000)")
+    parser.add_argument("--posts", type=int, default=200_000, help="of the source whose rate is measured (200000)")
     parser.add_argument("--memory", type=int, nargs="*", default=[10_000, 100_000, 1_000_000], help="sizes of sources")
     parser.add_argument("--quota", type=int, default=20_000, help="posts that go to the shards (20000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (5)")

@@ -1,8 +1,9 @@
 """The Kafka REST proxy behind API Gateway, v2 JSON. Source: the data contract, section 1, the API."""
 
-import json
 from collections.abc import Sequence
 from http import HTTPStatus
+
+import orjson
 
 from emulation.answers import not_understood, refused_or_again
 from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, Verdict
@@ -44,7 +45,7 @@ def body_of(records: Sequence[Outgoing]) -> bytes:
 def _read(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
     """The proxy's word on each record: 200 says nothing of them."""
     try:
-        offsets = json.loads(reply.body)["offsets"]
+        offsets = orjson.loads(reply.body)["offsets"]
         verdicts = [TAKEN if o.get("error_code") is None else _failed(o["error_code"]) for o in offsets]
     except (ValueError, KeyError, TypeError, AttributeError):
         verdicts = []

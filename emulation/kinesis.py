@@ -1,10 +1,11 @@
 """Kinesis: through API Gateway, one record or many a call, or directly. Source: the data contract, section 1."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+import orjson
 
 from emulation.answers import not_understood, refused_or_again
 from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
@@ -56,7 +57,7 @@ class KinesisApi:
         if reply.code != HTTPStatus.OK:
             return _refused(reply, records)
         try:
-            return judged(json.loads(reply.body)["Records"], records)
+            return judged(orjson.loads(reply.body)["Records"], records)
         except (ValueError, KeyError, TypeError):
             return not_understood(records)
 
@@ -129,7 +130,7 @@ def _refused(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
 
 def _read_one(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
     try:
-        taken = bool(json.loads(reply.body)["SequenceNumber"])
+        taken = bool(orjson.loads(reply.body)["SequenceNumber"])
     except (ValueError, KeyError, TypeError):
         taken = False
     return Attempt(reply.name, [TAKEN]) if taken else not_understood(records)

@@ -67,7 +67,7 @@ def broken(record: Record, line: str, key: str, number: int) -> str:
         lambda: f"[{line}]",
         lambda: json_line(keyless),
         lambda: f"{line} retry=1",
-        lambda: f'{{"{key}": {record[key]}, {line[1:]}',
+        lambda: f'{{"{key}":{record[key]},{line[1:]}',
         lambda: half + "\udce3",  # cut inside a letter: a byte that is not UTF-8, see landing
         lambda: "null",
         lambda: json_line({**record, key: UNUSABLE_KEYS[number // len(ways) % len(UNUSABLE_KEYS)]}),

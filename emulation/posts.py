@@ -3,19 +3,18 @@
 A post with no geolocation or user is sent as far as it exists.
 """
 
-import heapq
 import random
 from array import array
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import chain, groupby, islice
-from operator import itemgetter
+from itertools import count, islice
 
 from sqlalchemy import Engine
 
 from emulation.outgoing import Outgoing
-from emulation.records import Row, column_names, json_line, key_of
-from emulation.source import SourceError, read_keyless, read_keys, read_of, read_rows
+from emulation.records import Row, column_names, json_bytes, key_of
+from emulation.source import SourceError, read_keyless, read_keys, read_of, read_pages
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
 
 _DRAWN = 500
@@ -32,9 +31,8 @@ class _Maker:
 
     def record(self, entity: Entity, row: Row, post: int) -> Outgoing:
         """A row as it is sent."""
-        value = json_line(dict(zip(self._names[entity.name], row, strict=True)))
-        key = None if row[0] is None else key_of(row)
-        return Outgoing(entity, key, value.encode("utf-8", "replace"), post)
+        value = json_bytes(dict(zip(self._names[entity.name], row, strict=True)))
+        return Outgoing(entity, None if row[0] is None else key_of(row), value, post)
 
 
 def posts_by_key(engine: Engine, after: int | None = None, first: int = 0, limit: int | None = None) -> Posts:
@@ -47,17 +45,56 @@ def posts_by_key(engine: Engine, after: int | None = None, first: int = 0, limit
         limit: how many posts at most; None for all.
     """
     make = _Maker()
-    in_step = heapq.merge(*(_keyed(engine, entity, after) for entity in ENTITIES), key=itemgetter(0))
-    keyed = (rows for _, rows in islice(groupby(in_step, key=itemgetter(0)), limit))
-    keyless = ([(None, entity, row)] for entity in ENTITIES if limit is None for row in read_keyless(engine, entity))
-    numbered = enumerate(chain(keyed, keyless), first)
-    made = ([make.record(entity, row, post) for _, entity, row in rows] for post, rows in numbered)
-    while some := list(islice(made, _TOGETHER)):
-        yield [record for records in some for record in records]
+    tables = [_Ahead(engine, entity, after) for entity in ENTITIES]
+    left = limit
+    while ahead := [table for table in tables if table.fill()]:
+        # Behind the least of the last keys another table may have rows that are not read yet.
+        keys = sorted(set().union(*(table.keys_up_to(min(other.last for other in ahead)) for table in ahead)))
+        for start in range(0, len(keys) if left is None else min(left, len(keys)), _TOGETHER):
+            some = keys[start : start + _TOGETHER][:left]
+            posts = dict(zip(some, count(first), strict=False))
+            yield [make.record(table.entity, row, posts[key]) for table in ahead for key, row in table.take(some[-1])]
+            first, left = first + len(some), None if left is None else left - len(some)
+        if left == 0:
+            return
+    if limit is not None:
+        return
+    keyless = ((entity, row) for entity in ENTITIES for row in read_keyless(engine, entity))
+    numbered = zip(count(first), keyless, strict=False)
+    while rows := list(islice(numbered, _TOGETHER)):
+        yield [make.record(entity, row, post) for post, (entity, row) in rows]
 
 
-def _keyed(engine: Engine, entity: Entity, after: int | None) -> Iterator[tuple[int, Entity, Row]]:
-    return ((key_of(row), entity, row) for row in read_rows(engine, entity, after=after))
+class _Ahead:
+    """The rows of one table that are read and not passed on yet, in the order of their keys."""
+
+    def __init__(self, engine: Engine, entity: Entity, after: int | None) -> None:
+        self.entity = entity
+        self._pages = read_pages(engine, entity, after=after)
+        self._rows: Sequence[Row] = ()
+        self._keys: list[int] = []
+        self._at = 0
+
+    def fill(self) -> bool:
+        """Reads the next page where nothing is left; False if nothing is left at all. A page never parts a key."""
+        if self._at == len(self._keys):
+            self._rows = next(self._pages, ())
+            self._keys, self._at = [key_of(row) for row in self._rows], 0
+        return bool(self._keys)
+
+    @property
+    def last(self) -> int:
+        """The last key that is read."""
+        return self._keys[-1]
+
+    def keys_up_to(self, key: int) -> list[int]:
+        """The keys that are not passed on yet, up to one."""
+        return self._keys[self._at : bisect_right(self._keys, key)]
+
+    def take(self, key: int) -> Iterator[tuple[int, Row]]:
+        """Passes on keys and rows up to that key."""
+        start, self._at = self._at, bisect_right(self._keys, key)
+        return zip(self._keys[start : self._at], self._rows[start : self._at], strict=True)
 
 
 def posts_at_random(engine: Engine, seed: int, first: int = 0, limit: int | None = None) -> Posts:

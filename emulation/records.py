@@ -5,6 +5,8 @@ import math
 from datetime import date, datetime
 from decimal import Decimal
 
+import orjson
+
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import SettingsError
 
@@ -37,14 +39,30 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain)
+_SLOW = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+
+
+def json_bytes(record: Record) -> bytes:
+    """The record as a JSON object in UTF-8 on one line; numbers that JSON cannot hold become null."""
+    try:
+        return orjson.dumps(record, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError:
+        return _slowly(record).encode("utf-8", "replace")
 
 
 def json_line(record: Record) -> str:
-    """The record as a JSON object in UTF-8 on one line; numbers that JSON cannot hold become null."""
+    """The same as text, which may hold half a letter that UTF-8 cannot."""
     try:
-        return _ENCODER.encode(record)
+        return orjson.dumps(record, _plain, orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    except TypeError:
+        return _slowly(record)
+
+
+def _slowly(record: Record) -> str:
+    """What the fast encoder refuses: whole numbers of more than 64 bits, halves of letters."""
+    try:
+        return _SLOW.encode(record)
     except ValueError:
         plain = {name: _plain(value) if isinstance(value, Decimal) else value for name, value in record.items()}
         finite = {n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in plain.items()}
-        return _ENCODER.encode(finite)
+        return _SLOW.encode(finite)

@@ -151,7 +151,7 @@ def read_pages(
     with _told(engine), engine.connect() as connection:
         while True:
             behind = query if last is None else query.where(key > last)
-            rows: Sequence[Row] = [tuple(row) for row in connection.execute(behind.limit(limit))]
+            rows: Sequence[Row] = list(map(tuple, connection.execute(behind.limit(limit)).all()))
             if len(rows) < limit:
                 if rows:
                     yield rows

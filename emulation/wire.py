@@ -5,9 +5,11 @@ import ipaddress
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from types import TracebackType
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
@@ -84,9 +86,8 @@ class Http:
 
     async def __aenter__(self) -> "Http":
         connector = aiohttp.TCPConnector(limit=self._connections)
-        self._session = aiohttp.ClientSession(
-            connector=connector, timeout=aiohttp.ClientTimeout(total=self._seconds), trust_env=True
-        )
+        # Not trust_env: it looks for a proxy, and for a password in .netrc that nobody gave, before every request.
+        self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=self._seconds))
         return self
 
     async def __aexit__(
@@ -110,8 +111,11 @@ class Http:
         if self._session is None:
             raise RuntimeError("the session must be open, got one that is not")
         shown = await self._access.headers(method, url, body, headers)
+        proxy = proxy_of(*urlsplit(url)[:2])
         try:
-            async with self._session.request(method, url, data=body, headers=shown, allow_redirects=False) as response:
+            async with self._session.request(
+                method, url, data=body, headers=shown, proxy=proxy, allow_redirects=False
+            ) as response:
                 content = await response.read()
                 return Reply(response.status, self._masked(content), _asked(response.headers.get("Retry-After", "")))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
@@ -130,6 +134,12 @@ class Http:
         for secret in self._access.secrets:
             content = content.replace(secret.encode(), b"***")
         return content
+
+
+@cache
+def proxy_of(scheme: str, place: str) -> str | None:
+    """The proxy that the environment names for a host and port."""
+    return None if proxy_bypass(place) else getproxies().get(scheme)
 
 
 def _asked(retry_after: str) -> float:

@@ -101,7 +101,7 @@ def test_values_of_any_database_become_json(value: object, expected: str) -> Non
     [(key, line)] = deliveries(rows, GEO, ONCE, 1, Counter())
     assert key == 7
     assert line == (
-        f'{{"ind": 7, "timestamp": "2020-08-28 03:52:47", "latitude": {expected}, "longitude": 1.5, "country": "Chad"}}'
+        f'{{"ind":7,"timestamp":"2020-08-28 03:52:47","latitude":{expected},"longitude":1.5,"country":"Chad"}}'
     )
 
 
@@ -161,11 +161,11 @@ def test_every_way_to_be_broken_is_there(entity: Entity) -> None:
         r"\[\{.*\}\]",
         r"null",
         r"\{.*\} retry=1",
-        rf'\{{"{key}": \d+, "{key}": \d+.*\}}',
-        rf'\{{"{key}": null,.*',
-        rf'\{{"{key}": -1,.*',
-        rf'\{{"{key}": 7\.5,.*',
-        rf'\{{"{key}": 9223372036854775808,.*',
+        rf'\{{"{key}":\d+,"{key}":\d+.*\}}',
+        rf'\{{"{key}":null,.*',
+        rf'\{{"{key}":-1,.*',
+        rf'\{{"{key}":7\.5,.*',
+        rf'\{{"{key}":9223372036854775808,.*',
         r".*\udce3",
         rf'\{{"{entity.fields[0]}".*\}}',
     ):

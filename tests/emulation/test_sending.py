@@ -3,11 +3,14 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from moto.server import ThreadedMotoServer
 
+from emulation import wire
 from emulation.access import Access, NoAccess, SignedForAws
 from emulation.kafka_rest import KafkaRest
 from emulation.kinesis import KinesisApi, KinesisDirect
@@ -20,6 +23,9 @@ from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.settings import Settings
 from tests.emulation import misbehaving as does
 from tests.emulation.misbehaving import Server, serving
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
 
 SETTINGS = Settings(user_id="abc123")
 QUICK = Pace(at_once=4, attempts=5, first_wait=0.001, longest_wait=0.05)
@@ -341,3 +347,52 @@ def test_nothing_is_given_up_while_some_of_each_request_is_taken(server: Server,
     sent = send(server, tmp_path, records(12), QUICK, door=KinesisApi)
     assert (sent.counts.acknowledged, sent.failed) == (12, {})
     assert len(server.requests) == 12 > QUICK.attempts
+
+
+def test_no_password_of_netrc_is_sent(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login canary password canary\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert send(server, tmp_path, records(1)).counts.acknowledged == 1
+    assert "Authorization" not in server.headers[0]
+
+
+def test_a_proxy_of_the_environment_is_used(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wire.proxy_of.cache_clear()
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setattr(server, "url", "http://nowhere.invalid/s")
+    try:
+        assert send(server, tmp_path, records(1)).counts.acknowledged == 1
+    finally:
+        wire.proxy_of.cache_clear()
+
+
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator["KinesisClient"]:
+    """Another one's Kinesis: a second opinion beside the server of these tests."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+    yield direct_client()
+    server.stop()
+
+
+def test_what_is_sent_to_another_kinesis_is_read_there(server: Server, moto: "KinesisClient", tmp_path: Path) -> None:
+    def said(what: str) -> str:
+        return asyncio.run(manage_direct(moto, SETTINGS, what))
+
+    assert said("create").count("created") == 3
+    assert said("describe").splitlines()[0] == "streaming-abc123-pin: ACTIVE, 1 shard(s)"
+    odd = [Outgoing(PIN, n, json.dumps({"index": n, "title": '🙂 " \u2028'}).encode(), n) for n in range(1200)]
+    # moto loses records of calls that come at the same moment.
+    sent = send(server, tmp_path, odd, Pace(at_once=1), door=direct)
+    assert (sent.counts.acknowledged, sent.counts.retried) == (1200, 0)
+    stream = SETTINGS.stream(PIN)
+    first = moto.get_shard_iterator(StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON")
+    read = moto.get_records(ShardIterator=first["ShardIterator"])["Records"]
+    assert sorted((int(r["PartitionKey"]), r["Data"]) for r in read) == [(o.key, o.value) for o in odd]
+    assert said("delete").count("deleted") == 3
