@@ -24,7 +24,9 @@ from local.jars import delta_jars
 from local.java import check_java
 
 GIB = 1024**3
-_SOURCES = Path(__file__).resolve().parent.parent / "src"
+_PROJECT = Path(__file__).resolve().parent.parent
+# What Python's workers of Spark import: the library, and the source that stands in for the platform's.
+_SOURCES = (str(_PROJECT / "src"), str(_PROJECT))
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 # Spark's generated code fills the default, and then nothing more is compiled.
 _CODE_CACHE = "-XX:ReservedCodeCacheSize=512m"
@@ -179,8 +181,7 @@ def _prepare_environment() -> None:
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if str(_SOURCES) not in paths:
-        os.environ["PYTHONPATH"] = os.pathsep.join([str(_SOURCES), *filter(None, paths)])
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*_SOURCES, *filter(None, paths)]))
 
 
 @contextlib.contextmanager

@@ -28,5 +28,9 @@ class BusyError(PinterestError):
     """The same unit of work (warehouse, leg and entity) is already running."""
 
 
+class StreamError(PinterestError):
+    """A stream cannot be read, or not from where it was left."""
+
+
 class MountError(PinterestError):
     """The platform refused to make the landing reachable."""

@@ -93,6 +93,14 @@ RUNS = T.StructType(
     ]
 )
 
+RAW = T.StructType(
+    [
+        _column("kind", T.StringType(), "Kind of record: pin, geo or user, by the stream it came from"),
+        _column("data", T.BinaryType(), "The record's bytes as they came"),
+        _column("_source", SOURCE_TYPE, "Where the record came from, and when it arrived"),
+    ]
+)
+
 
 def clean_schema(entity: Entity) -> T.StructType:
     """Columns of the entity's clean table: the contract's, then ``_source``."""

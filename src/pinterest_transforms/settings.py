@@ -51,6 +51,7 @@ class Settings:
         checkpoints: folder of the checkpoints; empty for the default beside the tables.
         max_files_per_batch: the most files one micro-batch takes.
         max_file_bytes: a landing file over this size is refused by name.
+        raw_days: how long the stream leg keeps raw records, in days; 0 for ever.
     """
 
     user_id: str = DEFAULT_USER_ID
@@ -62,6 +63,7 @@ class Settings:
     checkpoints: str = ""
     max_files_per_batch: int = 1000
     max_file_bytes: int = 256 * 1024 * 1024
+    raw_days: int = 30
 
     def __post_init__(self) -> None:
         """Checks every value; fills what was left to its default."""
@@ -74,6 +76,8 @@ class Settings:
         for name in ("max_files_per_batch", "max_file_bytes"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.raw_days < 0:
+            raise SettingsError(f"raw_days must be at least 0, got {self.raw_days}")
 
     @classmethod
     def from_environment(cls, **given: str) -> "Settings":
@@ -121,6 +125,10 @@ class Settings:
         managed = f"/Volumes/{self.catalog}/{self.schema}/pipeline"
         root = self.checkpoints or f"{self.warehouse or managed}/_checkpoints"
         return f"{root.rstrip('/')}/{self.leg}/{entity.name}"
+
+    def stop_file(self, entity: Entity) -> str:
+        """File whose appearance asks the leg's streams to stop."""
+        return f"{self.checkpoint(entity).rpartition('/')[0]}/stop"
 
 
 def landing_key(topic: str, partition: int, offset: int) -> str:

@@ -26,7 +26,7 @@ def begin(checkpoint: Path) -> None:
 
 
 def opened(checkpoint: Path, source: str = "/landing", ids: dict[str, str] = IDS, *, rebuild: bool = False) -> Guard:
-    return open_guard(str(checkpoint), source, ids, rebuild=rebuild)
+    return open_guard(str(checkpoint), source, ids, fresh=rebuild, rebuild=rebuild)
 
 
 def test_a_guard_is_the_same_one_when_opened_again(checkpoint: Path):

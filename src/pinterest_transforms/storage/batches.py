@@ -5,7 +5,7 @@ once a batch. A kill at any moment and a replay give the same tables and the sam
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -29,6 +29,10 @@ _MOST_NAMES = 100
 """A sender that makes up a name for each record must not make ``runs`` as large as the data."""
 
 
+Keep = Callable[[DataFrame, bool], None]
+"""Keeps a batch's rows as they came, before anything is made of them; told whether it may have been begun before."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Which micro-batch this is.
@@ -45,8 +49,14 @@ class Batch:
 
 
 def take_batch(
-    spark: SparkSession, settings: Settings, entity: Entity, records: DataFrame, batch: Batch, guard: Guard
-) -> None:
+    spark: SparkSession,
+    settings: Settings,
+    entity: Entity,
+    records: DataFrame,
+    batch: Batch,
+    guard: Guard,
+    keep: Keep | None = None,
+) -> dict[str, int]:
     """Cleans and merges one micro-batch of raw records.
 
     Args:
@@ -56,6 +66,10 @@ def take_batch(
         records: raw records, ``quality.RAW_RECORD``, or those of ``files.raw_records``.
         batch: which micro-batch.
         guard: the checkpoint's guard; keeps what a replay must know.
+        keep: keeps the rows as they came, first of all; None where the source keeps them.
+
+    Returns:
+        Counts of the records: ``read``, ``rejected``, ``repaired``.
     """
     started, clock = datetime.now(UTC), time.monotonic()
     with ExitStack() as stack, ThreadPoolExecutor(1) as beside:
@@ -63,9 +77,11 @@ def take_batch(
         noted_before = beside.submit(quarantine.holds_any, spark, settings, entity)
         rows, counts = stack.enter_context(kept_rows(spark, settings, entity, records))
         replaces = batch.files is not None  # then what was there before must go, even if nothing comes in its place
-        if counts["read"] == 0 and not replaces:
-            return
+        if counts["read"] == 0 and not replaces and (keep is None or counts["lines"] == 0):
+            return counts
         replay, made = _begun(spark, settings, entity, batch, guard)
+        if keep is not None:
+            keep(rows, replay)
         usable, merged = counts["read"] - counts["rejected"], 0
 
         def note() -> dict[str, int]:
@@ -80,12 +96,13 @@ def take_batch(
             merged = merging.write_clean(spark, settings, entity, rows, usable, batch.files, before, made)
         unknown = noted.result()
     if counts["read"] == 0:
-        return
+        return counts
     # Where files have changed since a kill, the killed run may have written what is not read any more.
     merged = min(merged, usable)
     numbers = {**counts, "merged": merged, "already_there": usable - merged}
     if not (replay and _has_run(spark, settings, entity, batch, guard)):
         _write_run(spark, settings, entity, batch, guard, (started, time.monotonic() - clock), numbers, unknown)
+    return counts
 
 
 @contextmanager
@@ -109,7 +126,7 @@ def kept_rows(
                 tally = _tally(rows, placed=placed)
                 found = places.pieces(tally, topic)
             rows = places.located(rows, found, topic)
-        yield rows, {name: sum(row[name] for row in tally) for name in _COUNTED}
+        yield rows, {name: sum(row[name] for row in tally) for name in ("lines", *_COUNTED)}
 
 
 def _tally(rows: DataFrame, *, placed: bool) -> list[Row]:

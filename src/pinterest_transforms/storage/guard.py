@@ -15,6 +15,8 @@ from pathlib import Path
 
 from pinterest_transforms.errors import CheckpointError
 
+REBUILD = "run again with --rebuild to clean everything again"
+
 
 @dataclass
 class Guard:
@@ -31,6 +33,8 @@ class Guard:
         again: files that were rewritten and are being taken again, by the id of that batch.
         next_again: id of the next such batch.
         cleared: false until the checkpoint of the life before is gone.
+        seen: how far a run of a stream is, for whoever watches: its ``run_id``, ``batches``, ``read``, ``rejected`` and
+            ``repaired``; in seconds since 1970 when the newest record ``arrived``, and when it was there (``at``).
     """
 
     path: str
@@ -43,6 +47,7 @@ class Guard:
     again: dict[str, list[str]] = field(default_factory=dict)
     next_again: int = 0
     cleared: bool = True
+    seen: dict[str, str | float] = field(default_factory=dict)
 
     def reload(self) -> None:
         """Takes over what was saved by another process."""
@@ -63,38 +68,56 @@ class Guard:
         temporary.replace(target)
 
 
-def open_guard(checkpoint: str, source: str, tables: dict[str, str], *, rebuild: bool) -> Guard:
+def open_guard(
+    checkpoint: str, source: str, tables: dict[str, str], *, fresh: bool, rebuild: bool = False, way_out: str = REBUILD
+) -> Guard:
     """The checkpoint's guard, checked; a new one where the checkpoint is new, or is to be made anew.
 
     Args:
         checkpoint: folder of the checkpoint, reachable as a path.
         source: identity of the source.
         tables: ids of the tables it fills, by name.
-        rebuild: begin a new life: the checkpoint is removed, the first batch replaces what it reads again.
+        fresh: begin a new life: the checkpoint is removed.
+        rebuild: in that life, the first batch replaces what it reads again.
+        way_out: what an error says can be done.
 
     Raises:
         CheckpointError: the checkpoint belongs to other tables or another source.
     """
     path = f"{checkpoint}.json"
-    known = None if rebuild else _load(path)
-    begun = Path(checkpoint, "metadata").is_file() and (known is None or known.cleared)
-    if not begun or rebuild:
+    known = None if fresh else load_guard(checkpoint)
+    if fresh or not has_begun(checkpoint):
         unfinished = known is not None and known.rebuild
-        fresh = Guard(path, uuid.uuid4().hex, source, tables, rebuild=rebuild or unfinished, cleared=False)
+        new = Guard(path, uuid.uuid4().hex, source, tables, rebuild=rebuild or unfinished, cleared=False)
         # Said before it is done: a kill between the two must not leave the old checkpoint in the new life.
-        fresh.save()
+        new.save()
         shutil.rmtree(checkpoint, ignore_errors=True)
-        fresh.cleared = True
-        fresh.save()
-        return fresh
+        new.cleared = True
+        new.save()
+        return new
     if known is None:
-        raise _mismatch(checkpoint, "its identity file", "beside it", "none")
+        raise _mismatch(checkpoint, "its identity file", "beside it", "none", way_out)
     if known.source != source:
-        raise _mismatch(checkpoint, "source", known.source, source)
+        raise _mismatch(checkpoint, "source", known.source, source, way_out)
     for name, table_id in tables.items():
         if known.tables.get(name) != table_id:
-            raise _mismatch(checkpoint, f"table {name}", f"id {known.tables.get(name)}", f"id {table_id}")
+            raise _mismatch(checkpoint, f"table {name}", f"id {known.tables.get(name)}", f"id {table_id}", way_out)
     return known
+
+
+def load_guard(checkpoint: str) -> Guard | None:
+    """The checkpoint's guard as it was left; None where there is none.
+
+    Raises:
+        CheckpointError: the file is none that a guard has written.
+    """
+    return _load(f"{checkpoint}.json")
+
+
+def has_begun(checkpoint: str) -> bool:
+    """True if a query has run with the checkpoint, and it is not one to be removed."""
+    known = load_guard(checkpoint)
+    return Path(checkpoint, "metadata").is_file() and (known is None or known.cleared)
 
 
 def _load(path: str) -> Guard | None:
@@ -107,8 +130,8 @@ def _load(path: str) -> Guard | None:
         raise CheckpointError(f"{path} must be a checkpoint's identity as JSON, got {error}; run --rebuild") from error
 
 
-def _mismatch(checkpoint: str, what: str, wanted: str, given: str) -> CheckpointError:
+def _mismatch(checkpoint: str, what: str, wanted: str, given: str, way_out: str) -> CheckpointError:
     return CheckpointError(
         f"checkpoint {checkpoint} belongs to other data: {what} must be {wanted}, got {given}; "
-        "nothing was read; run again with --rebuild to clean everything again"
+        f"nothing was read; {way_out}"
     )

@@ -123,7 +123,7 @@ def _is_there(spark: SparkSession, settings: Settings, folder: str) -> bool:
 def _opened(spark: SparkSession, settings: Settings, entity: Entity, *, rebuild: bool) -> Guard:
     names = (settings.clean_table(entity), QUARANTINE_TABLE, RUNS_TABLE)
     ids = {name: tables.properties(spark, settings, name)[tables.ID_PROPERTY] for name in names}
-    return open_guard(settings.checkpoint(entity), settings.topic_folder(entity), ids, rebuild=rebuild)
+    return open_guard(settings.checkpoint(entity), settings.topic_folder(entity), ids, fresh=rebuild, rebuild=rebuild)
 
 
 def _stream(spark: SparkSession, work: _Work) -> DataFrame:

@@ -6,7 +6,7 @@ from pyspark.sql import types as T
 
 from pinterest_transforms.analysis import ANSWERS, Answer
 from pinterest_transforms.entities import ENTITIES, Entity
-from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RUNS, clean_schema
+from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RAW, RUNS, clean_schema
 from pinterest_transforms.settings import Settings
 
 QUARANTINE_TABLE = "quarantine"
@@ -53,6 +53,18 @@ def runs_spec() -> TableSpec:
     return TableSpec(RUNS_TABLE, "One row a micro-batch and topic: what was read and what became of it", RUNS)
 
 
+def raw_table(settings: Settings) -> str:
+    """Bare name of the stream leg's table of raw records."""
+    return f"{settings.user_id}_raw_table"
+
+
+def raw_spec(settings: Settings) -> TableSpec:
+    """Records of the streams as they came. Statistics of the arrival alone: by it a batch finds what is there."""
+    comment = "Every record of the streams as it came, once"
+    properties = {"delta.dataSkippingStatsColumns": "_source.arrived"}
+    return TableSpec(raw_table(settings), comment, RAW, ("kind",), properties)
+
+
 def answer_spec(answer: Answer) -> TableSpec:
     """The table of one answer."""
     fields = [
@@ -70,8 +82,9 @@ _ANSWER_TYPES: dict[str, T.DataType] = {
 
 
 def work_specs(settings: Settings) -> list[TableSpec]:
-    """The tables the leg's work writes: clean, quarantine and runs."""
-    return [*(clean_spec(settings, entity) for entity in ENTITIES), quarantine_spec(), runs_spec()]
+    """The tables the leg's work writes: clean, quarantine and runs; the stream leg's raw records too."""
+    raw = [raw_spec(settings)] if settings.leg == "stream" else []
+    return [*(clean_spec(settings, entity) for entity in ENTITIES), quarantine_spec(), runs_spec(), *raw]
 
 
 def answer_specs() -> list[TableSpec]:

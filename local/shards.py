@@ -1,0 +1,244 @@
+"""Reads the shards of a Kinesis stream: which of them, from where, up to where. No Spark here.
+
+A *place* says where to go on in each shard, as plain JSON: it is what Spark keeps in a checkpoint. Children of a shard
+are taken up once all of their parents are read to the end, so that the versions of a key stay in order.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pinterest_transforms.errors import StreamError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef, RecordTypeDef, ShardTypeDef
+
+TRIM_HORIZON, AT_TIMESTAMP, AFTER, ENDED = "TRIM_HORIZON", "AT_TIMESTAMP", "AFTER", "ENDED"
+Place = dict[str, str]
+"""By shard: ``TRIM_HORIZON``, ``AT_TIMESTAMP <epoch seconds>``, ``AFTER <sequence number>``, or ``ENDED`` with the
+sequence number of its last record, if it had any."""
+
+_MOST_A_CALL = 10_000
+_LISTED_EVERY = 1.0
+"""Seconds between two looks for shards that have come up."""
+
+
+def is_ended(at: str) -> bool:
+    """True of the place in a shard that was read to its end."""
+    return at.startswith(ENDED)
+
+
+def sequence(at: str) -> str:
+    """The sequence number of the last record that was read; empty for none."""
+    kind, _, value = at.partition(" ")
+    return value if kind in (AFTER, ENDED) else ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is read at a time.
+
+    Attributes:
+        records: of all shards together, about so many records in one go.
+        bytes: and about so many bytes.
+        seconds: and for about so long.
+        pause: seconds between two calls to one shard: Kinesis allows five a second to all readers together.
+    """
+
+    records: int = 100_000
+    bytes: int = 64 * 1024 * 1024
+    seconds: float = 10.0
+    pause: float = 0.2
+
+
+@dataclass
+class _Shard:
+    """One shard that is being read.
+
+    Attributes:
+        iterator: where the next call goes on; None for a shard that is read to its end.
+        wanted: the record that must come first, else records were lost; empty once that is seen or nothing is wanted.
+        after: place behind what was read.
+        called: when it was last called.
+    """
+
+    iterator: str | None
+    wanted: str
+    after: str
+    called: float = 0.0
+
+
+@dataclass
+class ShardReader:
+    """Reads all shards of one stream, one go after another.
+
+    Attributes:
+        client: a Kinesis client; it repeats throttled and failed calls itself.
+        stream: name of the stream.
+        start: place in a shard that nothing is known of: ``TRIM_HORIZON`` or ``AT_TIMESTAMP <epoch seconds>``.
+        losses: whether records that Kinesis has forgotten may be passed over.
+        limits: how much is read at a time.
+    """
+
+    client: "KinesisClient"
+    stream: str
+    start: str = TRIM_HORIZON
+    losses: bool = False
+    limits: Limits = field(default_factory=Limits)
+    _shards: dict[str, _Shard] = field(default_factory=dict)
+    _listed: float = 0.0
+
+    def first(self) -> Place:
+        """Where a reader that knows nothing begins: the shards that no other listed shard is the parent of."""
+        return self._with_children({}, self._list())
+
+    def read(self, place: Place) -> tuple[dict[str, list["RecordTypeDef"]], Place]:
+        """Reads on from a place until nothing is left or the limits are reached.
+
+        Returns:
+            Records by shard, and the place behind them.
+
+        Raises:
+            StreamError: records between the place and what is left are gone, or the place is of another stream.
+        """
+        place = dict(place)
+        self._shards = {name: shard for name, shard in self._shards.items() if place.get(name) == shard.after}
+        taken: dict[str, list[RecordTypeDef]] = {}
+        ended, records, size = time.monotonic() + self.limits.seconds, 0, 0
+        behind = True
+        with ThreadPoolExecutor(8) as pool:
+            while behind and records < self.limits.records and size < self.limits.bytes and time.monotonic() < ended:
+                place = self._with_new(place)
+                unread = {name: at for name, at in place.items() if not is_ended(at)}
+                behind = False
+                for name, found, late in pool.map(self._call, unread, unread.values()):
+                    if found:
+                        taken.setdefault(name, []).extend(found)
+                        records, size = records + len(found), size + sum(len(one["Data"]) for one in found)
+                    place[name] = self._shards[name].after
+                    # Where a shard has ended, its children come next.
+                    behind = behind or late or is_ended(place[name])
+        return taken, place
+
+    def between(self, shard: str, start: str, until: str) -> Iterator["RecordTypeDef"]:
+        """The records of a shard from a place up to a sequence number, that one included.
+
+        Raises:
+            StreamError: one of them is gone.
+        """
+        self._shards.pop(shard, None)
+        last = 0
+        while not is_ended(start) and last < int(until):
+            _, found, _ = self._call(shard, start)
+            start = self._shards[shard].after
+            for record in found:
+                last = int(record["SequenceNumber"])
+                if last <= int(until):
+                    yield record
+                if last >= int(until):
+                    break
+        if last != int(until):
+            self._lost(shard, f"the record {until} is not there any more")
+
+    def _call(self, name: str, at: str) -> tuple[str, list["RecordTypeDef"], bool]:
+        """One GetRecords: the shard, its records, and whether more are waiting."""
+        shard = self._shards.get(name)
+        if shard is None:
+            shard = self._shards[name] = self._opened(name, at)
+        if shard.iterator is None:
+            return name, [], False
+        wait = shard.called + self.limits.pause - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        answer = self._records(name, shard)
+        shard.called = time.monotonic()
+        found = self._checked(name, shard, answer)
+        shard.iterator = answer.get("NextShardIterator")
+        if found:
+            shard.after = f"{AFTER} {found[-1]['SequenceNumber']}"
+        if shard.iterator is None:
+            shard.after, self._listed = f"{ENDED} {sequence(shard.after)}".rstrip(), 0.0
+        return name, found, answer.get("MillisBehindLatest", 0) > 0
+
+    def _records(self, name: str, shard: _Shard) -> "GetRecordsOutputTypeDef":
+        """The answer of one call; an iterator that expired is asked for again."""
+        assert shard.iterator is not None  # noqa: S101 - the caller has looked
+        try:
+            return self.client.get_records(ShardIterator=shard.iterator, Limit=_MOST_A_CALL)
+        except self.client.exceptions.ExpiredIteratorException:
+            again = self._opened(name, shard.after)
+            shard.iterator, shard.wanted = again.iterator, again.wanted
+            assert shard.iterator is not None  # noqa: S101 - an iterator was just given
+            return self.client.get_records(ShardIterator=shard.iterator, Limit=_MOST_A_CALL)
+
+    def _checked(self, name: str, shard: _Shard, answer: "GetRecordsOutputTypeDef") -> list["RecordTypeDef"]:
+        """The records without the one that was read before, which only proves that nothing is missing."""
+        found = answer["Records"]
+        if shard.wanted and (found or answer.get("MillisBehindLatest", 0) == 0 or not answer.get("NextShardIterator")):
+            if found and found[0]["SequenceNumber"] == shard.wanted:
+                found = found[1:]
+            else:
+                self._lost(name, f"Kinesis has forgotten the last record that was read, {shard.wanted}")
+            shard.wanted = ""
+        return found
+
+    def _lost(self, name: str, what: str) -> None:
+        if not self.losses:
+            raise StreamError(
+                f"stream {self.stream} must still hold what follows the last read, got a gap in {name}: {what}; "
+                "what lies between may be lost: allow losses by name to go on with what is left"
+            )
+
+    def _opened(self, name: str, at: str) -> _Shard:
+        """A shard to be read from a place on. Behind a record means at it: if it is there, nothing is missing."""
+        kind, _, value = at.partition(" ")
+        asked: dict[str, object] = {"ShardIteratorType": kind}
+        if kind == AT_TIMESTAMP:
+            asked["Timestamp"] = float(value)
+        if kind == AFTER:
+            asked = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": value}
+        try:
+            answer = self.client.get_shard_iterator(StreamName=self.stream, ShardId=name, **asked)  # type: ignore[arg-type]
+        except self.client.exceptions.InvalidArgumentException as error:
+            raise StreamError(
+                f"stream {self.stream} must be the one that was read before, got another of that name: {error}"
+            ) from None
+        except self.client.exceptions.ResourceNotFoundException:
+            if kind != AFTER:
+                return _Shard(None, "", ENDED)
+            # All of the shard is older than what Kinesis keeps.
+            self._lost(name, "the shard is gone")
+            return _Shard(None, "", ENDED)
+        return _Shard(answer["ShardIterator"], value if kind == AFTER else "", at)
+
+    def _with_new(self, place: Place) -> Place:
+        """The place with the shards that have come up; without ended ones that Kinesis has forgotten."""
+        if time.monotonic() - self._listed < _LISTED_EVERY:
+            return place
+        listed = self._list()
+        there = {shard["ShardId"] for shard in listed}
+        kept = {name: at for name, at in place.items() if not is_ended(at) or name in there}
+        return self._with_children(kept, listed)
+
+    def _with_children(self, place: Place, listed: Sequence["ShardTypeDef"]) -> Place:
+        names = {shard["ShardId"] for shard in listed}
+        new = {}
+        for shard in listed:
+            parents = {shard.get("ParentShardId"), shard.get("AdjacentParentShardId")} & names
+            if shard["ShardId"] not in place and all(is_ended(place.get(str(parent), "")) for parent in parents):
+                new[shard["ShardId"]] = self.start
+        return {**place, **new}
+
+    def _list(self) -> list["ShardTypeDef"]:
+        self._listed = time.monotonic()
+        asked: Mapping[str, str] = {"StreamName": self.stream}
+        shards: list[ShardTypeDef] = []
+        while True:
+            answer = self.client.list_shards(**asked)  # type: ignore[arg-type]
+            shards += answer["Shards"]
+            if not answer.get("NextToken"):
+                return shards
+            asked = {"NextToken": answer["NextToken"]}

@@ -1,0 +1,98 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Clean what is in the streams
+# MAGIC Reads the three Kinesis streams, keeps every record as it came, cleans it with the rules of the batch leg, and
+# MAGIC merges it into a table for each kind: one row a post, the latest version wins. Each stream has a query and a
+# MAGIC checkpoint of its own. With the trigger `available_now` it takes what is there and ends (a scheduled job,
+# MAGIC serverless); with a time such as `5 seconds` it runs until it is cancelled or the file `stop` appears beside the
+# MAGIC checkpoints (a continuous job on classic compute).
+
+# COMMAND ----------
+
+# DBTITLE 1,The library
+# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+import importlib.util
+import os
+import sys
+import uuid
+
+if importlib.util.find_spec("pinterest_transforms") is None:
+    sys.path.insert(0, os.path.abspath("../src"))
+
+from pinterest_transforms.entities import entities_named
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.storage import summary, tables
+from pinterest_transforms.storage.kinesis import Reading
+from pinterest_transforms.storage.streams import rebuild_streams, take_streams
+
+# COMMAND ----------
+
+# DBTITLE 1,Settings
+dbutils.widgets.text("catalog", "main", "Catalog")
+dbutils.widgets.text("schema", "", "Schema (empty: pinterest_stream)")
+dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
+dbutils.widgets.dropdown("entity", "all", ["all", "pin", "geo", "user"], "Entity")
+dbutils.widgets.text("run_id", "", "Run id (empty: a new one)")
+dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
+dbutils.widgets.text("raw_days", "30", "Days that raw records are kept (0: for ever)")
+dbutils.widgets.text("region", "us-east-1", "AWS region of the streams")
+dbutils.widgets.text("endpoint", "", "Address of Kinesis (empty: AWS' own)")
+dbutils.widgets.text("credential", "", "Service credential (empty: keys of the scope, or the machine's own role)")
+dbutils.widgets.text("scope", "", "Secret scope with access_key and secret_key")
+dbutils.widgets.text("initial_position", "trim_horizon", "Where to begin: latest, trim_horizon, 2026-01-31T12:00:00Z")
+dbutils.widgets.text("trigger", "available_now", "available_now, or a time such as 5 seconds")
+dbutils.widgets.dropdown(
+    "rebuild", "false", ["false", "true"], "Make the tables again of the raw records, read nothing"
+)
+dbutils.widgets.dropdown("new_checkpoint", "false", ["false", "true"], "Begin at the initial position again")
+dbutils.widgets.dropdown("allow_losses", "false", ["false", "true"], "Go on though records may be lost")
+
+settings = Settings(
+    leg="stream",
+    user_id=dbutils.widgets.get("user_id"),
+    catalog=dbutils.widgets.get("catalog"),
+    schema=dbutils.widgets.get("schema"),
+    warehouse=dbutils.widgets.get("warehouse"),
+    raw_days=int(dbutils.widgets.get("raw_days")),
+)
+scope, credential = dbutils.widgets.get("scope"), dbutils.widgets.get("credential")
+reading = Reading(
+    region=dbutils.widgets.get("region"),
+    endpoint=dbutils.widgets.get("endpoint"),
+    initial_position=dbutils.widgets.get("initial_position"),
+    trigger=dbutils.widgets.get("trigger"),
+    service_credential=credential,
+    access_key=dbutils.secrets.get(scope, "access_key") if scope else "",
+    secret_key=dbutils.secrets.get(scope, "secret_key") if scope else "",
+    allow_losses=dbutils.widgets.get("allow_losses") == "true",
+    new_checkpoint=dbutils.widgets.get("new_checkpoint") == "true",
+)
+client = reading.client(dbutils.credentials.getServiceCredentialsProvider(credential) if credential else None)
+run_id = dbutils.widgets.get("run_id") or uuid.uuid4().hex
+entities = entities_named(dbutils.widgets.get("entity"))
+
+# COMMAND ----------
+
+# MAGIC %md ## Take what is there
+
+# COMMAND ----------
+
+# DBTITLE 1,Keep, clean, merge
+tables.set_up(spark, settings)
+if dbutils.widgets.get("rebuild") == "true":
+    rebuild_streams(spark, settings, entities, run_id, allow_losses=reading.allow_losses, say=print)
+else:
+    take_streams(spark, settings, entities, run_id, reading, client, say=print)
+
+display(summary.run_totals(spark, settings, run_id))
+
+# COMMAND ----------
+
+# MAGIC %md ## What was rejected or repaired, and why
+
+# COMMAND ----------
+
+# DBTITLE 1,Reasons
+display(summary.rejected_by_reason(spark, settings))
+display(summary.repaired_by_column(spark, settings))
+display(summary.unknown_fields(spark, settings))

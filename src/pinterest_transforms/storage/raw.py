@@ -1,0 +1,93 @@
+"""Keeps every record of a stream as it came: Kinesis forgets within days, and the clean tables must outlive that.
+
+Records are appended once each. What is there already is looked up by when it arrived, which Delta knows of each file: a
+batch looks at the files of its own minutes alone, however old the stream is.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import tables
+from pinterest_transforms.storage.retry import with_retries
+from pinterest_transforms.storage.specs import raw_table
+
+_GONE = "pinterest.gone_before"
+"""Property that says up to when records of a kind were removed, if any were: ``<property>.<kind>``."""
+
+
+def keep(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame, *, behind: float) -> float:
+    """Appends a batch's records, those that are not there yet.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        entity: the kind of record.
+        rows: kept rows with ``raw`` and ``_source``.
+        behind: arrivals up to this one, in seconds since 1970, may be there already; infinity if all may be.
+
+    Returns:
+        When the newest of them arrived, in seconds since 1970.
+    """
+    arrived = F.unix_micros(F.col("_source")["arrived"])
+    span = rows.agg(F.min(arrived).alias("first"), F.max(arrived).alias("last")).first()
+    if span is None or span["first"] is None:
+        return 0.0
+    fresh = rows.select(F.lit(entity.name).alias("kind"), F.col("raw").cast("binary").alias("data"), "_source")
+    if span["first"] / 1e6 <= behind:
+        there = _of(spark, settings, entity).where(_arrived().between(_moment(span["first"]), _moment(span["last"])))
+        position = [F.col("_source")[name].alias(f"_{name}") for name in ("shard", "position")]
+        same = [F.col("_source")[name] == F.col(f"_{name}") for name in ("shard", "position")]
+        fresh = fresh.join(there.select(*position), same, "left_anti")
+    name = settings.qualified(raw_table(settings))
+    with_retries(lambda: fresh.writeTo(name).append())
+    return float(span["last"] / 1e6)
+
+
+def records(spark: SparkSession, settings: Settings, entity: Entity) -> DataFrame:
+    """Everything that is kept of an entity, as raw records: ``raw``, ``misplaced``, ``_source``."""
+    nowhere = F.lit(None).cast("string").alias("misplaced")
+    return _of(spark, settings, entity).select(F.col("data").cast("string").alias("raw"), nowhere, "_source")
+
+
+def newest_arrival(spark: SparkSession, settings: Settings, entity: Entity) -> float | None:
+    """When the newest kept record of an entity arrived, in seconds since 1970; None if there is none."""
+    row = _of(spark, settings, entity).agg(F.max(F.unix_micros(_arrived())).alias("last")).first()
+    return None if row is None or row["last"] is None else float(row["last"] / 1e6)
+
+
+def gone_before(spark: SparkSession, settings: Settings, entity: Entity) -> str:
+    """Up to when records of an entity were removed, as an ISO date; empty if all that was ever read is still there."""
+    return tables.properties(spark, settings, raw_table(settings)).get(f"{_GONE}.{entity.name}", "")
+
+
+def maintain(spark: SparkSession, settings: Settings, entity: Entity, now: datetime | None = None) -> None:
+    """Removes records over the retention, and joins small files; both of this entity alone.
+
+    Removed is a whole day at a time, and it is said before it is done.
+    """
+    name, kind = settings.qualified(raw_table(settings)), entity.name
+    if settings.raw_days:
+        day = ((now or datetime.now(UTC)) - timedelta(days=settings.raw_days)).date().isoformat()
+        old = _arrived() < F.lit(day).cast("timestamp")
+        if _of(spark, settings, entity).where(old).head(1):
+            pair = f"'{_GONE}.{kind}' = '{day}'"
+            with_retries(lambda: spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pair})"))
+            statement = f"DELETE FROM {name} WHERE kind = '{kind}' AND _source.arrived < TIMESTAMP '{day}'"
+            with_retries(lambda: spark.sql(statement).collect())
+    with_retries(lambda: spark.sql(f"OPTIMIZE {name} WHERE kind = '{kind}'").collect())
+
+
+def _of(spark: SparkSession, settings: Settings, entity: Entity) -> DataFrame:
+    return tables.read(spark, settings, raw_table(settings)).where(F.col("kind") == entity.name)
+
+
+def _arrived() -> Column:
+    return F.col("_source")["arrived"]
+
+
+def _moment(micros: int) -> Column:
+    return F.timestamp_micros(F.lit(micros))

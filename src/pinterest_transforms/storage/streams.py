@@ -1,0 +1,323 @@
+"""Takes what is in the streams: one query an entity, side by side, until nothing is left or somebody asks to stop.
+
+A micro-batch keeps its records as they came, then does what a batch of the landing does. Everything goes by position,
+so a batch that is run again, or a stream that is read again, changes nothing.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.errors import CheckpointError, PinterestError, StreamError, TableError
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import kinesis, raw, tables
+from pinterest_transforms.storage.batches import Batch, take_batch
+from pinterest_transforms.storage.guard import Guard, has_begun, load_guard, open_guard
+from pinterest_transforms.storage.kinesis import AVAILABLE_NOW, TRIM_HORIZON, Reading
+from pinterest_transforms.storage.landing import Say, silent
+from pinterest_transforms.storage.locks import entity_lock
+from pinterest_transforms.storage.retry import with_retries
+from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE, raw_table
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+_GLANCE = 0.2
+"""Seconds between two looks at the queries."""
+_TOLD_EVERY = 15.0
+"""Seconds between two lines about a query that runs on."""
+_TIDIED_EVERY = 100
+"""Micro-batches between two rounds of joining small files."""
+_NEW_CHECKPOINT = (
+    "new_checkpoint begins at the initial position again, and what is there already is found by its position"
+)
+_RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a micro-batch needs to know; plain data, since over Spark Connect it runs elsewhere."""
+
+    settings: Settings
+    entity: Entity
+    run_id: str
+    guard: Guard
+
+
+@dataclass
+class _Running:
+    """A query that is watched."""
+
+    work: _Work
+    query: StreamingQuery
+    failures: list[Exception]
+    batches: float
+    told: float = field(default_factory=time.monotonic)
+
+
+def take_streams(
+    spark: SparkSession,
+    settings: Settings,
+    entities: Sequence[Entity],
+    run_id: str,
+    reading: Reading,
+    client: "KinesisClient",
+    *,
+    say: Say = silent,
+) -> None:
+    """Cleans and merges what is in the streams, each by a query of its own.
+
+    With the trigger ``available_now`` it ends when nothing is left; else when one query fails, which stops the others,
+    or when the file ``settings.stop_file`` appears.
+
+    Args:
+        spark: session; ``tables.set_up`` was run.
+        settings: names and places of the stream leg.
+        entities: the kinds of record.
+        run_id: name of this run, for ``runs``.
+        reading: how the streams are read.
+        client: says which streams these are.
+        say: told what is being done.
+
+    Raises:
+        BusyError: another run of one of the entities is not finished.
+        CheckpointError: a checkpoint belongs to other tables or another stream.
+        StreamError: a stream is not there, or records between the last read and what it still holds may be lost.
+    """
+    stop = Path(settings.stop_file(entities[0]))
+    stop.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        works = []
+        for entity in entities:
+            stack.enter_context(entity_lock(settings, entity))
+            guard = _opened(spark, settings, entity, reading, kinesis.described(client, settings.stream(entity)))
+            works.append(_Work(settings, entity, run_id, guard))
+        for work in works:
+            if work.guard.rebuild:
+                _rebuild(spark, work, say)
+            work.guard.seen |= {
+                "run_id": run_id,
+                **dict.fromkeys(("batches", "read", "rejected", "repaired", "at"), 0.0),
+            }
+            work.guard.save()
+        running: list[_Running] = []
+        stack.callback(_stop_all, running)
+        for work in works:
+            say(f"{settings.stream(work.entity)}: reading from where it was left")
+            running.append(_started(spark, work, reading))
+        _watch(spark, running, reading, stop, say)
+
+
+def rebuild_streams(
+    spark: SparkSession,
+    settings: Settings,
+    entities: Sequence[Entity],
+    run_id: str,
+    *,
+    allow_losses: bool = False,
+    say: Say = silent,
+) -> None:
+    """Makes the clean tables and quarantine again of the raw records that are kept, by position.
+
+    What was made of raw records that are gone stays as it is.
+
+    Args:
+        spark: session; ``tables.set_up`` was run.
+        settings: names and places of the stream leg.
+        entities: the kinds of record.
+        run_id: name of this run, for ``runs``.
+        allow_losses: fill an empty table of what is left, though the first raw records are gone.
+        say: told what is being done.
+
+    Raises:
+        BusyError: another run of one of the entities is not finished.
+        CheckpointError: the raw records are not those of the checkpoint.
+        TableError: a clean table is empty, and raw records no longer reach back to the first.
+    """
+    with ExitStack() as stack:
+        for entity in entities:
+            stack.enter_context(entity_lock(settings, entity))
+        for entity in entities:
+            clean = settings.clean_table(entity)
+            gone = raw.gone_before(spark, settings, entity)
+            if gone and not allow_losses and not tables.read(spark, settings, clean).head(1):
+                raise TableError(
+                    f"table {settings.schema}.{clean} is empty, and raw records must reach back to the first one, got "
+                    f"none before {gone}: allow_losses makes it of what is left"
+                )
+            guard = load_guard(settings.checkpoint(entity)) or Guard(f"{settings.checkpoint(entity)}.json")
+            name, ids = raw_table(settings), _ids(spark, settings, entity)
+            if guard.tables.get(name, ids[name]) != ids[name]:
+                raise CheckpointError(
+                    f"table {settings.schema}.{name} must be the one that the streams were read into, got another: "
+                    f"nothing can be made of it again; {_NEW_CHECKPOINT}"
+                )
+            guard.tables, guard.rebuild, guard.next_again = ids, True, guard.next_again - 1
+            guard.save()
+            _rebuild(spark, _Work(settings, entity, run_id, guard), say)
+
+
+def _rebuild(spark: SparkSession, work: _Work, say: Say) -> None:
+    """Replaces what was made of the raw records by what they give now; goes on with one that was killed."""
+    settings, entity, guard = work.settings, work.entity, work.guard
+    say(f"{settings.clean_table(entity)}: made again of raw records")
+    batch = Batch(work.run_id, guard.next_again, files=())
+    take_batch(spark, settings, entity, raw.records(spark, settings, entity), batch, guard)
+    guard.rebuild = False
+    guard.save()
+
+
+def _ids(spark: SparkSession, settings: Settings, entity: Entity) -> dict[str, str]:
+    names = (settings.clean_table(entity), QUARANTINE_TABLE, RUNS_TABLE, raw_table(settings))
+    return {name: tables.properties(spark, settings, name)[tables.ID_PROPERTY] for name in names}
+
+
+def _opened(spark: SparkSession, settings: Settings, entity: Entity, reading: Reading, stream: kinesis.Stream) -> Guard:
+    """The checkpoint's guard; a checkpoint that is new must not leave a gap behind what was read before it."""
+    checkpoint = settings.checkpoint(entity)
+    new = reading.new_checkpoint or not has_begun(checkpoint)
+    newest = raw.newest_arrival(spark, settings, entity) if new else None
+    if newest is not None and not reading.allow_losses:
+        _check_gap(settings.stream(entity), reading, stream, newest)
+    known = None if reading.new_checkpoint else load_guard(checkpoint)
+    way_out = _RAW_FIRST if known is None or known.source == stream.identity else _NEW_CHECKPOINT
+    ids = _ids(spark, settings, entity)
+    guard = open_guard(checkpoint, stream.identity, ids, fresh=reading.new_checkpoint, way_out=way_out)
+    if new or "arrived" not in guard.seen:
+        # What arrived up to then may be there already: a batch looks for it.
+        guard.seen = {"arrived": raw.newest_arrival(spark, settings, entity) or 0.0}
+    return guard
+
+
+def _check_gap(name: str, reading: Reading, stream: kinesis.Stream, newest: float) -> None:
+    """Raises where a new checkpoint would pass over what arrived after the newest record that is kept."""
+    said = datetime.fromtimestamp(newest, UTC).isoformat(timespec="seconds")
+    if reading.initial_position != TRIM_HORIZON:
+        raise StreamError(
+            f"stream {name} has no checkpoint, and was read up to {said}: the initial position must be {TRIM_HORIZON}, "
+            f"got {reading.initial_position}; allow_losses passes over what lies between"
+        )
+    if stream.hours and newest < time.time() - stream.hours * 3600:
+        raise StreamError(
+            f"stream {name} must still hold what follows the last read of {said}, got records of the last "
+            f"{stream.hours} hours: what lies between may be lost; allow_losses goes on with what is left"
+        )
+
+
+def _started(spark: SparkSession, work: _Work, reading: Reading) -> _Running:
+    failures: list[Exception] = []
+
+    def each(frame: DataFrame, batch_id: int) -> None:
+        try:
+            _take(frame, work, batch_id)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    frame = kinesis.stream_of(spark, work.settings, work.entity, reading)
+    writer = frame.writeStream.foreachBatch(each).queryName(f"{work.settings.stream(work.entity)}-{work.run_id}")
+    writer = writer.option("checkpointLocation", work.settings.checkpoint(work.entity))
+    if reading.trigger == AVAILABLE_NOW:
+        query = writer.trigger(availableNow=True).start()
+    else:
+        query = writer.trigger(processingTime=reading.trigger).start()
+    return _Running(work, query, failures, float(work.guard.seen["batches"]))
+
+
+def _take(frame: DataFrame, work: _Work, batch_id: int) -> None:
+    """One micro-batch."""
+    spark, settings, entity, guard = frame.sparkSession, work.settings, work.entity, work.guard
+    before, arrived = float(guard.seen["arrived"]), 0.0
+
+    def keep(rows: DataFrame, replay: bool) -> None:
+        nonlocal arrived
+        # A batch that was begun before may be there in part.
+        arrived = raw.keep(spark, settings, entity, rows, behind=float("inf") if replay else before)
+
+    records = kinesis.raw_records(frame, settings, entity)
+    counts = take_batch(spark, settings, entity, records, Batch(work.run_id, batch_id), guard, keep)
+    seen = guard.seen
+    for name, count in (("batches", 1), *((name, counts[name]) for name in ("read", "rejected", "repaired"))):
+        seen[name] = float(seen[name]) + count
+    seen["arrived"], seen["at"] = max(before, arrived), time.time()
+    guard.save()
+    if batch_id % _TIDIED_EVERY == 0:
+        raw.maintain(spark, settings, entity)
+        with_retries(lambda: spark.sql(f"OPTIMIZE {settings.qualified(settings.clean_table(entity))}").collect())
+
+
+def _watch(spark: SparkSession, running: list[_Running], reading: Reading, stop: Path, say: Say) -> None:
+    """Looks after the queries until all have ended, one fails, or somebody asks to stop."""
+    left, began = list(running), time.time()
+    while left:
+        for one in list(left):
+            if one.query.isActive:
+                _tell(one, say)
+                continue
+            _raise_of(one)
+            one.work.guard.reload()  # over Spark Connect the batches ran elsewhere
+            left.remove(one)
+            seen = one.work.guard.seen
+            if reading.trigger == AVAILABLE_NOW and seen["batches"] != one.batches and float(seen["arrived"]) < began:
+                # A pass takes a limited amount: another one sees whether something is left of before this run.
+                left.append(_started(spark, one.work, reading))
+                running.append(left[-1])
+        if stop.exists():
+            say("stopping, as asked")
+            return
+        time.sleep(_GLANCE)
+
+
+def _tell(one: _Running, say: Say) -> None:
+    """A line about a query now and then."""
+    if time.monotonic() - one.told < _TOLD_EVERY:
+        return
+    one.told = time.monotonic()
+    say(f"{one.work.settings.stream(one.work.entity)}: {described(one.work.settings, one.work.entity)}")
+
+
+def described(settings: Settings, entity: Entity) -> str:
+    """How far the stream's run is, in words: records, how far behind the newest one, rejected, repaired."""
+    guard = load_guard(settings.checkpoint(entity))
+    seen = guard.seen if guard else {}
+    if not seen.get("at"):
+        return "nothing new yet"
+    late = max(0.0, float(seen["at"]) - float(seen["arrived"]))
+    numbers = f"{float(seen['read']):,.0f} records, {float(seen['rejected']):,.0f} rejected"
+    return f"{numbers}, {float(seen['repaired']):,.0f} repaired; the newest was {late:.1f} s old when it was there"
+
+
+def _raise_of(one: _Running) -> None:
+    """Raises what a query has failed with."""
+    error = one.query.exception()
+    if error is None:
+        return
+    if one.failures and isinstance(one.failures[0], PinterestError):
+        raise one.failures[0]
+    name = one.work.settings.stream(one.work.entity)
+    raise StreamError(f"{name}: {_reason(error)}") from (one.failures[0] if one.failures else error)
+
+
+def _reason(error: StreamingQueryException) -> str:
+    """The line of a query's failure that says most: that of the source, if it is one of its own."""
+    text = str(error)
+    for line in text.splitlines():
+        _, found, said = line.partition("StreamError: ")
+        if found:
+            return said.strip()
+    return text.strip().split("\n")[0]
+
+
+def _stop_all(running: list[_Running]) -> None:
+    for one in running:
+        if one.query.isActive:
+            one.query.stop()
