@@ -11,7 +11,7 @@ POSTS ?= 11000
 SEED ?= 1
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run test test-stack check format bench lock wheel clean distclean
+.PHONY: help run run-stream test test-stack check format bench lock wheel clean distclean
 
 help: ## print what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,11 @@ run: .make/local .make/jars/.complete build/landing ## set up, make 11,000 dirty
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" \
 		$(BIN)/python -m local batch --landing build/landing --warehouse build/warehouse --report build/report.html
 	@echo "report: build/report.html"
+
+run-stream: .make/local .make/jars/.complete build/landing ## the same posts through Kinesis: start one, send them, clean the streams, print the answers
+	rm -rf build/stream
+	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" \
+		$(BIN)/python -m local stream --database build/source.db --warehouse build/stream
 
 test: .make/dev .make/jars/.complete ## set up and run the test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/stack

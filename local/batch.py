@@ -21,7 +21,7 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 PARAMETERS = {
     "mount_s3": ("access", "landing", "user_id"),
     "clean_batch": ("catalog", "schema", "landing", "user_id", "entity", "run_id", "warehouse", "rebuild"),
-    "analyse": ("catalog", "schema", "user_id", "warehouse"),
+    "analyse": ("leg", "catalog", "schema", "user_id", "warehouse"),
 }
 
 
@@ -55,8 +55,6 @@ class Batch:
         entities_named(self.entity)
         if not (self.landing / "topics").is_dir():
             raise LandingError(f"landing must be a folder with topics/ in it, got {self.landing}")
-        if self.warehouse.exists() and not self.warehouse.is_dir():
-            raise SettingsError(f"warehouse must be a folder, got the file {self.warehouse}")
         if self.warehouse.resolve() == self.landing.resolve():
             raise SettingsError(f"warehouse must be another folder than the landing, got {self.warehouse} for both")
         if not any(Path(settings.topic_folder(entity)).is_dir() for entity in ENTITIES):
@@ -65,7 +63,7 @@ class Batch:
             raise LandingError(f"landing must hold {wanted}, got {', '.join(found[:9]) or 'no topics'}")
         if self.report is not None and self.report.is_dir():
             raise SettingsError(f"report must be a file, got the folder {self.report}")
-        _make_folder(self.warehouse, "warehouse", self.warehouse)
+        usable_warehouse(self.warehouse)
         if self.report is not None:
             _make_folder(self.report.parent, "report", self.report)
         return self
@@ -73,6 +71,17 @@ class Batch:
     def settings(self) -> Settings:
         """Names and places of this run."""
         return Settings(user_id=self.user_id, landing=str(self.landing), warehouse=str(self.warehouse))
+
+
+def usable_warehouse(warehouse: Path) -> None:
+    """Sees to it that tables can be kept in a folder; makes it.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    if warehouse.exists() and not warehouse.is_dir():
+        raise SettingsError(f"warehouse must be a folder, got the file {warehouse}")
+    _make_folder(warehouse, "warehouse", warehouse)
 
 
 def _make_folder(folder: Path, what: str, path: Path) -> None:
@@ -95,6 +104,7 @@ def run_batch(
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
     values = {
         "access": "volume",
+        "leg": settings.leg,
         "catalog": settings.catalog,
         "schema": settings.schema,
         "landing": settings.landing,

@@ -7,7 +7,6 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from pinterest_transforms.entities import ENTITIES
@@ -38,6 +37,34 @@ def parser() -> argparse.ArgumentParser:
     batch.add_argument("--report", type=_path, metavar="FILE", help="also write a report page")
     batch.set_defaults(run=_batch)
 
+    stream = commands.add_parser("stream", help="run the stream notebook against a Kinesis endpoint, print the answers")
+    stream.add_argument("--warehouse", required=True, type=_path, metavar="DIR", help="folder of the tables")
+    where = stream.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--database", metavar="URL|FILE", help="start a Kinesis of its own, and send this source's posts to it"
+    )
+    where.add_argument("--endpoint", metavar="URL", help="address of a Kinesis, or `aws` for what boto3 finds")
+    where.add_argument("--rebuild", action="store_true", help="make the tables again of raw records, read nothing")
+    stream.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    stream.add_argument("--entity", default="all", choices=["all", *(entity.name for entity in ENTITIES)])
+    stream.add_argument("--region", default="", help="AWS region of the streams (default: what boto3 finds)")
+    stream.add_argument(
+        "--initial-position",
+        default="trim_horizon",
+        metavar="WHERE",
+        help="where a stream without checkpoint begins: latest, trim_horizon or a time (default: %(default)s)",
+    )
+    stream.add_argument(
+        "--trigger",
+        default="available_now",
+        metavar="WHEN",
+        help="available_now, or a time such as '5 seconds', to go on until Ctrl-C (default: %(default)s)",
+    )
+    stream.add_argument("--rate", type=float, default=0, metavar="N", help="records a second that are sent (no limit)")
+    stream.add_argument("--new-checkpoint", action="store_true", help="begin at the initial position again")
+    stream.add_argument("--allow-losses", action="store_true", help="go on though records may be lost")
+    stream.set_defaults(run=_stream)
+
     sql = commands.add_parser("sql", help="query the tables of a warehouse folder")
     sql.add_argument("query", help="one query, such as 'SELECT * FROM posts LIMIT 5'")
     sql.add_argument("--warehouse", required=True, type=_path, metavar="DIR", help="folder of the tables")
@@ -47,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
     jars = commands.add_parser("jars", help="fetch the jars that Spark needs beside its own")
     jars.set_defaults(run=_jars)
-    for command in (batch, sql, jars):
+    for command in (batch, stream, sql, jars):
         command.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     return top
 
@@ -106,6 +133,42 @@ def _batch(options: argparse.Namespace) -> None:
         run_batch(spark, batch, screen, steps)
         steps("stopping Spark")
         stop_session(spark)
+
+
+def _stream(options: argparse.Namespace) -> None:
+    from local.display import Screen  # noqa: PLC0415 - as above
+    from local.progress import Steps  # noqa: PLC0415
+    from local.session import local_session, stop_session  # noqa: PLC0415
+    from local.stream import Stopping, Stream, run_stream  # noqa: PLC0415
+
+    switches = ("rebuild", "new_checkpoint", "allow_losses")
+    stream = Stream(
+        warehouse=options.warehouse.absolute(),
+        user_id=options.user_id,
+        entity=options.entity,
+        endpoint="" if options.endpoint in (None, "aws") else options.endpoint,
+        database=options.database or "",
+        region=options.region,
+        initial_position=options.initial_position,
+        trigger=options.trigger,
+        rate=options.rate,
+        switches=tuple(name for name in switches if getattr(options, name)),
+    ).checked()
+    with Steps() as steps:
+        screen = Screen()
+        screen.paused = steps.paused
+        steps("starting Spark")
+        stream.prepare()
+        spark = local_session(stream.warehouse)
+        stopping = Stopping(stream.settings(), _stop)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stopping)
+        done = run_stream(spark, stream, screen, steps, stopping)
+        steps("stopping Spark")
+        stop_session(spark)
+    if not done:
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+        sys.exit(128 + stopping.asked)
 
 
 def _sql(options: argparse.Namespace) -> None:
@@ -173,7 +236,7 @@ def _stop_spark() -> None:
         stop_whatever_runs()
 
 
-def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+def _stop(number: int, _frame: object) -> NoReturn:
     """Ends this process and its Java at once: 130 after Ctrl-C, 143 after a request to end.
 
     An exception would have to find its way out through the connection to Java, which turns it into something else.

@@ -8,12 +8,16 @@ Kinesis again, between the two places that Spark has kept.
 import contextlib
 import json
 import os
+import re
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
@@ -90,6 +94,12 @@ def checked_options(given: Mapping[str, str]) -> dict[str, str]:
     options = {**_OPTIONS, **names}
     if not options["streamname"] or "," in options["streamname"]:
         raise StreamError(f"streamName must be the name of one stream, got {options['streamname']!r}")
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", options["maxrecordsperbatch"]):
+        raise StreamError(f"maxRecordsPerBatch must be a whole number from 1 on, got {options['maxrecordsperbatch']!r}")
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", options["minfetchperiod"]):
+        raise StreamError(f"minFetchPeriod must be seconds, got {options['minfetchperiod']!r}")
+    if options["failondataloss"].lower() not in ("true", "false"):
+        raise StreamError(f"failOnDataLoss must be true or false, got {options['failondataloss']!r}")
     start_of(options["initialposition"])
     return options
 
@@ -185,12 +195,14 @@ class KinesisReader(DataSourceStreamReader):
         """Where the next micro-batch ends: reads up to there. Without a checkpoint, Spark asks for this first."""
         if not self._begins:
             self.initialOffset()
-        ahead = self._next.result() if self._next else None
-        self._next = None
+        # One that failed is told of once; after that, it is read again.
+        begun, self._next = self._next, None
+        ahead = begun.result() if begun else None
         if ahead is None or not ahead.files:
             ahead = self._read_ahead(ahead.end if ahead else self._place)
-        self._aheads.append(_Ahead(self._place, ahead.end, ahead.files))
-        self._place = ahead.end
+        if ahead.end != self._place:
+            self._aheads.append(_Ahead(self._place, ahead.end, ahead.files))
+            self._place = ahead.end
         return {"start": self._begins, "shards": self._place}
 
     def partitions(self, start: dict[str, object], end: dict[str, object]) -> Sequence[InputPartition]:
@@ -198,9 +210,10 @@ class KinesisReader(DataSourceStreamReader):
         before, until = cast(Place, start["shards"]), cast(Place, end["shards"])
         for ahead in self._aheads:
             if (ahead.start, ahead.end) == (before, until):
-                # While the batch is worked on, the next one is read.
-                self._beside = self._beside or ThreadPoolExecutor(1)
-                self._next = self._next or self._beside.submit(self._read_ahead, until)
+                if until == self._place:
+                    # While the batch is worked on, the next one is read.
+                    self._beside = self._beside or ThreadPoolExecutor(1)
+                    self._next = self._next or self._beside.submit(self._read_ahead, until)
                 return _tasks(ahead)
         self._begins, self._place = str(end["start"]), until
         return [
@@ -236,6 +249,23 @@ class KinesisReader(DataSourceStreamReader):
             self._beside.shutdown(wait=True, cancel_futures=True)
         if self._folder is not None:
             self._folder.cleanup()
+        if _is_main() and signal.getsignal(signal.SIGTERM) == self._killed:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _made(self) -> str:
+        """The folder of the files. Spark ends a query's Python by a signal, without a call of ``stop``."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="kinesis-", ignore_cleanup_errors=True)
+            if _is_main() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, self._killed)
+        return self._folder.name
+
+    def _killed(self, number: int, _frame: FrameType | None) -> None:
+        """Removes the files, and lets the signal do what it would have done."""
+        if self._folder is not None:
+            self._folder.cleanup()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def _shards(self) -> ShardReader:
         if self._reader is None:
@@ -251,11 +281,10 @@ class KinesisReader(DataSourceStreamReader):
         reader = self._shards()
         reader.start = self._begins
         taken, end = reader.read(place)
-        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="kinesis-")
         files = {}
         for shard, records in taken.items():
             self._files += 1
-            path = Path(self._folder.name, f"{self._files}.arrow")
+            path = Path(self._made(), f"{self._files}.arrow")
             sizes = []
             with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, _ARROW) as writer:
                 for start in range(0, len(records), _PIECE):
@@ -264,6 +293,11 @@ class KinesisReader(DataSourceStreamReader):
                     sizes.append(len(some))
             files[shard] = (str(path), sizes)
         return _Ahead(place, end, files)
+
+
+def _is_main() -> bool:
+    """Whether signals may be taken here."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _tasks(done: _Ahead) -> list[InputPartition]:

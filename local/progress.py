@@ -1,8 +1,9 @@
 """What is being done and since when: a live line on a terminal, plain lines elsewhere; never on standard output."""
 
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TextIO
@@ -13,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from local.oneline import clean_text
 
 _WORTH_TELLING_SECONDS = 2.0
+_LIVE_SECONDS, _TOLD_SECONDS = 0.5, 5.0
 
 
 class Steps:
@@ -72,6 +74,32 @@ class Steps:
         finally:
             if running:
                 self._live.start()
+
+    @contextmanager
+    def rows(self, read: Callable[[], Sequence[str]]) -> Iterator[None]:
+        """Lines that are read anew again and again: below the step on a terminal, now and then elsewhere."""
+        over, live = threading.Event(), self._console.is_terminal
+        tasks = [self._live.add_task("") for _ in read()] if live else []
+
+        def show() -> None:
+            told: Sequence[str] = ()
+            while not over.wait(_LIVE_SECONDS if live else _TOLD_SECONDS):
+                lines = [clean_text(line) for line in read()]
+                for task, line in zip(tasks, lines, strict=False):
+                    self._live.update(task, description=line)
+                for line in () if live or self._quiet or lines == told else lines:
+                    self._console.print(line, soft_wrap=True)
+                told = lines
+
+        thread = threading.Thread(target=show, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            for task in tasks:
+                self._live.remove_task(task)
 
     def _end_step(self) -> None:
         if self._task is None:

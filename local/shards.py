@@ -5,10 +5,10 @@ are taken up once all of their parents are read to the end, so that the versions
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pinterest_transforms.errors import StreamError
 
@@ -92,7 +92,7 @@ class ShardReader:
     _listed: float = 0.0
 
     def first(self) -> Place:
-        """Where a reader that knows nothing begins: the shards that no other listed shard is the parent of."""
+        """Where a reader that knows nothing begins: the shards that no listed shard is a parent of, so the oldest."""
         return self._with_children({}, self._list())
 
     def read(self, place: Place) -> tuple[dict[str, list["RecordTypeDef"]], Place]:
@@ -111,7 +111,7 @@ class ShardReader:
         behind = True
         with ThreadPoolExecutor(8) as pool:
             while behind and records < self.limits.records and size < self.limits.bytes and time.monotonic() < ended:
-                place = self._with_new(place)
+                place = self._with_new(place, taken)
                 unread = {name: at for name, at in place.items() if not is_ended(at)}
                 behind = False
                 for name, found, late in pool.map(self._call, unread, unread.values()):
@@ -132,7 +132,7 @@ class ShardReader:
         self._shards.pop(shard, None)
         last = 0
         while not is_ended(start) and last < int(until):
-            _, found, _ = self._call(shard, start)
+            _, found, late = self._call(shard, start)
             start = self._shards[shard].after
             for record in found:
                 last = int(record["SequenceNumber"])
@@ -140,6 +140,8 @@ class ShardReader:
                     yield record
                 if last >= int(until):
                     break
+            if not late:
+                break
         if last != int(until):
             self._lost(shard, f"the record {until} is not there any more")
 
@@ -166,13 +168,17 @@ class ShardReader:
     def _records(self, name: str, shard: _Shard) -> "GetRecordsOutputTypeDef":
         """The answer of one call; an iterator that expired is asked for again."""
         assert shard.iterator is not None  # noqa: S101 - the caller has looked
+        most = min(_MOST_A_CALL, self.limits.records)
         try:
-            return self.client.get_records(ShardIterator=shard.iterator, Limit=_MOST_A_CALL)
+            return self.client.get_records(ShardIterator=shard.iterator, Limit=most)
         except self.client.exceptions.ExpiredIteratorException:
             again = self._opened(name, shard.after)
             shard.iterator, shard.wanted = again.iterator, again.wanted
-            assert shard.iterator is not None  # noqa: S101 - an iterator was just given
-            return self.client.get_records(ShardIterator=shard.iterator, Limit=_MOST_A_CALL)
+            if shard.iterator is None:
+                return cast("GetRecordsOutputTypeDef", {"Records": []})
+            return self.client.get_records(ShardIterator=shard.iterator, Limit=most)
+        except self.client.exceptions.ResourceNotFoundException as error:
+            raise self._another(str(error)) from None
 
     def _checked(self, name: str, shard: _Shard, answer: "GetRecordsOutputTypeDef") -> list["RecordTypeDef"]:
         """The records without the one that was read before, which only proves that nothing is missing."""
@@ -192,6 +198,11 @@ class ShardReader:
                 "what lies between may be lost: allow losses by name to go on with what is left"
             )
 
+    def _another(self, found: str) -> StreamError:
+        return StreamError(
+            f"stream {self.stream} must be the one that was read before, got another of that name, or none: {found}"
+        )
+
     def _opened(self, name: str, at: str) -> _Shard:
         """A shard to be read from a place on. Behind a record means at it: if it is there, nothing is missing."""
         kind, _, value = at.partition(" ")
@@ -203,24 +214,29 @@ class ShardReader:
         try:
             answer = self.client.get_shard_iterator(StreamName=self.stream, ShardId=name, **asked)  # type: ignore[arg-type]
         except self.client.exceptions.InvalidArgumentException as error:
-            raise StreamError(
-                f"stream {self.stream} must be the one that was read before, got another of that name: {error}"
-            ) from None
+            if kind == AT_TIMESTAMP:
+                raise StreamError(f"a start must not be ahead of Kinesis' clock, got {value}: {error}") from None
+            raise self._another(str(error)) from None
         except self.client.exceptions.ResourceNotFoundException:
-            if kind != AFTER:
-                return _Shard(None, "", ENDED)
             # All of the shard is older than what Kinesis keeps.
             self._lost(name, "the shard is gone")
-            return _Shard(None, "", ENDED)
+            return _Shard(None, "", f"{ENDED} {sequence(at)}".rstrip())
         return _Shard(answer["ShardIterator"], value if kind == AFTER else "", at)
 
-    def _with_new(self, place: Place) -> Place:
-        """The place with the shards that have come up; without ended ones that Kinesis has forgotten."""
+    def _with_new(self, place: Place, taken: Container[str]) -> Place:
+        """The place with the shards that have come up; without ended ones that Kinesis has forgotten.
+
+        Of what was taken just now the place must say up to where, or it could not be read again.
+        """
         if time.monotonic() - self._listed < _LISTED_EVERY:
             return place
         listed = self._list()
+        for shard in listed:
+            name, is_open = shard["ShardId"], "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+            if is_open and name not in self._shards and is_ended(place.get(name, "")):
+                raise self._another(f"{name} was read to its end and is open")
         there = {shard["ShardId"] for shard in listed}
-        kept = {name: at for name, at in place.items() if not is_ended(at) or name in there}
+        kept = {name: at for name, at in place.items() if not is_ended(at) or name in there or name in taken}
         return self._with_children(kept, listed)
 
     def _with_children(self, place: Place, listed: Sequence["ShardTypeDef"]) -> Place:

@@ -24,12 +24,14 @@ from pinterest_transforms.storage import answers, summary, tables
 # COMMAND ----------
 
 # DBTITLE 1,Answer the questions
+dbutils.widgets.dropdown("leg", "batch", ["batch", "stream"], "Leg")
 dbutils.widgets.text("catalog", "main", "Catalog")
-dbutils.widgets.text("schema", "", "Schema (empty: pinterest)")
+dbutils.widgets.text("schema", "", "Schema (empty: pinterest, or pinterest_stream)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
 dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
 
 settings = Settings(
+    leg=dbutils.widgets.get("leg"),
     user_id=dbutils.widgets.get("user_id"),
     catalog=dbutils.widgets.get("catalog"),
     schema=dbutils.widgets.get("schema"),

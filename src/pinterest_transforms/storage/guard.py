@@ -34,7 +34,8 @@ class Guard:
         next_again: id of the next such batch.
         cleared: false until the checkpoint of the life before is gone.
         seen: how far a run of a stream is, for whoever watches: its ``run_id``, ``batches``, ``read``, ``rejected`` and
-            ``repaired``; in seconds since 1970 when the newest record ``arrived``, and when it was there (``at``).
+            ``repaired``; in seconds since 1970 when it ``began``, when the newest record ``arrived``, when it was there
+            (``at``).
     """
 
     path: str

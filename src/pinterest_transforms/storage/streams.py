@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _GLANCE = 0.2
 """Seconds between two looks at the queries."""
+_GRACE = 60.0
+"""Seconds that a micro-batch has to come to its end, when somebody asks to stop."""
 _TOLD_EVERY = 15.0
 """Seconds between two lines about a query that runs on."""
 _TIDIED_EVERY = 100
@@ -106,6 +108,7 @@ def take_streams(
                 _rebuild(spark, work, say)
             work.guard.seen |= {
                 "run_id": run_id,
+                "began": time.time(),
                 **dict.fromkeys(("batches", "read", "rejected", "repaired", "at"), 0.0),
             }
             work.guard.save()
@@ -273,8 +276,16 @@ def _watch(spark: SparkSession, running: list[_Running], reading: Reading, stop:
                 running.append(left[-1])
         if stop.exists():
             say("stopping, as asked")
+            until = time.monotonic() + _GRACE
+            while time.monotonic() < until and any(_is_busy(one.query) for one in left):
+                time.sleep(_GLANCE)
             return
         time.sleep(_GLANCE)
+
+
+def _is_busy(query: StreamingQuery) -> bool:
+    """True in the middle of a micro-batch: cut off, it would only be done again."""
+    return query.isActive and query.status["message"] == "Processing new data"
 
 
 def _tell(one: _Running, say: Say) -> None:
@@ -282,18 +293,21 @@ def _tell(one: _Running, say: Say) -> None:
     if time.monotonic() - one.told < _TOLD_EVERY:
         return
     one.told = time.monotonic()
-    say(f"{one.work.settings.stream(one.work.entity)}: {described(one.work.settings, one.work.entity)}")
+    say(how_far(one.work.settings, one.work.entity))
 
 
-def described(settings: Settings, entity: Entity) -> str:
-    """How far the stream's run is, in words: records, how far behind the newest one, rejected, repaired."""
-    guard = load_guard(settings.checkpoint(entity))
-    seen = guard.seen if guard else {}
-    if not seen.get("at"):
-        return "nothing new yet"
-    late = max(0.0, float(seen["at"]) - float(seen["arrived"]))
-    numbers = f"{float(seen['read']):,.0f} records, {float(seen['rejected']):,.0f} rejected"
-    return f"{numbers}, {float(seen['repaired']):,.0f} repaired; the newest was {late:.1f} s old when it was there"
+def how_far(settings: Settings, entity: Entity) -> str:
+    """How far a stream's run is, in a line: records, records a second, how late the newest was, rejected, repaired.
+
+    It asks nothing of Spark, so that it can be asked at any time by anybody who sees the checkpoints.
+    """
+    guard, name = load_guard(settings.checkpoint(entity)), settings.clean_table(entity)
+    if guard is None or not guard.seen.get("at"):
+        return f"{name}: nothing new yet"
+    seen = {key: float(value) for key, value in guard.seen.items() if key != "run_id"}
+    rate, late = seen["read"] / max(0.001, seen["at"] - seen["began"]), max(0.0, seen["at"] - seen["arrived"])
+    numbers = f"{seen['read']:,.0f} records, {rate:,.0f}/s, {late:.1f} s behind"
+    return f"{name}: {numbers}, {seen['rejected']:,.0f} rejected, {seen['repaired']:,.0f} repaired"
 
 
 def _raise_of(one: _Running) -> None:

@@ -1,0 +1,70 @@
+"""A Kinesis endpoint on loopback, for a run on one machine: moto's server, in a process of its own.
+
+moto loses records of calls that come at the same moment, so they are taken one after another. What it holds is gone
+when it ends, which it does when its standard input does: with the process that started it, whatever becomes of that.
+"""
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pinterest_transforms.errors import StreamError
+
+REGION = "us-east-1"
+_PROJECT = Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def kinesis_endpoint() -> Iterator[str]:
+    """The address of an endpoint that lives as long as this context.
+
+    Raises:
+        StreamError: it does not start.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local.kinesis_endpoint"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=_PROJECT,
+        # Ctrl-C is for the run, which ends this process when it has ended itself.
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout  # noqa: S101 - it was asked for
+        port = process.stdout.readline().strip().decode()
+        if not port:
+            raise StreamError("the Kinesis endpoint must print its port, got nothing: is moto installed?")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.communicate()
+
+
+def main() -> None:
+    """Serves until standard input ends."""
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - takes a second
+        DomainDispatcherApplication,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server  # noqa: PLC0415
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app, one_at_a_time = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+    def serve(environ, start_response):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - WSGI
+        with one_at_a_time:
+            return list(app(environ, start_response))
+
+    server = make_server("127.0.0.1", 0, serve, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    sys.stdin.read()
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""``python -m local stream``: the stream notebook on this machine, against any Kinesis endpoint or one of its own."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from local.batch import NOTEBOOKS, usable_warehouse
+from local.display import Screen
+from local.kinesis_endpoint import REGION, kinesis_endpoint
+from local.kinesis_source import KinesisSource
+from local.notebook import Runner
+from local.progress import Steps
+from pinterest_transforms.entities import ENTITIES, entities_named
+from pinterest_transforms.errors import SettingsError, StreamError
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.guard import load_guard
+from pinterest_transforms.storage.kinesis import AVAILABLE_NOW, Reading
+from pinterest_transforms.storage.streams import how_far
+
+_KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+"""What an endpoint of one's own is asked with: it takes anything, but boto3 wants something."""
+_LIVE = "1 second"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One run of the stream notebook.
+
+    Attributes:
+        warehouse: folder of the tables.
+        user_id: whose streams.
+        entity: ``all``, or one of ``pin``, ``geo``, ``user``.
+        endpoint: address of Kinesis; empty with a database, for an endpoint of this run's own.
+        database: source whose posts are sent to an endpoint of this run's own; empty for none.
+        region: AWS region; empty for what boto3 finds.
+        initial_position: where a stream without checkpoint begins.
+        trigger: ``available_now``, or a time such as ``5 seconds``.
+        rate: records a second that are sent at most; 0 for no limit.
+        switches: the notebook's ``rebuild``, ``new_checkpoint`` and ``allow_losses``, those that are set.
+    """
+
+    warehouse: Path
+    user_id: str
+    entity: str = "all"
+    endpoint: str = ""
+    database: str = ""
+    region: str = ""
+    initial_position: str = "trim_horizon"
+    trigger: str = AVAILABLE_NOW
+    rate: float = 0
+    switches: tuple[str, ...] = ()
+
+    def checked(self) -> "Stream":
+        """This run, if it can be started: told before anything that takes time.
+
+        Raises:
+            PinterestError: what was given cannot be used.
+        """
+        settings = self.settings()
+        entities_named(self.entity)
+        Reading(initial_position=self.initial_position, trigger=self.trigger)
+        if self.database and (self.endpoint or self.entity != "all"):
+            raise SettingsError(
+                "--database is sent to streams of this run's own: give it without --endpoint and --entity"
+            )
+        if self.database and "://" not in self.database and not Path(self.database).is_file():
+            raise SettingsError(
+                f"database must be there, got {self.database}: python -m emulation generate --posts N makes one"
+            )
+        if self.database and any(load_guard(settings.checkpoint(entity)) for entity in ENTITIES):
+            raise SettingsError(
+                f"warehouse must have no streams yet where --database is sent to new ones, got some in {self.warehouse}"
+            )
+        usable_warehouse(self.warehouse)
+        return self
+
+    def prepare(self) -> None:
+        """Sets what Spark's processes need to find in their environment; to be done before Spark starts."""
+        if self.database:
+            os.environ.update(_KEYS)
+
+    def settings(self) -> Settings:
+        """Names and places of this run."""
+        return Settings(user_id=self.user_id, leg="stream", warehouse=str(self.warehouse))
+
+
+class Stopping:
+    """Ctrl-C, or a request to end, asks the streams to stop where they are; the second one ends at once."""
+
+    def __init__(self, settings: Settings, at_once: Callable[[int, object], None]) -> None:
+        self._file, self._at_once = Path(settings.stop_file(ENTITIES[0])), at_once
+        self.asked = 0
+
+    def __call__(self, number: int, frame: object) -> None:
+        """Takes the signal."""
+        if self.asked:
+            self._at_once(number, frame)
+        self.asked = number
+        self.stop()
+
+    def stop(self) -> None:
+        """Asks the streams to stop."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.touch()
+
+
+def run_stream(spark: SparkSession, stream: Stream, screen: Screen, steps: Steps, stopping: Stopping) -> bool:
+    """Runs the notebook, then the one with the answers.
+
+    Returns:
+        Whether it came to its end; False where it was stopped.
+
+    Raises:
+        NotebookError: one fails.
+        StreamError: the posts could not be sent.
+    """
+    spark.dataSource.register(KinesisSource)
+    runner = Runner(spark, screen, progress=steps)
+    settings = stream.settings()
+    values = {
+        "catalog": settings.catalog,
+        "user_id": stream.user_id,
+        "entity": stream.entity,
+        "run_id": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        "warehouse": settings.warehouse,
+        "region": stream.region,
+        "endpoint": stream.endpoint,
+        "initial_position": stream.initial_position,
+        "trigger": stream.trigger,
+        **dict.fromkeys(stream.switches, "true"),
+    }
+
+    def take(**changes: str) -> None:
+        with steps.rows(lambda: [how_far(settings, entity) for entity in entities_named(stream.entity)]):
+            runner.run(NOTEBOOKS / "stream_kinesis", {**values, **changes})
+
+    if stream.database:
+        with kinesis_endpoint() as endpoint, _sent(stream, endpoint, stopping):
+            take(endpoint=endpoint, region=REGION, trigger=_LIVE)
+    else:
+        take()
+    if stopping.asked:
+        return False
+    runner.run(NOTEBOOKS / "analyse", {**{n: values[n] for n in ("catalog", "user_id", "warehouse")}, "leg": "stream"})
+    return True
+
+
+@contextlib.contextmanager
+def _sent(stream: Stream, endpoint: str, stopping: Stopping) -> Iterator[None]:
+    """Sends the source's posts, and asks the streams to stop when all are sent."""
+    environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": REGION}
+    command = [sys.executable, "-m", "emulation", "streaming", "--direct", "--user-id", stream.user_id]
+    made = subprocess.run([*command, "--streams", "create"], env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
+    if made.returncode:
+        raise StreamError(f"streams must be made at {endpoint}, got exit code {made.returncode} of the sender")
+    places = ["--cursor", str(stream.warehouse / "sent.json"), "--failed", str(stream.warehouse / "failed.jsonl")]
+    what = ["--all", "--restart", "--database", stream.database, "--rate", str(stream.rate), *places]
+    sender = subprocess.Popen(  # noqa: S603 - this very program
+        [*command, *what], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    over = threading.Event()
+
+    def wait() -> None:
+        assert sender.stdout  # noqa: S101 - it was asked for
+        said = sender.stdout.read().strip()
+        print(said, file=sys.stderr)
+        found = re.search(r"acknowledged ([\d,]+)", said)
+        sent = int(found[1].replace(",", "")) if found else 0
+        while not over.wait(0.5) and not stopping.asked:
+            if _read(stream.settings()) >= sent:
+                stopping.stop()
+
+    threading.Thread(target=wait, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        if sender.poll() is None:
+            sender.send_signal(signal.SIGINT)
+        sender.wait()
+    if sender.returncode and not stopping.asked:
+        raise StreamError(f"all posts must be sent, got exit code {sender.returncode} of the sender")
+
+
+def _read(settings: Settings) -> float:
+    """Records that this run has read."""
+    guards = [load_guard(settings.checkpoint(entity)) for entity in ENTITIES]
+    return sum(float(guard.seen.get("read", 0.0)) for guard in guards if guard)
