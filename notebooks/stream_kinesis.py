@@ -22,7 +22,7 @@ if importlib.util.find_spec("pinterest_transforms") is None:
 from pinterest_transforms.entities import entities_named
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.storage import summary, tables
-from pinterest_transforms.storage.kinesis import Reading
+from pinterest_transforms.storage.kinesis import Reading, check_streams
 from pinterest_transforms.storage.streams import rebuild_streams, take_streams
 
 # COMMAND ----------
@@ -70,6 +70,9 @@ reading = Reading(
 client = reading.client(dbutils.credentials.getServiceCredentialsProvider(credential) if credential else None)
 run_id = dbutils.widgets.get("run_id") or uuid.uuid4().hex
 entities = entities_named(dbutils.widgets.get("entity"))
+rebuild = dbutils.widgets.get("rebuild") == "true"
+if not rebuild:
+    check_streams(client, settings, entities)
 
 # COMMAND ----------
 
@@ -79,7 +82,7 @@ entities = entities_named(dbutils.widgets.get("entity"))
 
 # DBTITLE 1,Keep, clean, merge
 tables.set_up(spark, settings)
-if dbutils.widgets.get("rebuild") == "true":
+if rebuild:
     rebuild_streams(spark, settings, entities, run_id, allow_losses=reading.allow_losses, say=print)
 else:
     take_streams(spark, settings, entities, run_id, reading, client, say=print)

@@ -4,12 +4,9 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO
 
 import psutil
 import pytest
@@ -19,37 +16,9 @@ from local.batch import Batch, run_batch
 from local.display import Screen
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import DEFAULT_USER_ID
+from tests.local.commands import command, run
 
-PROJECT = Path(__file__).parents[2]
 SLOW = "SELECT id FROM range(0, 100000000000, 1, 100000)"
-
-
-@contextlib.contextmanager
-def _command(
-    *arguments: str, folder: Path, out: int | IO[str] = subprocess.PIPE, **environment: str
-) -> Iterator["subprocess.Popen[str]"]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-    try:
-        yield process
-    finally:
-        # Whatever a test found: no process stays.
-        process.terminate()
-        process.communicate(timeout=60)
-
-
-def _run(*arguments: str, folder: Path, **environment: str) -> tuple[int | None, str, str]:
-    with _command(*arguments, folder=folder, **environment) as process:
-        out, err = process.communicate(timeout=180)
-    return process.returncode, out, err
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +95,14 @@ def test_what_a_user_gets_wrong_is_one_line(tmp_path: Path, arguments: str, code
     (tmp_path / "l" / "topics" / "xyz.pin").mkdir(parents=True)
     (tmp_path / "l" / "file").touch()
 
-    got = _run(*arguments.format(folder=tmp_path).split(), folder=tmp_path)
+    got = run(*arguments.format(folder=tmp_path).split(), folder=tmp_path)
 
     assert got == (code, "", line.format(folder=tmp_path) + "\n")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["l"]
 
 
 def test_a_wrong_option_is_one_line(tmp_path: Path) -> None:
-    code, out, err = _run("batch", "--landing", "x", folder=tmp_path)
+    code, out, err = run("batch", "--landing", "x", folder=tmp_path)
 
     assert (code, out) == (2, "")
     assert err == "error: the following arguments are required: --warehouse (see python -m local batch --help)\n"
@@ -142,7 +111,7 @@ def test_a_wrong_option_is_one_line(tmp_path: Path) -> None:
 def test_no_java_is_one_line(warehouse: Path, tmp_path: Path) -> None:
     query = ("sql", "SELECT 1", "--warehouse", str(warehouse))
 
-    code, out, err = _run(*query, folder=tmp_path, JAVA_HOME=str(tmp_path))
+    code, out, err = run(*query, folder=tmp_path, JAVA_HOME=str(tmp_path))
 
     assert (code, out) == (1, "")
     assert err == (
@@ -154,7 +123,7 @@ def test_rows_are_all_that_is_printed(warehouse: Path, tmp_path: Path) -> None:
     query = "SELECT p.*, t.id FROM pins p JOIN other.things t ON t.id = 2"
 
     # Whatever the terminal can show: data goes out as UTF-8.
-    code, out, err = _run(
+    code, out, err = run(
         "sql", query, "--warehouse", os.path.relpath(warehouse, tmp_path), "--format", "jsonl",
         folder=tmp_path, LC_ALL="C", PYTHONIOENCODING="ascii", TZ="America/New_York",
     )  # fmt: skip
@@ -168,7 +137,7 @@ def test_rows_are_all_that_is_printed(warehouse: Path, tmp_path: Path) -> None:
 
 
 def test_a_query_of_what_is_not_there_is_one_line(warehouse: Path, tmp_path: Path) -> None:
-    code, out, err = _run("sql", "SELECT * FROM users", "--warehouse", str(warehouse), folder=tmp_path)
+    code, out, err = run("sql", "SELECT * FROM users", "--warehouse", str(warehouse), folder=tmp_path)
 
     assert (code, out) == (2, "")
     assert err.startswith("error: [TABLE_OR_VIEW_NOT_FOUND] The table or view `users` cannot be found.")
@@ -178,7 +147,7 @@ def test_a_query_of_what_is_not_there_is_one_line(warehouse: Path, tmp_path: Pat
 def test_an_output_that_cannot_be_written_is_one_line(warehouse: Path, tmp_path: Path) -> None:
     with (
         Path("/dev/full").open("w") as full,
-        _command("sql", "VALUES (1)", "--warehouse", str(warehouse), folder=tmp_path, out=full) as process,
+        command("sql", "VALUES (1)", "--warehouse", str(warehouse), folder=tmp_path, out=full) as process,
     ):
         _, err = process.communicate(timeout=180)
 
@@ -219,7 +188,7 @@ def test_a_stopped_command_leaves_no_java(
 
 
 def _slow_query(warehouse: Path, folder: Path) -> AbstractContextManager["subprocess.Popen[str]"]:
-    return _command("sql", SLOW, "--warehouse", str(warehouse), "--format", "csv", folder=folder)
+    return command("sql", SLOW, "--warehouse", str(warehouse), "--format", "csv", folder=folder)
 
 
 def _java(parent: int) -> psutil.Process:

@@ -10,17 +10,21 @@ from pyspark.sql import SparkSession
 
 from emulation.delivery import DIRTY
 from emulation.landing import write_landing
+from emulation.records import column_names, json_bytes
 from emulation.synthetic import chunks
 from local.display import Screen
+from local.kinesis_source import KinesisSource
+from local.kinesis_stand_in import serving
 from local.notebook import NotebookError, Runner
 from local.report import write_report
 from local.report_data import gather
 from pinterest_transforms.analysis import ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.kinesis import Reading
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-SCHEMA = "notebook_runs"
+SCHEMA, STREAM = "notebook_runs", "notebook_streams"
 
 
 class Ran:
@@ -32,6 +36,7 @@ class Ran:
         self.runner = Runner(spark, Screen(self.out))
         self.settings = Settings(schema=SCHEMA, landing=str(folder / "landing"), warehouse=str(folder / "warehouse"))
         self.exits: dict[str, str] = {}
+        self.streamed = 0
 
     def run(self, name: str, **parameters: str) -> str:
         values = {
@@ -44,6 +49,7 @@ class Ran:
                 "warehouse": self.settings.warehouse,
             },
             "analyse": {"catalog": "spark_catalog", "schema": SCHEMA, "warehouse": self.settings.warehouse},
+            "stream_kinesis": {"catalog": "spark_catalog", "schema": STREAM, "warehouse": self.settings.warehouse},
         }
         self.exits[name] = self.runner.run(NOTEBOOKS / name, {**values[name], **parameters})
         return self.exits[name]
@@ -61,8 +67,29 @@ def ran(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
         write_landing(rows, entity, ran.settings, delivery=DIRTY)
     for name in ("mount_s3", "clean_batch", "analyse"):
         ran.run(name)
+    stream(ran)
     yield ran
-    ran.spark.sql(f"DROP SCHEMA {SCHEMA} CASCADE")
+    for schema in (SCHEMA, STREAM):
+        ran.spark.sql(f"DROP SCHEMA {schema} CASCADE")
+
+
+def stream(ran: Ran) -> None:
+    """The stream notebook takes the pins from a Kinesis with keys of a secret scope; then the answers of that leg."""
+    ran.spark.dataSource.register(KinesisSource)
+    pin, settings = ENTITIES[0], Settings(leg="stream")
+    with serving() as kinesis, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PINTEREST_SECRET_KINESIS_ACCESS_KEY", "an-access-key")
+        patched.setenv("PINTEREST_SECRET_KINESIS_SECRET_KEY", "a-secret-key")
+        for entity in ENTITIES:
+            kinesis.create(settings.stream(entity), 2)
+        client = Reading(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
+        rows = [row for chunk in chunks(pin, 60, 5) for row in chunk]
+        values = [json_bytes(dict(zip(column_names(pin), row, strict=True))) for row in rows]
+        records = [{"Data": value, "PartitionKey": str(row[0])} for value, row in zip(values, rows, strict=True)]
+        client.put_records(StreamName=settings.stream(pin), Records=[*records, {"Data": b"[]", "PartitionKey": "1"}])
+        ran.run("stream_kinesis", endpoint=kinesis.url, region="eu-west-1", scope="kinesis", run_id="streamed")
+    ran.streamed = len(rows)
+    ran.run("analyse", leg="stream", schema=STREAM)
 
 
 def test_every_notebook_is_run(ran: Ran) -> None:
@@ -91,10 +118,19 @@ def test_clean_batch_fills_the_tables_and_says_what_was_rejected(ran: Ran) -> No
     assert "follower_count" in shown
 
 
+def test_stream_kinesis_fills_the_tables_of_its_own_leg(ran: Ran) -> None:
+    name = Settings(leg="stream").clean_table(ENTITIES[0])
+    assert ran.spark.table(f"{STREAM}.`{name}`").count() == ran.streamed > 50
+    assert ran.spark.table(f"{STREAM}.posts").count() == ran.streamed
+    shown = ran.out.getvalue()
+    assert "streaming-12f6caff3559-pin" in shown
+    assert "an-access-key" not in shown
+
+
 def test_analyse_shows_every_answer_as_table_and_chart(ran: Ran) -> None:
     shown = ran.out.getvalue()
     assert all(answer.question in shown for answer in ANSWERS)
-    assert len(ran.runner.screen.figures) == len(ANSWERS)
+    assert len(ran.runner.screen.figures) == 2 * len(ANSWERS)
 
 
 def test_a_second_run_of_one_entity_takes_nothing(ran: Ran) -> None:

@@ -5,6 +5,7 @@ The source is the platform's own, ``kinesis``; on one machine ``local`` register
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -124,6 +125,16 @@ def described(client: "KinesisClient", name: str) -> Stream:
         raise StreamError(f"stream {name} must be there and readable, got {type(error).__name__}") from None
     made = found["StreamCreationTimestamp"].astimezone(UTC).isoformat()
     return Stream(f"{found['StreamARN']} made {made}", found["RetentionPeriodHours"])
+
+
+def check_streams(client: "KinesisClient", settings: Settings, entities: Sequence[Entity]) -> None:
+    """Sees to it that the streams are there, before anything that takes time.
+
+    Raises:
+        StreamError: one is not there, or may not be asked.
+    """
+    for entity in entities:
+        described(client, settings.stream(entity))
 
 
 def raw_records(frame: DataFrame, settings: Settings, entity: Entity) -> DataFrame:

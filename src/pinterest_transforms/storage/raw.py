@@ -64,6 +64,13 @@ def gone_before(spark: SparkSession, settings: Settings, entity: Entity) -> str:
     return tables.properties(spark, settings, raw_table(settings)).get(f"{_GONE}.{entity.name}", "")
 
 
+def say_gone(spark: SparkSession, settings: Settings, entity: Entity, day: datetime) -> None:
+    """Notes that records of an entity from before that day are not all there."""
+    pair = f"'{_GONE}.{entity.name}' = '{day.date().isoformat()}'"
+    name = settings.qualified(raw_table(settings))
+    with_retries(lambda: spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pair})"))
+
+
 def maintain(spark: SparkSession, settings: Settings, entity: Entity, now: datetime | None = None) -> None:
     """Removes records over the retention, and joins small files; both of this entity alone.
 
@@ -71,12 +78,12 @@ def maintain(spark: SparkSession, settings: Settings, entity: Entity, now: datet
     """
     name, kind = settings.qualified(raw_table(settings)), entity.name
     if settings.raw_days:
-        day = ((now or datetime.now(UTC)) - timedelta(days=settings.raw_days)).date().isoformat()
-        old = _arrived() < F.lit(day).cast("timestamp")
+        day = (now or datetime.now(UTC)) - timedelta(days=settings.raw_days)
+        # With its zone: a day of UTC, whatever the session's zone is.
+        old = f"_source.arrived < TIMESTAMP '{day.date().isoformat()} 00:00:00+00:00'"
         if _of(spark, settings, entity).where(old).head(1):
-            pair = f"'{_GONE}.{kind}' = '{day}'"
-            with_retries(lambda: spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pair})"))
-            statement = f"DELETE FROM {name} WHERE kind = '{kind}' AND _source.arrived < TIMESTAMP '{day}'"
+            say_gone(spark, settings, entity, day)
+            statement = f"DELETE FROM {name} WHERE kind = '{kind}' AND {old}"
             with_retries(lambda: spark.sql(statement).collect())
     with_retries(lambda: spark.sql(f"OPTIMIZE {name} WHERE kind = '{kind}'").collect())
 

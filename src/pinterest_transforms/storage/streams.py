@@ -5,8 +5,9 @@ so a batch that is run again, or a stream that is read again, changes nothing.
 """
 
 import time
+import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,8 @@ _TIDIED_EVERY = 100
 _NEW_CHECKPOINT = (
     "new_checkpoint begins at the initial position again, and what is there already is found by its position"
 )
+_BEGUN = "begun"
+"""What a guard has ``seen`` during a rebuild: the stream's last micro-batch, which a kill may have left half done."""
 _RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
 
 
@@ -96,11 +99,13 @@ def take_streams(
         StreamError: a stream is not there, or records between the last read and what it still holds may be lost.
     """
     stop = Path(settings.stop_file(entities[0]))
-    stop.unlink(missing_ok=True)
     with ExitStack() as stack:
-        works = []
         for entity in entities:
             stack.enter_context(entity_lock(settings, entity))
+        # Not before: a run that finds another one busy must not take back what that one was asked.
+        stop.unlink(missing_ok=True)
+        works = []
+        for entity in entities:
             guard = _opened(spark, settings, entity, reading, kinesis.described(client, settings.stream(entity)))
             works.append(_Work(settings, entity, run_id, guard))
         for work in works:
@@ -157,7 +162,8 @@ def rebuild_streams(
                     f"table {settings.schema}.{clean} is empty, and raw records must reach back to the first one, got "
                     f"none before {gone}: allow_losses makes it of what is left"
                 )
-            guard = load_guard(settings.checkpoint(entity)) or Guard(f"{settings.checkpoint(entity)}.json")
+            checkpoint = settings.checkpoint(entity)
+            guard = load_guard(checkpoint) or Guard(f"{checkpoint}.json", uuid.uuid4().hex)
             name, ids = raw_table(settings), _ids(spark, settings, entity)
             if guard.tables.get(name, ids[name]) != ids[name]:
                 raise CheckpointError(
@@ -165,6 +171,9 @@ def rebuild_streams(
                     f"nothing can be made of it again; {_NEW_CHECKPOINT}"
                 )
             guard.tables, guard.rebuild, guard.next_again = ids, True, guard.next_again - 1
+            for number in guard.before:
+                if int(number) >= 0:
+                    guard.seen[_BEGUN] = float(number)
             guard.save()
             _rebuild(spark, _Work(settings, entity, run_id, guard), say)
 
@@ -173,8 +182,13 @@ def _rebuild(spark: SparkSession, work: _Work, say: Say) -> None:
     """Replaces what was made of the raw records by what they give now; goes on with one that was killed."""
     settings, entity, guard = work.settings, work.entity, work.guard
     say(f"{settings.clean_table(entity)}: made again of raw records")
+    guard.next_again = min(guard.next_again, -1)  # in a new checkpoint's life: 0 is the stream's own first batch
     batch = Batch(work.run_id, guard.next_again, files=())
     take_batch(spark, settings, entity, raw.records(spark, settings, entity), batch, guard)
+    if _BEGUN in guard.seen:
+        # Some of that batch may be kept and counted: should it come again, it is to be taken for begun.
+        now = int(tables.last_commit(spark, settings, settings.clean_table(entity))["version"])
+        guard.before = {str(int(guard.seen.pop(_BEGUN))): now}
     guard.rebuild = False
     guard.save()
 
@@ -191,14 +205,28 @@ def _opened(spark: SparkSession, settings: Settings, entity: Entity, reading: Re
     newest = raw.newest_arrival(spark, settings, entity) if new else None
     if newest is not None and not reading.allow_losses:
         _check_gap(settings.stream(entity), reading, stream, newest)
-    known = None if reading.new_checkpoint else load_guard(checkpoint)
-    way_out = _RAW_FIRST if known is None or known.source == stream.identity else _NEW_CHECKPOINT
+    if new and newest is None and tables.read(spark, settings, settings.clean_table(entity)).head(1):
+        raw.say_gone(spark, settings, entity, datetime.now(UTC))
     ids = _ids(spark, settings, entity)
-    guard = open_guard(checkpoint, stream.identity, ids, fresh=reading.new_checkpoint, way_out=way_out)
+    known = None if reading.new_checkpoint else load_guard(checkpoint)
+    # Only raw records of this very stream and table are what the others can be made of again.
+    name = raw_table(settings)
+    sound = known is not None and (known.source, known.tables.get(name)) == (stream.identity, ids[name])
+    way_out = _RAW_FIRST if sound else _NEW_CHECKPOINT
+    fresh, rebuild = reading.new_checkpoint, _is_rebuilding(checkpoint)
+    guard = open_guard(checkpoint, stream.identity, ids, fresh=fresh, rebuild=rebuild, way_out=way_out)
     if new or "arrived" not in guard.seen:
         # What arrived up to then may be there already: a batch looks for it.
-        guard.seen = {"arrived": raw.newest_arrival(spark, settings, entity) or 0.0}
+        guard.seen = {"arrived": newest or raw.newest_arrival(spark, settings, entity) or 0.0}
     return guard
+
+
+def _is_rebuilding(checkpoint: str) -> bool:
+    """Whether a rebuild was killed; a new checkpoint must not forget it."""
+    with suppress(CheckpointError):  # of a file that says nothing any more
+        known = load_guard(checkpoint)
+        return known is not None and known.rebuild
+    return False
 
 
 def _check_gap(name: str, reading: Reading, stream: kinesis.Stream, newest: float) -> None:
@@ -253,7 +281,7 @@ def _take(frame: DataFrame, work: _Work, batch_id: int) -> None:
         seen[name] = float(seen[name]) + count
     seen["arrived"], seen["at"] = max(before, arrived), time.time()
     guard.save()
-    if batch_id % _TIDIED_EVERY == 0:
+    if (batch_id + 1) % _TIDIED_EVERY == 0:
         raw.maintain(spark, settings, entity)
         with_retries(lambda: spark.sql(f"OPTIMIZE {settings.qualified(settings.clean_table(entity))}").collect())
 
