@@ -1,13 +1,41 @@
 """How a request shows who sends it: not at all, with an API key, or signed for AWS IAM (SigV4)."""
 
 import asyncio
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from emulation.outgoing import SendError
+from emulation.outgoing import SendError, one_line
 
 if TYPE_CHECKING:
+    from boto3 import Session
     from botocore.credentials import Credentials
+
+NO_CREDENTIALS = "AWS credentials must be given, got none"
+_TEXT_LIMIT = 200
+
+
+def aws_session() -> "tuple[Session, Credentials]":
+    """A session with a region, and the credentials that boto3 finds: environment, profile, role.
+
+    boto3 itself knows ``AWS_DEFAULT_REGION`` alone; every other tool of AWS knows ``AWS_REGION`` too.
+
+    Raises:
+        SendError: there is no region, there are no credentials, or they cannot be read.
+    """
+    import boto3  # noqa: PLC0415 - half a second to import, and only wanted here
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    try:
+        session = boto3.Session(region_name=os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION"))
+        if not session.region_name:
+            raise SendError("AWS region must be given, got none: set AWS_REGION or AWS_DEFAULT_REGION")
+        credentials = session.get_credentials()
+    except BotoCoreError as error:
+        raise SendError(one_line(str(error), _TEXT_LIMIT)) from None
+    if credentials is None:
+        raise SendError(NO_CREDENTIALS)
+    return session, credentials
 
 
 class Access(Protocol):
@@ -40,8 +68,10 @@ class ApiKey:
     """A key of API Gateway."""
 
     def __init__(self, key: str) -> None:
-        if not key or not key.isascii() or not key.isprintable():
-            raise SendError("API key must be printable ASCII: set PINTEREST_API_KEY")
+        if not key:
+            raise SendError("PINTEREST_API_KEY must be set, got nothing")
+        if not key.isascii() or not key.isprintable():
+            raise SendError("PINTEREST_API_KEY must be printable ASCII, got other characters")
         self._key = key
         self.secrets: tuple[str, ...] = (key,)
 
@@ -59,24 +89,13 @@ class SignedForAws:
 
     secrets: tuple[str, ...] = ()
 
-    def __init__(self, region: str) -> None:
-        self._given = region
-        self._region, self._credentials = self._found()
-
-    def _found(self) -> "tuple[str, Credentials]":
-        import boto3  # noqa: PLC0415 - half a second to import, and only wanted here
-
-        session = boto3.Session(region_name=self._given or None)
-        credentials = session.get_credentials()
-        if credentials is None:
-            raise SendError("AWS credentials must be where boto3 looks (environment, profile, role), found none")
-        if not session.region_name:
-            raise SendError("AWS region must be given: set AWS_REGION")
-        return session.region_name, credentials
+    def __init__(self) -> None:
+        session, self._credentials = aws_session()
+        self._region = session.region_name
 
     async def renew(self) -> bool:
         """Looks where boto3 looks: a file or a role may have new ones."""
-        self._region, self._credentials = await asyncio.to_thread(self._found)
+        _, self._credentials = await asyncio.to_thread(aws_session)
         return True
 
     async def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""The command line: ``python -m emulation generate``, ``batches`` and ``streaming``."""
+"""The command line: ``python -m emulation generate``, ``show``, ``batches`` and ``streaming``."""
 
 import argparse
 import os
@@ -14,7 +14,6 @@ from emulation.progress import watched
 from emulation.records import Row
 from emulation.sending_cli import add_commands
 from emulation.source import DATABASE, check_free, connect, described, masked, write_source
-from emulation.synthetic import chunks
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
@@ -32,6 +31,7 @@ examples:
   PINTEREST_DATABASE=mysql+pymysql://user:password@host/name python -m emulation generate --replace
       any database that SQLAlchemy reaches, the password neither in the command nor in what is printed
 """
+_MORE = "Each command has its own --help."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,6 +72,7 @@ def generate(options: argparse.Namespace) -> tuple[str, int]:
     """Makes the source, and its landing files where asked; the line that says what was made, and the exit code."""
     began = time.monotonic()
     delivery = DELIVERIES[options.delivery]
+    _check_numpy()
     settings = Settings(user_id=options.user_id, landing=options.landing)
     _check_at_least_one(options)
     if options.landing:
@@ -101,6 +102,16 @@ def generate(options: argparse.Namespace) -> tuple[str, int]:
     return f"made {made}, {time.monotonic() - began:.1f} s", 0
 
 
+def _check_numpy() -> None:
+    """Sees to it that posts can be made here: a client machine that only sends has no numpy."""
+    try:
+        import numpy as np  # noqa: F401, PLC0415 - only looked for
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "numpy must be installed for generate, got none: pip install --require-hashes -r requirements/local.txt"
+        ) from None
+
+
 def _make_landing(folder: str) -> None:
     """Makes the landing before the source: what cannot be landed is not made."""
     try:
@@ -119,6 +130,8 @@ def _check_at_least_one(options: argparse.Namespace) -> None:
 
 def _tables(posts: int, seed: int) -> Iterator[tuple[Entity, Iterator[Sequence[Row]]]]:
     """The three tables of a source, watched while they are made."""
+    from emulation.synthetic import chunks  # noqa: PLC0415 - needs numpy, which a client machine has not
+
     for entity in ENTITIES:
         yield entity, watched(f"making {entity.source_table}", posts, chunks(entity, posts, seed))
 
@@ -131,7 +144,8 @@ def _landed(landed: list[Landed], folder: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     """The options, with help that is enough to use them."""
-    parser = _Parser(prog="python -m emulation", description=__doc__, allow_abbrev=False)
+    about = "Makes a source of posts, shows one of them, and sends them to Kafka or Kinesis."
+    parser = _Parser(prog="python -m emulation", description=about, epilog=_MORE, allow_abbrev=False)
     commands: argparse._SubParsersAction[argparse.ArgumentParser]
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
     command = commands.add_parser(

@@ -21,7 +21,7 @@ def records_of(file: Path) -> Iterator[Sequence[Outgoing]]:
     """
     try:
         with file.open(encoding="utf-8") as lines:
-            made = (_record(line, number, file) for number, line in enumerate(lines))
+            made = (_record(line, number, file) for number, line in enumerate(lines) if line.strip())
             while some := list(islice(made, _TOGETHER)):
                 yield some
     except OSError as error:

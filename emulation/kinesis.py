@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from emulation.access import NO_CREDENTIALS
 from emulation.answers import not_understood, refused_or_again
-from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
+from emulation.outgoing import NO_CONNECTION, TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
 from emulation.wire import Http, Reply
 from pinterest_transforms.settings import Settings
 
@@ -29,6 +30,8 @@ _NOT_TAKEN_YET = (
 )
 """What is said of a call or a record that may pass next time."""
 
+_MISSING = "ResourceNotFoundException"
+
 # 1 MiB for a record with its partition key, 5 MB a call: a little less, to be safe everywhere.
 _LARGEST, _MOST_BYTES, _MOST_RECORDS = 1_000_000, 4_500_000, 500
 
@@ -46,16 +49,17 @@ class KinesisApi:
 
     async def send(self, records: Sequence[Outgoing]) -> Attempt:
         """One PUT to the stream of the records' kind."""
-        url = f"{self._url}/streams/{self._settings.stream(records[0].entity)}"
+        stream = self._settings.stream(records[0].entity)
+        url = f"{self._url}/streams/{stream}"
         if self._one:
             record = records[0]
             body = b'{"Data":%b,"PartitionKey":"%b"}' % (record.value, record.key_text)
             reply = await self._http.request("PUT", f"{url}/record", body, _JSON)
-            return _read_one(reply, records) if reply.code == HTTPStatus.OK else _refused(reply, records)
+            return _read_one(reply, records) if reply.code == HTTPStatus.OK else _refused(reply, records, stream)
         parts = b",".join(b'{"data":%b,"partition-key":"%b"}' % (record.value, record.key_text) for record in records)
         reply = await self._http.request("PUT", f"{url}/records", b'{"records":[' + parts + b"]}", _JSON)
         if reply.code != HTTPStatus.OK:
-            return _refused(reply, records)
+            return _refused(reply, records, stream)
         try:
             return judged(orjson.loads(reply.body)["Records"], records)
         except (ValueError, KeyError, TypeError):
@@ -82,20 +86,24 @@ class KinesisDirect:
         return await asyncio.to_thread(self._put, stream, entries, records)
 
     def _put(self, stream: str, entries: "list[PutRecordsRequestEntryTypeDef]", records: Sequence[Outgoing]) -> Attempt:
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError  # noqa: PLC0415 - not where the API is used  # noqa: PLC0415
+        from botocore import exceptions as told  # noqa: PLC0415 - not where the API is used
 
         try:
             answer = self._client.put_records(StreamName=stream, Records=entries)
-        except (NoCredentialsError, NoRegionError) as error:
-            raise SendError(str(error)) from None
-        except ClientError as error:
+        except told.NoCredentialsError:
+            raise SendError(NO_CREDENTIALS) from None
+        except told.ClientError as error:
             code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
             if code in _NOT_TAKEN_YET or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 return Attempt(str(status), all_of(records, Fate.AGAIN, code))
             if code in ("InvalidArgumentException", "ValidationException", "SerializationException"):
                 return Attempt(str(status), all_of(records, Fate.REFUSED, code), narrow=True)
-            raise SendError(f"Kinesis refuses {stream}: {code}") from None
-        except BotoCoreError as error:
+            if code == _MISSING:
+                raise _not_there(stream) from None
+            raise SendError(f"{stream} is refused: {code}") from None
+        except (told.EndpointConnectionError, told.ConnectTimeoutError, told.ProxyConnectionError):
+            return Attempt(NO_CONNECTION, all_of(records, Fate.AGAIN, NO_CONNECTION))
+        except told.BotoCoreError as error:
             name = type(error).__name__
             return Attempt(name, all_of(records, Fate.AGAIN, name))
         return judged(answer["Records"], records)
@@ -119,12 +127,16 @@ def _judged(entry: object) -> Verdict:
     return Verdict(Fate.AGAIN if code in _NOT_TAKEN_YET else Fate.REFUSED, str(code))
 
 
-def _refused(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
+def _not_there(stream: str) -> SendError:
+    return SendError(f"{stream} is not there: --streams create makes it")
+
+
+def _refused(reply: Reply, records: Sequence[Outgoing], stream: str) -> Attempt:
     """Kinesis' errors come through the gateway as 400, where some may pass next time."""
     if reply.code == HTTPStatus.BAD_REQUEST and any(name in reply.text for name in _NOT_TAKEN_YET):
         return Attempt(reply.name, all_of(records, Fate.AGAIN, f"{reply.name}: {reply.text}"), reply.wait)
-    if reply.code == HTTPStatus.BAD_REQUEST and "ResourceNotFoundException" in reply.text:
-        raise SendError(f"the stream is not there: {reply.text}")
+    if reply.code == HTTPStatus.BAD_REQUEST and _MISSING in reply.text:
+        raise _not_there(stream)
     return refused_or_again(reply, records)
 
 

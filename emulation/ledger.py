@@ -12,7 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal
 
-from emulation.outgoing import Outgoing, SendError
+from emulation.outgoing import Outgoing, SendError, one_line
+
+_REASON = 80
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Counts:
         failed: of them, given up; in the failed file.
         retried: how often a record was sent again.
         codes: requests, by status code or by what went wrong.
+        reasons: failed records, by the start of the reason.
     """
 
     sent: int = 0
@@ -32,6 +35,12 @@ class Counts:
     failed: int = 0
     retried: int = 0
     codes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def open(self) -> int:
+        """Records that are begun and not settled."""
+        return self.sent - self.acknowledged - self.failed
 
 
 @dataclass
@@ -65,10 +74,14 @@ class Cursor:
             order = json.loads(first)["order"]
         except (ValueError, KeyError, TypeError, OSError):
             raise SendError(
-                f"cursor must be a file this command wrote, got {self.path}: --restart begins anew"
+                f"cursor must be a file this command wrote, got {self.path}: "
+                "--restart begins anew, --cursor FILE keeps another place"
             ) from None
         if order != self.order:
-            raise SendError(f"cursor {self.path} is of {order}, got {self.order}: --restart begins anew")
+            raise SendError(
+                f"cursor {self.path} is of {order}, got {self.order}: "
+                "--restart begins anew, --cursor FILE keeps another place"
+            )
         self._goes_on = True
         for line in reversed(places):
             # A kill may have cut off the last one.
@@ -131,7 +144,7 @@ class Ledger:
     @property
     def open(self) -> int:
         """Records that are begun and not settled."""
-        return self.counts.sent - self.counts.acknowledged - self.counts.failed
+        return self.counts.open
 
     def began(self, record: Outgoing) -> None:
         """A record was taken from the source."""
@@ -155,6 +168,7 @@ class Ledger:
         self._file.write(head[:-1].encode() + b', "value": ' + record.value + b"}\n")
         self._file.flush()
         self.counts.failed += 1
+        self.counts.reasons[one_line(reason, _REASON)] += 1
         self._settled(record)
 
     def retried(self, records: int) -> None:

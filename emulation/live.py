@@ -42,5 +42,10 @@ class Live:
         return Text(f"sent {counts.sent:,}, {taken}, {rest}")
 
     def _print_lines(self) -> None:
+        before = 0
         while not self._over.wait(BETWEEN_LINES):
-            self._console.print(self._text(), soft_wrap=True)
+            # A request that is through changes the counts, and nothing else does but reading.
+            now = self._counts.sent + self._counts.codes.total()
+            if now != before:
+                self._console.print(self._text(), soft_wrap=True)
+            before = now

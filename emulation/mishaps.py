@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from emulation.countries import COUNTRIES
 from emulation.records import Record, column_names, json_line
-from emulation.synthetic import chunks
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 
 UNKNOWN_FIELD = "board_name"
@@ -77,6 +76,8 @@ def broken(record: Record, line: str, key: str, number: int) -> str:
 
 def strangers(entity: Entity, seed: int) -> list[tuple[int, str]]:
     """Keys and lines of a hundred made-up records of another kind than the entity's."""
+    from emulation.synthetic import chunks  # noqa: PLC0415 - needs numpy, which a client machine has not
+
     other = STRANGERS[entity.name]
     names = column_names(other)
     rows = next(chunks(other, 100, seed))

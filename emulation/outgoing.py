@@ -13,6 +13,10 @@ class SendError(PinterestError):
     """Sending cannot go on, or cannot begin."""
 
 
+NO_CONNECTION = "no connection"
+"""What an attempt is counted under that did not even reach the other side."""
+
+
 class Outgoing(NamedTuple):
     """One record on its way. There is one for each record of the source: a tuple is made in a third of the time.
 
@@ -92,6 +96,11 @@ class Door(Protocol):
         Raises:
             SendError: no request of this run can succeed, as with a wrong address or credentials.
         """
+
+
+def one_line(text: str, most: int) -> str:
+    """The start of a text from outside, without control characters, for a message."""
+    return "".join(c if c.isprintable() else " " for c in text[:most]).strip()
 
 
 def all_of(records: Sequence[Outgoing], fate: Fate, reason: str) -> list[Verdict]:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from emulation.ledger import Ledger
-from emulation.outgoing import Attempt, Door, Fate, Outgoing
+from emulation.outgoing import NO_CONNECTION, Attempt, Door, Fate, Outgoing, SendError
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -187,10 +187,18 @@ class Sender:
                 return
             # A shard at its quota takes some of each request: as long as it does, nothing is given up.
             number = number + 1 if all(verdict.fate is Fate.AGAIN for verdict in attempt.verdicts) else 0
-            batch = self._sorted_out(lane, batch, attempt, last=number == self._pace.attempts)
+            last = number == self._pace.attempts
+            if last:
+                self._check_reached()
+            batch = self._sorted_out(lane, batch, attempt, last=last)
             if batch:
                 self._ledger.retried(len(batch))
                 await self._sleep(self._wait(max(1, number), attempt.wait))
+
+    def _check_reached(self) -> None:
+        """Where no request ever got through, the next records would fare no better."""
+        if set(self._ledger.counts.codes) == {NO_CONNECTION}:
+            raise SendError(f"{self._door.name} cannot be reached: {NO_CONNECTION} ({self._pace.attempts} attempts)")
 
     def _sorted_out(self, lane: _Lane, batch: list[Outgoing], attempt: Attempt, *, last: bool) -> list[Outgoing]:
         """Tells the ledger what is settled; the records that are to be sent again."""
@@ -210,7 +218,10 @@ class Sender:
 
     async def _attempt(self, batch: Sequence[Outgoing]) -> Attempt:
         await self._pass_the_gate(len(batch))
-        attempt = await self._door.send(batch)
+        try:
+            attempt = await self._door.send(batch)
+        except SendError as error:
+            raise SendError(f"{self._door.name}: {error}") from None
         self._ledger.answered(attempt.code)
         if attempt.wait:
             # The other side is busy for everybody, not for this request alone.

@@ -14,6 +14,9 @@ from pinterest_transforms.settings import DEFAULT_USER_ID
 # Gateway answers within 29 s; a client that gives up before it would never know.
 _SECONDS = 35.0
 _AT_ONCE = 8
+_SEED = 1
+_STATE = Path("build/emulation")
+_ACCESS = ("none", "api-key", "iam")
 
 _BATCHES = """\
 examples:
@@ -29,18 +32,24 @@ examples:
 _STREAMING = """\
 examples:
   python -m emulation streaming --streams create
-      makes the three streams; list, describe and delete work alike
+      makes the three streams; list, delete and describe work alike (exit code 1 where one to describe is not there)
   python -m emulation streaming --all
       every post once, through the API at $PINTEREST_API_URL, up to 500 records a call
   python -m emulation streaming --all --direct
       the same with boto3, no API between; $AWS_ENDPOINT_URL, profiles and roles as boto3 knows them
+"""
+_ENDING = """
+emulation/user_posting_emulation_{}.py is the same command; without arguments it sends as users do (--as-users).
+
+exit codes: 0 done; 1 some records are in the failed file; 2 a mistake, or sending cannot go on; 130 interrupted
 """
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the commands that read a source to the command line."""
     shape = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
-    show = commands.add_parser("show", help="show one post of a source, a row of each table", allow_abbrev=False)
+    about = "show one post of a source, a row of each table"
+    show = commands.add_parser("show", help=about, description=f"{about.capitalize()}.", allow_abbrev=False)
     _add_database(show)
     show.add_argument(
         "--seed", type=int, metavar="N", help="what it is drawn with; another post each time if not given"
@@ -50,26 +59,19 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "batches",
         help="send a source to Kafka, through the REST proxy",
         description="Sends posts to the three Kafka topics through the REST proxy behind API Gateway.",
-        epilog=_BATCHES,
+        epilog=_BATCHES + _ENDING.format("batches"),
         **shape,  # type: ignore[arg-type]
     )
     streaming = commands.add_parser(
         "streaming",
         help="send a source to Kinesis; make and delete its streams",
         description="Sends posts to the three Kinesis streams, through API Gateway or directly.",
-        epilog=_STREAMING,
+        epilog=_STREAMING + _ENDING.format("streaming"),
         **shape,  # type: ignore[arg-type]
     )
     for name, command in (("batches", batches), ("streaming", streaming)):
-        which = command.add_argument_group("which posts (one of the first four)")
-        one = which.add_mutually_exclusive_group()
-        one.add_argument("--all", action="store_true", help="every post")
-        one.add_argument("--rows", type=_positive, metavar="N", help="N posts")
-        one.add_argument("--as-users", action="store_true", help="one random post at a time, with pauses, until Ctrl-C")
-        one.add_argument("--resend", type=Path, metavar="FILE", help="the records of a failed file")
-        which.add_argument("--random", action="store_true", help="with --rows: drawn at random, not the first ones")
-        which.add_argument("--seed", type=int, default=1, metavar="N", help="what random posts are drawn with (1)")
-        _add_places(command)
+        _add_which(command)
+        _add_places(command, name)
         _add_pace(command)
         command.set_defaults(run=_send, command=name)
     streaming.add_argument("--direct", action="store_true", help="with boto3, no API between")
@@ -81,22 +83,54 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
 
 
-def _add_places(command: argparse.ArgumentParser) -> None:
+def _add_which(command: argparse.ArgumentParser) -> None:
+    which = command.add_argument_group("which posts (one of the first four)")
+    one = which.add_mutually_exclusive_group()
+    one.add_argument("--all", action="store_true", help="every post, once; behind them the rows without a key")
+    one.add_argument(
+        "--rows", type=_positive, metavar="N", help="the first N posts by key; all of a source that has fewer"
+    )
+    one.add_argument("--as-users", action="store_true", help="one random post at a time, with pauses, until Ctrl-C")
+    one.add_argument("--resend", type=Path, metavar="FILE", help="the records of a failed file")
+    random_help = "with --rows: N posts drawn at random; a post may be drawn more than once"
+    which.add_argument("--random", action="store_true", help=random_help)
+    which.add_argument("--seed", type=int, metavar="N", help=f"what random posts are drawn with ({_SEED})")
+
+
+def _add_places(command: argparse.ArgumentParser, name: str) -> None:
     group = command.add_argument_group("from where, to where")
     _add_database(group)
-    url = os.environ.get("PINTEREST_API_URL", "")
-    group.add_argument("--url", default=url, help="invoke URL of the API, stage included ($PINTEREST_API_URL)")
-    group.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    group.add_argument("--url", help="invoke URL of the API, stage included ($PINTEREST_API_URL)")
+    group.add_argument(
+        "--user-id",
+        default=os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
+        metavar="ID",
+        help=f"whose topics or streams these are ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
+    )
     group.add_argument(
         "--access",
-        choices=["none", "api-key", "iam"],
-        default=os.environ.get("PINTEREST_API_ACCESS", "none"),
+        choices=_ACCESS,
         help="api-key: $PINTEREST_API_KEY; iam: SigV4, credentials as boto3 finds them ($PINTEREST_API_ACCESS, none)",
     )
     group.add_argument("--plain-http", action="store_true", help="allow http to another machine, unencrypted")
-    group.add_argument("--failed", type=Path, metavar="FILE", help="where failed records go, to be sent again")
-    group.add_argument("--cursor", type=Path, metavar="FILE", help="where an interrupted run finds its place")
+    group.add_argument(
+        "--failed", type=Path, metavar="FILE", help=f"where failed records go, to be sent again ({failed_file(name)})"
+    )
+    cursor_help = (
+        f"where an interrupted run finds its place; a finished one begins again from the first ({cursor_file(name)})"
+    )
+    group.add_argument("--cursor", type=Path, metavar="FILE", help=cursor_help)
     group.add_argument("--restart", action="store_true", help="forget the cursor, begin with the first post")
+
+
+def failed_file(command: str) -> Path:
+    """Where failed records go if nobody says another place."""
+    return _STATE / f"{command}-failed.jsonl"
+
+
+def cursor_file(command: str) -> Path:
+    """Where the place of a run is kept if nobody says another one."""
+    return _STATE / f"{command}-cursor.json"
 
 
 def _add_database(group: argparse._ActionsContainer) -> None:
@@ -114,7 +148,11 @@ def _add_pace(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--rate", type=float, default=0, metavar="N", help="records a second at most (no limit)")
     group.add_argument(
-        "--attempts", type=_positive, default=8, metavar="N", help="how often in a row a request may bring nothing (8)"
+        "--attempts",
+        type=_positive,
+        default=8,
+        metavar="N",
+        help="tries in a row in which none of a request's records is taken, before they go into the failed file (8)",
     )
     group.add_argument(
         "--timeout", type=float, default=_SECONDS, metavar="S", help=f"seconds for a request ({_SECONDS:g})"
@@ -122,7 +160,10 @@ def _add_pace(command: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
     return number
@@ -140,6 +181,7 @@ def _show(options: argparse.Namespace) -> tuple[str, int]:
 
 def _send(options: argparse.Namespace) -> tuple[str, int]:
     _check(options)
+    _fill(options)
     from emulation.sending_run import send  # noqa: PLC0415 - the HTTP client takes its time, and only senders need it
 
     return send(options, options.command)
@@ -154,8 +196,38 @@ def _check(options: argparse.Namespace) -> None:
         raise SettingsError("--streams sends nothing: give it without --all, --rows, --as-users and --resend")
     if options.random and not options.rows:
         raise SettingsError("--random must come with --rows N")
-    for name, usable in (("rate", options.rate >= 0), ("timeout", options.timeout > 0)):
-        if not usable:
-            raise SettingsError(f"--{name} must be above 0, got {getattr(options, name)}")
-    if not getattr(options, "direct", False) and not options.url:
+    if options.seed is not None and not options.random and not options.as_users:
+        raise SettingsError("--seed must come with --random or --as-users")
+    if not options.rate >= 0:
+        raise SettingsError(f"--rate must be at least 0 (0: no limit), got {options.rate:g}")
+    if not options.timeout > 0:
+        raise SettingsError(f"--timeout must be above 0, got {options.timeout:g}")
+    if getattr(options, "direct", False):
+        _check_direct(options)
+
+
+def _check_direct(options: argparse.Namespace) -> None:
+    """Sees to it that nothing of the API was asked for; the environment may have it for other runs."""
+    given = {
+        "--url": options.url is not None,
+        "--access": options.access is not None,
+        "--plain-http": options.plain_http,
+        "--one-a-call": options.one_a_call,
+    }
+    if any(given.values()):
+        names = ", ".join(name for name, there in given.items() if there)
+        raise SettingsError(f"--direct must come without what is for the API, got {names}")
+
+
+def _fill(options: argparse.Namespace) -> None:
+    """Takes from the environment what was not given, and checks it as if it were."""
+    options.seed = _SEED if options.seed is None else options.seed
+    if getattr(options, "direct", False):
+        return
+    options.url = options.url or os.environ.get("PINTEREST_API_URL")
+    if not options.url:
         raise SettingsError("url must be given: --url, or PINTEREST_API_URL")
+    options.access = options.access or os.environ.get("PINTEREST_API_ACCESS") or "none"
+    if options.access not in _ACCESS:
+        # What was given is not told: it may be a key, put into the wrong variable.
+        raise SettingsError(f"PINTEREST_API_ACCESS must be one of {', '.join(_ACCESS)}, got something else")

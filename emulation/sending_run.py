@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
@@ -20,15 +21,16 @@ from emulation.access import Access, ApiKey, NoAccess, SignedForAws
 from emulation.credentials import connect_source
 from emulation.kafka_rest import KafkaRest
 from emulation.kinesis import KinesisApi, KinesisDirect
-from emulation.ledger import Counts, Cursor, Ledger
+from emulation.ledger import Cursor, Ledger
 from emulation.live import Live
 from emulation.outgoing import Door, Outgoing, SendError
 from emulation.sending import Pace, Sender
+from emulation.sending_cli import cursor_file, failed_file
 from emulation.source import described
 from emulation.wire import Http, checked_url
+from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import Settings
 
-_STATE = Path("build/emulation")
 _PAUSE = 2.0
 
 
@@ -47,7 +49,7 @@ class _Job:
     def failed(self) -> Path:
         """Where failed records go: never into the file that is being sent again."""
         given: Path | None = self.options.failed
-        file = given or _STATE / f"{self.command}-failed.jsonl"
+        file = given or failed_file(self.command)
         resent: Path | None = self.options.resend
         if resent is None or file.resolve() != resent.resolve():
             return file
@@ -56,18 +58,34 @@ class _Job:
         return file.with_stem(f"{file.stem}-again")
 
     @property
-    def interrupted(self) -> str:
-        """What an interruption means for the next run."""
+    def next_run(self) -> str:
+        """What the next run does after one that did not come to its end; empty if it has nothing to do with it."""
         if self.options.resend:
-            return f"interrupted: {self.options.resend} still holds all of its records"
-        return "interrupted" if self.options.as_users else "interrupted: the same command goes on"
+            return f"{self.options.resend} still holds all of its records"
+        if self.cursor is None:
+            return ""
+        if not self.cursor.exists():
+            return "nothing was settled yet, the same command begins again"
+        return f"the same command {'without --restart ' if self.options.restart else ''}goes on"
 
     @property
     def cursor(self) -> Path | None:
         if self.options.as_users or self.options.resend:
             return None
         given: Path | None = self.options.cursor
-        return given or _STATE / f"{self.command}-cursor.json"
+        return given or cursor_file(self.command)
+
+    def check_files(self) -> None:
+        """Sees to it that what is to be kept can be, before anything is sent."""
+        for name, file in (("--failed", self.failed), ("--cursor", self.cursor)):
+            if file is None:
+                continue
+            if file.is_dir():
+                raise SendError(f"{name} must be a file, got the folder {file}")
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise SendError(f"folder of {name} {file} cannot be made: {error.strerror}") from None
 
 
 def send(options: argparse.Namespace, command: str) -> tuple[str, int]:
@@ -87,14 +105,14 @@ async def _through(job: _Job) -> tuple[str, int]:
     if getattr(options, "direct", False):
         client = streams.direct_client()
         if options.streams:
-            return await streams.manage_direct(client, job.settings, options.streams), 0
+            return await streams.manage_direct(client, job.settings, options.streams)
         return await _send(job, KinesisDirect(client, job.settings))
     url = checked_url(options.url, plain_http=options.plain_http)
     async with Http(_access(options), connections=options.at_once, seconds=options.timeout) as http:
         if job.command == "batches":
             return await _send(job, KafkaRest(http, url, job.settings))
         if options.streams:
-            return await streams.manage_api(http, url, job.settings, options.streams), 0
+            return await streams.manage_api(http, url, job.settings, options.streams)
         return await _send(job, KinesisApi(http, url, job.settings, one_a_call=options.one_a_call))
 
 
@@ -102,30 +120,44 @@ def _access(options: argparse.Namespace) -> Access:
     if options.access == "api-key":
         return ApiKey(os.environ.get("PINTEREST_API_KEY", ""))
     if options.access == "iam":
-        return SignedForAws(os.environ.get("AWS_REGION", ""))
+        return SignedForAws()
     return NoAccess()
 
 
 async def _send(job: _Job, door: Door) -> tuple[str, int]:
     """Sends what is asked for; the last line, and the exit code."""
-    options, began = job.options, time.monotonic()
-    engine = connect_source(options.database)
-    cursor = Cursor(job.cursor, _order(options, described(engine), door))
-    if options.restart and job.cursor:
-        job.cursor.unlink(missing_ok=True)
-    cursor.load()
-    pace = Pace(options.at_once, options.rate, options.attempts)
+    job.check_files()
+    began = time.monotonic()
+    engine = connect_source(job.options.database)
     try:
-        with Ledger(cursor, job.failed) as ledger, Live(ledger.counts):
-            sender = Sender(door, ledger, pace)
-            ledger.complete = await _completed(_run(sender, engine, options, cursor))
+        cursor = _place(job, engine, door)
+        ledger = Ledger(cursor, job.failed)
+        try:
+            with ledger, Live(ledger.counts):
+                sender = Sender(door, ledger, Pace(job.options.at_once, job.options.rate, job.options.attempts))
+                ledger.complete = await _completed(_run(sender, engine, job.options, cursor))
+        except PinterestError as error:
+            if ledger.counts.sent:
+                print(_counted(job, ledger, began), flush=True)
+            # Where nothing was settled, the next run has nothing to do with this one.
+            after = job.next_run if cursor.settled or (job.options.resend and ledger.counts.sent) else ""
+            raise type(error)(f"{error}; {after}" if after else str(error)) from None
     finally:
         engine.dispose()
-    counts = ledger.counts
-    line = _last_line(counts, job.failed, time.monotonic() - began)
-    if not ledger.complete:
-        return f"{line}; {job.interrupted}", 130
-    return line, 1 if counts.failed else 0
+    return _ended(job, ledger, _counted(job, ledger, began))
+
+
+def _place(job: _Job, engine: Engine, door: Door) -> Cursor:
+    """The place to go on at."""
+    if job.cursor is None:
+        return Cursor(None, "")
+    cursor = Cursor(job.cursor, _order(job.options, engine, door))
+    if job.options.restart:
+        job.cursor.unlink(missing_ok=True)
+    cursor.load()
+    if cursor.settled:
+        print(f"goes on behind post {cursor.settled:,}", file=sys.stderr)
+    return cursor
 
 
 async def _run(sender: Sender, engine: Engine, options: argparse.Namespace, cursor: Cursor) -> None:
@@ -149,10 +181,12 @@ def _chosen(engine: Engine, options: argparse.Namespace, cursor: Cursor) -> post
     return posts.posts_by_key(engine, cursor.after, cursor.settled, left)
 
 
-def _order(options: argparse.Namespace, source: str, door: Door) -> str:
-    """Which posts in which order, sent where: what a cursor holds for."""
-    drawn = f"posts drawn with seed {options.seed}" if options.random else "posts by key"
-    return f"{drawn} of {source} to {door.name}"
+def _order(options: argparse.Namespace, engine: Engine, door: Door) -> str:
+    """Which posts of which source in which order, sent where: what a cursor holds for."""
+    what = "every post by key" if options.all else f"the first {options.rows} posts by key"
+    if options.random:
+        what = f"{options.rows} posts drawn with seed {options.seed}"
+    return f"{what} of {described(engine)} ({posts.first_pin(engine)}) to {door.name}"
 
 
 async def _pulled(lists: posts.Posts) -> AsyncIterator[Sequence[Outgoing]]:
@@ -180,9 +214,25 @@ async def _completed(work: Coroutine[None, None, None]) -> bool:
     return True
 
 
-def _last_line(counts: Counts, file: Path, seconds: float) -> str:
-    where = f" (in {file})" if counts.failed else ""
-    return (
+def _counted(job: _Job, ledger: Ledger, began: float) -> str:
+    """What became of everything that was read."""
+    counts = ledger.counts
+    where = f" (in {job.failed})" if counts.failed else ""
+    rest = "" if ledger.complete else f", not settled {counts.open:,}"
+    line = (
         f"sent {counts.sent:,}, acknowledged {counts.acknowledged:,}, retried {counts.retried:,}, "
-        f"failed {counts.failed:,}{where}, {seconds:.1f} s"
+        f"failed {counts.failed:,}{where}{rest}, {time.monotonic() - began:.1f} s"
     )
+    if not counts.failed:
+        return line
+    reason = counts.reasons.most_common(1)[0][0]
+    return f"{line}; most often: {reason}; --resend {job.failed} sends them again"
+
+
+def _ended(job: _Job, ledger: Ledger, line: str) -> tuple[str, int]:
+    """The last line of a run without an error, and the exit code."""
+    if not ledger.complete:
+        return f"{line}; interrupted{': ' if job.next_run else ''}{job.next_run}", 130
+    if ledger.counts.failed:
+        return line, 1
+    return f"{line}; all sent: {job.options.resend} can be removed" if job.options.resend else line, 0

@@ -19,6 +19,7 @@ from pinterest_transforms.errors import PinterestError
 PAGE = 10_000
 DATABASE = "build/source.db"
 _PASSWORD_IN_TEXT = re.compile(r"(://[^:/@\s]*):[^\s]*@")
+_LAST_OF_LATIN_1 = 255
 _SECRET_OPTION = re.compile(r"pass|secret|token|key", re.IGNORECASE)
 
 _KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -54,11 +55,16 @@ def connect(database: str, *, make_folder: bool = True) -> sa.Engine:
         raise SourceError(f"database needs a driver that is not installed: {masked(str(error))}") from None
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:")):
         _check_file(Path(url.database), make_folder=make_folder)
+    if engine.dialect.driver == "pymysql" and any(ord(letter) > _LAST_OF_LATIN_1 for letter in url.password or ""):
+        # PyMySQL cannot send it, and its own error has a part of it.
+        raise SourceError("password of the database must be of Latin-1 letters alone, got others")
     return engine
 
 
 def _check_file(file: Path, *, make_folder: bool) -> None:
     """Sees to it that an SQLite file can be made, or is there."""
+    if file.is_dir():
+        raise SourceError(f"database must be a file or a SQLAlchemy URL, got the folder {file}")
     if not make_folder:
         if not file.is_file():
             raise SourceError(f"database {file} must be there: python -m emulation generate makes one")

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from emulation.access import NO_CREDENTIALS, aws_session
 from emulation.outgoing import SendError
 from emulation.wire import Http
 from pinterest_transforms.entities import ENTITIES
@@ -16,75 +19,143 @@ if TYPE_CHECKING:
 
 _SHARDS = 1
 _METHODS = {"create": "POST", "describe": "GET", "delete": "DELETE"}
+_THERE, _NOT_THERE = "there", "not there"
+_NO_MISTAKE = {
+    ("create", "ResourceInUseException"): f"already {_THERE}",
+    ("describe", "ResourceNotFoundException"): _NOT_THERE,
+    ("delete", "ResourceNotFoundException"): _NOT_THERE,
+}
+"""What Kinesis says of a stream that is as it was wanted, or that there is nothing to say of."""
 
 
 def direct_client() -> "KinesisClient":
     """A client as boto3's own settings make it; retries are the sender's.
 
     Raises:
-        SendError: no region is set.
+        SendError: region, credentials or address are not there, or cannot be used.
     """
-    import boto3  # noqa: PLC0415 - half a second to import, and only wanted here
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 - half a second to import, and only wanted here
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
+    session, _ = aws_session()
     quick = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, max_pool_connections=32)
     try:
-        return boto3.client("kinesis", config=quick)
+        client = session.client("kinesis", config=quick)
+        urlsplit(client.meta.endpoint_url).port  # noqa: B018 - reading it checks it
     except BotoCoreError as error:
         raise SendError(f"{error}") from None
+    except ValueError:
+        raise SendError("AWS_ENDPOINT_URL must be http(s)://host[:port], got something else") from None
+    return client
 
 
-async def manage_api(http: Http, url: str, settings: Settings, what: str) -> str:
-    """Does it through the API; what came back, in words."""
-    if what == "list":
-        return _listed(json.loads(await _call(http, "GET", f"{url}/streams", b""))["StreamNames"], settings)
+async def manage_api(http: Http, url: str, settings: Settings, what: str) -> tuple[str, int]:
+    """Does it through the API.
+
+    Returns:
+        What came back, in words, and the exit code: 1 where a stream that was to be described is not there.
+
+    Raises:
+        SendError: the API refuses, or answers something else; it names the stream.
+    """
     body = json.dumps({"ShardCount": _SHARDS}).encode() if what == "create" else b""
-    lines = []
-    for name in _names(settings):
-        answer = await _call(http, _METHODS[what], f"{url}/streams/{name}", body)
-        lines.append(f"{name}: {_described(json.loads(answer)) if what == 'describe' else what + 'd'}")
-    return "\n".join(lines)
 
+    async def does(name: str) -> str:
+        answer = await _call(http, what, f"{url}/streams/{name}", body)
+        if isinstance(answer, str):
+            return answer
+        return _described(json.loads(answer)) if what == "describe" else f"{what}d"
 
-async def manage_direct(client: "KinesisClient", settings: Settings, what: str) -> str:
-    """Does it with boto3; what came back, in words."""
-    return await asyncio.to_thread(_manage, client, settings, what)
-
-
-def _manage(client: "KinesisClient", settings: Settings, what: str) -> str:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - not where the API is used
-
-    does: dict[str, Callable[[str], str]] = {
-        "create": lambda name: str(client.create_stream(StreamName=name, ShardCount=_SHARDS) and "created"),
-        "describe": lambda name: _described(client.describe_stream(StreamName=name)),  # type: ignore[arg-type]
-        "delete": lambda name: str(client.delete_stream(StreamName=name) and "deleted"),
-    }
     try:
         if what == "list":
-            pages = client.get_paginator("list_streams").paginate()
-            return _listed([name for page in pages for name in page["StreamNames"]], settings)
-        return "\n".join(f"{name}: {does[what](name)}" for name in _names(settings))
+            return _listed(json.loads(await _call(http, what, f"{url}/streams", b""))["StreamNames"], settings)
+        return await _each(settings, what, does)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise SendError(f"{url}/streams must answer as Kinesis does, got something else") from None
+
+
+async def manage_direct(client: "KinesisClient", settings: Settings, what: str) -> tuple[str, int]:
+    """Does it with boto3; see ``manage_api``."""
+    if what == "list":
+        return _listed(await asyncio.to_thread(_names_there, client), settings)
+    return await _each(settings, what, lambda name: asyncio.to_thread(_managed, client, what, name))
+
+
+async def _each(settings: Settings, what: str, does: Callable[[str], Awaitable[str]]) -> tuple[str, int]:
+    """Does it with one stream after the other; where one is refused, what was done before it is told first."""
+    said: list[str] = []
+    names = [settings.stream(entity) for entity in ENTITIES]
+    for name in names:
+        try:
+            said.append(await does(name))
+        except SendError as error:
+            for line in _lines(names, said):
+                print(line, flush=True)
+            raise SendError(f"{name}: {error}") from None
+    return "\n".join(_lines(names, said)), 1 if what == "describe" and _NOT_THERE in said else 0
+
+
+def _lines(names: list[str], said: list[str]) -> list[str]:
+    return [f"{name}: {each}" for name, each in zip(names, said, strict=False)]
+
+
+def _names_there(client: "KinesisClient") -> list[str]:
+    with _told():
+        return [name for page in client.get_paginator("list_streams").paginate() for name in page["StreamNames"]]
+
+
+def _managed(client: "KinesisClient", what: str, name: str) -> str:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - not where the API is used
+
+    with _told():
+        try:
+            if what == "describe":
+                return _described(client.describe_stream(StreamName=name))  # type: ignore[arg-type]
+            if what == "create":
+                client.create_stream(StreamName=name, ShardCount=_SHARDS)
+            else:
+                client.delete_stream(StreamName=name)
+        except ClientError as error:
+            said = _NO_MISTAKE.get((what, error.response["Error"]["Code"]))
+            if not said:
+                raise
+            return said
+    return f"{what}d"
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns an error of boto3 into one line."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415 - as above
+
+    try:
+        yield
     except ClientError as error:
         raise SendError(f"Kinesis refuses: {error.response['Error']['Code']}") from None
+    except NoCredentialsError:
+        raise SendError(NO_CREDENTIALS) from None
     except BotoCoreError as error:
         raise SendError(f"Kinesis cannot be reached: {type(error).__name__}") from None
 
 
-async def _call(http: Http, method: str, url: str, body: bytes) -> bytes:
+async def _call(http: Http, what: str, url: str, body: bytes) -> bytes | str:
+    """The API's answer as it is, or what it says of a stream."""
+    method = _METHODS.get(what, "GET")
     reply = await http.request(method, url, body, {"Content-Type": "application/json"})
-    if reply.code != HTTPStatus.OK:
-        raise SendError(f"{method} {url} must answer 200, got {reply.name}: {reply.text}")
-    return reply.body or b"{}"
+    if reply.code == HTTPStatus.OK:
+        return reply.body or b"{}"
+    if reply.code == HTTPStatus.BAD_REQUEST:
+        for (how, code), said in _NO_MISTAKE.items():
+            if how == what and code in reply.text:
+                return said
+    got = f"{reply.name}: {reply.text}" if reply.code else reply.name
+    raise SendError(f"{method} {url} must answer 200, got {got}")
 
 
-def _names(settings: Settings) -> list[str]:
-    return [settings.stream(entity) for entity in ENTITIES]
-
-
-def _listed(names: list[str], settings: Settings) -> str:
+def _listed(names: list[str], settings: Settings) -> tuple[str, int]:
     """Which of the three are there."""
-    return "\n".join(f"{name}: {'there' if name in names else 'not there'}" for name in _names(settings))
+    three = [settings.stream(entity) for entity in ENTITIES]
+    return "\n".join(_lines(three, [_THERE if name in names else _NOT_THERE for name in three])), 0
 
 
 def _described(answer: dict[str, dict[str, object]]) -> str:

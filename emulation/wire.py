@@ -14,7 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 
 from emulation.access import Access
-from emulation.outgoing import SendError
+from emulation.outgoing import NO_CONNECTION, SendError, one_line
 
 _LOOPBACK_NAMES = ("localhost",)
 _TEXT_LIMIT = 200
@@ -42,8 +42,7 @@ class Reply:
     @property
     def text(self) -> str:
         """The start of the body on one line, without control characters, for a reason."""
-        said = self.body[: 4 * _TEXT_LIMIT].decode("utf-8", "replace")
-        return "".join(c if c.isprintable() else " " for c in said)[:_TEXT_LIMIT].strip()
+        return one_line(self.body[: 4 * _TEXT_LIMIT].decode("utf-8", "replace"), _TEXT_LIMIT)
 
 
 def checked_url(url: str, *, plain_http: bool = False) -> str:
@@ -123,7 +122,7 @@ class Http:
         except TimeoutError:
             return Reply(0, b"time-out")
         except aiohttp.ClientConnectorError:
-            return Reply(0, b"no connection")
+            return Reply(0, NO_CONNECTION.encode())
         except aiohttp.ClientPayloadError:
             return Reply(0, b"cut off")
         except (aiohttp.ClientError, OSError):

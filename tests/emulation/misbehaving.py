@@ -23,6 +23,8 @@ class Server:
         taken: topic or stream, key and value of every record it has accepted, in that order.
         requests: how many records each request had.
         script: what to do with the next requests, one each; then ``usual``.
+        streams: names of the streams that are there.
+        refused: names of streams that may not be made.
     """
 
     def __init__(self) -> None:
@@ -32,6 +34,7 @@ class Server:
         self.script: deque[Script] = deque()
         self.usual: Script = accept
         self.streams: set[str] = set()
+        self.refused: set[str] = set()
         self.url = ""
 
     async def records(self, request: web.Request) -> web.StreamResponse:
@@ -163,6 +166,9 @@ def _managed(server: Server, what: str, name: str) -> web.Response:
     if what == "ListStreams":
         return web.json_response({"StreamNames": sorted(server.streams), "HasMoreStreams": False})
     if what == "CreateStream":
+        if name in server.refused | server.streams:
+            kind = "LimitExceededException" if name in server.refused else "ResourceInUseException"
+            return web.json_response({"__type": kind}, status=400)
         server.streams.add(name)
     elif name not in server.streams:
         return web.json_response({"__type": "ResourceNotFoundException"}, status=400)

@@ -15,11 +15,11 @@ from emulation.access import Access, NoAccess, SignedForAws
 from emulation.kafka_rest import KafkaRest
 from emulation.kinesis import KinesisApi, KinesisDirect
 from emulation.ledger import Cursor, Ledger
-from emulation.outgoing import Outgoing, SendError
+from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, all_of
 from emulation.sending import Pace, Sender
 from emulation.streams import direct_client, manage_direct
 from emulation.wire import Http
-from pinterest_transforms.entities import GEO, PIN
+from pinterest_transforms.entities import ENTITIES, GEO, PIN
 from pinterest_transforms.settings import Settings
 from tests.emulation import misbehaving as does
 from tests.emulation.misbehaving import Server, serving
@@ -114,6 +114,33 @@ def test_nothing_is_sent_for_ever(server: Server, tmp_path: Path, name: str) -> 
     assert set(sent.failed) == {0, 1, 2}
     assert all(reason.endswith("(5 attempts)") for reason in sent.failed.values())
     assert (sent.counts.acknowledged, sent.counts.failed, sent.settled) == (0, 3, 3)
+
+
+class Lost:
+    """A door behind which nobody is, from some request on."""
+
+    most_records, most_bytes, largest, name = 2, 1000, 1000, "nowhere"
+
+    def __init__(self, taken: int) -> None:
+        self.left = taken
+
+    async def send(self, some: Sequence[Outgoing]) -> Attempt:
+        self.left -= 1
+        if self.left >= 0:
+            return Attempt("200", [TAKEN] * len(some))
+        return Attempt("no connection", all_of(some, Fate.AGAIN, "no connection"))
+
+
+def test_where_nobody_was_ever_reached_the_run_stops(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(SendError, match=r"^nowhere cannot be reached: no connection \(5 attempts\)$"):
+        send(server, tmp_path, records(9), door=lambda *_: Lost(0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_somebody_was_reached_the_run_goes_on(server: Server, tmp_path: Path) -> None:
+    sent = send(server, tmp_path, records(9), door=lambda *_: Lost(1))
+    assert (sent.counts.acknowledged, sent.counts.failed) == (2, 7)
+    assert set(sent.failed.values()) == {"no connection (5 attempts)"}
 
 
 def test_a_record_that_may_pass_is_sent_again_alone(server: Server, tmp_path: Path) -> None:
@@ -230,9 +257,12 @@ def test_kinesis_throttling_of_a_call_passes(server: Server, tmp_path: Path) -> 
     assert (sent.counts.acknowledged, sent.counts.failed) == (10, 0)
 
 
+NOT_THERE = "streaming-abc123-pin is not there: --streams create makes it"
+
+
 def test_a_stream_that_is_not_there_stops_the_run(server: Server, tmp_path: Path) -> None:
     server.usual = does.status(400, '{"__type":"ResourceNotFoundException"}')
-    with pytest.raises(SendError, match="the stream is not there"):
+    with pytest.raises(SendError, match=r"/streams/streaming-abc123-\*: " + NOT_THERE):
         send(server, tmp_path, records(10), door=KinesisApi)
 
 
@@ -286,26 +316,39 @@ def test_what_passes_is_sent_again_directly(aws: Server, tmp_path: Path, name: s
     assert aws.requests == [500, 500]
 
 
-@pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException", "ExpiredTokenException"])
+STOPPING = {
+    "ResourceNotFoundException": NOT_THERE,
+    "AccessDeniedException": "streaming-abc123-pin is refused: AccessDeniedException",
+    "ExpiredTokenException": "streaming-abc123-pin is refused: ExpiredTokenException",
+}
+
+
+@pytest.mark.parametrize("code", STOPPING)
 def test_what_kinesis_always_refuses_stops_the_run(aws: Server, tmp_path: Path, code: str) -> None:
     aws.usual = does.status(400, json.dumps({"__type": code}))
-    with pytest.raises(SendError, match=f"Kinesis refuses streaming-abc123-pin: {code}"):
+    with pytest.raises(SendError, match=rf"^Kinesis in eu-west-1, streaming-abc123-\*: {STOPPING[code]}$"):
         send(aws, tmp_path, records(500), door=direct)
     assert aws.requests == [500]
 
 
-@pytest.mark.usefixtures("aws")
-def test_directly_the_three_streams_are_managed() -> None:
-    def said(what: str) -> str:
-        return asyncio.run(manage_direct(direct_client(), SETTINGS, what))
-
-    assert said("list").count("not there") == 3
-    assert said("create").count("created") == 3
-    assert said("list").count("not there") == 0
-    assert said("describe").splitlines()[0] == "streaming-abc123-pin: ACTIVE, 1 shard(s)"
-    assert said("delete").count("deleted") == 3
-    with pytest.raises(SendError, match="Kinesis refuses: ResourceNotFoundException"):
-        said("describe")
+def test_directly_the_three_streams_are_managed(aws: Server, capsys: pytest.CaptureFixture) -> None:
+    names = [f"streaming-abc123-{entity.name}" for entity in ENTITIES]
+    for what, said, code in (
+        ("list", "not there", 0),
+        ("create", "created", 0),
+        ("create", "already there", 0),
+        ("list", "there", 0),
+        ("describe", "ACTIVE, 1 shard(s)", 0),
+        ("delete", "deleted", 0),
+        ("delete", "not there", 0),
+        ("describe", "not there", 1),
+    ):
+        lines = "\n".join(f"{name}: {said}" for name in names)
+        assert asyncio.run(manage_direct(direct_client(), SETTINGS, what)) == (lines, code)
+    aws.refused.add(names[1])
+    with pytest.raises(SendError, match=f"^{names[1]}: Kinesis refuses: LimitExceededException$"):
+        asyncio.run(manage_direct(direct_client(), SETTINGS, "create"))
+    assert capsys.readouterr().out == f"{names[0]}: created\n"
 
 
 def test_expired_credentials_are_looked_up_again(
@@ -313,6 +356,7 @@ def test_expired_credentials_are_looked_up_again(
 ) -> None:
     file = tmp_path / "credentials"
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
 
@@ -328,7 +372,7 @@ def test_expired_credentials_are_looked_up_again(
     write("OLD")
     server.script += [does.accept]
     server.usual = ends
-    sent = send(server, tmp_path, records(1500), Pace(at_once=1), access=SignedForAws("eu-west-1"))
+    sent = send(server, tmp_path, records(1500), Pace(at_once=1), access=SignedForAws())
     assert sent.arrived == Counter(range(1500))
     assert (sent.counts.acknowledged, sent.counts.retried) == (1500, 0)
     assert len(server.requests) == 4
@@ -383,9 +427,10 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator["KinesisClient"]:
 
 def test_what_is_sent_to_another_kinesis_is_read_there(server: Server, moto: "KinesisClient", tmp_path: Path) -> None:
     def said(what: str) -> str:
-        return asyncio.run(manage_direct(moto, SETTINGS, what))
+        return asyncio.run(manage_direct(moto, SETTINGS, what))[0]
 
     assert said("create").count("created") == 3
+    assert said("create").count("already there") == 3
     assert said("describe").splitlines()[0] == "streaming-abc123-pin: ACTIVE, 1 shard(s)"
     odd = [Outgoing(PIN, n, json.dumps({"index": n, "title": '🙂 " \u2028'}).encode(), n) for n in range(1200)]
     # moto loses records of calls that come at the same moment.
@@ -396,3 +441,4 @@ def test_what_is_sent_to_another_kinesis_is_read_there(server: Server, moto: "Ki
     read = moto.get_records(ShardIterator=first["ShardIterator"])["Records"]
     assert sorted((int(r["PartitionKey"]), r["Data"]) for r in read) == [(o.key, o.value) for o in odd]
     assert said("delete").count("deleted") == 3
+    assert said("describe").count("not there") == 3

@@ -18,60 +18,11 @@ import sqlalchemy as sa
 from emulation.cli import main
 from emulation.credentials import database_url
 from emulation.records import column_names
-from emulation.source import SourceError, connect, source_table, write_source
-from emulation.synthetic import chunks
+from emulation.source import SourceError, connect
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from tests.emulation import misbehaving as does
-from tests.emulation.misbehaving import Server, serving
-
-ROOT = Path(__file__).resolve().parents[2]
-USER_ID = "abc123"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch):
-    for name in [name for name in os.environ if name.startswith(("PINTEREST_", "AWS_"))]:
-        monkeypatch.delenv(name)
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two thousand posts, some of them without a geolocation or a user."""
-    file = tmp_path_factory.mktemp("source") / "source.db"
-    write_source(connect(str(file)), ((entity, chunks(entity, 2000, 1)) for entity in ENTITIES))
-    return file
-
-
-def there(source: Path) -> Counter[tuple[str, int]]:
-    """Every record of the source, by topic and key."""
-    with connect(str(source)).connect() as connection:
-        return Counter(
-            (f"{USER_ID}.{entity.name}", row[0])
-            for entity in ENTITIES
-            for row in connection.execute(sa.select(source_table(entity)))
-        )
-
-
-def arrived(server: Server) -> Counter[tuple[str, int]]:
-    return Counter((origin, key) for origin, key, _ in server.taken)
-
-
-def arguments(command: str, server: Server, source: Path, folder: Path, *more: str) -> list[str]:
-    places = ["--cursor", str(folder / "cursor"), "--failed", str(folder / "failed.jsonl")]
-    return [command, "--database", str(source), "--url", server.url, "--user-id", USER_ID, *places, *more]
-
-
-def started(given: list[str], **environment: str) -> subprocess.Popen[str]:
-    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    return subprocess.Popen(
-        [sys.executable, "-m", "emulation", *given],
-        env={**os.environ, "PYTHONPATH": paths, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from tests.emulation.commands import ROOT, USER_ID, arguments, arrived, started, there
+from tests.emulation.misbehaving import Server
 
 
 @pytest.mark.parametrize("command", ["batches", "streaming"])
@@ -143,12 +94,17 @@ def test_a_failed_record_is_kept_and_can_be_sent_again(server: Server, source: P
     failed = tmp_path / "failed.jsonl"
     lost = there(source) - arrived(server)
     assert len(failed.read_text().splitlines()) == sum(lost.values()) > 0
-    assert f"failed {sum(lost.values())} (in {failed})" in capsys.readouterr().out
+    said = f"; most often: error_code 50002; --resend {failed} sends them again\n"
+    out = capsys.readouterr().out
+    assert f"failed {sum(lost.values())} (in {failed}), " in out
+    assert out.endswith(said)
+    failed.write_text(failed.read_text() + "\n  \n")
     server.usual = does.accept
     more = ["--resend", str(failed), "--failed", str(tmp_path / "again.jsonl")]
     cursor = tmp_path / "cursor"
     cursor.write_text("the place of another run")
     assert main(arguments("batches", server, source, tmp_path, *more)) == 0
+    assert capsys.readouterr().out.endswith(f" s; all sent: {failed} can be removed\n")
     assert arrived(server) == there(source)
     assert cursor.read_text() == "the place of another run"
 
@@ -218,18 +174,24 @@ def test_a_killed_run_goes_on(server: Server, source: Path, tmp_path: Path) -> N
     assert sum(arrived(server).values()) < 2 * sum(there(source).values())
 
 
-def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(server: Server, source: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(server: Server, source: Path, tmp_path: Path, capsys) -> None:
     given = arguments("batches", server, source, tmp_path, "--all", "--rate", "3000")
     process = started(given)
-    while len(server.taken) < 1000:
+    cursor = tmp_path / "cursor"
+    while not cursor.exists() or not cursor.read_text().count("settled"):
         time.sleep(0.01)
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=20)
     assert process.returncode == 130
     assert re.fullmatch(r"sent .* s; interrupted: the same command goes on\n", out)
-    assert "Traceback" not in error
+    counts = [int(number.replace(",", "")) for number in re.findall(r"[a-z] ([\d,]+), ", out)]
+    sent, acknowledged, _, failed, unsettled = counts
+    assert sent == acknowledged + failed + unsettled
+    assert error == ""
+    settled = json.loads(cursor.read_text().splitlines()[-1])["settled"]
     assert main(given) == 0
+    assert capsys.readouterr().err == f"goes on behind post {settled:,}\n"
     assert set(arrived(server)) == set(there(source))
 
 
@@ -247,12 +209,19 @@ def test_as_users_sends_a_post_at_a_time(server: Server, source: Path, tmp_path:
 def test_another_order_is_not_gone_on_with(server: Server, source: Path, tmp_path: Path, capsys) -> None:
     server.script += [does.accept] * 3
     server.usual = does.status(403, "no")
-    assert main(arguments("batches", server, source, tmp_path, "--all")) == 2
-    assert capsys.readouterr().err == "error: Forbidden (403): no\n"
+    assert main(arguments("batches", server, source, tmp_path, "--all", "--at-once", "1")) == 2
+    said = f"error: {server.url}/topics/abc123.*: Forbidden (403): no; the same command goes on\n"
+    assert capsys.readouterr().err == said
     server.usual = does.accept
     other = arguments("batches", server, source, tmp_path, "--rows", "5", "--random")
     assert main(other) == 2
-    assert "--restart begins anew" in capsys.readouterr().err
+    first = f"of {source} (first pin 0, "
+    assert re.fullmatch(
+        rf"error: cursor {tmp_path}/cursor is of every post by key {re.escape(first)}'[-0-9a-f]+'\) to {server.url}"
+        rf"/topics/abc123\.\*, got 5 posts drawn with seed 1 {re.escape(first)}.*: "
+        r"--restart begins anew, --cursor FILE keeps another place\n",
+        capsys.readouterr().err,
+    )
     assert main([*other, "--restart"]) == 0
 
 
@@ -299,13 +268,21 @@ MISTAKES = {
     "error: which posts must be said: --all, --rows N, --as-users or --resend FILE": [],
     "error: --random must come with --rows N": ["--all", "--random"],
     "error: argument --rows: must be at least 1, got 0": ["--rows", "0"],
-    "error: --rate must be above 0, got -1.0": ["--all", "--rate", "-1"],
+    "error: argument --rows: must be a whole number, got 'x'": ["--rows", "x"],
+    "error: --timeout must be above 0, got 0": ["--all", "--timeout", "0"],
+    "error: --seed must come with --random or --as-users": ["--all", "--seed", "1"],
+    "error: database must be a file or a SQLAlchemy URL, got the folder /": ["--all", "--database", "/"],
+    "error: --failed must be a file, got the folder /": ["--all", "--failed", "/"],
+    "error: --cursor must be a file, got the folder /": ["--all", "--cursor", "/"],
+    "error: folder of --failed /dev/null/x/y cannot be made: Not a directory": ["--all", "--failed", "/dev/null/x/y"],
+    "error: folder of --cursor /dev/null/x/y cannot be made: Not a directory": ["--all", "--cursor", "/dev/null/x/y"],
+    "error: --rate must be at least 0 (0: no limit), got -1": ["--all", "--rate", "-1"],
     "error: url must begin with https, got http to example.org: --plain-http sends unencrypted": [
         "--all",
         "--url",
         "http://example.org/x",
     ],
-    "error: API key must be printable ASCII: set PINTEREST_API_KEY": ["--all", "--access", "api-key"],
+    "error: PINTEREST_API_KEY must be set, got nothing": ["--all", "--access", "api-key"],
     "error: user_id must be 3 to 32 of a-z and 0-9, got 'x;'": ["--all", "--user-id", "x;"],
     "error: database nowhere.db must be there: python -m emulation generate makes one": [
         "--all",
@@ -328,15 +305,24 @@ def test_the_three_streams(server: Server, source: Path, tmp_path: Path, capsys)
     for what, said in (
         ("list", "not there"),
         ("create", "created"),
+        ("create", "already there"),
         ("list", "there"),
         ("describe", "ACTIVE, 1 shard(s)"),
         ("delete", "deleted"),
+        ("delete", "not there"),
+        ("describe", "not there"),
         ("list", "not there"),
     ):
-        assert main(arguments("streaming", server, source, tmp_path, "--streams", what)) == 0
+        code = 1 if (what, said) == ("describe", "not there") else 0
+        assert main(arguments("streaming", server, source, tmp_path, "--streams", what)) == code
         assert capsys.readouterr().out == "".join(f"{name}: {said}\n" for name in names)
-    assert main(arguments("streaming", server, source, tmp_path, "--streams", "describe")) == 2
-    assert "must answer 200, got 400" in capsys.readouterr().err
+    server.refused.add(names[1])
+    assert main(arguments("streaming", server, source, tmp_path, "--streams", "create")) == 2
+    assert capsys.readouterr() == (
+        f"{names[0]}: created\n",
+        f"error: {names[1]}: POST {server.url}/streams/{names[1]} must answer 200, got 400: "
+        '{"__type": "LimitExceededException"}\n',
+    )
 
 
 def test_the_original_names_work(server: Server, source: Path, tmp_path: Path) -> None:
@@ -365,6 +351,9 @@ def test_the_original_names_work(server: Server, source: Path, tmp_path: Path) -
         assert process.returncode == 130
         out, error = door(name, "--rows", "5").communicate(timeout=30)
         assert re.match(r"sent 1[0-5], acknowledged 1[0-5], retried 0, failed 0, ", out), error
+        out, _ = door(name, "--help").communicate(timeout=30)
+        said = "is the same command; without arguments it sends as users do (--as-users)."
+        assert f"\nemulation/user_posting_emulation{name}.py {said}\n" in out
 
 
 CREDENTIALS = {

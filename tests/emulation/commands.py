@@ -1,0 +1,46 @@
+"""What the tests of the commands share: how one is run, what a source holds, what has arrived."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from emulation.source import connect, source_table
+from pinterest_transforms.entities import ENTITIES
+from tests.emulation.misbehaving import Server
+
+ROOT = Path(__file__).resolve().parents[2]
+USER_ID = "abc123"
+
+
+def there(source: Path) -> Counter[tuple[str, int]]:
+    """Every record of the source, by topic and key."""
+    with connect(str(source)).connect() as connection:
+        return Counter(
+            (f"{USER_ID}.{entity.name}", row[0])
+            for entity in ENTITIES
+            for row in connection.execute(sa.select(source_table(entity)))
+        )
+
+
+def arrived(server: Server) -> Counter[tuple[str, int]]:
+    return Counter((origin, key) for origin, key, _ in server.taken)
+
+
+def arguments(command: str, server: Server, source: Path, folder: Path, *more: str) -> list[str]:
+    places = ["--cursor", str(folder / "cursor"), "--failed", str(folder / "failed.jsonl")]
+    return [command, "--database", str(source), "--url", server.url, "--user-id", USER_ID, *places, *more]
+
+
+def started(given: list[str], **environment: str) -> subprocess.Popen[str]:
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    return subprocess.Popen(
+        [sys.executable, "-m", "emulation", *given],
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -1,0 +1,27 @@
+"""A source and a server for the tests of the commands."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from emulation.source import connect, write_source
+from emulation.synthetic import chunks
+from pinterest_transforms.entities import ENTITIES
+from tests.emulation.misbehaving import serving
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch):
+    for name in [name for name in os.environ if name.startswith(("PINTEREST_", "AWS_"))]:
+        monkeypatch.delenv(name)
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two thousand posts, some of them without a geolocation or a user."""
+    file = tmp_path_factory.mktemp("source") / "source.db"
+    write_source(connect(str(file)), ((entity, chunks(entity, 2000, 1)) for entity in ENTITIES))
+    return file
