@@ -44,9 +44,10 @@ format: .make/dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .make/dev .make/jars/.complete ## measure speed against other ways, write benchmarks/results.md and senders.md (about fifty minutes)
+bench: .make/dev .make/jars/.complete ## measure speed against other ways, write the pages in benchmarks/ (about an hour)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.senders
+	$(BIN)/python -m benchmarks.streams
 
 wheel: .make/dev ## build the library's wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel

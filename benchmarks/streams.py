@@ -1,0 +1,337 @@
+"""``python -m benchmarks.streams``: the stream leg beside the same streams written raw; writes ``streams.md``.
+
+Both read the same streams of a stand-in in a process of its own, three queries side by side in one Spark session, round
+by round in turns, each into a new folder.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars
+from pyspark.sql import DataFrame, SparkSession
+
+from benchmarks.children import BenchError
+from benchmarks.landings import CACHE, ROOT
+from benchmarks.numbers import ratio, spread, verdict
+from benchmarks.report import machine, revision, table
+from benchmarks.senders import source_of
+from emulation.records import column_names, json_bytes
+from emulation.synthetic import chunks
+from local.kinesis_source import KinesisSource
+from local.session import local_session, stop_session
+from pinterest_transforms.entities import ENTITIES, PIN
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import kinesis, tables
+from pinterest_transforms.storage.guard import load_guard
+from pinterest_transforms.storage.kinesis import Reading
+from pinterest_transforms.storage.specs import RUNS_TABLE
+from pinterest_transforms.storage.streams import take_streams
+
+RESULTS = Path(__file__).with_name("streams.md")
+SHARE_BAR, RATE_BAR = 0.5, 4_000
+_SHARDS = 4
+_AT_ONCE = "0 seconds"
+_KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
+_PATIENCE = 1800.0
+_TRICKLE, _TRICKLED = 100, 60.0
+"""Records a second, and for how many seconds, while it is measured how long each takes to be there."""
+
+
+@contextmanager
+def _kinesis() -> Iterator[str]:
+    """The address of a stand-in with the three streams."""
+    names = [Settings().stream(entity) for entity in ENTITIES]
+    command = [sys.executable, "-m", "local.kinesis_stand_in", "--shards", str(_SHARDS), "--streams", *names]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        assert process.stdout  # noqa: S101 - it was asked for
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+    finally:
+        process.communicate()
+
+
+def _fill(endpoint: str, posts: int, work: Path) -> int:
+    """Sends a source's posts to the streams; how many records that were."""
+    command = [sys.executable, "-m", "emulation", "streaming", "--direct", "--all", "--restart"]
+    command += ["--database", str(source_of(posts)), "--cursor", str(work / "cursor"), "--failed", str(work / "failed")]
+    environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint}
+    said = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    if "acknowledged " not in said or " failed 0," not in said:
+        raise BenchError(f"all records must be sent, got {said.strip()!r}")
+    return int(said.split("acknowledged ")[1].split(", ")[0].replace(",", ""))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where one round writes."""
+
+    spark: SparkSession
+    folder: Path
+    reading: Reading
+
+    @property
+    def settings(self) -> Settings:
+        """Names and places."""
+        return Settings(leg="stream", warehouse=str(self.folder), schema=f"bench_{self.folder.name}")
+
+    def taken(self) -> float:
+        """Records that the streams' queries have taken."""
+        guards = [load_guard(self.settings.checkpoint(entity)) for entity in ENTITIES]
+        return sum(float(guard.seen.get("read", 0.0)) for guard in guards if guard)
+
+    def runs(self) -> polars.DataFrame:
+        """The micro-batches, the oldest first."""
+        return polars.read_delta(str(self.settings.table_folder(RUNS_TABLE))).sort("started")
+
+    def state(self) -> int:
+        """Bytes of checkpoints and what stands beside them."""
+        return sum(file.stat().st_size for file in (self.folder / "_checkpoints").rglob("*") if file.is_file())
+
+
+def _clean(place: _Place, records: int, look: Callable[[float], None] = lambda _: None) -> float:
+    """Takes the streams until so many records are in the tables; seconds from the first micro-batch to the last."""
+    settings = place.settings
+    tables.set_up(place.spark, settings)
+    _until(place, lambda: place.taken() >= records, look)
+    runs = place.runs()
+    if runs["read"].sum() != records or runs["merged"].sum() + runs["already_there"].sum() != records:
+        raise BenchError(f"{records:,} records must be taken once, got {runs['read'].sum():,}")
+    return _seconds([(row["started"].timestamp(), row["seconds"]) for row in runs.to_dicts()])
+
+
+def _until(place: _Place, done: Callable[[], bool], look: Callable[[float], None] = lambda _: None) -> None:
+    """Takes the streams until something is true."""
+    client = place.reading.client()
+    ended = time.monotonic() + _PATIENCE
+
+    def wait() -> None:
+        while not done() and time.monotonic() < ended:
+            look(place.taken())
+            time.sleep(0.2)
+        Path(place.settings.stop_file(PIN)).touch()
+
+    watch = threading.Thread(target=wait, daemon=True)
+    watch.start()
+    take_streams(place.spark, place.settings, ENTITIES, "bench", place.reading, client)
+    watch.join()
+
+
+def _raw(place: _Place, records: int) -> float:
+    """Writes the streams as they are, until so many records are there; seconds from first micro-batch to last."""
+    spans: list[tuple[float, float]] = []
+    counts: list[int] = []
+
+    def writer(target: str) -> Callable[[DataFrame, int], None]:
+        def each(frame: DataFrame, _: int) -> None:
+            began = time.time()
+            frame.write.format("delta").mode("append").save(target)
+            spans.append((began, time.time() - began))
+            metrics = frame.sparkSession.sql(f"DESCRIBE HISTORY delta.`{target}` LIMIT 1").first()
+            counts.append(int(metrics["operationMetrics"]["numOutputRows"]) if metrics else 0)
+
+        return each
+
+    queries = []
+    for entity in ENTITIES:
+        frame = kinesis.stream_of(place.spark, Settings(), entity, place.reading)
+        start = frame.writeStream.foreachBatch(writer(str(place.folder / entity.name)))
+        start = start.option("checkpointLocation", str(place.folder / f"{entity.name}-checkpoint"))
+        queries.append(start.trigger(processingTime=_AT_ONCE).start())
+    ended = time.monotonic() + _PATIENCE
+    while sum(counts) < records and time.monotonic() < ended and all(query.isActive for query in queries):
+        time.sleep(0.2)
+    for query in queries:
+        query.stop()
+    if sum(counts) != records:
+        raise BenchError(f"{records:,} records must be written raw, got {sum(counts):,}")
+    return _seconds(spans)
+
+
+def _seconds(spans: Sequence[tuple[float, float]]) -> float:
+    return max(began + lasted for began, lasted in spans) - min(began for began, _ in spans)
+
+
+def _trickled(place: _Place) -> tuple[list[float], list[float]]:
+    """Seconds from a record's put to the end of the micro-batch that holds it; seconds of those micro-batches."""
+    client, names = place.reading.client(), column_names(PIN)
+    put = [0]
+
+    def trickle() -> None:
+        rows = next(iter(chunks(PIN, int(_TRICKLE * _TRICKLED), 7)))
+        began = time.monotonic()
+        for number, row in enumerate(rows):
+            value = json_bytes(dict(zip(names, row, strict=True)))
+            client.put_record(StreamName=Settings().stream(PIN), Data=value, PartitionKey=str(row[0]))
+            put[0] += 1
+            time.sleep(max(0.0, began + number / _TRICKLE - time.monotonic()))
+
+    tables.set_up(place.spark, place.settings)
+    sender = threading.Thread(target=trickle, daemon=True)
+    sender.start()
+    _until(place, lambda: not sender.is_alive() and place.taken() >= put[0])
+    raw = polars.read_delta(str(place.settings.table_folder(f"{place.settings.user_id}_raw_table")))
+    arrived = raw.select(polars.col("_source").struct.field("arrived")).to_series().sort().to_list()
+    waited, taken, lasted = [], 0, []
+    for row in place.runs().to_dicts():
+        ended = row["started"].timestamp() + row["seconds"]
+        waited += [ended - moment.timestamp() for moment in arrived[taken : taken + row["read"]]]
+        taken += row["read"]
+        lasted.append(row["seconds"])
+    # The first one compiles what the others have.
+    first = place.runs()["read"][0]
+    return waited[first:], lasted[1:]
+
+
+def _empty(place: _Place, seconds: float = 15.0) -> list[float]:
+    """Seconds of micro-batches of which nothing is made, from the trigger to its end."""
+    client = place.reading.client()
+    frame = kinesis.stream_of(place.spark, Settings(), PIN, replace(place.reading, initial_position="latest"))
+    start = frame.writeStream.foreachBatch(lambda _frame, _id: None)
+    query = start.option("checkpointLocation", str(place.folder / "empty")).trigger(processingTime=_AT_ONCE).start()
+    ended = time.monotonic() + seconds
+    while time.monotonic() < ended:
+        client.put_record(StreamName=Settings().stream(PIN), Data=b"{}", PartitionKey="1")
+        time.sleep(0.2)
+    progress = [one for one in query.recentProgress if "addBatch" in one["durationMs"]]
+    query.stop()
+    return [one["durationMs"]["triggerExecution"] / 1000 for one in progress[1:]]
+
+
+def measure(posts: int, rounds: int, history: int, work: Path, say: Callable[[str], None]) -> str:
+    """The page: rates, state on a long run, and how long a record takes to be there."""
+    os.environ.update(_KEYS)
+    spark = local_session(work / "spark", app_name="bench-streams")
+    spark.dataSource.register(KinesisSource)
+
+    def place(name: str, endpoint: str, **how: str) -> _Place:
+        (work / name).mkdir()
+        return _Place(spark, work / name, Reading(endpoint=endpoint, region="us-east-1", trigger=_AT_ONCE, **how))
+
+    try:
+        ours: list[float] = []
+        raws: list[float] = []
+        with _kinesis() as endpoint:
+            records = _fill(endpoint, posts, work)
+            for number in range(rounds + 1):
+                clean = _clean(place(f"clean{number}", endpoint), records)
+                raw = _raw(place(f"raw{number}", endpoint), records)
+                say(f"round {number}: clean {records / clean:,.0f} records/s, raw {records / raw:,.0f} records/s")
+                if number:  # the first one warms up
+                    ours.append(records / clean)
+                    raws.append(records / raw)
+        states: list[tuple[float, int]] = []
+        with _kinesis() as endpoint:
+            many = _fill(endpoint, history, work)
+            long = place("long", endpoint)
+            seconds = _clean(long, many, lambda taken: states.append((taken, long.state())) if taken else None)
+            say(f"{many:,} records in {seconds:,.0f} s")
+        with _kinesis() as endpoint:
+            waited, lasted = _trickled(place("trickle", endpoint))
+            nothing = _empty(place("nothing", endpoint))
+        return _page(records, ours, raws, (many, seconds, states, long.runs()), (waited, lasted, nothing))
+    finally:
+        stop_session(spark)
+
+
+def _page(
+    records: int,
+    ours: Sequence[float],
+    raws: Sequence[float],
+    long: tuple[int, float, list[tuple[float, int]], polars.DataFrame],
+    there: tuple[list[float], list[float], list[float]],
+) -> str:
+    share, many, seconds = ratio(ours, raws), long[0], long[1]
+    waited, lasted, nothing = there
+    quarters = []
+    for part in range(1, 5):
+        reached = next((size for taken, size in long[2] if taken >= many * part / 4), long[2][-1][1])
+        quarters.append([f"{many * part / 4:,.0f}", f"{reached / 1024:,.0f}", *_batch_of(long[3], part)])
+    cut = statistics.quantiles(waited, n=20)
+    lines = [
+        "# What the stream leg costs",
+        "",
+        f"Measured on {time.strftime('%Y-%m-%d', time.gmtime())}, {revision()}, {len(ours)} rounds.",
+        "",
+        *table(
+            ["clean Delta tables, raw records kept", "figure", "bar"],
+            [
+                [
+                    "records a second over those written raw",
+                    share.text(),
+                    f"at least {SHARE_BAR}: {verdict(share.median, SHARE_BAR, least=True)}",
+                ],
+                [
+                    "records a second",
+                    spread(ours).text(digits=0),
+                    f"at least {RATE_BAR:,}: {verdict(spread(ours).median, RATE_BAR, least=True)}",
+                ],
+                ["records a second written raw", spread(raws).text(digits=0), "–"],
+            ],
+        ),
+        f"{records:,} records of three streams of {_SHARDS} shards wait at the begin; three queries run side by side.",
+        "From the begin of the first micro-batch to the end of the last one. Raw is the same source, its rows appended",
+        "to a Delta table each, nothing else.",
+        "",
+        f"## {many:,} records in one run",
+        "",
+        f"{many / seconds:,.0f} records a second. What is kept beside the tables, and how long micro-batches took:",
+        "",
+        *table(
+            ["records taken", "checkpoints KiB", "micro-batches of that quarter", "records a second in them"], quarters
+        ),
+        "## From put to visible",
+        "",
+        f"{_TRICKLE} pins a second for {_TRICKLED:.0f} s, from arrival in the stream to the end of its micro-batch:",
+        f"half of them within **{statistics.median(waited):.1f} s**, 95% within **{cut[18]:.1f} s**.",
+        f"A micro-batch took {spread(lasted).text(' s')}; one of the same source of which nothing is made",
+        f"{spread(nothing).text(' s')}.",
+        "",
+        "## Machine",
+        "",
+        *machine({}),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _batch_of(runs: polars.DataFrame, part: int) -> list[str]:
+    """How many micro-batches a quarter of the run had, and records a second while they were worked on."""
+    rows = runs.to_dicts()
+    quarter = rows[len(rows) * (part - 1) // 4 : len(rows) * part // 4]
+    rate = sum(row["read"] for row in quarter) / max(0.001, sum(row["seconds"] for row in quarter))
+    return [f"{len(quarter)}", f"{rate:,.0f}"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures, and writes the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.streams", description=__doc__)
+    parser.add_argument("--posts", type=int, default=50_000, help="posts that wait in the streams (50000)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds that count (3)")
+    parser.add_argument("--history", type=int, default=335_000, help="posts of the long run (335000)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="the page that is written")
+    options = parser.parse_args(arguments)
+    work = CACHE / f"streams-{os.getpid()}"
+    work.mkdir(parents=True)
+    try:
+        page = measure(options.posts, options.rounds, options.history, work, lambda text: print(text, flush=True))
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    options.output.write_text(page, encoding="utf-8")
+    print(f"written: {options.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
