@@ -2,10 +2,6 @@
 
 import contextlib
 import os
-import re
-import signal
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,8 +17,9 @@ from local.kinesis_endpoint import REGION, kinesis_endpoint
 from local.kinesis_source import KinesisSource
 from local.notebook import Runner
 from local.progress import Steps
+from local.sender import Sender
 from pinterest_transforms.entities import ENTITIES, entities_named
-from pinterest_transforms.errors import SettingsError, StreamError
+from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage.guard import load_guard
 from pinterest_transforms.storage.kinesis import AVAILABLE_NOW, Reading
@@ -31,6 +28,7 @@ from pinterest_transforms.storage.streams import how_far
 _KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 """What an endpoint of one's own is asked with: it takes anything, but boto3 wants something."""
 _LIVE = "1 second"
+_GLANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -141,13 +139,20 @@ def run_stream(spark: SparkSession, stream: Stream, screen: Screen, steps: Steps
         **dict.fromkeys(stream.switches, "true"),
     }
 
-    def take(**changes: str) -> None:
-        with steps.rows(lambda: [how_far(settings, entity) for entity in entities_named(stream.entity)]):
+    def take(also: Callable[[], list[str]] = list, **changes: str) -> None:
+        def lines() -> list[str]:
+            return [*also(), *(how_far(settings, entity) for entity in entities_named(stream.entity))]
+
+        with steps.rows(lines):
             runner.run(NOTEBOOKS / "stream_kinesis", {**values, **changes})
 
     if stream.database:
-        with kinesis_endpoint() as endpoint, _sent(stream, endpoint, stopping):
-            take(endpoint=endpoint, region=REGION, trigger=_LIVE)
+        with kinesis_endpoint() as endpoint:
+            sender = Sender(stream.database, stream.user_id, stream.rate, endpoint, REGION, stream.warehouse)
+            with sender, _stopped_when_read(sender, settings, stopping):
+                take(lambda: [f"sender: {sender.said}"], endpoint=endpoint, region=REGION, trigger=_LIVE)
+            if not stopping.asked:
+                sender.check()
     else:
         take()
     if stopping.asked:
@@ -157,43 +162,19 @@ def run_stream(spark: SparkSession, stream: Stream, screen: Screen, steps: Steps
 
 
 @contextlib.contextmanager
-def _sent(stream: Stream, endpoint: str, stopping: Stopping) -> Iterator[None]:
-    """Sends the source's posts, and asks the streams to stop when all are sent."""
-    environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": REGION}
-    command = [sys.executable, "-m", "emulation", "streaming", "--direct", "--user-id", stream.user_id]
-    made = subprocess.run([*command, "--streams", "create"], env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
-    if made.returncode:
-        raise StreamError(f"streams must be made at {endpoint}, got exit code {made.returncode} of the sender")
-    places = ["--cursor", str(stream.warehouse / "sent.json"), "--failed", str(stream.warehouse / "failed.jsonl")]
-    what = ["--all", "--restart", "--database", stream.database, "--rate", str(stream.rate), *places]
-    sender = subprocess.Popen(  # noqa: S603 - this very program
-        [*command, *what], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+def _stopped_when_read(sender: Sender, settings: Settings, stopping: Stopping) -> Iterator[None]:
+    """While it lasts, the streams are asked to stop once all that was sent is read."""
     over = threading.Event()
 
     def wait() -> None:
-        assert sender.stdout  # noqa: S101 - it was asked for
-        said = sender.stdout.read().strip()
-        print(said, file=sys.stderr)
-        found = re.search(r"acknowledged ([\d,]+)", said)
-        sent = int(found[1].replace(",", "")) if found else 0
-        while not over.wait(0.5) and not stopping.asked:
-            if _read(stream.settings()) >= sent:
+        while not over.wait(_GLANCE) and not stopping.asked:
+            guards = [load_guard(settings.checkpoint(entity)) for entity in ENTITIES]
+            if sum(float(guard.seen.get("read", 0.0)) for guard in guards if guard) >= (sender.acknowledged or 0):
+                # Again and again: the notebook removes what asked an earlier run.
                 stopping.stop()
 
-    threading.Thread(target=wait, daemon=True).start()
+    sender.when_sent(wait)
     try:
         yield
     finally:
         over.set()
-        if sender.poll() is None:
-            sender.send_signal(signal.SIGINT)
-        sender.wait()
-    if sender.returncode and not stopping.asked:
-        raise StreamError(f"all posts must be sent, got exit code {sender.returncode} of the sender")
-
-
-def _read(settings: Settings) -> float:
-    """Records that this run has read."""
-    guards = [load_guard(settings.checkpoint(entity)) for entity in ENTITIES]
-    return sum(float(guard.seen.get("read", 0.0)) for guard in guards if guard)

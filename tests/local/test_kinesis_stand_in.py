@@ -41,7 +41,7 @@ def client_of(url: str):
         endpoint_url=url,
         region_name="eu-west-1",
         aws_access_key_id="none",
-        aws_secret_access_key="none",  # noqa: S106 - a dummy
+        aws_secret_access_key="none",
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=5),
     )
 

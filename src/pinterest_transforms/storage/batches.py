@@ -100,7 +100,7 @@ def take_batch(
     # Where files have changed since a kill, the killed run may have written what is not read any more.
     merged = min(merged, usable)
     numbers = {**counts, "merged": merged, "already_there": usable - merged}
-    if not (replay and _has_run(spark, settings, entity, batch, guard)):
+    if not (replay and _is_noted(spark, settings, entity, batch, guard, counts["read"])):
         _write_run(spark, settings, entity, batch, guard, (started, time.monotonic() - clock), numbers, unknown)
     return counts
 
@@ -186,11 +186,20 @@ def _unknown(rows: DataFrame) -> dict[str, int]:
     return {row["name"]: row["count"] for row in most.collect()}
 
 
-def _has_run(spark: SparkSession, settings: Settings, entity: Entity, batch: Batch, guard: Guard) -> bool:
-    """True if the run that was killed had written the batch's row."""
-    topic = settings.origin(entity)
+def _is_noted(spark: SparkSession, settings: Settings, entity: Entity, batch: Batch, guard: Guard, read: int) -> bool:
+    """True if the run that was killed had written the batch's row.
+
+    Where a checkpoint has lost its last offsets, the batch has more records than then: its row is written anew.
+    """
+    name, topic = settings.qualified(RUNS_TABLE), settings.origin(entity)
     same = (F.col("query_id") == guard.query_id) & (F.col("batch_id") == batch.batch_id) & (F.col("topic") == topic)
-    return bool(spark.table(settings.qualified(RUNS_TABLE)).where(same).head(1))
+    noted = spark.table(name).where(same).select("read").first()
+    if noted is None or noted["read"] == read:
+        return noted is not None
+    # All of it is made here or checked: a uuid, a number, a user id and an entity.
+    which = f"query_id = '{guard.query_id}' AND batch_id = {batch.batch_id} AND topic = '{topic}'"
+    with_retries(lambda: spark.sql(f"DELETE FROM {name} WHERE {which}").collect())
+    return False
 
 
 def _write_run(

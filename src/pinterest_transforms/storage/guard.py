@@ -35,7 +35,8 @@ class Guard:
         cleared: false until the checkpoint of the life before is gone.
         seen: how far a run of a stream is, for whoever watches: its ``run_id``, ``batches``, ``read``, ``rejected`` and
             ``repaired``; in seconds since 1970 when it ``began``, when the newest record ``arrived``, when it was there
-            (``at``).
+            (``at``), when old raw records were removed last (``tidied``); number of the batch that was ``begun`` when
+            a rebuild came between.
     """
 
     path: str
@@ -128,7 +129,9 @@ def _load(path: str) -> Guard | None:
     try:
         return Guard(path, **json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} must be a checkpoint's identity as JSON, got {error}; run --rebuild") from error
+        raise CheckpointError(
+            f"{path} must be a checkpoint's identity as JSON, got {error}; run --rebuild, for a stream new_checkpoint"
+        ) from error
 
 
 def _mismatch(checkpoint: str, what: str, wanted: str, given: str, way_out: str) -> CheckpointError:

@@ -85,14 +85,21 @@ class Reading:
 
         Args:
             provider: the service credential's session, as ``dbutils.credentials.getServiceCredentialsProvider`` gives.
+
+        Raises:
+            StreamError: no region is known, or the endpoint is no address.
         """
         import boto3  # noqa: PLC0415 - the platform's own, and wanted by this leg alone
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
         keys = {"aws_access_key_id": self.access_key, "aws_secret_access_key": self.secret_key}
         named = {"region_name": self.region, "endpoint_url": self.endpoint, **keys}
         given = {name: value for name, value in named.items() if value}
         session = boto3.Session(botocore_session=provider) if provider else boto3.Session()
-        return session.client("kinesis", **given)  # type: ignore[call-overload, no-any-return]
+        try:
+            return session.client("kinesis", **given)  # type: ignore[call-overload, no-any-return]
+        except (BotoCoreError, ValueError) as error:
+            raise StreamError(f"Kinesis needs a region, and an endpoint that is an address: {error}") from None
 
 
 @dataclass(frozen=True)

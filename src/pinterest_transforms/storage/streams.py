@@ -38,8 +38,8 @@ _GRACE = 60.0
 """Seconds that a micro-batch has to come to its end, when somebody asks to stop."""
 _TOLD_EVERY = 15.0
 """Seconds between two lines about a query that runs on."""
-_TIDIED_EVERY = 100
-"""Micro-batches between two rounds of joining small files."""
+_TIDIED_EVERY, _DAY = 100, 86_400.0
+"""Micro-batches, and seconds, after which old raw records are removed and small files joined."""
 _NEW_CHECKPOINT = (
     "new_checkpoint begins at the initial position again, and what is there already is found by its position"
 )
@@ -203,8 +203,10 @@ def _opened(spark: SparkSession, settings: Settings, entity: Entity, reading: Re
     checkpoint = settings.checkpoint(entity)
     new = reading.new_checkpoint or not has_begun(checkpoint)
     newest = raw.newest_arrival(spark, settings, entity) if new else None
-    if newest is not None and not reading.allow_losses:
-        _check_gap(settings.stream(entity), reading, stream, newest)
+    gone = raw.gone_before(spark, settings, entity) if new and newest is None else ""
+    last = datetime.fromisoformat(gone).replace(tzinfo=UTC).timestamp() if gone else newest
+    if last is not None and not reading.allow_losses:
+        _check_gap(settings.stream(entity), reading, stream, last)
     if new and newest is None and tables.read(spark, settings, settings.clean_table(entity)).head(1):
         raw.say_gone(spark, settings, entity, datetime.now(UTC))
     ids = _ids(spark, settings, entity)
@@ -252,7 +254,9 @@ def _started(spark: SparkSession, work: _Work, reading: Reading) -> _Running:
             _take(frame, work, batch_id)
         except Exception as error:
             failures.append(error)
-            raise
+            # One line: Spark searches what it is told, and of a long text with Java's calls in it its stack overflows.
+            said = str(error).strip().partition("\n")[0]
+            raise StreamError(f"{type(error).__name__}: {said}") from None
 
     frame = kinesis.stream_of(spark, work.settings, work.entity, reading)
     writer = frame.writeStream.foreachBatch(each).queryName(f"{work.settings.stream(work.entity)}-{work.run_id}")
@@ -280,10 +284,14 @@ def _take(frame: DataFrame, work: _Work, batch_id: int) -> None:
     for name, count in (("batches", 1), *((name, counts[name]) for name in ("read", "rejected", "repaired"))):
         seen[name] = float(seen[name]) + count
     seen["arrived"], seen["at"] = max(before, arrived), time.time()
+    tidied = float(seen.setdefault("tidied", seen["at"]))
+    tidy = (batch_id + 1) % _TIDIED_EVERY == 0 or time.time() - tidied > _DAY
     guard.save()
-    if (batch_id + 1) % _TIDIED_EVERY == 0:
+    if tidy:
         raw.maintain(spark, settings, entity)
         with_retries(lambda: spark.sql(f"OPTIMIZE {settings.qualified(settings.clean_table(entity))}").collect())
+        seen["tidied"] = time.time()
+        guard.save()
 
 
 def _watch(spark: SparkSession, running: list[_Running], reading: Reading, stop: Path, say: Say) -> None:

@@ -1,0 +1,82 @@
+"""Sends a source's posts to a Kinesis endpoint, with the emulation's own command, while something else goes on."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from pinterest_transforms.errors import StreamError
+
+
+class Sender:
+    """Makes the three streams and sends every post of a source to them, in a process of its own.
+
+    Attributes:
+        said: the last line that the command has said.
+        acknowledged: how many records were taken; None until all have been sent.
+    """
+
+    def __init__(self, database: str, user_id: str, rate: float, endpoint: str, region: str, folder: Path) -> None:
+        self.said = "nothing sent yet"
+        self.acknowledged: int | None = None
+        self._environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": region}
+        self._command = [sys.executable, "-m", "emulation", "streaming", "--direct", "--user-id", user_id]
+        places = ["--cursor", str(folder / "sent.json"), "--failed", str(folder / "failed.jsonl")]
+        self._what = ["--all", "--restart", "--database", database, "--rate", str(rate), *places]
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> "Sender":
+        made = self._started("--streams", "create")
+        said, _ = made.communicate()
+        if made.returncode:
+            raise StreamError(f"streams must be made, got {said.strip()}")
+        self._process = self._started(*self._what)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        process = self._process
+        if process is not None:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait()
+
+    def _started(self, *what: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(  # noqa: S603 - this very program
+            [*self._command, *what],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # Ctrl-C is for the run, which ends this process when it has ended itself.
+            start_new_session=True,
+        )
+
+    def when_sent(self, then: Callable[[], None]) -> None:
+        """Does something, in a thread, once all is sent."""
+
+        def wait() -> None:
+            assert self._process is not None  # noqa: S101 - entered
+            assert self._process.stdout is not None  # noqa: S101 - it was asked for
+            sent = 0
+            for line in self._process.stdout:
+                self.said = line.strip() or self.said
+                if found := re.search(r"acknowledged ([\d,]+), retried", self.said):
+                    sent = int(found[1].replace(",", ""))
+            self.acknowledged = sent
+            then()
+
+        threading.Thread(target=wait, daemon=True).start()
+
+    def check(self) -> None:
+        """Sees to it that all was sent.
+
+        Raises:
+            StreamError: some was not.
+        """
+        if self._process is not None and self._process.wait():
+            raise StreamError(f"all posts must be sent, got: {self.said}")

@@ -1,0 +1,387 @@
+"""The stream leg: the same tables as the batch leg, whose checkpoint it is, raw records, odd ones, and errors."""
+
+import json
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame
+from storage_places import Place, counts
+from stream_places import (  # noqa: F401 - three are fixtures
+    SHARD,
+    STREAM,
+    MakeStreams,
+    StreamPlace,
+    geo,
+    made_streams,
+    made_tables,
+    stream_place,
+)
+
+from emulation.delivery import DIRTY, Delivery, deliveries
+from emulation.landing import partition_of
+from emulation.synthetic import chunks
+from pinterest_transforms.analysis import ANSWERS
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
+from pinterest_transforms.errors import BusyError, CheckpointError, SettingsError, StreamError, TableError
+from pinterest_transforms.quality import NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
+from pinterest_transforms.storage import answers, raw, streams, tables
+from pinterest_transforms.storage.kinesis import Reading
+from pinterest_transforms.storage.locks import entity_lock
+
+Keyed = tuple[int, bytes]
+Parts = list[list[Keyed]]
+
+# Of few records, so that each of the dirty delivery's mishaps comes up.
+VERY_DIRTY = Delivery(**{name: 0.12 if name != "strangers" else 0.08 for name, share in DIRTY.shares() if share})
+RAW_TABLE, TABLE = "abc_raw_table", "abc_geo_table"
+
+
+def sent(entity: Entity, posts: int, seed: int) -> list[Keyed]:
+    """Lines of one topic, each with what decides its partition or shard."""
+    lines = deliveries(next(chunks(entity, posts, seed)), entity, VERY_DIRTY, seed, Counter())
+    return [(key, line.encode("utf-8", "surrogateescape")) for key, line in lines]
+
+
+def on_their_way(lines: list[Keyed], chance: random.Random) -> Parts:
+    """The lines in parts: those of one key in their order, the others in any; some parts are sent again at once."""
+    waiting: dict[int, deque[bytes]] = {}
+    for key, line in lines:
+        waiting.setdefault(key, deque()).append(line)
+    order = [key for key, _ in lines]
+    chance.shuffle(order)
+    mixed = [(key, waiting[key].popleft()) for key in order]
+    parts: Parts = []
+    while mixed:
+        size = chance.randrange(1, 25)
+        parts += [mixed[:size]] * chance.choice((1, 1, 2))
+        mixed = mixed[size:]
+    return parts
+
+
+def by_landing(place: Place, entity: Entity, parts: Parts) -> None:
+    """Lands each part as a file a partition, and takes them all in one batch."""
+    offsets: Counter[int] = Counter()
+    for part in parts:
+        for partition in range(3):
+            lines = [line for key, line in part if partition_of(key, 3) == partition]
+            if lines:
+                place.put(offsets[partition], *lines, entity=entity, partition=partition)
+                offsets[partition] += len(lines)
+    place.take(entity)
+
+
+def by_stream(place: StreamPlace, parts: dict[Entity, Parts]) -> None:
+    """Puts the parts into four shards, and takes them in two runs of all entities."""
+    for first in (True, False):
+        for entity, of_it in parts.items():
+            middle = len(of_it) // 2
+            for part in of_it[:middle] if first else of_it[middle:]:
+                place.put_keyed(part, entity=entity)
+        place.take(*ENTITIES)
+
+
+def bad(place: Place, entity: Entity) -> Counter[tuple[object, ...]]:
+    """What is noted of an entity: kind, reasons, columns, raw text, bytes; and how often."""
+    return Counter(row[1:6] for row in place.noted() if row[0] == place.settings.origin(entity))
+
+
+def counted_of(place: Place, entity: Entity, name: str) -> int:
+    return sum(row[name] for row in place.counted() if row["topic"] == place.settings.origin(entity))
+
+
+def test_both_legs_give_equal_tables_and_answers(make_place: Callable[..., Place], make_streams: MakeStreams):
+    chance = random.Random(1)
+    landed, streamed = make_place(), make_streams(shards=4)
+    lines = {entity: sent(entity, 60, seed=1) for entity in ENTITIES}
+    parts = {entity: on_their_way(of_it, chance) for entity, of_it in lines.items()}
+    by_stream(streamed, parts)
+    for entity in ENTITIES:
+        landed_parts = on_their_way(lines[entity], chance)
+        by_landing(landed, entity, landed_parts)
+        assert landed.rows(entity) == streamed.rows(entity) != {}
+        assert set(bad(landed, entity)) == set(bad(streamed, entity))
+        assert {kind for kind, *_ in bad(landed, entity)} == {"rejected", "repaired"}
+        for place, given in ((landed, landed_parts), (streamed, parts[entity])):
+            times = Counter(line for part in given for _, line in part)
+            said = Counter({(text, data): n for (*_, text, data), n in bad(place, entity).items()})
+            assert said == {(text, data): times[data or text.encode()] for text, data in said}
+            assert counted_of(place, entity, "read") == times.total()
+        assert Counter(data for _, data in streamed.raw(entity)) == times
+    for answer in ANSWERS[::4]:  # of tables that are equal: some of them
+        one, other = (
+            answer.ordered(answer.compute(answers.posts(p.spark, p.settings))).collect() for p in (landed, streamed)
+        )
+        assert one == other != []
+
+
+def belongs(place: StreamPlace, what: str, wanted: str, given: str) -> str:
+    folder = place.settings.checkpoint(GEO)
+    return f"checkpoint {folder} belongs to other data: {what} must be {wanted}, got {given}; nothing was read; "
+
+
+def identity(place: StreamPlace) -> str:
+    found = place.client().describe_stream_summary(StreamName=STREAM)["StreamDescriptionSummary"]
+    return f"{found['StreamARN']} made {found['StreamCreationTimestamp'].astimezone(UTC).isoformat()}"
+
+
+def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
+    def of(name: str) -> str:
+        return tables.properties(place.spark, place.settings, name)[tables.ID_PROPERTY]
+
+    new_checkpoint = "new_checkpoint begins at the initial position again, and what is there already is found by its "
+    new_checkpoint += "position"
+    at = place.put(geo(1, "a"), "[]", geo(2, "b"))
+    place.take()
+    everything, old = place.everything(), of(TABLE)
+
+    place.make_again(TABLE)
+    with pytest.raises(CheckpointError) as error:
+        place.take()
+    assert str(error.value) == belongs(place, f"table {TABLE}", f"id {old}", f"id {of(TABLE)}") + (
+        "rebuild makes the tables again of the raw records that are kept"
+    )
+    assert place.rows() == {}
+    place.take(rebuild=True)
+    assert place.everything() == everything
+    place.put(geo(1, "c"))
+    place.take()
+    assert place.countries() == {1: "c", 2: "b"}
+    everything, old = place.everything(), of(RAW_TABLE)
+    numbers = [counts(3, 2, rejected=1, topic=STREAM)] * 2 + [counts(1, 1, topic=STREAM)]
+    assert place.counted() == numbers
+
+    place.make_again(RAW_TABLE)
+    with pytest.raises(CheckpointError) as error:
+        place.take()
+    wanted = belongs(place, f"table {RAW_TABLE}", f"id {old}", f"id {of(RAW_TABLE)}") + new_checkpoint
+    assert str(error.value) == wanted
+    with pytest.raises(CheckpointError) as error:
+        place.take(rebuild=True)
+    assert str(error.value) == (
+        f"table {place.settings.schema}.{RAW_TABLE} must be the one that the streams were read into, got another: "
+        f"nothing can be made of it again; {new_checkpoint}"
+    )
+    place.take(new_checkpoint=True)
+    assert place.everything() == everything
+    assert place.counted() == [*numbers, counts(4, 0, rejected=1, topic=STREAM)]
+
+    made = identity(place)
+    place.client().delete_stream(StreamName=STREAM)
+    place.kinesis.create(STREAM)
+    (later,) = place.put(geo(2, "of another stream"))
+    with pytest.raises(CheckpointError) as error:
+        place.take()
+    assert str(error.value) == belongs(place, "source", made, identity(place)) + new_checkpoint
+    assert place.everything() == everything
+    place.take(new_checkpoint=True)
+    assert place.countries() == {1: "c", 2: "of another stream"}
+    assert place.sources()[2] == (SHARD, later)
+    assert len(place.raw()) == 5
+
+    # Raw records were dropped above: what was before them is not there to be made again.
+    place.make_again(TABLE)
+    with pytest.raises(TableError) as error:
+        place.take(rebuild=True)
+    today = datetime.now(UTC).date().isoformat()
+    assert str(error.value) == (
+        f"table {place.settings.schema}.{TABLE} is empty, and raw records must reach back to the first one, got none "
+        f"before {today}: allow_losses makes it of what is left"
+    )
+    place.take(rebuild=True, allow_losses=True)
+    assert place.countries() == {1: "c", 2: "of another stream"}
+    assert place.noted()[0][4:] == ("[]", None, SHARD, at[1])
+
+
+NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
+
+
+def arrived(place: StreamPlace, *records: tuple[int, str, datetime]) -> DataFrame:
+    """Rows as a batch has them before they are kept: position, raw text and time of arrival."""
+    rows = [(text, (STREAM, SHARD, str(position), at, None)) for position, text, at in records]
+    source = "origin STRING, shard STRING, position STRING, arrived TIMESTAMP, file STRING"
+    return place.spark.createDataFrame(rows, f"raw STRING, _source STRUCT<{source}>")
+
+
+def test_raw_records_are_kept_once_and_for_as_long_as_is_asked(place: StreamPlace):
+    spark, settings = place.spark, place.settings
+    border = datetime(2026, 7, 1, tzinfo=UTC)
+    first = arrived(place, (1, "old", border - timedelta(seconds=1)), (2, "new", border), (3, "newest", NOW))
+    for entity in (GEO, PIN):
+        assert raw.keep(spark, settings, entity, first, behind=0.0) == NOW.timestamp()
+    again = arrived(place, (2, "new", border), (3, "newest", NOW), (4, "late", NOW))
+    for behind in (float("inf"), NOW.timestamp()):
+        assert raw.keep(spark, settings, GEO, again, behind=behind) == NOW.timestamp()
+    assert raw.keep(spark, settings, GEO, arrived(place).limit(0), behind=0.0) == 0.0
+    everything = [(1, b"old"), (2, b"new"), (3, b"newest"), (4, b"late")]
+    assert (place.raw(), place.raw(PIN)) == (everything, everything[:3])
+    assert raw.newest_arrival(spark, settings, GEO) == NOW.timestamp()
+    assert raw.newest_arrival(spark, settings, USER) is None
+
+    raw.maintain(spark, place.with_settings(raw_days=0).settings, GEO, NOW)
+    assert (place.raw(), raw.gone_before(spark, settings, GEO)) == (everything, "")
+    zone = spark.conf.get("spark.sql.session.timeZone")
+    spark.conf.set("spark.sql.session.timeZone", "America/New_York")  # a day is one of UTC
+    try:
+        raw.maintain(spark, settings, GEO, NOW)
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", zone)
+    assert (place.raw(), place.raw(PIN)) == (everything[1:], everything[:3])
+    assert [raw.gone_before(spark, settings, entity) for entity in (GEO, PIN)] == ["2026-07-01", ""]
+    files = {Path(path).parent.name for path in place.table(RAW_TABLE).inputFiles()}
+    assert files == {"kind=geo", "kind=pin"}
+    assert len(place.table(RAW_TABLE).where("kind = 'geo'").inputFiles()) == 1
+
+    with pytest.raises(TableError, match="got none before 2026-07-01: allow_losses makes it of what is left"):
+        place.take(rebuild=True)
+    assert place.counted() == []
+
+
+def test_records_that_are_new_odd_or_none(place: StreamPlace):
+    nested = geo(2, "a", latitude={"degrees": 1}, longitude=2)
+    twice = '{"ind": 9, "country": "a"}{"ind": 9, "country": "b"}'
+    told = {"ind": 5, "title": "a pin"}
+    lines = [
+        *(geo("1", 7, board="walls", mood=None), nested, geo(3, ["list"]), "[1]", b"", b" \r\n", b"\xff{}", twice),
+        *(told, geo(None, "no key"), json.dumps(geo(4, "in two\nlines"), indent=2), b'{"ind": 6, "country": "\xe3"}'),
+    ]
+    at = place.put(*lines)
+    place.take()
+    texts = [data for _, data in place.raw()]
+    asked = [line if isinstance(line, str) else json.dumps(line) for line in lines if not isinstance(line, bytes)]
+    assert [*texts[4:7], texts[11]] == [line for line in lines if isinstance(line, bytes)]
+    assert [text.decode() for number, text in enumerate(texts) if number not in (4, 5, 6, 11)] == asked
+    assert [position for position, _ in place.raw()] == at
+    assert place.countries() == {1: "7", 2: "a", 3: None, 4: "in two\nlines"}
+
+    def noted(number: int, reasons: str, columns: str = "", *, text: str = "", data: bytes | None = None):
+        kind = "repaired" if columns else "rejected"
+        return (STREAM, kind, reasons, columns, text or texts[number].decode(), data, SHARD, at[number])
+
+    wanted = [
+        noted(1, UNUSABLE, "coordinates"),
+        noted(2, UNUSABLE, "country"),
+        noted(3, NOT_AN_OBJECT),
+        noted(6, NOT_TEXT, text="\ufffd{}", data=texts[6]),
+        noted(7, NOT_AN_OBJECT),
+        noted(8, OTHER_KIND),
+        noted(9, NO_KEY),
+        noted(11, NOT_TEXT, text='{"ind": 6, "country": "\ufffd"}', data=texts[11]),
+    ]
+    assert place.noted() == sorted(wanted, key=repr)
+    numbers = [counts(10, 4, rejected=6, repaired=2, topic=STREAM, board=1, mood=1, title=1)]
+    assert place.counted() == numbers
+
+    at += place.put(b"", "\n")
+    place.take()  # nothing but blank: kept, and no run
+    assert [data for _, data in place.raw()[12:]] == [b"", b"\n"]
+    assert place.counted() == numbers
+
+
+def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
+    place: StreamPlace, monkeypatch: pytest.MonkeyPatch
+):
+    take_batch = streams.take_batch
+
+    def failing(spark, settings, entity, *given):
+        if entity is USER:
+            raise ValueError("no room\nfor users")
+        return take_batch(spark, settings, entity, *given)
+
+    place.put(geo(1, "a"))
+    place.put({"ind": 1, "first_name": "Ada"}, entity=USER)
+    with monkeypatch.context() as patched:
+        patched.setattr(streams, "take_batch", failing)
+        with pytest.raises(StreamError) as error:
+            place.take(GEO, USER, trigger="1 second")
+    assert str(error.value) == "streaming-abc-user: ValueError: no room"
+    assert isinstance(error.value.__cause__, ValueError)
+    assert not place.spark.streams.active
+    assert place.rows(USER) == {}
+
+    said: list[str] = []
+    stop = Path(place.settings.stop_file(GEO))
+    stop.touch()  # of an earlier run
+    with entity_lock(place.settings, GEO), pytest.raises(BusyError) as error:
+        place.take(GEO)
+    assert str(error.value) == (
+        f"stream-geo must run once at a time on {place.settings.warehouse}, and another run of it is not finished"
+    )
+    assert stop.exists()  # it was not this run's
+
+    def ask_to_stop() -> None:
+        ended = time.monotonic() + 120
+        while time.monotonic() < ended and len(place.counted()) < 2:
+            time.sleep(0.2)
+        stop.touch()
+
+    asking = threading.Thread(target=ask_to_stop)
+    asking.start()
+    place.take(GEO, USER, trigger="1 second", say=said.append)
+    asking.join()
+    assert said[:2] == [f"streaming-abc-{name}: reading from where it was left" for name in ("geo", "user")]
+    assert said[-1] == "stopping, as asked"
+    assert not place.spark.streams.active
+    assert (place.countries(), place.rows(USER)) == ({1: "a"}, {1: ("Ada", None, None)})
+    # Whichever of them was first.
+    noted = sorted(place.counted(), key=lambda row: str(row["topic"]))
+    assert noted == [counts(1, 1, topic=STREAM), counts(1, 1, topic="streaming-abc-user")]
+
+
+def test_a_stream_that_is_not_there(place: StreamPlace):
+    place.client().delete_stream(StreamName=STREAM)
+    with pytest.raises(StreamError) as error:
+        place.take()
+    assert str(error.value) == f"stream {STREAM} must be there and readable, got ResourceNotFoundException"
+    assert not place.checkpoint().exists()
+    with pytest.raises(StreamError) as error:
+        streams.take_streams(
+            place.spark, place.settings, (USER,), "run", place.reading(),
+            place.reading(endpoint="http://127.0.0.1:9").client(),
+        )  # fmt: skip
+    assert str(error.value) == "stream streaming-abc-user must be there and readable, got EndpointConnectionError"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"initial_position": "yesterday"}, "initial position must be latest, trim_horizon or a time like "
+         "2026-01-31T12:00:00Z, got 'yesterday'"),
+        ({"initial_position": "2026-01-31T12:00:00"}, "initial position must be latest, trim_horizon or a time like "
+         "2026-01-31T12:00:00Z, got '2026-01-31T12:00:00'"),
+        ({"trigger": "5"}, "trigger must be available_now or a time such as '5 seconds' or '1 minute', got '5'"),
+        ({"trigger": "1 second\n"}, "trigger must be available_now or a time such as '5 seconds' or '1 minute', got "
+         "'1 second\\n'"),
+        ({"access_key": "a"}, "access key and secret key must be given together, got one of them"),
+        ({"secret_key": "s"}, "access key and secret key must be given together, got one of them"),
+        ({"service_credential": "c", "access_key": "a", "secret_key": "s"}, "credentials must be a service credential "
+         "or keys, got both"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_so_is_refused(given: dict[str, str], message: str):
+    with pytest.raises(SettingsError) as error:
+        Reading(**given)
+    assert str(error.value) == message
+
+
+def test_what_the_source_is_told():
+    assert Reading().options("s") == {"streamName": "s", "initialPosition": "trim_horizon"}
+    keys = {"access_key": "a", "secret_key": "geheim"}
+    reading = Reading("r", "http://e", "2026-01-31T13:00:00.9+01:00", "5 seconds", **keys, allow_losses=True)
+    at = '{"at_timestamp": "2026-01-31 12:00:00 +0000", "format": "yyyy-MM-dd HH:mm:ss ZZZ"}'
+    assert reading.options("s") == {
+        "streamName": "s",
+        "initialPosition": at,
+        "region": "r",
+        "endpoint": "http://e",
+        "awsAccessKey": "a",
+        "awsSecretKey": "geheim",
+        "failOnDataLoss": "false",
+    }
+    assert "geheim" not in repr(reading)
+    assert Reading(service_credential="c").options("s")["serviceCredential"] == "c"
