@@ -162,11 +162,16 @@ class Pieces(InputPartition):
 
 @dataclass(frozen=True)
 class _Ahead:
-    """What was read between two places: a file a shard, with the records of each of its batches."""
+    """What was read between two places: shard, file and the records of each of its batches."""
 
     start: Place
     end: Place
-    files: dict[str, tuple[str, list[int]]]
+    files: list[tuple[str, str, list[int]]]
+
+    @property
+    def records(self) -> int:
+        """How many there are."""
+        return sum(sum(sizes) for _, _, sizes in self.files)
 
 
 class KinesisReader(DataSourceStreamReader):
@@ -197,11 +202,13 @@ class KinesisReader(DataSourceStreamReader):
             self.initialOffset()
         # One that failed is told of once; after that, it is read again.
         begun, self._next = self._next, None
-        ahead = begun.result() if begun else None
-        if ahead is None or not ahead.files:
-            ahead = self._read_ahead(ahead.end if ahead else self._place)
+        ahead = begun.result() if begun else _Ahead(self._place, self._place, [])
+        if ahead.records < int(self._options["maxrecordsperbatch"]) // 2:
+            # What has come while the last batch was worked on belongs to this one, and not to the one after it.
+            more = self._read_ahead(ahead.end)
+            ahead = _Ahead(self._place, more.end, ahead.files + more.files)
         if ahead.end != self._place:
-            self._aheads.append(_Ahead(self._place, ahead.end, ahead.files))
+            self._aheads.append(ahead)
             self._place = ahead.end
         return {"start": self._begins, "shards": self._place}
 
@@ -239,7 +246,7 @@ class KinesisReader(DataSourceStreamReader):
         if end["shards"] in ends:
             done = ends.index(cast(Place, end["shards"])) + 1
             for ahead in self._aheads[:done]:
-                for file, _ in ahead.files.values():
+                for _, file, _ in ahead.files:
                     Path(file).unlink(missing_ok=True)
             del self._aheads[:done]
 
@@ -281,7 +288,7 @@ class KinesisReader(DataSourceStreamReader):
         reader = self._shards()
         reader.start = self._begins
         taken, end = reader.read(place)
-        files = {}
+        files = []
         for shard, records in taken.items():
             self._files += 1
             path = Path(self._made(), f"{self._files}.arrow")
@@ -291,7 +298,7 @@ class KinesisReader(DataSourceStreamReader):
                     some = records[start : start + _PIECE]
                     writer.write_batch(_batch(some, self._options["streamname"], shard))
                     sizes.append(len(some))
-            files[shard] = (str(path), sizes)
+            files.append((shard, str(path), sizes))
         return _Ahead(place, end, files)
 
 
@@ -302,11 +309,11 @@ def _is_main() -> bool:
 
 def _tasks(done: _Ahead) -> list[InputPartition]:
     """The pieces of the files, in as many tasks as there are processors, or in one where that is enough."""
-    records = sum(sum(sizes) for _, sizes in done.files.values())
+    records = done.records
     each = _SMALL if records <= _SMALL else max(1, records // (os.cpu_count() or 1))
     tasks: list[list[Piece]] = []
     room = 0
-    for shard, (file, sizes) in done.files.items():
+    for shard, file, sizes in done.files:
         for number, size in enumerate(sizes):
             if room <= 0:
                 tasks.append([])

@@ -82,6 +82,8 @@ def take_batch(
         replay, made = _begun(spark, settings, entity, batch, guard)
         if keep is not None:
             keep(rows, replay)
+            # From here on only bad records need their text: there is no second record at one position.
+            rows = rows.withColumn("raw", F.when(~is_usable() | is_repaired(), F.col("raw")))
         usable, merged = counts["read"] - counts["rejected"], 0
 
         def note() -> dict[str, int]:
