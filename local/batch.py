@@ -55,6 +55,7 @@ class Batch:
         entities_named(self.entity)
         if not (self.landing / "topics").is_dir():
             raise LandingError(f"landing must be a folder with topics/ in it, got {self.landing}")
+        check_no_file(self.warehouse)
         if self.warehouse.resolve() == self.landing.resolve():
             raise SettingsError(f"warehouse must be another folder than the landing, got {self.warehouse} for both")
         if not any(Path(settings.topic_folder(entity)).is_dir() for entity in ENTITIES):
@@ -79,9 +80,18 @@ def usable_warehouse(warehouse: Path) -> None:
     Raises:
         SettingsError: they cannot.
     """
+    check_no_file(warehouse)
+    _make_folder(warehouse, "warehouse", warehouse)
+
+
+def check_no_file(warehouse: Path) -> None:
+    """Sees to it that a warehouse is a folder, or is not there yet.
+
+    Raises:
+        SettingsError: it is a file.
+    """
     if warehouse.exists() and not warehouse.is_dir():
         raise SettingsError(f"warehouse must be a folder, got the file {warehouse}")
-    _make_folder(warehouse, "warehouse", warehouse)
 
 
 def _make_folder(folder: Path, what: str, path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from string import Template
 
 import plotly.graph_objects as go
+from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
 _HERE = Path(__file__).parent
@@ -56,7 +57,7 @@ def page_html(page: Page) -> str:
     """The whole page."""
     library, script = _plotly(), _asset("report.js")
     figures = {name: figure for section in page.sections for name, figure in section.figures.items()}
-    drawn = {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+    drawn = {name: json.loads(to_json(figure, engine="json")) for name, figure in figures.items()}
     index = "\n".join(f'<li><a href="#{escape(s.anchor)}">{escape(s.title)}</a></li>' for s in page.sections)
     sections = "\n".join(
         f'<section id="{escape(s.anchor)}" aria-labelledby="{escape(s.anchor)}-title">\n'

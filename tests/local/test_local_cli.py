@@ -209,7 +209,7 @@ def notebooks(tmp_path: Path) -> Path:
     widgets = {
         "mount_s3": ("access", "landing", "user_id"),
         "clean_batch": ("catalog", "schema", "landing", "user_id", "entity", "run_id", "warehouse", "rebuild"),
-        "analyse": ("catalog", "schema", "user_id", "warehouse"),
+        "analyse": ("leg", "catalog", "schema", "user_id", "warehouse"),
     }
     folder = tmp_path / "notebooks"
     folder.mkdir()
@@ -234,7 +234,7 @@ def test_a_batch_runs_the_notebooks_with_their_parameters(notebooks: Path, tmp_p
     assert out.getvalue().splitlines() == [
         f"mount_s3 volume {tmp_path} {DEFAULT_USER_ID}",
         f"clean_batch spark_catalog pinterest /mounted {DEFAULT_USER_ID} pin {tmp_path}/w true",
-        f"analyse spark_catalog pinterest {DEFAULT_USER_ID} {tmp_path}/w",
+        f"analyse batch spark_catalog pinterest {DEFAULT_USER_ID} {tmp_path}/w",
     ]
     assert told == ["mount_s3: cell 1 of 1", "clean_batch: cell 1 of 1", "analyse: cell 1 of 1"]
 

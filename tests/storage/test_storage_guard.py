@@ -86,7 +86,7 @@ def test_a_corrupted_guard_is_refused_and_a_rebuild_gets_over_it(checkpoint: Pat
     with pytest.raises(CheckpointError) as error:
         opened(checkpoint)
     assert str(error.value).startswith(f"{first.path} must be a checkpoint's identity as JSON, got ")
-    assert str(error.value).endswith("; run --rebuild")
+    assert str(error.value).endswith("; run --rebuild, for a stream new_checkpoint")
     again = opened(checkpoint, rebuild=True)
     assert again.rebuild
     assert not checkpoint.exists()
