@@ -65,8 +65,8 @@ def test_types_of_a_database_survive(credentials: Path, mariadb: int) -> None:
         cursor.execute("INSERT INTO geolocation_data VALUES (%s, %s, %s, %s, %s)", row)
         connection.commit()
     found = [r.value.decode() for some in posts.posts_by_key(engine) for r in some if r.entity is GEO]
-    said = '"timestamp": "2020-08-28T03:52:47", "latitude": -77.9678, "longitude": 12.5, "country": "Côte d\'Ivoire 🙂"'
-    assert found == [f'{{"ind": 1, {said}}}']
+    said = '"timestamp":"2020-08-28T03:52:47","latitude":-77.9678,"longitude":12.5,"country":"Côte d\'Ivoire 🙂"'
+    assert found == [f'{{"ind":1,{said}}}']
 
 
 def test_a_wrong_password_is_one_line_without_it(credentials: Path, capsys) -> None:
