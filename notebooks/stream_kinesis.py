@@ -67,11 +67,11 @@ reading = Reading(
     allow_losses=dbutils.widgets.get("allow_losses") == "true",
     new_checkpoint=dbutils.widgets.get("new_checkpoint") == "true",
 )
-client = reading.client(dbutils.credentials.getServiceCredentialsProvider(credential) if credential else None)
 run_id = dbutils.widgets.get("run_id") or uuid.uuid4().hex
 entities = entities_named(dbutils.widgets.get("entity"))
 rebuild = dbutils.widgets.get("rebuild") == "true"
 if not rebuild:
+    client = reading.client(dbutils.credentials.getServiceCredentialsProvider(credential) if credential else None)
     check_streams(client, settings, entities)
 
 # COMMAND ----------

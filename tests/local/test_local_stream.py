@@ -44,6 +44,10 @@ def test_a_source_goes_through_a_kinesis_of_its_own(tmp_path: Path) -> None:
         2,
         f"error: warehouse must have no streams yet where --database is sent to new ones, got some in {warehouse}\n",
     )
+    # Of raw records alone: no Kinesis, and so no region, is needed.
+    code, out, err = run("stream", "--rebuild", "--entity", "user", "--warehouse", str(warehouse), folder=tmp_path)
+    assert code == 0, err
+    assert re.search(rf"streaming-12f6caff3559-user +{wanted['user']} +{wanted['user']} ", out)
 
 
 def test_ctrl_c_stops_it_and_the_same_command_goes_on(tmp_path: Path) -> None:
