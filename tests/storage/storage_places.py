@@ -3,12 +3,15 @@
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars
+import pytest
 from pyspark.sql import SparkSession
 
 from pinterest_transforms.entities import PIN, Entity
@@ -92,6 +95,29 @@ class Place:
 
     def with_settings(self, **changes: object) -> "Place":
         return replace(self, settings=replace(self.settings, **changes))
+
+
+class Killed(Exception):  # noqa: N818 - no error, a death
+    """The process is gone."""
+
+
+@contextmanager
+def dying(
+    monkeypatch: pytest.MonkeyPatch, owner: object, step: str, *, after: bool, when: Callable[..., bool]
+) -> Iterator[None]:
+    """While it lasts, a step dies before or after its work; `when` says which call of it, by its arguments."""
+    work = getattr(owner, step)
+
+    def dies(*given: object, **named: object) -> object:
+        fatal = when(*given)
+        result = None if fatal and not after else work(*given, **named)
+        if fatal:
+            raise Killed
+        return result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, step, dies)
+        yield
 
 
 def write(file: Path, *lines: Line, end: str = "\n", age: int = 0) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import functions as F
-from storage_places import Place, counts, pin
+from storage_places import Killed, Place, counts, dying, pin
 
 from pinterest_transforms import quality
 from pinterest_transforms.entities import PIN
@@ -19,10 +19,6 @@ from pinterest_transforms.storage.guard import Guard
 Kill = Callable[..., None]
 
 
-class Killed(Exception):  # noqa: N818 - no error, a death
-    """The process is gone."""
-
-
 @pytest.fixture
 def kill(monkeypatch: pytest.MonkeyPatch) -> Kill:
     """Runs the work and kills it before or after a step; `when` says which call of it, by its arguments."""
@@ -30,19 +26,9 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Kill:
     def run_and_kill(
         place: Place, owner: object, step: str, *, after: bool, when: Callable[..., bool] = lambda *_: True, **how: bool
     ) -> None:
-        work = getattr(owner, step)
-
-        def dying(*given: object, **named: object) -> object:
-            fatal = when(*given)
-            result = None if fatal and not after else work(*given, **named)
-            if fatal:
-                raise Killed
-            return result
-
-        with monkeypatch.context() as patched:
-            patched.setattr(owner, step, dying)
-            with pytest.raises((Killed, StreamingQueryException)):
-                place.take(run_id="killed", **how)
+        dies = dying(monkeypatch, owner, step, after=after, when=when)
+        with dies, pytest.raises((Killed, StreamingQueryException)):
+            place.take(run_id="killed", **how)
 
     return run_and_kill
 

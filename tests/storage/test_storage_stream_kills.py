@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 from pyspark.sql import functions as F
-from storage_places import counts
+from storage_places import Killed, counts, dying
 from stream_places import (  # noqa: F401 - three are fixtures
     SHARD,
     STREAM,
@@ -33,10 +33,6 @@ from pinterest_transforms.storage.guard import Guard
 Kill = Callable[..., None]
 
 
-class Killed(Exception):  # noqa: N818 - no error, a death
-    """The process is gone."""
-
-
 @pytest.fixture
 def kill(monkeypatch: pytest.MonkeyPatch) -> Kill:
     """Runs the work and kills it before or after a step; `when` says which call of it, by its arguments."""
@@ -50,19 +46,9 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Kill:
         when: Callable[..., bool] = lambda *_: True,
         **how: object,
     ) -> None:
-        work = getattr(owner, step)
-
-        def dying(*given: object, **named: object) -> object:
-            fatal = when(*given)
-            result = None if fatal and not after else work(*given, **named)
-            if fatal:
-                raise Killed
-            return result
-
-        with monkeypatch.context() as patched:
-            patched.setattr(owner, step, dying)
-            with pytest.raises((Killed, StreamError)) as error:
-                place.take(run_id="killed", **how)
+        dies = dying(monkeypatch, owner, step, after=after, when=when)
+        with dies, pytest.raises((Killed, StreamError)) as error:
+            place.take(run_id="killed", **how)
         assert Killed in (type(error.value), type(error.value.__cause__))
 
     return run_and_kill
