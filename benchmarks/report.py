@@ -2,8 +2,10 @@
 
 import os
 import platform
+import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -11,9 +13,9 @@ from pathlib import Path
 import psutil
 
 from benchmarks.batch import BatchTimes
-from benchmarks.children import Usage
+from benchmarks.children import BenchError, Usage
 from benchmarks.incremental import ArrivalTimes
-from benchmarks.landings import ARRIVAL, ROOT
+from benchmarks.landings import ARRIVAL, CACHE, ROOT
 from benchmarks.numbers import GIB, Spread, ratio, spread, verdict, walls
 from benchmarks.variants import OURS, PLAIN, POLARS, RAW
 from pinterest_transforms.entities import ENTITIES
@@ -38,6 +40,22 @@ def page(batches: Sequence[BatchTimes], arrivals: Sequence[ArrivalTimes], pairs:
     about = [times.about for times in batches] + [times.about for times in arrivals]
     parts += ["## Machine", "", *machine(about[-1] if about else {}), "", _METHOD.read_text(encoding="utf-8")]
     return "\n".join(parts)
+
+
+def write_page(name: str, output: Path, measure: Callable[[Path], str]) -> int:
+    """Measures in a folder that is gone afterwards, and writes the page; the exit code."""
+    work = CACHE / f"{name}-{os.getpid()}"
+    work.mkdir(parents=True)
+    try:
+        made = measure(work)
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    output.write_text(made, encoding="utf-8")
+    print(f"written: {output}")
+    return 0
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

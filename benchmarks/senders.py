@@ -5,8 +5,6 @@ import asyncio
 import contextlib
 import http.client
 import json
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +20,7 @@ from benchmarks.children import BenchError
 from benchmarks.landings import CACHE, ROOT, SEED
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.quota_server import SHARD_RECORDS
-from benchmarks.report import machine, revision, table
+from benchmarks.report import machine, revision, table, write_page
 from emulation.access import NoAccess
 from emulation.kafka_rest import CONTENT, KafkaRest, body_of
 from emulation.outgoing import Outgoing
@@ -256,18 +254,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (5)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the page that is written")
     options = parser.parse_args(arguments)
-    work = CACHE / f"senders-{os.getpid()}"
-    work.mkdir(parents=True)
-    try:
-        page = measure(options.posts, options.memory, options.quota, options.rounds, work)
-    except BenchError as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    options.output.write_text(page, encoding="utf-8")
-    print(f"written: {options.output}")
-    return 0
+
+    def measured(work: Path) -> str:
+        return measure(options.posts, options.memory, options.quota, options.rounds, work)
+
+    return write_page("senders", options.output, measured)
 
 
 if __name__ == "__main__":

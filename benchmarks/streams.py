@@ -6,7 +6,6 @@ by round in turns, each into a new folder.
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -21,9 +20,9 @@ import polars
 from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.children import BenchError
-from benchmarks.landings import CACHE, ROOT
+from benchmarks.landings import ROOT
 from benchmarks.numbers import ratio, spread, verdict
-from benchmarks.report import machine, revision, table
+from benchmarks.report import machine, revision, table, write_page
 from benchmarks.senders import source_of
 from emulation.records import column_names, json_bytes
 from emulation.synthetic import chunks
@@ -319,18 +318,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--history", type=int, default=335_000, help="posts of the long run (335000)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the page that is written")
     options = parser.parse_args(arguments)
-    work = CACHE / f"streams-{os.getpid()}"
-    work.mkdir(parents=True)
-    try:
-        page = measure(options.posts, options.rounds, options.history, work, lambda text: print(text, flush=True))
-    except BenchError as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    options.output.write_text(page, encoding="utf-8")
-    print(f"written: {options.output}")
-    return 0
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    def measured(work: Path) -> str:
+        return measure(options.posts, options.rounds, options.history, work, say)
+
+    return write_page("streams", options.output, measured)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,11 @@ def _make_folder(folder: Path, what: str, path: Path) -> None:
         raise SettingsError(f"{what} must be where files can be written, got {path}: {error.strerror}") from None
 
 
+def new_run_id() -> str:
+    """Name of a run that begins now; two never share one."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+
+
 def run_batch(
     spark: SparkSession, batch: Batch, screen: Screen, progress: Callable[[str], None], notebooks: Path = NOTEBOOKS
 ) -> None:
@@ -111,7 +116,6 @@ def run_batch(
     """
     runner = Runner(spark, screen, progress=progress)
     settings = batch.settings()
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
     values = {
         "access": "volume",
         "leg": settings.leg,
@@ -120,7 +124,7 @@ def run_batch(
         "landing": settings.landing,
         "user_id": settings.user_id,
         "entity": batch.entity,
-        "run_id": run_id,
+        "run_id": new_run_id(),
         "warehouse": settings.warehouse,
         "rebuild": "true" if batch.rebuild else "false",
     }

@@ -3,15 +3,13 @@
 import contextlib
 import os
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from local.batch import NOTEBOOKS, usable_warehouse
+from local.batch import NOTEBOOKS, new_run_id, usable_warehouse
 from local.display import Screen
 from local.kinesis_endpoint import REGION, kinesis_endpoint
 from local.kinesis_source import KinesisSource
@@ -130,7 +128,7 @@ def run_stream(spark: SparkSession, stream: Stream, screen: Screen, steps: Steps
         "catalog": settings.catalog,
         "user_id": stream.user_id,
         "entity": stream.entity,
-        "run_id": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        "run_id": new_run_id(),
         "warehouse": settings.warehouse,
         "region": stream.region,
         "endpoint": stream.endpoint,

@@ -48,6 +48,23 @@ class Batch:
     files: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True)
+class Work:
+    """What a query's micro-batches need to know; plain data, since over Spark Connect they run elsewhere.
+
+    Attributes:
+        settings: names and places.
+        entity: the kind of record.
+        run_id: the run, as its caller named it.
+        guard: the checkpoint's guard.
+    """
+
+    settings: Settings
+    entity: Entity
+    run_id: str
+    guard: Guard
+
+
 def take_batch(
     spark: SparkSession,
     settings: Settings,

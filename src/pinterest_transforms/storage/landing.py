@@ -5,7 +5,6 @@ they are then read by name, so that sizes are checked first and every pass reads
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from pyspark.errors import AnalysisException, StreamingQueryException
@@ -16,7 +15,7 @@ from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import files, tables
-from pinterest_transforms.storage.batches import Batch, take_batch
+from pinterest_transforms.storage.batches import Batch, Work, take_batch
 from pinterest_transforms.storage.guard import Guard, open_guard
 from pinterest_transforms.storage.locks import entity_lock
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
@@ -37,16 +36,6 @@ Say = Callable[[str], None]
 
 def silent(message: str) -> None:
     """Says nothing."""
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What a micro-batch needs to know; plain data, since over Spark Connect it runs elsewhere."""
-
-    settings: Settings
-    entity: Entity
-    run_id: str
-    guard: Guard
 
 
 def take_landing(
@@ -79,7 +68,7 @@ def take_landing(
         if not _is_there(spark, settings, folder):
             say(f"{settings.topic(entity)}: nothing has arrived yet")
             return
-        work = _Work(settings, entity, run_id, guard)
+        work = Work(settings, entity, run_id, guard)
         listed = files.listing(spark, settings, folder) if settings.warehouse else {}
         # What a killed run had begun is finished before anything new: it is known by what the guard keeps of it.
         _take_again(spark, work, listed, say)
@@ -126,7 +115,7 @@ def _opened(spark: SparkSession, settings: Settings, entity: Entity, *, rebuild:
     return open_guard(settings.checkpoint(entity), settings.topic_folder(entity), ids, fresh=rebuild, rebuild=rebuild)
 
 
-def _stream(spark: SparkSession, work: _Work) -> DataFrame:
+def _stream(spark: SparkSession, work: Work) -> DataFrame:
     """The new files' names and sizes. The content is not asked for, so it is not read."""
     settings, entity, rebuild = work.settings, work.entity, work.guard.rebuild
     limit = str(_ALL_FILES if rebuild else settings.max_files_per_batch)
@@ -146,7 +135,7 @@ def _stream(spark: SparkSession, work: _Work) -> DataFrame:
     return source.load(files.as_glob(settings.topic_folder(entity))).select("path", "length")
 
 
-def _take_new(spark: SparkSession, work: _Work, say: Say) -> None:
+def _take_new(spark: SparkSession, work: Work, say: Say) -> None:
     failures: list[Exception] = []
 
     def each(frame: DataFrame, batch_id: int) -> None:
@@ -172,7 +161,7 @@ def _take_new(spark: SparkSession, work: _Work, say: Say) -> None:
             query.stop()
 
 
-def _take_files(spark: SparkSession, work: _Work, sizes: dict[str, int], batch_id: int) -> None:
+def _take_files(spark: SparkSession, work: Work, sizes: dict[str, int], batch_id: int) -> None:
     """One micro-batch: the files of these paths and sizes."""
     settings, entity, guard = work.settings, work.entity, work.guard
     topic = settings.topic(entity)
@@ -189,7 +178,7 @@ def _take_files(spark: SparkSession, work: _Work, sizes: dict[str, int], batch_i
     guard.save()
 
 
-def _take_rewritten(spark: SparkSession, work: _Work, listed: dict[str, int], say: Say) -> None:
+def _take_rewritten(spark: SparkSession, work: Work, listed: dict[str, int], say: Say) -> None:
     """Takes what Spark's file stream does not give: it knows a file by its name alone, and gives each name once.
 
     That is files that have grown since they were taken, and files that were there when the run began and were not
@@ -207,7 +196,7 @@ def _take_rewritten(spark: SparkSession, work: _Work, listed: dict[str, int], sa
         _take_again(spark, work, sizes, say)
 
 
-def _take_again(spark: SparkSession, work: _Work, sizes: dict[str, int], say: Say) -> None:
+def _take_again(spark: SparkSession, work: Work, sizes: dict[str, int], say: Say) -> None:
     """Takes the files the guard says are to be taken by name."""
     guard = work.guard
     for number, paths in list(guard.again.items()):

@@ -21,7 +21,7 @@ from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import CheckpointError, PinterestError, StreamError, TableError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import kinesis, raw, tables
-from pinterest_transforms.storage.batches import Batch, take_batch
+from pinterest_transforms.storage.batches import Batch, Work, take_batch
 from pinterest_transforms.storage.guard import Guard, has_begun, load_guard, open_guard
 from pinterest_transforms.storage.kinesis import AVAILABLE_NOW, TRIM_HORIZON, Reading
 from pinterest_transforms.storage.landing import Say, silent
@@ -48,21 +48,11 @@ _BEGUN = "begun"
 _RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What a micro-batch needs to know; plain data, since over Spark Connect it runs elsewhere."""
-
-    settings: Settings
-    entity: Entity
-    run_id: str
-    guard: Guard
-
-
 @dataclass
 class _Running:
     """A query that is watched."""
 
-    work: _Work
+    work: Work
     query: StreamingQuery
     failures: list[Exception]
     batches: float
@@ -107,7 +97,7 @@ def take_streams(
         works = []
         for entity in entities:
             guard = _opened(spark, settings, entity, reading, kinesis.described(client, settings.stream(entity)))
-            works.append(_Work(settings, entity, run_id, guard))
+            works.append(Work(settings, entity, run_id, guard))
         for work in works:
             if work.guard.rebuild:
                 _rebuild(spark, work, say)
@@ -175,10 +165,10 @@ def rebuild_streams(
                 if int(number) >= 0:
                     guard.seen[_BEGUN] = float(number)
             guard.save()
-            _rebuild(spark, _Work(settings, entity, run_id, guard), say)
+            _rebuild(spark, Work(settings, entity, run_id, guard), say)
 
 
-def _rebuild(spark: SparkSession, work: _Work, say: Say) -> None:
+def _rebuild(spark: SparkSession, work: Work, say: Say) -> None:
     """Replaces what was made of the raw records by what they give now; goes on with one that was killed."""
     settings, entity, guard = work.settings, work.entity, work.guard
     say(f"{settings.clean_table(entity)}: made again of raw records")
@@ -219,7 +209,8 @@ def _opened(spark: SparkSession, settings: Settings, entity: Entity, reading: Re
     guard = open_guard(checkpoint, stream.identity, ids, fresh=fresh, rebuild=rebuild, way_out=way_out)
     if new or "arrived" not in guard.seen:
         # What arrived up to then may be there already: a batch looks for it.
-        guard.seen = {"arrived": newest or raw.newest_arrival(spark, settings, entity) or 0.0}
+        there = newest if new else raw.newest_arrival(spark, settings, entity)
+        guard.seen = {"arrived": there or 0.0}
     return guard
 
 
@@ -246,7 +237,7 @@ def _check_gap(name: str, reading: Reading, stream: kinesis.Stream, newest: floa
         )
 
 
-def _started(spark: SparkSession, work: _Work, reading: Reading) -> _Running:
+def _started(spark: SparkSession, work: Work, reading: Reading) -> _Running:
     failures: list[Exception] = []
 
     def each(frame: DataFrame, batch_id: int) -> None:
@@ -268,7 +259,7 @@ def _started(spark: SparkSession, work: _Work, reading: Reading) -> _Running:
     return _Running(work, query, failures, float(work.guard.seen["batches"]))
 
 
-def _take(frame: DataFrame, work: _Work, batch_id: int) -> None:
+def _take(frame: DataFrame, work: Work, batch_id: int) -> None:
     """One micro-batch."""
     spark, settings, entity, guard = frame.sparkSession, work.settings, work.entity, work.guard
     before, arrived = float(guard.seen["arrived"]), 0.0
