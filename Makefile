@@ -54,7 +54,7 @@ wheel: .make/dev ## build the library's wheel into dist/
 
 lock: .make/dev ## write requirements/*.txt anew from pyproject.toml (exact versions and hashes)
 	$(BIN)/pip install --quiet uv
-	for group in client local dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for group in client local deploy minilake dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --upgrade --group pyproject.toml:$$group -o requirements/$$group.txt; done
 
 clean: ## remove what was made, but not what was installed
