@@ -5,17 +5,13 @@ stands in Arrow files until the batch is done, and tasks read those. A batch tha
 Kinesis again, between the two places that Spark has kept.
 """
 
-import contextlib
-import json
 import os
-import re
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, cast
@@ -24,42 +20,17 @@ import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 from pyspark.sql.types import StructType
 
-from local.shards import AT_TIMESTAMP, TRIM_HORIZON, Limits, Place, ShardReader, sequence
-from pinterest_transforms.errors import StreamError
+from local.kinesis_files import Ahead, ArrowFile, Piece, Pieces, batch_of, batches_of, tasks_of
+from local.kinesis_options import checked_options, client_of, start_of
+from local.shards import TRIM_HORIZON, Limits, Place, ShardReader, sequence
 
 if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import RecordTypeDef
 
 SCHEMA = (
     "partitionKey STRING, data BINARY, stream STRING, shardId STRING, sequenceNumber STRING, "
     "approximateArrivalTimestamp TIMESTAMP"
 )
-_ARROW = pa.schema(
-    [
-        ("partitionKey", pa.string()),
-        ("data", pa.binary()),
-        ("stream", pa.string()),
-        ("shardId", pa.string()),
-        ("sequenceNumber", pa.string()),
-        ("approximateArrivalTimestamp", pa.timestamp("us", tz="UTC")),
-    ]
-)
-_SMALL = 2_000
-"""So many records are not worth a second task."""
-_PIECE = 5_000
-"""Records that one task takes at least, and that are one piece of a file."""
-_OPTIONS = {
-    "streamname": "",
-    "initialposition": "latest",
-    "region": "",
-    "endpoint": "",
-    "awsaccesskey": "",
-    "awssecretkey": "",
-    "failondataloss": "true",
-    "maxrecordsperbatch": "100000",
-    "minfetchperiod": "0.2",
-}
 
 
 class KinesisSource(DataSource):
@@ -79,101 +50,6 @@ class KinesisSource(DataSource):
         return KinesisReader(checked_options(self.options))
 
 
-def checked_options(given: Mapping[str, str]) -> dict[str, str]:
-    """Every option by its lower-case name, the ones not given with their defaults.
-
-    Raises:
-        StreamError: one is not known here, or cannot be used.
-    """
-    names = {name.lower(): value for name, value in given.items()}
-    if "servicecredential" in names:
-        raise StreamError("serviceCredential must be left out on one machine: credentials are what boto3 finds")
-    unknown = sorted(set(names) - set(_OPTIONS))
-    if unknown:
-        raise StreamError(f"options of kinesis must be among {', '.join(_OPTIONS)}, got {', '.join(unknown)}")
-    options = {**_OPTIONS, **names}
-    if not options["streamname"] or "," in options["streamname"]:
-        raise StreamError(f"streamName must be the name of one stream, got {options['streamname']!r}")
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", options["maxrecordsperbatch"]):
-        raise StreamError(f"maxRecordsPerBatch must be a whole number from 1 on, got {options['maxrecordsperbatch']!r}")
-    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", options["minfetchperiod"]):
-        raise StreamError(f"minFetchPeriod must be seconds, got {options['minfetchperiod']!r}")
-    if options["failondataloss"].lower() not in ("true", "false"):
-        raise StreamError(f"failOnDataLoss must be true or false, got {options['failondataloss']!r}")
-    start_of(options["initialposition"])
-    return options
-
-
-def start_of(position: str) -> str:
-    """An initial position as a place in a shard. ``latest`` is from now on.
-
-    Raises:
-        StreamError: it is none.
-    """
-    if position.lower() in ("trim_horizon", "earliest"):
-        return TRIM_HORIZON
-    if position.lower() == "latest":
-        return f"{AT_TIMESTAMP} {datetime.now(UTC).timestamp()}"
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        found = json.loads(position)
-        if found["format"] == "yyyy-MM-dd HH:mm:ss ZZZ":
-            return f"{AT_TIMESTAMP} {datetime.strptime(found['at_timestamp'], '%Y-%m-%d %H:%M:%S %z').timestamp()}"
-    raise StreamError(
-        "initialPosition must be latest, trim_horizon, earliest or "
-        '{"at_timestamp": "2026-01-31 12:00:00 +0000", "format": "yyyy-MM-dd HH:mm:ss ZZZ"}, got ' + repr(position)
-    )
-
-
-def client_of(options: Mapping[str, str]) -> "KinesisClient":
-    """A client that repeats what is throttled or fails, with waits that grow."""
-    import boto3  # noqa: PLC0415 - half a second to import, in every task
-    from botocore.config import Config  # noqa: PLC0415
-
-    patient = Config(
-        retries={"mode": "standard", "total_max_attempts": 8},
-        connect_timeout=5,
-        read_timeout=30,
-        max_pool_connections=16,
-    )
-    keys = {"aws_access_key_id": options["awsaccesskey"], "aws_secret_access_key": options["awssecretkey"]}
-    named = {"region_name": options["region"], "endpoint_url": options["endpoint"], **keys}
-    given = {name: value for name, value in named.items() if value}
-    return boto3.client("kinesis", config=patient, **given)  # type: ignore[call-overload, no-any-return]
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Records of one shard behind a place and up to a sequence number: batches of a file, or Kinesis again."""
-
-    shard: str
-    start: str
-    until: str
-    file: str = ""
-    batches: tuple[int, ...] = ()
-
-
-class Pieces(InputPartition):
-    """What one task reads."""
-
-    def __init__(self, pieces: Sequence[Piece]) -> None:
-        super().__init__(None)
-        self.pieces = tuple(pieces)
-
-
-@dataclass(frozen=True)
-class _Ahead:
-    """What was read between two places: shard, file and the records of each of its batches."""
-
-    start: Place
-    end: Place
-    files: list[tuple[str, str, list[int]]]
-
-    @property
-    def records(self) -> int:
-        """How many there are."""
-        return sum(sum(sizes) for _, _, sizes in self.files)
-
-
 class KinesisReader(DataSourceStreamReader):
     """Reads one stream; lives in the driver's Python, and a copy without state in each task's."""
 
@@ -185,8 +61,8 @@ class KinesisReader(DataSourceStreamReader):
         self._begins = ""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._beside: ThreadPoolExecutor | None = None
-        self._next: Future[_Ahead] | None = None
-        self._aheads: list[_Ahead] = []
+        self._next: Future[Ahead] | None = None
+        self._aheads: list[Ahead] = []
         self._files = 0
 
     def initialOffset(self) -> dict[str, object]:  # noqa: N802 - Spark's name
@@ -202,11 +78,11 @@ class KinesisReader(DataSourceStreamReader):
             self.initialOffset()
         # One that failed is told of once; after that, it is read again.
         begun, self._next = self._next, None
-        ahead = begun.result() if begun else _Ahead(self._place, self._place, [])
+        ahead = begun.result() if begun else Ahead(self._place, self._place, [])
         if ahead.records < int(self._options["maxrecordsperbatch"]) // 2:
             # What has come while the last batch was worked on belongs to this one, and not to the one after it.
             more = self._read_ahead(ahead.end)
-            ahead = _Ahead(self._place, more.end, ahead.files + more.files)
+            ahead = Ahead(self._place, more.end, ahead.files + more.files)
         if ahead.end != self._place:
             self._aheads.append(ahead)
             self._place = ahead.end
@@ -221,7 +97,7 @@ class KinesisReader(DataSourceStreamReader):
                     # While the batch is worked on, the next one is read.
                     self._beside = self._beside or ThreadPoolExecutor(1)
                     self._next = self._next or self._beside.submit(self._read_ahead, until)
-                return _tasks(ahead)
+                return tasks_of(ahead)
         self._begins, self._place = str(end["start"]), until
         return [
             Pieces([Piece(shard, before.get(shard, self._begins), sequence(at))])
@@ -233,12 +109,10 @@ class KinesisReader(DataSourceStreamReader):
         """The records of a task, as Arrow batches."""
         for piece in cast(Pieces, partition).pieces:
             if piece.file:
-                with pa.memory_map(piece.file) as source:
-                    file = pa.ipc.open_file(source)
-                    yield from (file.get_batch(number) for number in piece.batches)
+                yield from batches_of(piece)
             else:
                 records = list(self._shards().between(piece.shard, piece.start, piece.until))
-                yield _batch(records, self._options["streamname"], piece.shard)
+                yield batch_of(records, self._options["streamname"], piece.shard)
 
     def commit(self, end: dict[str, object]) -> None:
         """Removes the files of what is done."""
@@ -283,55 +157,24 @@ class KinesisReader(DataSourceStreamReader):
             self._reader = ShardReader(client_of(options), options["streamname"], start, losses, limits)
         return self._reader
 
-    def _read_ahead(self, place: Place) -> _Ahead:
+    def _read_ahead(self, place: Place) -> Ahead:
         """Reads on from a place into files."""
         reader = self._shards()
         reader.start = self._begins
-        taken, end = reader.read(place)
-        files = []
-        for shard, records in taken.items():
-            self._files += 1
-            path = Path(self._made(), f"{self._files}.arrow")
-            sizes = []
-            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, _ARROW) as writer:
-                for start in range(0, len(records), _PIECE):
-                    some = records[start : start + _PIECE]
-                    writer.write_batch(_batch(some, self._options["streamname"], shard))
-                    sizes.append(len(some))
-            files.append((shard, str(path), sizes))
-        return _Ahead(place, end, files)
+        with ExitStack() as stack:
+            files: dict[str, ArrowFile] = {}
+
+            def take(shard: str, records: list["RecordTypeDef"]) -> None:
+                if shard not in files:
+                    self._files += 1
+                    path = Path(self._made(), f"{self._files}.arrow")
+                    files[shard] = stack.enter_context(ArrowFile(path, self._options["streamname"], shard))
+                files[shard].add(records)
+
+            end = reader.read(place, take)
+        return Ahead(place, end, [(shard, str(file.path), file.sizes) for shard, file in files.items()])
 
 
 def _is_main() -> bool:
     """Whether signals may be taken here."""
     return threading.current_thread() is threading.main_thread()
-
-
-def _tasks(done: _Ahead) -> list[InputPartition]:
-    """The pieces of the files, in as many tasks as there are processors, or in one where that is enough."""
-    records = done.records
-    each = _SMALL if records <= _SMALL else max(1, records // (os.cpu_count() or 1))
-    tasks: list[list[Piece]] = []
-    room = 0
-    for shard, file, sizes in done.files:
-        for number, size in enumerate(sizes):
-            if room <= 0:
-                tasks.append([])
-                room = each
-            tasks[-1].append(Piece(shard, done.start.get(shard, ""), sequence(done.end[shard]), file, (number,)))
-            room -= size
-    return [Pieces(pieces) for pieces in tasks]
-
-
-def _batch(records: Sequence["RecordTypeDef"], stream: str, shard: str) -> pa.RecordBatch:
-    columns = [
-        [record["PartitionKey"] for record in records],
-        [record["Data"] for record in records],
-        [stream] * len(records),
-        [shard] * len(records),
-        [record["SequenceNumber"] for record in records],
-        [record["ApproximateArrivalTimestamp"] for record in records],
-    ]
-    return pa.record_batch(
-        [pa.array(values, field.type) for values, field in zip(columns, _ARROW, strict=True)], schema=_ARROW
-    )

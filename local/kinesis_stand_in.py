@@ -20,91 +20,23 @@ from contextlib import contextmanager
 import orjson
 from aiohttp import web
 
+from local.kinesis_asked import MEDIA_TYPE, Asked, asked_of, filter_of, fits
 from local.kinesis_shards import (
     ACCOUNT,
     HASH_KEYS,
     Described,
-    Entry,
     KinesisError,
     Shard,
     Stream,
-    hash_key_of,
     invalid,
     parts_of,
     token,
 )
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}", re.ASCII)
-_RECORD_BYTES, _REQUEST_BYTES = 1024**2, 10 * 1024**2
 _BODY_BYTES = 32 * 1024**2
-_MEDIA_TYPE = "application/x-amz-json-1.1"
-_FILTERS = ("AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP")
 _HOURS = (24, 8760)
 _THROTTLED = "ProvisionedThroughputExceededException"
-
-
-class Asked:
-    """What a call asks for, checked as it is read."""
-
-    def __init__(self, body: dict[str, object]) -> None:
-        self._body = body
-
-    def text(self, name: str, default: str | None = None) -> str:
-        """A text; without a default it must be there."""
-        found = self._body.get(name)
-        if isinstance(found, str) and found:
-            return found
-        if found is not None or default is None:
-            raise KinesisError("ValidationException", f"{name} must be a text, got {found!r}")
-        return default
-
-    def whole(self, name: str, low: int, high: int, default: int | None = None) -> int:
-        """A whole number, also one that is written as a text, as Kinesis has hash keys."""
-        found = self._body.get(name, default)
-        number = int(found) if isinstance(found, str) and found.isascii() and found.isdigit() else found
-        if not isinstance(number, int) or not low <= number <= high:
-            raise invalid(f"{name} must be {low} to {high}, got {found!r}")
-        return number
-
-    def moment(self, name: str) -> int:
-        """A time in ms; it is asked for in seconds since 1970."""
-        found = self._body.get(name)
-        if not isinstance(found, int | float):
-            raise invalid(f"{name} must be seconds since 1970, got {found!r}")
-        return round(found * 1000)
-
-    def inner(self, name: str) -> "Asked | None":
-        """An object inside of this one."""
-        found = self._body.get(name)
-        return Asked(found) if isinstance(found, dict) else None
-
-    def entry(self) -> Entry:
-        """A record to put, with the hash key it is placed by."""
-        key, data = self.text("PartitionKey"), self._body.get("Data")
-        if not isinstance(data, str) or len(data) % 4:
-            raise KinesisError("SerializationException", "Data must be base64")
-        if len(key) > 256:
-            raise KinesisError("ValidationException", f"PartitionKey must be 1 to 256 characters, got {len(key)}")
-        explicit = "ExplicitHashKey" in self._body
-        place = self.whole("ExplicitHashKey", 0, HASH_KEYS - 1) if explicit else hash_key_of(key)
-        size = len(data) * 3 // 4 - data[-2:].count("=") + len(key.encode())
-        if size > _RECORD_BYTES:
-            message = f"Data and PartitionKey must be at most {_RECORD_BYTES} bytes, got {size}"
-            raise KinesisError("ValidationException", message)
-        return Entry(data, key, place, size)
-
-    def entries(self) -> list[Entry]:
-        """The records of one request: all of them are right, or none is taken."""
-        found = self._body.get("Records")
-        if not isinstance(found, list) or not 1 <= len(found) <= 500:
-            count = len(found) if isinstance(found, list) else 0
-            raise KinesisError("ValidationException", f"Records must be 1 to 500, got {count}")
-        if not all(isinstance(record, dict) for record in found):
-            raise KinesisError("SerializationException", "Records must be objects")
-        entries = [Asked(record).entry() for record in found]
-        if (size := sum(entry.size for entry in entries)) > _REQUEST_BYTES:
-            raise invalid(f"Records must be at most {_REQUEST_BYTES} bytes, got {size}")
-        return entries
 
 
 class KinesisStandIn:
@@ -186,7 +118,7 @@ class KinesisStandIn:
             if operation not in self._operations:
                 raise KinesisError("UnknownOperationException", f"no such operation here: {operation!r}")
             with self._lock:
-                said = self._operations[operation](_asked(body))
+                said = self._operations[operation](asked_of(body))
         except KinesisError as error:
             return 400, orjson.dumps({"__type": error.kind, "message": str(error)})
         return 200, said if isinstance(said, bytes) else orjson.dumps(said)
@@ -201,7 +133,7 @@ class KinesisStandIn:
                 request.transport.abort()
             return web.Response()
         status, said = self.answer(operation, body)
-        return web.Response(status=status, body=said, content_type=_MEDIA_TYPE)
+        return web.Response(status=status, body=said, content_type=MEDIA_TYPE)
 
     async def start(self) -> web.AppRunner:
         """Begins to serve on a free loopback port; the runner's ``cleanup`` ends it."""
@@ -275,11 +207,11 @@ class KinesisStandIn:
             stream, after, kind, moment = self._resumed(said)
         else:
             stream, after = self._stream(asked), asked.text("ExclusiveStartShardId", "")
-            kind, moment, after_too = _filter(asked.inner("ShardFilter"))
+            kind, moment, after_too = filter_of(asked.inner("ShardFilter"))
             after = max(after, after_too)
         if kind == "AT_TRIM_HORIZON":
             moment = max(stream.horizon(now), stream.created)
-        shards = [s for s in stream.listed(now) if s.shard_id > after and _fits(s, kind, moment)]
+        shards = [s for s in stream.listed(now) if s.shard_id > after and fits(s, kind, moment)]
         shown = shards[: min(self.page_size, limit)]
         more: Described = {}
         if len(shown) < len(shards):
@@ -398,37 +330,6 @@ def _spent(control: Counter[str], operation: str) -> bool:
     if left > 0:
         control[operation] = left - 1
     return left > 0
-
-
-def _asked(body: bytes) -> Asked:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise KinesisError("SerializationException", f"the body must be a JSON object ({_MEDIA_TYPE})")
-    return Asked(found)
-
-
-def _filter(asked: Asked | None) -> tuple[str, int, str]:
-    """Kind of a shard filter, its moment in ms, and the shard after which it begins."""
-    if asked is None:
-        return "", 0, ""
-    kind = asked.text("Type")
-    if kind not in _FILTERS:
-        raise KinesisError("ValidationException", f"Type of ShardFilter must be one of Kinesis' six, got {kind!r}")
-    moment = asked.moment("Timestamp") if kind in ("AT_TIMESTAMP", "FROM_TIMESTAMP") else 0
-    return kind, moment, asked.text("ShardId") if kind == "AFTER_SHARD_ID" else ""
-
-
-def _fits(shard: Shard, kind: str, moment: int) -> bool:
-    """Whether a shard filter lets a shard through."""
-    if kind == "AT_LATEST":
-        return shard.closed is None
-    if kind not in ("AT_TRIM_HORIZON", "AT_TIMESTAMP", "FROM_TIMESTAMP"):
-        return True
-    was_there = kind == "FROM_TIMESTAMP" or shard.opened <= moment
-    return was_there and (shard.closed is None or shard.closed >= moment)
 
 
 @contextmanager

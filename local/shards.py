@@ -5,7 +5,7 @@ are taken up once all of their parents are read to the end, so that the versions
 """
 
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -48,8 +48,8 @@ class Limits:
         pause: seconds between two calls to one shard: Kinesis allows five a second to all readers together.
     """
 
-    records: int = 100_000
-    bytes: int = 64 * 1024 * 1024
+    records: int = 250_000
+    bytes: int = 256 * 1024 * 1024
     seconds: float = 10.0
     pause: float = 0.2
 
@@ -95,18 +95,22 @@ class ShardReader:
         """Where a reader that knows nothing begins: the shards that no listed shard is a parent of, so the oldest."""
         return self._with_children({}, self._list())
 
-    def read(self, place: Place) -> tuple[dict[str, list["RecordTypeDef"]], Place]:
+    def read(self, place: Place, take: Callable[[str, list["RecordTypeDef"]], None]) -> Place:
         """Reads on from a place until nothing is left or the limits are reached.
 
+        Args:
+            place: where to go on.
+            take: is given a shard and its next records, call by call: a record as it comes is ten times its bytes.
+
         Returns:
-            Records by shard, and the place behind them.
+            The place behind what was taken.
 
         Raises:
             StreamError: records between the place and what is left are gone, or the place is of another stream.
         """
         place = dict(place)
         self._shards = {name: shard for name, shard in self._shards.items() if place.get(name) == shard.after}
-        taken: dict[str, list[RecordTypeDef]] = {}
+        taken: set[str] = set()
         ended, records, size = time.monotonic() + self.limits.seconds, 0, 0
         behind = True
         with ThreadPoolExecutor(8) as pool:
@@ -116,12 +120,13 @@ class ShardReader:
                 behind = False
                 for name, found, late in pool.map(self._call, unread, unread.values()):
                     if found:
-                        taken.setdefault(name, []).extend(found)
+                        taken.add(name)
+                        take(name, found)
                         records, size = records + len(found), size + sum(len(one["Data"]) for one in found)
                     place[name] = self._shards[name].after
                     # Where a shard has ended, its children come next.
                     behind = behind or late or is_ended(place[name])
-        return taken, place
+        return place
 
     def between(self, shard: str, start: str, until: str) -> Iterator["RecordTypeDef"]:
         """The records of a shard from a place up to a sequence number, that one included.

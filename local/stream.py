@@ -21,7 +21,7 @@ from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage.guard import load_guard
 from pinterest_transforms.storage.kinesis import AVAILABLE_NOW, Reading
-from pinterest_transforms.storage.streams import how_far
+from pinterest_transforms.storage.queries import how_far
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 """What an endpoint of one's own is asked with: it takes anything, but boto3 wants something."""

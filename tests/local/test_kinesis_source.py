@@ -15,7 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 from pyspark.errors import StreamingQueryException
 
-from local.kinesis_source import KinesisReader, KinesisSource, checked_options, client_of, start_of
+from local.kinesis_options import checked_options, client_of, start_of
+from local.kinesis_source import KinesisReader, KinesisSource
 from local.kinesis_stand_in import KinesisStandIn, serving
 from local.shards import AT_TIMESTAMP, TRIM_HORIZON
 from pinterest_transforms.errors import StreamError

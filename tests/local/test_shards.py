@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 
 from local import shards
-from local.kinesis_source import checked_options, client_of
+from local.kinesis_options import checked_options, client_of
 from local.kinesis_stand_in import KinesisStandIn, serving
 from local.shards import Limits, ShardReader, is_ended
 from pinterest_transforms.errors import StreamError
@@ -28,6 +28,15 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Listing(ShardReader):
+    """A reader that gives what it takes as lists by shard."""
+
+    def read(self, place):
+        taken = {}
+        after = super().read(place, lambda shard, records: taken.setdefault(shard, []).extend(records))
+        return taken, after
 
 
 @dataclass
@@ -66,10 +75,10 @@ class Posts:
         self.kinesis.create("posts", count)
         self.last = 0
 
-    def reader(self, pause: float = 0.0, **more) -> ShardReader:
+    def reader(self, pause: float = 0.0, **more) -> Listing:
         """A reader, by default without pauses."""
         limits = more.pop("limits", Limits(pause=pause))
-        return ShardReader(self.client, "posts", limits=limits, **more)
+        return Listing(self.client, "posts", limits=limits, **more)
 
 
 @pytest.fixture(autouse=True)

@@ -8,17 +8,15 @@ import time
 import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming.query import StreamingQuery
 
 from pinterest_transforms.entities import Entity
-from pinterest_transforms.errors import CheckpointError, PinterestError, StreamError, TableError
+from pinterest_transforms.errors import CheckpointError, StreamError, TableError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import kinesis, raw, tables
 from pinterest_transforms.storage.batches import Batch, Work, take_batch
@@ -26,18 +24,13 @@ from pinterest_transforms.storage.guard import Guard, has_begun, load_guard, ope
 from pinterest_transforms.storage.kinesis import AVAILABLE_NOW, TRIM_HORIZON, Reading
 from pinterest_transforms.storage.landing import Say, silent
 from pinterest_transforms.storage.locks import entity_lock
+from pinterest_transforms.storage.queries import Running, stop_all, watch
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE, raw_table
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-_GLANCE = 0.2
-"""Seconds between two looks at the queries."""
-_GRACE = 60.0
-"""Seconds that a micro-batch has to come to its end, when somebody asks to stop."""
-_TOLD_EVERY = 15.0
-"""Seconds between two lines about a query that runs on."""
 _TIDIED_EVERY, _DAY = 100, 86_400.0
 """Micro-batches, and seconds, after which old raw records are removed and small files joined."""
 _NEW_CHECKPOINT = (
@@ -46,17 +39,6 @@ _NEW_CHECKPOINT = (
 _BEGUN = "begun"
 """What a guard has ``seen`` during a rebuild: the stream's last micro-batch, which a kill may have left half done."""
 _RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
-
-
-@dataclass
-class _Running:
-    """A query that is watched."""
-
-    work: Work
-    query: StreamingQuery
-    failures: list[Exception]
-    batches: float
-    told: float = field(default_factory=time.monotonic)
 
 
 def take_streams(
@@ -107,12 +89,13 @@ def take_streams(
                 **dict.fromkeys(("batches", "read", "rejected", "repaired", "at"), 0.0),
             }
             work.guard.save()
-        running: list[_Running] = []
-        stack.callback(_stop_all, running)
+        running: list[Running] = []
+        stack.callback(stop_all, running)
         for work in works:
             say(f"{settings.stream(work.entity)}: reading from where it was left")
             running.append(_started(spark, work, reading))
-        _watch(spark, running, reading, stop, say)
+        again = partial(_started, spark, reading=reading) if reading.trigger == AVAILABLE_NOW else None
+        watch(running, again, stop, say)
 
 
 def rebuild_streams(
@@ -237,7 +220,7 @@ def _check_gap(name: str, reading: Reading, stream: kinesis.Stream, newest: floa
         )
 
 
-def _started(spark: SparkSession, work: Work, reading: Reading) -> _Running:
+def _started(spark: SparkSession, work: Work, reading: Reading) -> Running:
     failures: list[Exception] = []
 
     def each(frame: DataFrame, batch_id: int) -> None:
@@ -256,7 +239,7 @@ def _started(spark: SparkSession, work: Work, reading: Reading) -> _Running:
         query = writer.trigger(availableNow=True).start()
     else:
         query = writer.trigger(processingTime=reading.trigger).start()
-    return _Running(work, query, failures, float(work.guard.seen["batches"]))
+    return Running(work, query, failures, float(work.guard.seen["batches"]))
 
 
 def _take(frame: DataFrame, work: Work, batch_id: int) -> None:
@@ -283,82 +266,3 @@ def _take(frame: DataFrame, work: Work, batch_id: int) -> None:
         with_retries(lambda: spark.sql(f"OPTIMIZE {settings.qualified(settings.clean_table(entity))}").collect())
         seen["tidied"] = time.time()
         guard.save()
-
-
-def _watch(spark: SparkSession, running: list[_Running], reading: Reading, stop: Path, say: Say) -> None:
-    """Looks after the queries until all have ended, one fails, or somebody asks to stop."""
-    left, began = list(running), time.time()
-    while left:
-        for one in list(left):
-            if one.query.isActive:
-                _tell(one, say)
-                continue
-            _raise_of(one)
-            one.work.guard.reload()  # over Spark Connect the batches ran elsewhere
-            left.remove(one)
-            seen = one.work.guard.seen
-            if reading.trigger == AVAILABLE_NOW and seen["batches"] != one.batches and float(seen["arrived"]) < began:
-                # A pass takes a limited amount: another one sees whether something is left of before this run.
-                left.append(_started(spark, one.work, reading))
-                running.append(left[-1])
-        if stop.exists():
-            say("stopping, as asked")
-            until = time.monotonic() + _GRACE
-            while time.monotonic() < until and any(_is_busy(one.query) for one in left):
-                time.sleep(_GLANCE)
-            return
-        time.sleep(_GLANCE)
-
-
-def _is_busy(query: StreamingQuery) -> bool:
-    """True in the middle of a micro-batch: cut off, it would only be done again."""
-    return query.isActive and query.status["message"] == "Processing new data"
-
-
-def _tell(one: _Running, say: Say) -> None:
-    """A line about a query now and then."""
-    if time.monotonic() - one.told < _TOLD_EVERY:
-        return
-    one.told = time.monotonic()
-    say(how_far(one.work.settings, one.work.entity))
-
-
-def how_far(settings: Settings, entity: Entity) -> str:
-    """How far a stream's run is, in a line: records, records a second, how late the newest was, rejected, repaired.
-
-    It asks nothing of Spark, so that it can be asked at any time by anybody who sees the checkpoints.
-    """
-    guard, name = load_guard(settings.checkpoint(entity)), settings.clean_table(entity)
-    if guard is None or not guard.seen.get("at"):
-        return f"{name}: nothing new yet"
-    seen = {key: float(value) for key, value in guard.seen.items() if key != "run_id"}
-    rate, late = seen["read"] / max(0.001, seen["at"] - seen["began"]), max(0.0, seen["at"] - seen["arrived"])
-    numbers = f"{seen['read']:,.0f} records, {rate:,.0f}/s, {late:.1f} s behind"
-    return f"{name}: {numbers}, {seen['rejected']:,.0f} rejected, {seen['repaired']:,.0f} repaired"
-
-
-def _raise_of(one: _Running) -> None:
-    """Raises what a query has failed with."""
-    error = one.query.exception()
-    if error is None:
-        return
-    if one.failures and isinstance(one.failures[0], PinterestError):
-        raise one.failures[0]
-    name = one.work.settings.stream(one.work.entity)
-    raise StreamError(f"{name}: {_reason(error)}") from (one.failures[0] if one.failures else error)
-
-
-def _reason(error: StreamingQueryException) -> str:
-    """The line of a query's failure that says most: that of the source, if it is one of its own."""
-    text = str(error)
-    for line in text.splitlines():
-        _, found, said = line.partition("StreamError: ")
-        if found:
-            return said.strip()
-    return text.strip().split("\n")[0]
-
-
-def _stop_all(running: list[_Running]) -> None:
-    for one in running:
-        if one.query.isActive:
-            one.query.stop()

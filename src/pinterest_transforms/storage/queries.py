@@ -1,0 +1,124 @@
+"""Looks after the streams' queries: tells how far they are, ends them together, says what one has failed with."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql.streaming.query import StreamingQuery
+
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.errors import PinterestError, StreamError
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.batches import Work
+from pinterest_transforms.storage.guard import load_guard
+from pinterest_transforms.storage.landing import Say
+
+_GLANCE = 0.2
+"""Seconds between two looks at the queries."""
+_GRACE = 60.0
+"""Seconds that a micro-batch has to come to its end, when somebody asks to stop."""
+_TOLD_EVERY = 15.0
+"""Seconds between two lines about a query that runs on."""
+
+
+@dataclass
+class Running:
+    """A query that is watched."""
+
+    work: Work
+    query: StreamingQuery
+    failures: list[Exception]
+    batches: float
+    told: float = field(default_factory=time.monotonic)
+
+
+def watch(running: list[Running], again: Callable[[Work], Running] | None, stop: Path, say: Say) -> None:
+    """Looks after the queries until all have ended, one fails, or somebody asks to stop.
+
+    Args:
+        running: the queries; those that are started meanwhile are added.
+        again: starts a query whose pass may have left something; None where queries run on by themselves.
+        stop: the file whose appearance asks to stop.
+        say: told how far they are.
+
+    Raises:
+        StreamError: a query has failed.
+    """
+    left, began = list(running), time.time()
+    while left:
+        for one in list(left):
+            if one.query.isActive:
+                _tell(one, say)
+                continue
+            _raise_of(one)
+            one.work.guard.reload()  # over Spark Connect the batches ran elsewhere
+            left.remove(one)
+            seen = one.work.guard.seen
+            if again and seen["batches"] != one.batches and float(seen["arrived"]) < began:
+                # A pass takes a limited amount: another one sees whether something is left of before this run.
+                left.append(again(one.work))
+                running.append(left[-1])
+        if stop.exists():
+            say("stopping, as asked")
+            until = time.monotonic() + _GRACE
+            while time.monotonic() < until and any(_is_busy(one.query) for one in left):
+                time.sleep(_GLANCE)
+            return
+        time.sleep(_GLANCE)
+
+
+def _is_busy(query: StreamingQuery) -> bool:
+    """True in the middle of a micro-batch: cut off, it would only be done again."""
+    return query.isActive and query.status["message"] == "Processing new data"
+
+
+def _tell(one: Running, say: Say) -> None:
+    """A line about a query now and then."""
+    if time.monotonic() - one.told < _TOLD_EVERY:
+        return
+    one.told = time.monotonic()
+    say(how_far(one.work.settings, one.work.entity))
+
+
+def how_far(settings: Settings, entity: Entity) -> str:
+    """How far a stream's run is, in a line: records, records a second, how late the newest was, rejected, repaired.
+
+    It asks nothing of Spark, so that it can be asked at any time by anybody who sees the checkpoints.
+    """
+    guard, name = load_guard(settings.checkpoint(entity)), settings.clean_table(entity)
+    if guard is None or not guard.seen.get("at"):
+        return f"{name}: nothing new yet"
+    seen = {key: float(value) for key, value in guard.seen.items() if key != "run_id"}
+    rate, late = seen["read"] / max(0.001, seen["at"] - seen["began"]), max(0.0, seen["at"] - seen["arrived"])
+    numbers = f"{seen['read']:,.0f} records, {rate:,.0f}/s, {late:.1f} s behind"
+    return f"{name}: {numbers}, {seen['rejected']:,.0f} rejected, {seen['repaired']:,.0f} repaired"
+
+
+def _raise_of(one: Running) -> None:
+    """Raises what a query has failed with."""
+    error = one.query.exception()
+    if error is None:
+        return
+    if one.failures and isinstance(one.failures[0], PinterestError):
+        raise one.failures[0]
+    name = one.work.settings.stream(one.work.entity)
+    raise StreamError(f"{name}: {_reason(error)}") from (one.failures[0] if one.failures else error)
+
+
+def _reason(error: StreamingQueryException) -> str:
+    """The line of a query's failure that says most: that of the source, if it is one of its own."""
+    text = str(error)
+    for line in text.splitlines():
+        _, found, said = line.partition("StreamError: ")
+        if found:
+            return said.strip()
+    return text.strip().split("\n")[0]
+
+
+def stop_all(running: list[Running]) -> None:
+    """Ends the queries that still run."""
+    for one in running:
+        if one.query.isActive:
+            one.query.stop()
