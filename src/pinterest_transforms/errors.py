@@ -34,3 +34,7 @@ class StreamError(PinterestError):
 
 class MountError(PinterestError):
     """The platform refused to make the landing reachable."""
+
+
+class QualityError(PinterestError):
+    """What came is too bad, or too old, for the answers to be trusted."""

@@ -16,6 +16,7 @@ LEGS = {"batch": "pinterest", "stream": "pinterest_stream"}
 
 _USER_ID = re.compile(r"\A[a-z0-9]{3,32}\Z")
 _IDENTIFIER = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_-]{0,127}\Z")
+_NUMBER = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,9})?\Z")
 
 
 def check_user_id(user_id: str) -> str:
@@ -35,6 +36,28 @@ def check_identifier(name: str, what: str = "name") -> str:
 def quoted(*parts: str) -> str:
     """Identifiers, checked, back-quoted and joined with dots: the only way a name meets SQL."""
     return ".".join(f"`{check_identifier(part)}`" for part in parts)
+
+
+def number_of(text: str, what: str, *, least: int = 0, most: int = 999_999_999) -> float:
+    """The number, decimals allowed, that a widget's text says.
+
+    Raises:
+        SettingsError: it is none, or not from ``least`` to ``most``.
+    """
+    if not _NUMBER.match(text) or not least <= float(text) <= most:
+        raise SettingsError(f"{what} must be a number from {least} to {most}, got {text!r}")
+    return float(text)
+
+
+def whole_number_of(text: str, what: str, *, least: int = 0, most: int = 999_999_999) -> int:
+    """The whole number that a widget's text says.
+
+    Raises:
+        SettingsError: it is none, or not from ``least`` to ``most``.
+    """
+    if "." in text or not _NUMBER.match(text) or not least <= int(text) <= most:
+        raise SettingsError(f"{what} must be a whole number from {least} to {most}, got {text!r}")
+    return int(text)
 
 
 @dataclass(frozen=True)

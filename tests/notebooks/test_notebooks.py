@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -36,22 +37,25 @@ class Ran:
         self.runner = Runner(spark, Screen(self.out))
         self.settings = Settings(schema=SCHEMA, landing=str(folder / "landing"), warehouse=str(folder / "warehouse"))
         self.exits: dict[str, str] = {}
+        self.shown: dict[str, str] = {}
         self.streamed = 0
 
     def run(self, name: str, **parameters: str) -> str:
+        landing, run = {"landing": self.settings.landing}, {"run_id": "first"}
+        place = {"catalog": "spark_catalog", "schema": SCHEMA, "warehouse": self.settings.warehouse}
         values = {
-            "mount_s3": {"landing": self.settings.landing},
-            "clean_batch": {
-                "catalog": "spark_catalog",
-                "schema": SCHEMA,
-                "landing": self.settings.landing,
-                "run_id": "first",
-                "warehouse": self.settings.warehouse,
-            },
-            "analyse": {"catalog": "spark_catalog", "schema": SCHEMA, "warehouse": self.settings.warehouse},
-            "stream_kinesis": {"catalog": "spark_catalog", "schema": STREAM, "warehouse": self.settings.warehouse},
+            "mount_s3": landing,
+            "check_landing": {**place, **landing},
+            "set_up_tables": place,
+            "clean_batch": {**place, **landing, **run},
+            "analyse": place,
+            "check_quality": {**place, **run},
+            "maintain": place,
+            "stream_kinesis": {**place, "schema": STREAM},
         }
+        shown_before = len(self.out.getvalue())
         self.exits[name] = self.runner.run(NOTEBOOKS / name, {**values[name], **parameters})
+        self.shown.setdefault(name, self.out.getvalue()[shown_before:])
         return self.exits[name]
 
     def table(self, name: str) -> int:
@@ -65,7 +69,7 @@ def ran(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     for entity in ENTITIES:
         rows = (row for chunk in chunks(entity, 300, 5) for row in chunk)
         write_landing(rows, entity, ran.settings, delivery=DIRTY)
-    for name in ("mount_s3", "clean_batch", "analyse"):
+    for name in ("mount_s3", "check_landing", "set_up_tables", "clean_batch", "analyse", "check_quality", "maintain"):
         ran.run(name)
     stream(ran)
     yield ran
@@ -111,6 +115,89 @@ def test_mount_s3_returns_the_landing(ran: Ran) -> None:
     assert ran.exits["mount_s3"] == ran.settings.landing
 
 
+def rows(shown: str, *columns: str) -> dict[str, list[str]]:
+    """The rows of the shown table that has those columns, by their first value."""
+    lines = shown.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.split()[: len(columns)] == list(columns))
+    found: dict[str, list[str]] = {}
+    for line in lines[start + 1 :]:
+        if not line.strip():
+            break
+        first, *rest = line.replace(",", "").split()
+        if not first.startswith("─"):
+            found[first] = rest
+    return found
+
+
+def test_check_landing_shows_what_each_topic_holds(ran: Ran) -> None:
+    shown = rows(ran.shown["check_landing"], "topic", "files", "bytes", "newest_file")
+    for entity in ENTITIES:
+        files = list(Path(ran.settings.topic_folder(entity)).rglob("*.json"))
+        newest = datetime.fromtimestamp(max(file.stat().st_mtime for file in files), UTC)
+        count, size, day, time = shown[ran.settings.topic(entity)]
+        assert (int(count), int(size)) == (len(files), sum(file.stat().st_size for file in files))
+        assert (day, time[:8]) == (f"{newest:%Y-%m-%d}", f"{newest:%H:%M:%S}")
+
+
+def test_set_up_tables_shows_the_tables_with_their_versions(ran: Ran) -> None:
+    shown = rows(ran.shown["set_up_tables"], "table", "rows", "delta_version", "schema_version")
+    assert [shown[entity.batch_table] for entity in ENTITIES] == [["0", "0", "1"]] * 3
+    assert {"quarantine", "runs"} < set(shown)
+
+
+def test_check_quality_shows_the_figures_and_lets_a_good_run_pass(ran: Ran) -> None:
+    shown = rows(ran.shown["check_quality"], "topic", "read", "merged", "already_there", "rejected", "repaired")
+    assert list(shown) == [*(ran.settings.topic(entity) for entity in ENTITIES), "all"]
+    noted = ran.spark.table(ran.settings.qualified("quarantine")).where("kind = 'rejected'").count()
+    assert int(shown["all"][3]) == noted > 0
+    assert ran.shown["check_quality"].endswith("passed\n")
+
+
+def test_check_quality_fails_a_bad_run_in_one_line_after_showing_why(ran: Ran) -> None:
+    before = len(ran.out.getvalue())
+    with pytest.raises(NotebookError) as error:
+        ran.run("check_quality", most_rejected="0")
+    said = str(error.value)
+    assert said.startswith("check_quality.py, cell ")
+    assert ": quality gate, run first: rejected records must be at most 0.00% of those read, got " in said
+    assert "\n" not in said
+    shown = ran.out.getvalue()[before:]
+    assert "not exactly one JSON object" in shown
+    assert "passed" not in shown
+
+
+def test_maintain_shows_every_table_and_takes_nothing_from_them(ran: Ran) -> None:
+    shown = rows(ran.shown["maintain"], "table", "rows_removed", "files_before", "files_after", "bytes_after")
+    assert {"pins", "geolocations", "users", "quarantine", "runs", *(answer.name for answer in ANSWERS)} == set(shown)
+    assert {row[0] for row in shown.values()} == {"0"}
+    assert all(int(after) <= int(before) for _, before, after, _ in shown.values())
+    assert ran.table("top_category_by_country") > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("check_landing", {"landing": "nowhere"}, "landing must be a folder that holds topics/, got 'nowhere'"),
+        ("check_landing", {"user_id": "abc"}, "landing must hold topics abc.pin, .geo or .user, got 12f6caff3559.geo"),
+        ("check_landing", {"landing": "s9://nowhere"}, "landing must be readable, got 's9://nowhere': "),
+        ("set_up_tables", {"leg": "both"}, "widget leg must be one of batch, stream, got 'both'"),
+        ("check_quality", {"most_rejected": "20"}, "most_rejected must be a number from 0 to 1, got '20'"),
+        ("check_quality", {"stale_hours": "two"}, "stale_hours must be a number from 0 to 999999999, got 'two'"),
+        ("maintain", {"raw_days": "-1"}, "raw_days must be a whole number from 0 to 36500, got '-1'"),
+        ("maintain", {"quarantine_days": ""}, "quarantine_days must be a whole number from 0 to 36500, got ''"),
+        ("maintain", {"vacuum_hours": "24"}, "vacuum_hours must be at least 168, so that readers and writers"),
+        ("clean_batch", {"entity": "pins"}, "widget entity must be one of all, pin, geo, user, got 'pins'"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_one_clear_line(ran: Ran, name: str, values: dict[str, str], said: str) -> None:
+    with pytest.raises(NotebookError) as error:
+        ran.run(name, **values)
+    where, _, what = str(error.value).partition(": ")
+    assert where.startswith(f"{name}.py, cell ")
+    assert what.startswith(said)
+    assert "\n" not in what
+
+
 def test_clean_batch_fills_the_tables_and_says_what_was_rejected(ran: Ran) -> None:
     assert ran.table("pins") > 290
     shown = ran.out.getvalue()
@@ -137,11 +224,6 @@ def test_a_second_run_of_one_entity_takes_nothing(ran: Ran) -> None:
     before = ran.table("runs")
     ran.run("clean_batch", entity="geo", run_id="second")
     assert ran.table("runs") == before
-
-
-def test_a_widget_with_an_unknown_entity_is_one_clear_line(ran: Ran) -> None:
-    with pytest.raises(NotebookError, match="entity"):
-        ran.run("clean_batch", entity="pins")
 
 
 def test_the_report_holds_every_answer(ran: Ran, tmp_path: Path) -> None:

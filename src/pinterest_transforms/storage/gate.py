@@ -1,0 +1,192 @@
+"""The quality gate: says whether what came is good enough, and new enough, for the answers to be trusted.
+
+Rejected records are counted in ``runs``. How old the data is, ``runs`` cannot say: a quiet run writes no row there, and
+a rebuild, or a delivery of what was there already, writes one though nothing new came. That is told by when the records
+arrived at the landing or the stream (``_source.arrived``), in the clean tables and in quarantine: a topic that sends
+nothing but rubbish has gone bad, not silent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.errors import QualityError
+from pinterest_transforms.settings import Settings, number_of
+from pinterest_transforms.storage import tables
+from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
+
+ALL = "all"
+"""Stands where a topic stands, for the three together."""
+_DAY = timedelta(days=1)
+_NUMBERS = ("read", "merged", "already_there", "rejected", "repaired")
+_COLUMNS = (
+    "topic STRING, read BIGINT, merged BIGINT, already_there BIGINT, rejected BIGINT, repaired BIGINT, "
+    "rejected_share DOUBLE, newest_arrival TIMESTAMP, hours_old DOUBLE"
+)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What must hold.
+
+    Attributes:
+        most_rejected: share of the records read that may be rejected, 0 to 1; of each topic and of all.
+        stale_hours: how old the newest record of each topic may be, in hours; 0 if that does not matter.
+    """
+
+    most_rejected: float = 0.2
+    stale_hours: float = 48
+
+    @classmethod
+    def from_text(cls, most_rejected: str, stale_hours: str) -> "Bars":
+        """The bars that widgets say.
+
+        Raises:
+            SettingsError: one of them is no number, or out of its range.
+        """
+        return cls(number_of(most_rejected, "most_rejected", most=1), number_of(stale_hours, "stale_hours"))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is known of one topic, or of all.
+
+    Attributes:
+        topic: the topic or stream, or ``all``.
+        read: records read by the run; ``merged``, ``already_there`` and ``rejected`` of them, as in ``runs``.
+        merged: those that became a row.
+        already_there: earlier and repeated versions.
+        rejected: those kept out.
+        repaired: those kept with a value made null.
+        newest: when the newest record of all runs arrived; None if none ever did.
+        hours: how long ago that is, in hours.
+    """
+
+    topic: str
+    read: int = 0
+    merged: int = 0
+    already_there: int = 0
+    rejected: int = 0
+    repaired: int = 0
+    newest: datetime | None = None
+    hours: float | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Share of the records read that were rejected; None if nothing was read."""
+        return self.rejected / self.read if self.read else None
+
+
+def measured(spark: SparkSession, settings: Settings, run_id: str = "", now: datetime | None = None) -> list[Figures]:
+    """The figures of each topic, then of all together.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        run_id: whose records are counted; empty for all runs of the last day.
+        now: the time; None for the clock's.
+
+    Raises:
+        TableError: a table is not there.
+    """
+    now = now or datetime.now(UTC)
+    counted, newest = _counted(spark, settings, run_id, now), _newest(spark, settings)
+    found = []
+    for entity in ENTITIES:
+        topic = settings.origin(entity)
+        found.append(_figures(topic, counted.get(topic, dict.fromkeys(_NUMBERS, 0)), newest.get(topic), now))
+    totals = {name: sum(getattr(figures, name) for figures in found) for name in _NUMBERS}
+    return [*found, _figures(ALL, totals, max(newest.values(), default=None), now)]
+
+
+def shown(spark: SparkSession, figures: Sequence[Figures]) -> DataFrame:
+    """The figures as a frame: topic, read … repaired, rejected_share (0 to 1), newest_arrival (UTC), hours_old."""
+    rows = [
+        (one.topic, *(getattr(one, name) for name in _NUMBERS), one.share, one.newest, _rounded(one.hours))
+        for one in figures
+    ]
+    return spark.createDataFrame(rows, _COLUMNS)
+
+
+def check(figures: Sequence[Figures], bars: Bars, run_id: str = "") -> None:
+    """Passes what is good enough. A run that found nothing passes, as long as what is there is not too old.
+
+    Raises:
+        QualityError: in one line, each figure that passes its bar.
+    """
+    failures = [*_rejections(figures, bars.most_rejected), *_silences(figures, bars.stale_hours)]
+    if failures:
+        which = f"run {run_id}" if run_id else "the last day's runs"
+        raise QualityError(f"quality gate, {which}: {'; '.join(failures)}")
+
+
+def _counted(spark: SparkSession, settings: Settings, run_id: str, now: datetime) -> dict[str, dict[str, int]]:
+    """What ``runs`` says of each topic."""
+    runs = tables.read(spark, settings, RUNS_TABLE)
+    chosen = F.col("run_id") == run_id if run_id else F.unix_micros("started") >= _micros(now - _DAY)
+    totals = runs.where(chosen).groupBy("topic").agg(*(F.sum(name).alias(name) for name in _NUMBERS)).collect()
+    return {row["topic"]: {name: row[name] for name in _NUMBERS} for row in totals}
+
+
+def _newest(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
+    """When the newest record of each topic of this user id arrived; topics of which none did are left out."""
+    names = [*(settings.clean_table(entity) for entity in ENTITIES), QUARANTINE_TABLE]
+    sources = [
+        tables.read(spark, settings, name).select("_source.origin", F.unix_micros("_source.arrived").alias("arrived"))
+        for name in names
+    ]
+    last = (
+        reduce(lambda one, other: one.unionAll(other), sources)
+        .groupBy("origin")
+        .agg(F.max("arrived").alias("arrived"))
+        .collect()
+    )
+    topics = {settings.origin(entity) for entity in ENTITIES}
+    found = {row["origin"]: row["arrived"] for row in last if row["origin"] in topics}
+    return {topic: datetime.fromtimestamp(at / 1e6, UTC) for topic, at in found.items() if at is not None}
+
+
+def _figures(topic: str, numbers: dict[str, int], newest: datetime | None, now: datetime) -> Figures:
+    hours = None if newest is None else (now - newest) / timedelta(hours=1)
+    return Figures(topic, **numbers, newest=newest, hours=hours)
+
+
+def _rejections(figures: Sequence[Figures], bar: float) -> list[str]:
+    return [
+        f"rejected records must be at most {bar:.2%} of those read, got {one.share:.2%} of {one.topic} "
+        f"({one.rejected:,} of {one.read:,})"
+        for one in figures
+        if one.share is not None and one.share > bar
+    ]
+
+
+def _silences(figures: Sequence[Figures], bar: float) -> list[str]:
+    """Each topic speaks for itself: the posts of one that fell silent are incomplete, however busy the others are."""
+    if not bar:
+        return []
+    topics = [one for one in figures if one.topic != ALL]
+    if all(one.hours is None for one in topics):
+        return [f"the newest record must be at most {bar:g} hours old, got none: nothing has ever arrived"]
+    said = []
+    for one in topics:
+        if one.newest is None or one.hours is None:
+            said.append(f"the newest record of {one.topic} must be at most {bar:g} hours old, got none at all")
+        elif one.hours > bar:
+            said.append(
+                f"the newest record of {one.topic} must be at most {bar:g} hours old, got one of {one.hours:,.1f} "
+                f"hours ({one.newest:%Y-%m-%d %H:%M} UTC)"
+            )
+    return said
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _rounded(hours: float | None) -> float | None:
+    return None if hours is None else round(hours, 1)

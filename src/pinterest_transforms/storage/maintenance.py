@@ -1,0 +1,196 @@
+"""Keeps a leg's tables small and quick: joins small files, removes what has been kept for long enough.
+
+No lock is taken. A continuous stream holds its locks as long as it runs, so that maintenance would never have its turn,
+and where a catalog manages the tables there are none. It needs none: every step here is a commit of its own that Delta
+checks against those of running jobs. Joining files changes no row; whoever commits second tries again
+(``retry.with_retries``), here and in the jobs. Rows are removed topic by topic, with the topic as a literal, so that a
+job that notes new ones is not in the way. Files are removed only when no table has named them for ``vacuum_hours``:
+what a reader or writer under way may still use is younger.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.settings import Settings, whole_number_of
+from pinterest_transforms.storage import raw, tables
+from pinterest_transforms.storage.retry import with_retries
+from pinterest_transforms.storage.specs import QUARANTINE_TABLE, answer_specs, raw_table, work_specs
+
+LEAST_HOURS = 168
+"""Seven days: Delta's own limit for files that readers and writers under way may still use."""
+_MOST_HOURS = 720
+"""Thirty days: Delta forgets older versions, and nobody could ask for their files any more."""
+_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
+_KEPT_FOR = "delta.deletedFileRetentionDuration"
+_AT_ONCE = 2
+_COLUMNS = "table STRING, rows_removed BIGINT, files_before BIGINT, files_after BIGINT, bytes_after BIGINT"
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long things are kept; raw records by ``Settings.raw_days``.
+
+    Attributes:
+        quarantine_days: records in quarantine, by when they were first noted, in days; 0 for ever.
+        vacuum_hours: files that no table names any more, in hours.
+    """
+
+    quarantine_days: int = 90
+    vacuum_hours: int = LEAST_HOURS
+
+    @classmethod
+    def from_text(cls, quarantine_days: str, vacuum_hours: str) -> "Retention":
+        """The retention that widgets say.
+
+        Raises:
+            SettingsError: one of them is no whole number, or out of its range.
+        """
+        days = whole_number_of(quarantine_days, "quarantine_days", most=36_500)
+        return cls(days, whole_number_of(vacuum_hours, "vacuum_hours", most=_MOST_HOURS))
+
+
+@dataclass(frozen=True)
+class Maintained:
+    """What was done to one table.
+
+    Attributes:
+        table: bare name.
+        rows_removed: rows over their retention.
+        files_before: data files of the table before.
+        files_after: data files of the table now.
+        bytes_after: their bytes.
+    """
+
+    table: str
+    rows_removed: int
+    files_before: int
+    files_after: int
+    bytes_after: int
+
+
+def maintain(
+    spark: SparkSession,
+    settings: Settings,
+    retention: Retention,
+    *,
+    now: datetime | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Maintained]:
+    """Maintains every table of the leg, beside whatever runs.
+
+    Args:
+        spark: session; the tables were made (``tables.set_up``).
+        settings: names and places; ``raw_days`` says how long the stream leg keeps raw records.
+        retention: how long the rest is kept.
+        now: the time; None for the clock's.
+        say: told what is being done.
+
+    Raises:
+        SettingsError: ``vacuum_hours`` is so short that readers under way could lose their files.
+        TableError: a table is not there.
+    """
+    _check_hours(spark, retention.vacuum_hours)
+    now = now or datetime.now(UTC)
+    work = [spec.name for spec in work_specs(settings)]
+    names = [*work, *(spec.name for spec in answer_specs())]
+    for name in names:
+        tables.read(spark, settings, name)
+
+    def one(name: str) -> Maintained:
+        say(f"{settings.schema}.{name}")
+        before, removed = _detail(spark, settings, name)[0], 0
+        if name in work:  # an answer is replaced as a whole: there is nothing to join
+            removed = _tidied(spark, settings, name, retention, now)
+        _vacuum(spark, settings, name, retention.vacuum_hours)
+        return Maintained(name, removed, before, *_detail(spark, settings, name))
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(one, names))
+
+
+def shown(spark: SparkSession, done: list[Maintained]) -> DataFrame:
+    """What was done, a row a table: table, rows_removed, files_before, files_after, bytes_after."""
+    return spark.createDataFrame([tuple(getattr(one, f.name) for f in fields(one)) for one in done], _COLUMNS)
+
+
+def _check_hours(spark: SparkSession, hours: int) -> None:
+    """Refuses too short a time, as Delta did before it took the time from the table's property alone."""
+    if hours >= LEAST_HOURS:
+        return
+    try:
+        checked = spark.conf.get(_CHECK, "true") != "false"
+    except PySparkException:  # serverless compute tells nothing of such a setting, and takes none
+        checked = True
+    if checked:
+        raise SettingsError(
+            f"vacuum_hours must be at least {LEAST_HOURS}, so that readers and writers under way keep their files, got "
+            f"{hours}; {_CHECK}=false allows less"
+        )
+
+
+def _tidied(spark: SparkSession, settings: Settings, name: str, retention: Retention, now: datetime) -> int:
+    """Removes rows over their retention and joins small files; how many rows were removed."""
+    table, before = settings.qualified(name), int(tables.last_commit(spark, settings, name)["version"])
+    if name == raw_table(settings):
+        for entity in ENTITIES:
+            raw.maintain(spark, settings, entity, now)
+    else:
+        if name == QUARANTINE_TABLE and retention.quarantine_days:
+            _forget(spark, settings, now - timedelta(days=retention.quarantine_days))
+        with_retries(lambda: spark.sql(f"OPTIMIZE {table}").collect())
+    removed = _removed_since(spark, settings, name, before)
+    if removed:
+        # A removed row may only be marked, and its text stays in the file until that is written anew.
+        with_retries(lambda: spark.sql(f"REORG TABLE {table} APPLY (PURGE)").collect())
+    return removed
+
+
+def _forget(spark: SparkSession, settings: Settings, border: datetime) -> None:
+    """Removes what was noted in quarantine before the day of the border, a whole day of UTC at a time.
+
+    Should such a record be delivered again, or a rebuild read it again, it is noted again.
+    """
+    name = settings.qualified(QUARANTINE_TABLE)
+    old = f"seen_at < TIMESTAMP '{border.date().isoformat()} 00:00:00+00:00'"
+    # Made of a checked user id and known entities: nothing to escape.
+    topics = [f"'{settings.origin(entity)}'" for entity in ENTITIES]
+    which = [f"topic = {topic}" for topic in topics]
+    # What another user id, or an earlier one, has left there is as old.
+    which.append(f"(topic IS NULL OR topic NOT IN ({', '.join(topics)}))")
+    for condition in which:
+        if spark.sql(f"SELECT 1 FROM {name} WHERE {condition} AND {old} LIMIT 1").head(1):
+            statement = f"DELETE FROM {name} WHERE {condition} AND {old}"
+            with_retries(lambda statement=statement: spark.sql(statement).collect())  # type: ignore[misc]
+
+
+def _removed_since(spark: SparkSession, settings: Settings, name: str, version: int) -> int:
+    """Rows that were removed by commits after that version."""
+    history = spark.sql(f"DESCRIBE HISTORY {settings.qualified(name)} LIMIT 50").collect()
+    deletes = [row for row in history if row["version"] > version and row["operation"] == "DELETE"]
+    return sum(int(row["operationMetrics"].get("numDeletedRows", 0)) for row in deletes)
+
+
+def _vacuum(spark: SparkSession, settings: Settings, name: str, hours: int) -> None:
+    """Removes files that the table has not named for so long.
+
+    The time is the table's property: Delta 4.4 and Databricks Runtime 18 pass over what ``VACUUM … RETAIN`` says.
+    """
+    table, wanted = settings.qualified(name), f"interval {hours} hours"
+    said = tables.properties(spark, settings, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
+    if said != wanted:
+        pair = f"'{_KEPT_FOR}' = '{wanted}'"
+        with_retries(lambda: spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({pair})"))
+    with_retries(lambda: spark.sql(f"VACUUM {table}").collect())
+
+
+def _detail(spark: SparkSession, settings: Settings, name: str) -> tuple[int, int]:
+    """The table's data files, and their bytes."""
+    row = spark.sql(f"DESCRIBE DETAIL {settings.qualified(name)}").select("numFiles", "sizeInBytes").collect()[0]
+    return int(row["numFiles"]), int(row["sizeInBytes"])

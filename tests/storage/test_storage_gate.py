@@ -1,0 +1,179 @@
+"""The quality gate: what it counts, what it lets pass, and the one line it fails with."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pyspark.sql import SparkSession
+from storage_places import Place, pin
+
+from pinterest_transforms.entities import GEO, PIN, USER
+from pinterest_transforms.errors import QualityError, SettingsError, TableError
+from pinterest_transforms.storage import gate
+from pinterest_transforms.storage.gate import Bars, Figures
+
+NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
+HOUR = 3600
+
+
+def of(topic: str = "abc.pin", read: int = 0, rejected: int = 0, hours: float | None = 0.0) -> Figures:
+    newest = None if hours is None else NOW - timedelta(hours=hours)
+    return Figures(topic, read=read, merged=read - rejected, rejected=rejected, newest=newest, hours=hours)
+
+
+def verdict(*figures: Figures, run_id: str = "r1", **bars: float) -> str:
+    """What the gate says; empty if it lets pass."""
+    try:
+        gate.check(figures, Bars(**bars), run_id)
+    except QualityError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("figures", "bars", "said"),
+    [
+        ([of(read=5, rejected=1)], {}, ""),  # exactly at the bar
+        ([of(hours=48.0)], {}, ""),
+        ([of(read=1000, rejected=1000)], {"most_rejected": 1}, ""),
+        ([of(), of("abc.geo"), of("abc.user")], {}, ""),  # an empty run
+        ([of(hours=None)], {"stale_hours": 0}, ""),
+        ([of(hours=9999)], {"stale_hours": 0}, ""),
+        ([of(hours=-1)], {"stale_hours": 0.5}, ""),  # two clocks never agree
+        (
+            [of(read=20, rejected=7), of("abc.geo", 980), of("all", 1000, 7)],
+            {},
+            "rejected records must be at most 20.00% of those read, got 35.00% of abc.pin (7 of 20)",
+        ),
+        (
+            [of(read=1000, rejected=1), of("all", 1000, 1)],
+            {"most_rejected": 0},
+            "rejected records must be at most 0.00% of those read, got 0.10% of abc.pin (1 of 1,000); "
+            "rejected records must be at most 0.00% of those read, got 0.10% of all (1 of 1,000)",
+        ),
+        (
+            [of(), of("abc.geo", hours=71.53), of("abc.user"), of("all")],
+            {},
+            "the newest record of abc.geo must be at most 48 hours old, got one of 71.5 hours (2026-07-28 12:28 UTC)",
+        ),
+        (
+            [of(), of("abc.geo", hours=None)],
+            {"stale_hours": 1.5},
+            "the newest record of abc.geo must be at most 1.5 hours old, got none at all",
+        ),
+        (
+            [of(hours=None), of("abc.geo", hours=None), of("all", hours=None)],
+            {},
+            "the newest record must be at most 48 hours old, got none: nothing has ever arrived",
+        ),
+        (
+            [of(read=2, rejected=2, hours=50)],
+            {},
+            "rejected records must be at most 20.00% of those read, got 100.00% of abc.pin (2 of 2); "
+            "the newest record of abc.pin must be at most 48 hours old, got one of 50.0 hours (2026-07-29 10:00 UTC)",
+        ),
+    ],
+)
+def test_each_figure_that_passes_its_bar_is_told_in_one_line(figures: list[Figures], bars: dict[str, float], said: str):
+    assert verdict(*figures, **bars) == (f"quality gate, run r1: {said}" if said else "")
+
+
+def test_without_a_run_the_last_day_is_told():
+    assert verdict(of(hours=49), run_id="").startswith("quality gate, the last day's runs: the newest record")
+
+
+def test_bars_are_read_from_widgets():
+    assert Bars.from_text("0.2", "48") == Bars() == Bars(0.2, 48)
+    assert Bars.from_text("1", "0.5") == Bars(1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("most_rejected", "stale_hours", "said"),
+    [
+        ("20", "48", "most_rejected must be a number from 0 to 1, got '20'"),
+        ("20%", "48", "most_rejected must be a number from 0 to 1, got '20%'"),
+        ("-0.1", "48", "most_rejected must be a number from 0 to 1, got '-0.1'"),
+        ("nan", "48", "most_rejected must be a number from 0 to 1, got 'nan'"),
+        ("", "48", "most_rejected must be a number from 0 to 1, got ''"),
+        ("0.2", "2 days", "stale_hours must be a number from 0 to 999999999, got '2 days'"),
+        ("0.2", "-1", "stale_hours must be a number from 0 to 999999999, got '-1'"),
+    ],
+)
+def test_a_bar_that_is_none_is_a_clear_error(most_rejected: str, stale_hours: str, said: str):
+    with pytest.raises(SettingsError) as error:
+        Bars.from_text(most_rejected, stale_hours)
+    assert str(error.value) == said
+
+
+def numbers(figures: Figures) -> tuple[str, int, int, int, int, int]:
+    return (
+        *(figures.topic, figures.read, figures.merged, figures.already_there),
+        *(figures.rejected, figures.repaired),
+    )
+
+
+def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(place: Place):
+    lines = [pin(1, "a"), pin(1, "b"), pin(2, "c", follower_count="lots"), "[1]"]
+    place.put(0, *lines, age=72 * HOUR)
+    place.put(0, "{}", entity=GEO, age=3 * HOUR)
+    for entity in (PIN, GEO, USER):
+        place.take(entity, "first")
+    pins, geos, users, everything = gate.measured(place.spark, place.settings, "first")
+    assert numbers(pins) == ("abc.pin", 4, 2, 1, 1, 1)
+    assert numbers(geos) == ("abc.geo", 1, 0, 0, 1, 0)  # nothing but rubbish is not silence
+    assert numbers(users) == ("abc.user", 0, 0, 0, 0, 0)
+    assert numbers(everything) == ("all", 5, 2, 1, 2, 1)
+    assert (pins.share, geos.share, users.share, everything.share) == (0.25, 1.0, None, 0.4)
+    assert [round(one.hours or 0) for one in (pins, geos, users, everything)] == [72, 3, 0, 3]
+    assert users.newest is None
+
+    # A run that finds nothing has no figures of its own; what is there is as old as it was.
+    place.take(PIN, "second")
+    quiet = gate.measured(place.spark, place.settings, "second")
+    assert [one.read for one in quiet] == [0, 0, 0, 0]
+    assert [one.newest for one in quiet] == [pins.newest, geos.newest, None, geos.newest]
+
+    # Neither a rebuild nor the same records once more are news.
+    place.take(PIN, "third", rebuild=True)
+    place.put(0, *lines, age=71 * HOUR).touch()
+    again = gate.measured(place.spark, place.settings, "third")[0]
+    assert (again.read, again.newest) == (4, pins.newest)
+
+    # Without a run: what was read within a day.
+    def read(later: timedelta) -> int:
+        return gate.measured(place.spark, place.settings, now=datetime.now(UTC) + later)[0].read
+
+    assert (read(timedelta(0)), read(timedelta(hours=25))) == (8, 0)
+
+
+def test_the_figures_are_shown_over_spark_connect_too(make_place: Callable[..., Place], connect: SparkSession):
+    place = replace(make_place(), spark=connect)
+    settings = place.settings
+    table, noted = settings.qualified("pins"), settings.qualified("quarantine")
+
+    def source(hour: int) -> str:
+        arrived = f"TIMESTAMP '2026-07-31 {hour:02}:00:00Z'"
+        return f"named_struct('origin', 'abc.pin', 'shard', '0', 'position', '1', 'arrived', {arrived}, 'file', 'x')"
+
+    connect.sql(f"INSERT INTO {table} (ind, _source) VALUES (1, {source(6)})")
+    connect.sql(f"INSERT INTO {noted} (topic, kind, _source) VALUES ('abc.pin', 'rejected', {source(9)})")
+    connect.sql(
+        f"INSERT INTO {settings.qualified('runs')} (run_id, topic, started, read, merged, already_there, rejected, "
+        "repaired) VALUES ('r', 'abc.pin', TIMESTAMP '2026-07-31 11:00:00Z', 4, 3, 0, 1, 0)"
+    )
+    figures = gate.measured(connect, settings, "r", NOW)
+    assert (figures[0].newest, figures[0].hours) == (datetime(2026, 7, 31, 9, tzinfo=UTC), 3.0)
+    rows = [tuple(row) for row in gate.shown(connect, figures).drop("newest_arrival").collect()]
+    assert rows == [
+        ("abc.pin", 4, 3, 0, 1, 0, 0.25, 3.0),
+        ("abc.geo", 0, 0, 0, 0, 0, None, None),
+        ("abc.user", 0, 0, 0, 0, 0, None, None),
+        ("all", 4, 3, 0, 1, 0, 0.25, 3.0),
+    ]
+
+
+def test_a_place_without_tables_is_a_clear_error(place: Place):
+    with pytest.raises(TableError) as error:
+        gate.measured(place.spark, replace(place.settings, schema="nowhere", warehouse=""))
+    assert str(error.value) == "table nowhere.runs must be there: run the batch first"

@@ -1,0 +1,233 @@
+"""Maintenance: what it removes, what it leaves, and that it is in nobody's way."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from storage_places import Place, pin
+from stream_places import SHARD, STREAM, MakeStreams, made_streams, made_tables  # noqa: F401 - fixtures
+
+from pinterest_transforms.analysis import answer_named
+from pinterest_transforms.entities import GEO, PIN
+from pinterest_transforms.errors import SettingsError, TableError
+from pinterest_transforms.storage import answers, maintenance, raw, tables
+from pinterest_transforms.storage.maintenance import Maintained, Retention
+from pinterest_transforms.storage.specs import raw_table, work_specs
+
+DAY = 86_400
+NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
+KEPT_FOR = "delta.deletedFileRetentionDuration"
+
+
+@pytest.fixture(autouse=True)
+def _without_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten tables more would be looked after in each test; the notebooks' tests do so once."""
+    monkeypatch.setattr(maintenance, "answer_specs", list)
+
+
+def by_table(done: list[Maintained]) -> dict[str, Maintained]:
+    return {one.table: one for one in done}
+
+
+def data_files(place: Place) -> set[str]:
+    return {name for name in place.content() if name.endswith(".parquet")}
+
+
+def leftover(place: Place, table: str, name: str, age: int) -> Path:
+    """A file in a table's folder that the table does not name, as a killed writer leaves one; `age` in seconds."""
+    folder = place.settings.table_folder(table)
+    assert folder is not None
+    file = folder / f"{name}.parquet"
+    shutil.copy(next(folder.glob("*.parquet")), file)
+    then = time.time() - age
+    os.utime(file, (then, then))
+    return file
+
+
+def noted_at(place: Place, text: str, seen: str) -> None:
+    """Sets when a record was noted."""
+    name = place.settings.qualified("quarantine")
+    place.spark.sql(f"UPDATE {name} SET seen_at = TIMESTAMP '{seen}Z' WHERE raw = '{text}'").collect()
+
+
+def answered(place: Place) -> list[tuple[object, ...]]:
+    answer = answer_named("top_category_by_country")
+    return [tuple(row) for row in answer.compute(answers.posts(place.spark, place.settings)).collect()]
+
+
+def test_what_is_over_its_time_goes_and_every_answer_stays(make_place: Callable[..., Place]):
+    place = make_place()
+    place.put(0, pin(1, "a", category="art", follower_count="9k"), pin(3, "z"), "[old]", "[new]", "[border]")
+    place.take()
+    place.put(5, pin(1, "b", category="art", follower_count="10k"), pin(2, "c", category="tattoos"))
+    place.take()
+    noted_at(place, "[old]", "2026-05-01 23:59:59")
+    noted_at(place, "[border]", "2026-05-02 00:00:00")
+    noted_at(place, "[new]", "2026-07-31 00:00:00")
+    somebody = "'xyz.pin', 'rejected', '[theirs]', TIMESTAMP '2026-01-01 00:00:00Z'"
+    place.spark.sql(
+        f"INSERT INTO {place.settings.qualified('quarantine')} (topic, kind, raw, seen_at) VALUES ({somebody})"
+    )
+    place.spark.sql(f"INSERT INTO {place.settings.qualified('geolocations')} (ind, country) VALUES (1, 'Peru')")
+    before = (place.rows(), place.sources(), answered(place), place.counted())
+    assert before[2] == [("Peru", "art", 1)]
+    old, young = (leftover(place, "pins", name, age) for name, age in (("old", 8 * DAY), ("young", 6 * DAY)))
+    replaced = {Path(path).name for path in place.table("pins").inputFiles()}
+    said: list[str] = []
+
+    done = by_table(maintenance.maintain(place.spark, place.settings, Retention(), now=NOW, say=said.append))
+
+    assert (place.rows(), place.sources(), answered(place), place.counted()) == before
+    assert [row[4] for row in place.noted()] == ["[border]", "[new]"]
+    assert list(done) == [spec.name for spec in work_specs(place.settings)]
+    assert {name: one.rows_removed for name, one in done.items() if one.rows_removed} == {"quarantine": 2}
+    assert (done["pins"].files_before, done["pins"].files_after) == (2, 1)
+    assert done["pins"].bytes_after == Path(place.table("pins").inputFiles()[0].removeprefix("file:")).stat().st_size
+    assert f"{place.settings.schema}.pins" in said
+
+    # The text of what was removed is in no file that the table still reads.
+    texts = {
+        row["raw"]
+        for file in place.table("quarantine").inputFiles()
+        for row in place.spark.read.parquet(file).collect()
+    }
+    assert texts == {"[border]", "[new]"}
+    # Nothing that a reader under way may need is gone: only what no table has named for a week.
+    folder = place.settings.table_folder("pins")
+    assert folder is not None
+    assert (old.exists(), young.exists()) == (False, True)
+    assert all((folder / name).exists() for name in replaced)
+
+    # Delivered again, or read again by a rebuild, a forgotten record is noted again, once.
+    place.take(rebuild=True)
+    assert (place.rows(), place.sources()) == before[:2]
+    assert [row[4] for row in place.noted()] == ["[border]", "[new]", "[old]"]
+
+
+def test_with_nothing_to_do_no_file_is_written_anew_over_spark_connect_too(
+    make_place: Callable[..., Place], connect: SparkSession
+):
+    place = replace(make_place(), spark=connect)
+    name = place.settings.qualified("quarantine")
+    rows = "('abc.pin', 'rejected', 'x', TIMESTAMP '2020-01-01 00:00:00Z'), ('abc.geo', 'rejected', 'y', NULL)"
+    connect.sql(f"INSERT INTO {name} (topic, kind, raw, seen_at) VALUES {rows}")
+    files = data_files(place)
+    for_ever = maintenance.maintain(connect, place.settings, Retention(quarantine_days=0), now=NOW)
+    assert data_files(place) == files
+    shown = maintenance.shown(connect, for_ever)
+    assert shown.columns == ["table", "rows_removed", "files_before", "files_after", "bytes_after"]
+    assert [tuple(row)[:4] for row in shown.where("table = 'quarantine'").collect()] == [("quarantine", 0, 2, 2)]
+
+    done = by_table(maintenance.maintain(connect, place.settings, Retention(), now=NOW))
+    assert (done["quarantine"].rows_removed, done["quarantine"].files_after) == (1, 1)
+
+
+def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(make_streams: MakeStreams):
+    place = make_streams()
+    spark, settings = place.spark, place.settings
+    border = NOW - timedelta(days=30)
+    days = [border.replace(hour=0) - timedelta(seconds=1), border.replace(hour=0), NOW]
+    records = [(f"record {at}", (STREAM, SHARD, str(at), arrived, None)) for at, arrived in enumerate(days)]
+    source = "origin STRING, shard STRING, position STRING, arrived TIMESTAMP, file STRING"
+    rows = spark.createDataFrame(records, f"raw STRING, _source STRUCT<{source}>")
+    for entity in (GEO, PIN):
+        raw.keep(spark, settings, entity, rows, behind=0.0)
+
+    kept = maintenance.maintain(spark, replace(settings, raw_days=0), Retention(), now=NOW)
+    assert by_table(kept)[raw_table(settings)].rows_removed == 0
+    assert raw.gone_before(spark, settings, GEO) == ""
+
+    done = by_table(maintenance.maintain(spark, settings, Retention(), now=NOW))
+    assert done[raw_table(settings)].rows_removed == 2
+    assert [position for entity in (GEO, PIN) for position, _ in place.raw(entity)] == [1, 2, 1, 2]
+    assert raw.gone_before(spark, settings, GEO) == raw.gone_before(spark, settings, PIN) == "2026-07-01"
+    assert set(done) >= {settings.clean_table(GEO), "quarantine", "runs"}
+
+
+def test_files_are_kept_for_a_week_at_least_unless_the_session_allows_less(make_place: Callable[..., Place]):
+    place = make_place()
+    spark, settings = place.spark, place.settings
+    place.put(0, pin(1, "a"))
+    place.take()
+    two_days = leftover(place, "pins", "two_days", 2 * DAY)
+    content, check = place.content(), "spark.databricks.delta.retentionDurationCheck.enabled"
+    for hours in (0, 24, 167):
+        with pytest.raises(SettingsError) as error:
+            maintenance.maintain(spark, settings, Retention(vacuum_hours=hours))
+        assert str(error.value) == (
+            "vacuum_hours must be at least 168, so that readers and writers under way keep their files, "
+            f"got {hours}; {check}=false allows less"
+        )
+    assert place.content() == content
+
+    def kept_for() -> str | None:
+        return tables.properties(spark, settings, "pins").get(KEPT_FOR)
+
+    assert (two_days.exists(), kept_for()) == (True, None)
+    spark.conf.set(check, "false")
+    try:
+        maintenance.maintain(spark, settings, Retention(vacuum_hours=24))
+    finally:
+        spark.conf.unset(check)
+    assert (two_days.exists(), kept_for()) == (False, "interval 24 hours")
+    maintenance.maintain(spark, settings, Retention())
+    assert kept_for() == "interval 168 hours"
+    assert place.titles() == {1: "a"}
+
+
+@pytest.mark.parametrize(
+    ("days", "hours", "said"),
+    [
+        ("x", "168", "quarantine_days must be a whole number from 0 to 36500, got 'x'"),
+        ("90.5", "168", "quarantine_days must be a whole number from 0 to 36500, got '90.5'"),
+        ("-1", "168", "quarantine_days must be a whole number from 0 to 36500, got '-1'"),
+        ("90", "", "vacuum_hours must be a whole number from 0 to 720, got ''"),
+        ("90", "721", "vacuum_hours must be a whole number from 0 to 720, got '721'"),
+    ],
+)
+def test_a_retention_that_is_none_is_a_clear_error(days: str, hours: str, said: str):
+    with pytest.raises(SettingsError) as error:
+        Retention.from_text(days, hours)
+    assert str(error.value) == said
+    assert Retention.from_text("90", "168") == Retention()
+
+
+def test_without_tables_it_is_a_clear_error(place: Place):
+    nowhere = replace(place.settings, schema="nowhere", warehouse="")
+    with pytest.raises(TableError) as error:
+        maintenance.maintain(place.spark, nowhere, Retention())
+    assert str(error.value) == "table nowhere.pins must be there: run the batch first"
+
+
+def test_a_running_job_and_maintenance_are_not_in_each_others_way(make_place: Callable[..., Place]):
+    place = make_place()
+    place.put(0, *(pin(key, "first") for key in range(10)), "[0]")
+    place.take()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for number in range(1, 4):
+                place.put(number * 100, *(pin(key, f"round {number}") for key in range(5, 15)), f"[{number}]")
+                place.take(run_id=f"run {number}")
+        except BaseException as error:
+            failures.append(error)
+
+    job = threading.Thread(target=work)
+    job.start()
+    rounds = 0
+    while job.is_alive() or not rounds:
+        maintenance.maintain(place.spark, place.settings, Retention(), now=NOW)
+        rounds += 1
+    job.join()
+    assert failures == []
+    assert place.titles() == {key: "first" if key < 5 else "round 3" for key in range(15)}
+    assert sorted(row[4] for row in place.noted()) == ["[0]", "[1]", "[2]", "[3]"]
+    assert [(row["read"], row["merged"]) for row in place.counted()] == [(11, 10), (11, 10), (11, 10), (11, 10)]
