@@ -1,0 +1,121 @@
+"""The batch job from its resolved definition, on a workspace emulator, with the real notebooks and Spark."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars
+import pytest
+from databricks.sdk.service.jobs import Run, RunResultState
+
+from pinterest_transforms.analysis import ANSWERS
+from pinterest_transforms.settings import Settings
+from tests.bundle.loading import ROOT
+from tests.bundle.resolving import resolved
+from tests.bundle.workspace import Workspace, states, workspace
+
+ANSWER_TABLES = [answer.name for answer in ANSWERS]
+BATCH = "pinterest_batch"
+
+
+@dataclass
+class Deployed:
+    """The bundle in a workspace, with a landing of dirty posts and a warehouse of its own."""
+
+    workspace: Workspace
+    landing: Path
+    warehouse: Path
+
+    def run(self, **parameters: str) -> Run:
+        return self.workspace.run(
+            BATCH, **{"landing": str(self.landing), "warehouse": str(self.warehouse), **parameters}
+        )
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the sink would have written of 300 posts, with all that is dirty in real ones."""
+    folder = tmp_path_factory.mktemp("source")
+    made = ["--posts", "300", "--delivery", "dirty", "--database", str(folder / "source.db"), "--landing"]
+    command = [sys.executable, "-m", "emulation", "generate", *made, str(folder / "landing")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    return folder / "landing"
+
+
+@pytest.fixture(scope="module")
+def deployed(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    folder = tmp_path_factory.mktemp("workspace")
+    with workspace(folder / "emulator") as there:
+        there.deploy(resolved("prod", catalog="spark_catalog"))
+        yield Deployed(there, landing, folder / "warehouse")
+
+
+@pytest.fixture(scope="module")
+def first(deployed: Deployed) -> Run:
+    """The first run of the batch job."""
+    return deployed.run()
+
+
+@pytest.fixture(scope="module")
+def local(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables that ``python -m local batch`` makes of the same landing."""
+    folder = tmp_path_factory.mktemp("local")
+    started = [sys.executable, "-m", "local", "batch", "--landing", str(landing), "--warehouse", str(folder / "made")]
+    environment = {**os.environ, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
+    subprocess.run(started, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=900)
+    return folder / "made"
+
+
+def test_every_task_succeeds(first: Run) -> None:
+    assert first.state.result_state == RunResultState.SUCCESS
+    assert states(first) == dict.fromkeys(
+        ["check_landing", "set_up_tables", "clean_pin", "clean_geo", "clean_user", "analyse", "check_quality"],
+        "SUCCESS",
+    )
+
+
+@pytest.mark.parametrize("table", ["pins", "geolocations", "users", "quarantine", *ANSWER_TABLES])
+@pytest.mark.usefixtures("first")
+def test_the_tables_are_those_of_one_machine(deployed: Deployed, local: Path, table: str) -> None:
+    made, expected = rows(deployed.warehouse, table), rows(local, table)
+    assert made == expected
+    assert made
+
+
+def test_the_runs_bear_the_id_that_the_workspace_gave(deployed: Deployed, first: Run) -> None:
+    runs = stored(deployed.warehouse, "runs")
+    assert set(runs["run_id"]) == {str(first.run_id)}
+    assert runs.height == 3
+
+
+def test_a_broken_quality_bar_fails_the_run_and_leaves_the_tables(deployed: Deployed, first: Run) -> None:
+    before = {table: rows(deployed.warehouse, table) for table in ("pins", "runs", *ANSWER_TABLES)}
+    run = deployed.run(stale_hours="0.000001")
+    assert run.state.result_state == RunResultState.FAILED
+    assert states(run) == {**states(first), "check_quality": "FAILED"}
+    assert "stale_hours" in deployed.workspace.told(run, "check_quality")
+    assert {table: rows(deployed.warehouse, table) for table in before} == before
+
+
+def test_a_missing_landing_fails_the_run_before_anything_works(deployed: Deployed, tmp_path: Path) -> None:
+    run = deployed.run(landing=str(tmp_path / "nowhere"), warehouse=str(tmp_path / "warehouse"))
+    assert run.state.result_state == RunResultState.FAILED
+    after = [key for key in states(run) if key != "check_landing"]
+    assert states(run) == {"check_landing": "FAILED", **dict.fromkeys(after, "SKIPPED")}
+    assert len(after) == 6
+    assert "landing" in deployed.workspace.told(run, "check_landing")
+    assert not (tmp_path / "warehouse" / "pinterest").exists()
+
+
+def stored(warehouse: Path, table: str) -> polars.DataFrame:
+    return polars.read_delta(str(warehouse / Settings().schema / table))
+
+
+def rows(warehouse: Path, table: str) -> list[str]:
+    """The rows of a table, sorted, without where and when they were read."""
+    frame = stored(warehouse, table)
+    frame = frame.drop([name for name in ("_source", "seen_at") if name in frame.columns])
+    return sorted(map(repr, frame.rows()))

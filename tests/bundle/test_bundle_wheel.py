@@ -1,0 +1,32 @@
+"""The artifact's own command builds the wheel that the jobs install."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from pinterest_transforms import __version__
+from tests.bundle.loading import ROOT, load
+
+
+def test_the_artifact_builds_one_wheel_of_the_library_and_nothing_else(tmp_path: Path) -> None:
+    (artifact,) = load()["artifacts"].values()
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, tmp_path)
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / ".venv").symlink_to(Path(sys.prefix))
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "pinterest_transforms-0.0.1-py3-none-any.whl").touch()
+    # The build backend is in this environment already: nothing is downloaded. (pip reads 0 as yes here.)
+    environment = {**os.environ, "PIP_NO_BUILD_ISOLATION": "0"}
+    command = ["sh", "-c", artifact["build"]]
+    built = subprocess.run(
+        command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert built.returncode == 0, built.stderr
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    assert wheel.name == f"pinterest_transforms-{__version__}-py3-none-any.whl"
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert names == {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}

@@ -1,0 +1,183 @@
+"""The dashboard's queries, run on local tables: they give rows, and the figures that the tables hold."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from emulation.delivery import DIRTY
+from emulation.landing import write_landing
+from emulation.synthetic import chunks
+from pinterest_transforms.analysis import ANSWERS, Answer
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import answers, summary, tables
+from pinterest_transforms.storage.landing import take_landing
+from tests.bundle.dashboard_reading import WidgetQuery, datasets, load, queries, widgets
+
+SCHEMA = "dashboard"
+POSTS = 300
+ELSEWHERE = "Pacific/Kiritimati"  # 14 hours before UTC
+QUERIES = [query for widget in widgets(load()) for query in queries(widget)]
+ON_SCALE = {
+    "quantitative": (T.LongType, T.IntegerType, T.DoubleType),
+    "temporal": (T.DateType,),
+    "categorical": (T.StringType, T.IntegerType),
+}
+
+
+@dataclass
+class Board:
+    """The dashboard over the tables of one small warehouse."""
+
+    spark: SparkSession
+    settings: Settings
+    sql: dict[str, str] = field(default_factory=lambda: datasets(load()))
+
+    def dataset(self, name: str) -> DataFrame:
+        return self.spark.sql(self.sql[name])
+
+    def asked(self, query: WidgetQuery) -> DataFrame:
+        return self.spark.sql(query.statement(self.sql[query.dataset]))
+
+    def number(self, widget: str, where: str = "true") -> int:
+        """What a counter shows, with a filter chosen."""
+        query = next(query for query in QUERIES if query.widget == widget)
+        return self.spark.sql(f"{query.statement(self.sql[query.dataset])} WHERE {where}").collect()[0][0]
+
+    def table(self, name: str) -> DataFrame:
+        return tables.read(self.spark, self.settings, name)
+
+
+@pytest.fixture(scope="module")
+def board(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    folder: Path = tmp_path_factory.mktemp("dashboard")
+    settings = Settings(schema=SCHEMA, landing=str(folder / "landing"), warehouse=str(folder / "warehouse"))
+    for entity in ENTITIES:
+        write_landing((row for chunk in chunks(entity, POSTS, 5) for row in chunk), entity, settings, delivery=DIRTY)
+    tables.set_up(interpreted, settings)
+    for entity in ENTITIES:
+        take_landing(interpreted, settings, entity, "first")
+    answers.refresh_answers(interpreted, settings, say=lambda _: None)
+    # As the dashboard's default schema: its queries name bare tables.
+    interpreted.sql(f"USE {SCHEMA}")
+    board = Board(interpreted, settings)
+    # Computed once: Spark finds a dataset in each query around it.
+    kept = [board.dataset(name).cache() for name in board.sql]
+    yield board
+    for frame in kept:
+        frame.unpersist()
+    interpreted.sql("USE default")
+    interpreted.sql(f"DROP SCHEMA {SCHEMA} CASCADE")
+
+
+@pytest.mark.parametrize("name", datasets(load()))
+def test_a_dataset_gives_rows_and_the_columns_that_widgets_use(board: Board, name: str) -> None:
+    rows = board.dataset(name).collect()
+    assert rows
+    assert set(rows[0].asDict()) == {at.column for query in QUERIES if query.dataset == name for at in query.fields}
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: f"{query.widget}-{query.dataset}")
+def test_a_widget_s_query_gives_rows_that_fit_what_it_draws(board: Board, query: WidgetQuery) -> None:
+    frame = board.asked(query)
+    assert frame.columns == [at.name for at in query.fields]
+    assert frame.head(1)
+    for name, scale in query.scales.items():
+        assert isinstance(frame.schema[name].dataType, ON_SCALE[scale]), f"{name} is drawn on a {scale} scale"
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.name)
+def test_an_answer_is_shown_as_it_is_kept(board: Board, answer: Answer) -> None:
+    shown = board.dataset(answer.name).collect()
+    kept = [tuple(row) for row in answers.read_answer(board.spark, board.settings, answer).collect()]
+    if answer.name == "top_user_by_country":  # the most followers first
+        kept.sort(key=lambda row: -row[2])
+    assert [tuple(row) for row in shown] == kept
+
+
+def test_the_counts_are_those_of_the_clean_tables(board: Board) -> None:
+    pins, places, users = (board.table(name) for name in ("pins", "geolocations", "users"))
+    assert board.number("posts") == pins.count() > POSTS - 10
+    placed = places.dropna("all", subset=["country", "coordinates", "timestamp"])
+    known = users.dropna("all", subset=["user_name", "age", "date_joined"])
+    assert board.number("located-posts") == pins.join(placed, "ind").count()
+    assert board.number("posts-with-user") == pins.join(known, "ind").count()
+    persons = known.join(pins, "ind").select("user_name", "age", "date_joined").distinct()
+    assert board.number("users") == persons.count()
+    assert board.number("countries") == places.join(pins, "ind").select("country").dropna().distinct().count()
+    assert board.number("categories") == pins.select("category").dropna().distinct().count()
+
+
+def test_a_filter_leaves_the_posts_that_it_names(board: Board) -> None:
+    first = board.table("posts").where("country IS NOT NULL AND category IS NOT NULL").orderBy("ind").first()
+    assert first is not None
+    chosen = {"country": first["country"], "category": first["category"]}
+    where = " AND ".join(f"{name} = '{value}'" for name, value in chosen.items())
+    assert board.number("posts", where) == board.table("posts").where(where).count() > 0
+    assert board.number("countries", where) == 1
+
+
+def test_the_quality_counts_are_those_of_the_runs(board: Board) -> None:
+    totals = summary.run_totals(board.spark, board.settings, "first").drop("topic", "seconds").groupBy().sum().first()
+    assert totals is not None
+    shown = [board.number(name) for name in ("read", "merged", "already-there", "rejected", "repaired")]
+    assert shown == list(totals)
+    assert all(shown)
+
+
+def test_what_became_of_the_records_adds_up_to_what_was_read(board: Board) -> None:
+    fates = board.dataset("fates").groupBy("kind").agg(F.sum("records")).collect()
+    read = board.dataset("quality").groupBy("kind").agg(F.sum("read")).collect()
+    assert sorted(map(tuple, fates)) == sorted(map(tuple, read))
+    assert [kind for kind, _ in sorted(map(tuple, read))] == ["geo", "pin", "user"]
+
+
+def test_a_share_is_one_of_all_records_read(board: Board) -> None:
+    for row in board.dataset("quality").collect():
+        assert row["rejected_share"] == row["rejected"] / row["read"] < 1
+        assert row["repaired_share"] == row["repaired"] / row["read"] < 1
+
+
+def test_unknown_fields_are_counted_as_in_the_notebook(board: Board) -> None:
+    expected = summary.unknown_fields(board.spark, board.settings).collect()
+    shown = {(row["kind"], row["field"]): row["records"] for row in board.dataset("unknown_fields").collect()}
+    assert shown == {(row["topic"].split(".")[1], row["field"]): row["records"] for row in expected}
+
+
+def test_up_to_when_the_data_goes_is_the_newest_post_and_the_last_run_of_each_kind(board: Board) -> None:
+    newest, *taken = board.dataset("freshness").collect()
+    latest = summary.latest(board.spark, board.settings).first()
+    started = {
+        f"Last records taken in: {row['topic'].split('.')[1]}": f"{row['started']:%Y-%m-%d %H:%M}"
+        for row in summary.runs(board.spark, board.settings).collect()
+    }
+    assert latest is not None
+    assert newest == Row(what="Newest post", utc=f"{latest['latest_post']:%Y-%m-%d %H:%M}")
+    assert dict(map(tuple, taken)) == started
+
+
+@pytest.mark.parametrize("name", ["posts", "freshness", "quality", "fates", "micro_batches"])
+def test_days_and_years_are_utc_in_every_session_s_zone(board: Board, name: str) -> None:
+    expected = board.dataset(name).collect()
+    board.dataset(name).unpersist()
+    before = board.spark.conf.get("spark.sql.session.timeZone")
+    board.spark.conf.set("spark.sql.session.timeZone", ELSEWHERE)
+    try:
+        found = board.dataset(name).collect()
+    finally:
+        board.spark.conf.set("spark.sql.session.timeZone", before)
+    assert before == "UTC"
+    assert found == expected
+
+
+def test_a_misspelt_function_is_caught_by_running_it(board: Board) -> None:
+    """SQL that parses, and that no warehouse knows."""
+    misspelt = Board(board.spark, board.settings, {"users": "SELECT cuont(*) AS users FROM posts"})
+    with pytest.raises(AnalysisException, match="UNRESOLVED_ROUTINE"):
+        misspelt.dataset("users")
