@@ -1,0 +1,31 @@
+"""A workspace of its own for each test, and an environment in which nothing else is configured."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_workspace import TOKEN, Fake, fake_workspace
+
+# pytest puts each folder of tests first on the path, and one of them has a module `workspace`: the room must win.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import workspace  # noqa: F401 - imported here, it stays the one that is found
+
+
+@pytest.fixture(autouse=True)
+def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No profile, no variable, no tool of this machine is found."""
+    for name in [name for name in os.environ if name.startswith(("DATABRICKS_", "ARM_", "GOOGLE_", "PINTEREST_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    with fake_workspace() as fake:
+        monkeypatch.setenv("DATABRICKS_HOST", fake.host)
+        monkeypatch.setenv("DATABRICKS_TOKEN", TOKEN)
+        yield fake

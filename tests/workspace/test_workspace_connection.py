@@ -1,0 +1,122 @@
+"""Who the command is and which workspace it talks to: one line each for what can be wrong with that."""
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fake_workspace import TOKEN, Fake, error
+
+from workspace.cli import main
+
+ROOT = Path(__file__).parents[2]
+ASK = ["set-up", "--analysts", "analysts"]
+
+
+def last(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_no_authentication_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(ASK) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: authentication must be configured, got none: run `databricks auth login`")
+    assert err.count("\n") == 1
+
+
+def test_a_profile_is_taken_and_says_which_workspace_it_is(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".databrickscfg").write_text(f"[mine]\nhost = {fake.host}\ntoken = dapi-of-the-profile\n")
+    monkeypatch.delenv("DATABRICKS_HOST")
+    monkeypatch.delenv("DATABRICKS_TOKEN")
+    main([*ASK, "--profile", "mine"])
+    assert fake.tokens == {"Bearer dapi-of-the-profile"}
+    assert capsys.readouterr().err.splitlines()[0] == f"workspace {fake.host}, as ann@example.org"
+
+
+def test_an_unknown_profile_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / ".databrickscfg").write_text("[mine]\nhost = http://127.0.0.1:1\n")
+    assert main([*ASK, "--profile", "yours"]) == 1
+    assert last(capsys).startswith("error: profile must be one of the configuration file's, got 'yours': run")
+
+
+def test_a_host_that_is_not_there_is_told_within_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # a port where nobody listens
+        host = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("DATABRICKS_HOST", host)
+        monkeypatch.setenv("DATABRICKS_TOKEN", TOKEN)
+        began = time.monotonic()
+        assert main(ASK) == 1
+    assert time.monotonic() - began < 30
+    said = last(capsys)
+    assert said.startswith(f"error: host {host} cannot be reached: ")
+    assert TOKEN not in said
+
+
+def test_a_token_that_is_not_valid_is_told(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.fail("GET", "scim", 401, error("UNAUTHENTICATED", f"Invalid access token {TOKEN}"))
+    assert main(ASK) == 1
+    assert last(capsys) == (
+        f"error: host {fake.host}: the workspace did not accept who you are: Invalid access token [REDACTED] "
+        "(databricks auth login, or another --profile)"
+    )
+
+
+def test_a_permission_that_is_missing_is_told_with_the_step(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.grants["main"] = {}
+    fake.fail("PATCH", "permissions", 403, error("PERMISSION_DENIED", "User is not an owner of Catalog 'main'."))
+    assert main(ASK) == 1
+    assert last(capsys) == (
+        "error: grant USE CATALOG on catalog main to analysts: "
+        "permission denied: User is not an owner of Catalog 'main'"
+    )
+
+
+def test_a_throttled_workspace_is_waited_for_as_long_as_it_asks(fake: Fake) -> None:
+    fake.scopes["pinterest"] = dict.fromkeys(["access_key", "secret_key", "aws-access-key", "aws-secret-key"], "there")
+    fake.fail("GET", "secrets/list", 429, error("REQUEST_LIMIT_EXCEEDED", "slow down"), {"Retry-After": "1"}, times=2)
+    began = time.monotonic()
+    assert main(["set-up", "--secrets-from", "environment"]) == 0
+    assert time.monotonic() - began > 2
+
+
+def test_an_answer_that_is_not_the_workspace_s_is_one_line(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.fail("GET", "permissions", 502, {"html": "<h1>Bad gateway</h1>\n" * 50})
+    assert main(ASK) == 1
+    err = capsys.readouterr().err
+    assert "error: grant USE CATALOG on catalog main to analysts: the workspace refused: " in err
+    assert TOKEN not in err
+    assert err.count("\n") == 2
+
+
+def test_a_token_given_as_an_argument_is_refused_and_not_shown(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    for given in (["--token", TOKEN], [f"--token={TOKEN}"], [TOKEN]):
+        assert main([*ASK, *given]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("error: arguments must be known ones, got ")
+        assert TOKEN not in err
+    assert fake.calls == []
+
+
+def test_help_needs_no_sdk_and_a_command_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "databricks").mkdir()
+    (tmp_path / "databricks" / "__init__.py").write_text("raise ModuleNotFoundError(name='databricks')\n")
+    environment = {"PYTHONPATH": f"{tmp_path}:{ROOT}:{ROOT / 'src'}"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "workspace", *arguments]
+        return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    shown = run("smoke", "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    asked = run("smoke")
+    assert asked.returncode == 2
+    assert asked.stderr == (
+        "error: databricks-sdk must be installed, got none: pip install --require-hashes -r requirements/deploy.txt\n"
+    )

@@ -1,0 +1,237 @@
+"""The smoke test: a run that ends well shows the answers, and every other end is told as what it is."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from fake_workspace import Fake, error
+
+from pinterest_transforms.analysis import ANSWERS as LIBRARY_ANSWERS
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.specs import POSTS_VIEW, QUARANTINE_TABLE, RUNS_TABLE, raw_table
+from workspace.cli import main
+from workspace.names import ANSWERS, analysts_tables, stewards_tables
+
+ROOT = Path(__file__).parents[2]
+SMOKE = ["smoke", "--every", "0.02"]
+PARAMETERS = [{"name": "catalog", "default": "lake"}, {"name": "schema", "default": "main", "value": "posts_of_ann"}]
+
+
+def task(key: str, state: str, result: str = "", **more: object) -> dict[str, object]:
+    page = f"https://workspace.example/runs/{key}"
+    return {"task_key": key, "run_page_url": page, "state": _state(state, result), **more}
+
+
+def run(state: str, *tasks: dict[str, object], result: str = "", **more: object) -> dict[str, object]:
+    return {"state": _state(state, result), "tasks": list(tasks), "job_parameters": PARAMETERS, **more}
+
+
+def _state(state: str, result: str) -> dict[str, object]:
+    return {"life_cycle_state": state, **({"result_state": result} if result else {})}
+
+
+@pytest.fixture
+def job(fake: Fake) -> Fake:
+    """A deployed job that will end well, and its answers."""
+    fake.jobs[5] = "pinterest_batch"
+    fake.run.append(run("RUNNING", task("clean_pin", "RUNNING"), task("analyse", "BLOCKED")))
+    done = task("clean_pin", "TERMINATED", "SUCCESS", execution_duration=41_000, setup_duration=1_000)
+    fake.run.append(run("RUNNING", done, task("analyse", "RUNNING")))
+    fake.run.append(run("TERMINATED", done, task("analyse", "TERMINATED", "SUCCESS"), result="SUCCESS"))
+    for answer in ANSWERS:
+        rows = [[f"place {n}", None if n else "travel"] for n in range(5)]
+        fake.tables[f"lake.posts_of_ann.{answer}"] = (["country", "category"], rows)
+    return fake
+
+
+def test_the_names_are_the_library_s() -> None:
+    stream = Settings(leg="stream", user_id="abc")
+    assert tuple(answer.name for answer in LIBRARY_ANSWERS) == ANSWERS
+    assert analysts_tables() == (*ANSWERS, POSTS_VIEW, RUNS_TABLE)
+    assert stewards_tables(Settings()) == (QUARANTINE_TABLE,)
+    assert stewards_tables(stream) == (QUARANTINE_TABLE, raw_table(stream))
+
+
+def test_a_run_that_ends_well_shows_every_answer(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(SMOKE) == 0
+    out, err = capsys.readouterr()
+    assert [line.partition(":")[0] for line in out.splitlines() if line.endswith(": 5 rows")] == list(ANSWERS)
+    assert "  country  category\n  place 0  travel\n  place 1\n  place 2\n" in out
+    assert "  clean_pin: running\n" in err
+    assert "  clean_pin: success, 42 s\n" in err
+    assert err.count("analyse: running") == 1
+    assert job.cancelled == []
+
+
+def test_the_newer_way_of_telling_a_state_is_understood(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    code = {"termination_details": {"code": "SUCCESS", "type": "SUCCESS"}}
+    tasks = [{"task_key": "analyse", "status": {"state": "TERMINATED", **code}}]
+    job.run.clear()
+    job.run.append({"status": {"state": "QUEUED"}})
+    job.run.append({"status": {"state": "TERMINATED", **code}, "tasks": tasks, "job_parameters": PARAMETERS})
+    assert main(SMOKE) == 0
+    assert "analyse: success" in capsys.readouterr().err
+
+
+def test_a_failed_task_is_told_by_name_error_and_page(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    job.run.clear()
+    tried = task("clean_geo", "TERMINATED", "FAILED", run_id=8, attempt_number=0)
+    failed = task("clean_geo", "TERMINATED", "FAILED", run_id=9, attempt_number=1)
+    after = task("analyse", "TERMINATED", "UPSTREAM_FAILED", run_id=10)
+    job.run.append(run("TERMINATED", tried, failed, after, result="FAILED"))
+    job.outputs = {8: "first try", 9: "LandingError: landing must be a folder,\n got nothing\x1b[31m"}
+    assert main(SMOKE) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert errors == [
+        "error: task clean_geo failed: LandingError: landing must be a folder, got nothing [31m "
+        "(https://workspace.example/runs/clean_geo)",
+        f"error: run must end with success, got failed in clean_geo ({job.host}/jobs/1/runs/77)",
+    ]
+    assert job.statements == []
+
+
+def test_a_run_that_no_task_explains_is_told_by_its_own_message(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    job.run.clear()
+    job.run.append(run("INTERNAL_ERROR") | {"state": {"life_cycle_state": "SKIPPED", "state_message": "queue full"}})
+    assert main(SMOKE) == 1
+    assert "error: run must end with success, got skipped: queue full" in capsys.readouterr().err
+
+
+def test_a_run_over_its_time_is_cancelled(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    job.run.clear()
+    job.run.append(run("RUNNING", task("analyse", "RUNNING")))
+    assert main([*SMOKE, "--timeout", "0.005"]) == 1
+    assert job.cancelled == [77]
+    assert "error: run must end within 0.005 minutes; it was cancelled" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_cancels_the_run(job: Fake, how: signal.Signals) -> None:
+    job.run.clear()
+    job.run.append(run("RUNNING", task("analyse", "RUNNING")))
+    with subprocess.Popen(
+        [sys.executable, "-m", "workspace", *SMOKE],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
+    ) as process:
+        late = threading.Timer(30, process.kill)
+        late.start()
+        said = []
+        for line in process.stderr or ():
+            said.append(line)
+            if "analyse: running" in line:
+                process.send_signal(how)
+        late.cancel()
+        assert process.wait(30) == 130
+    assert job.cancelled == [77]
+    assert "interrupted; it was cancelled, which loses nothing" in said[-2]
+    assert said[-1] == "interrupted\n"
+
+
+def test_a_run_that_cannot_be_cancelled_is_said_to_go_on(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    job.run.clear()
+    job.run.append(run("RUNNING"))
+    job.fail("POST", "runs/cancel", 403, error("PERMISSION_DENIED", "no CAN MANAGE RUN"))
+    assert main([*SMOKE, "--timeout", "0.001"]) == 1
+    assert "could not be cancelled and goes on: permission denied: no CAN MANAGE RUN" in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_watched_any_more_is_said_to_go_on(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    job.fail("GET", "runs/get", 403, error("PERMISSION_DENIED", "token was revoked"))
+    assert main(SMOKE) == 1
+    assert "error: run cannot be watched any more, and goes on: permission denied: token was revoked" in (
+        capsys.readouterr().err
+    )
+    assert job.cancelled == []
+
+
+def test_an_empty_answer_is_an_error(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    job.tables["lake.posts_of_ann.top_user_country"] = (["country"], [])
+    assert main(SMOKE) == 1
+    out, err = capsys.readouterr()
+    assert "top_user_country: 0 rows" in out
+    assert err.splitlines()[-1] == "error: answers must not be empty, got none in top_user_country"
+
+
+def test_a_missing_answer_is_named(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    del job.tables["lake.posts_of_ann.top_user_country"]
+    assert main(SMOKE) == 1
+    assert "statement failed: [TABLE_OR_VIEW_NOT_FOUND]" in capsys.readouterr().err
+
+
+def test_a_warehouse_that_has_to_start_is_waited_for(job: Fake) -> None:
+    job.slow_statements = 2
+    assert main([*SMOKE, "--rows", "1"]) == 0
+
+
+def test_the_job_of_a_dev_target_is_found_behind_its_prefix(job: Fake) -> None:
+    job.jobs = {3: "other", 4: "not pinterest_batch", 5: "[dev ann] pinterest_batch"}
+    assert main(SMOKE) == 0
+    assert next(call.body for call in job.calls if call.path.endswith("run-now")) == {"job_id": 5}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "said"),
+    [
+        ({1: "other"}, "job must be deployed (databricks bundle deploy) and visible, got none named 'pinterest_batch'"),
+        (
+            {1: "[dev ann] pinterest_batch", 2: "[dev bob] pinterest_batch"},
+            "job must be one, got 2 (give the whole name with --job): "
+            "[dev ann] pinterest_batch (1), [dev bob] pinterest_batch (2)",
+        ),
+    ],
+)
+def test_a_job_that_is_not_one_is_told(
+    job: Fake, jobs: dict[int, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job.jobs = jobs
+    assert main([*SMOKE, "--target-name", "pinterest_batch"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
+    assert not any(call.path.endswith("run-now") for call in job.calls)
+
+
+@pytest.mark.parametrize(
+    ("warehouses", "asked", "said"),
+    [
+        ([], [], "a SQL warehouse must be there that you may use, got none"),
+        (
+            [{"id": "w1", "name": "small"}, {"id": "w2", "name": "big"}],
+            [],
+            "warehouse must be named with --warehouse or DATABRICKS_WAREHOUSE_ID, one of: small (w1), big (w2)",
+        ),
+        (
+            [{"id": "w1", "name": "small"}],
+            ["--warehouse", "big"],
+            "warehouse must be the id or name of one that you may use (small (w1)), got 'big'",
+        ),
+    ],
+)
+def test_a_missing_warehouse_is_told_before_the_job_is_run(
+    job: Fake, warehouses: list[dict[str, object]], asked: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job.warehouses = warehouses
+    assert main([*SMOKE, *asked]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
+    assert not any(call.path.endswith("run-now") for call in job.calls)
+
+
+def test_a_warehouse_is_chosen_by_name_or_by_the_environment(job: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    job.warehouses = [{"id": "w1", "name": "small"}, {"id": "w2", "name": "big"}]
+    assert main([*SMOKE, "--warehouse", "big"]) == 0
+    monkeypatch.setenv("DATABRICKS_WAREHOUSE_ID", "w1")
+    assert main(SMOKE) == 0
+    used = [call.body["warehouse_id"] for call in job.calls if "warehouse_id" in call.body]
+    assert used == ["w2"] * 10 + ["w1"] * 10
+
+
+@pytest.mark.parametrize(("option", "value"), [("--rows", "0"), ("--timeout", "-1"), ("--every", "inf")])
+def test_a_number_that_cannot_be_is_refused(fake: Fake, option: str, value: str) -> None:
+    assert main(["smoke", option, value]) == 2
+    assert fake.calls == []

@@ -1,0 +1,131 @@
+"""What a command was asked for, checked before anything is begun. Free of the SDK."""
+
+from dataclasses import dataclass
+
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, check_identifier
+from workspace.names import CREDENTIALS_TABLE, check_profile, check_scope, quoted_table, role_parts
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The AWS keys that notebooks read.
+
+    Attributes:
+        source: where the values come from: ``prompt``, ``environment``, ``table``; empty: not asked for.
+        scope: the secret scope they go to.
+        table: the course's table of them.
+        drop: whether that table is to be dropped.
+    """
+
+    source: str = ""
+    scope: str = "pinterest"
+    table: str = CREDENTIALS_TABLE
+    drop: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        check_scope(self.scope)
+        quoted_table(self.table)
+        if self.drop and self.source != "table":
+            raise SettingsError(
+                f"drop-credentials-table must come with --secrets-from table, got {self.source or 'none'}"
+            )
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """What the set-up is to make; what is empty is not asked for.
+
+    Attributes:
+        keys: the AWS keys.
+        storage_credential, storage_role: name, and IAM role that reads the bucket.
+        external_location, url: name, and address of the landing.
+        service_credential, service_role: name, and IAM role that reads the streams.
+        instance_profile: ARN, for classic compute.
+        analysts, stewards, runner: whom to give what they need.
+        leg, catalog, schema, user_id: whose tables.
+    """
+
+    keys: Keys = Keys()
+    storage_credential: str = ""
+    storage_role: str = ""
+    external_location: str = ""
+    url: str = ""
+    service_credential: str = ""
+    service_role: str = ""
+    instance_profile: str = ""
+    analysts: str = ""
+    stewards: str = ""
+    runner: str = ""
+    leg: str = "batch"
+    catalog: str = "main"
+    schema: str = ""
+    user_id: str = DEFAULT_USER_ID
+
+    def __post_init__(self) -> None:
+        """Checks every value, and that those that need each other are there."""
+        if self.storage_role and not self.storage_credential:
+            raise SettingsError("storage-role must come with --storage-credential, got none")
+        if self.storage_credential and not (self.storage_role or self.external_location):
+            raise SettingsError("storage-credential must come with --storage-role, got none")
+        if self.external_location and not self.storage_credential:
+            raise SettingsError("external-location must come with --storage-credential, got none")
+        if self.service_role and not self.service_credential:
+            raise SettingsError("service-role must come with --service-credential, got none")
+        if self.service_credential and not (self.service_role or self.runner):
+            raise SettingsError("service-credential must come with --service-role, got none")
+        if self.runner and not (self.external_location or self.service_credential):
+            raise SettingsError("runner must come with --external-location or --service-credential, got none")
+        for role in filter(None, (self.storage_role, self.service_role)):
+            role_parts(role)
+        for name in ("storage_credential", "external_location", "service_credential"):
+            if getattr(self, name):
+                check_identifier(getattr(self, name), name.replace("_", "-"))
+        if self.instance_profile:
+            check_profile(self.instance_profile)
+        if self.url and not self.url.startswith("s3://"):
+            raise SettingsError(f"url must begin with s3://, got {self.url!r}")
+        self.settings()
+        if not self.anything:
+            raise SettingsError("set-up must be asked for something, got nothing (python -m workspace set-up --help)")
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything is asked for."""
+        names = ("storage_role", "external_location", "service_credential", "instance_profile", "analysts", "stewards")
+        return bool(self.keys.source) or any(getattr(self, name) for name in names)
+
+    @property
+    def landing(self) -> str:
+        """Address of the landing: the bucket that the sink writes to, if no other is given."""
+        return self.url or f"s3://{self.settings().bucket}"
+
+    def settings(self) -> Settings:
+        """Names of the leg's tables."""
+        return Settings(user_id=self.user_id, leg=self.leg, catalog=self.catalog, schema=self.schema)
+
+
+@dataclass(frozen=True)
+class Smoke:
+    """How the job is run and watched.
+
+    Attributes:
+        job: its name.
+        timeout: the longest wait, seconds.
+        every: time between two looks, seconds.
+        rows: how many rows of an answer are shown.
+    """
+
+    job: str = "pinterest_batch"
+    timeout: float = 3600.0
+    every: float = 10.0
+    rows: int = 3
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        if self.rows < 1:
+            raise SettingsError(f"rows must be at least 1, got {self.rows}")
+        for name in ("timeout", "every"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise SettingsError(f"{name} must be over 0, got {getattr(self, name):g}")

@@ -1,0 +1,77 @@
+"""What is called how in a workspace, and what an outside name must look like. Free of Spark and of the SDK."""
+
+import re
+
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.settings import Settings, quoted
+
+# `stream_kinesis` reads access_key and secret_key, `mount_s3` aws-access-key and aws-secret-key: both names of a key
+# get the same value.
+ACCESS_NAMES = ("access_key", "aws-access-key")
+SECRET_NAMES = ("secret_key", "aws-secret-key")
+KEY_NAMES = (*ACCESS_NAMES, *SECRET_NAMES)
+
+# Where the course keeps the keys of AWS.
+CREDENTIALS_TABLE = "hive_metastore.default.authentication_credentials"
+
+# The library's own list stands in `analysis`, which needs Spark; a test keeps the two alike.
+ANSWERS = (
+    "top_category_by_country",
+    "posts_by_category_and_year",
+    "top_category_by_year",
+    "top_user_by_country",
+    "top_user_country",
+    "top_category_by_age_group",
+    "median_followers_by_age_group",
+    "users_joined_by_year",
+    "median_followers_by_join_year",
+    "median_followers_by_age_group_and_join_year",
+)
+
+_ROLE = re.compile(r"\Aarn:(aws[a-z-]*):iam::(\d{12}):role/[\w+=,.@/-]{1,512}\Z")
+_PROFILE = re.compile(r"\Aarn:aws[a-z-]*:iam::\d{12}:instance-profile/[\w+=,.@/-]{1,512}\Z")
+_SCOPE = re.compile(r"\A[\w.@-]{1,128}\Z", re.ASCII)
+
+
+def analysts_tables() -> tuple[str, ...]:
+    """What analysts and their dashboard read: the answers, one row a post, and what became of the records."""
+    return (*ANSWERS, "posts", "runs")
+
+
+def stewards_tables(settings: Settings) -> tuple[str, ...]:
+    """What few read, since people's texts stand in it: the quarantine; the stream leg's raw records."""
+    return ("quarantine", f"{settings.user_id}_raw_table") if settings.leg == "stream" else ("quarantine",)
+
+
+def role_parts(arn: str) -> tuple[str, str]:
+    """Partition and account of an IAM role's ARN.
+
+    Raises:
+        SettingsError: it is not one.
+    """
+    match = _ROLE.match(arn)
+    if match is None:
+        raise SettingsError(f"role must be an ARN such as arn:aws:iam::123456789012:role/name, got {arn!r}")
+    return match[1], match[2]
+
+
+def check_profile(arn: str) -> None:
+    """Sees to it that this is the ARN of an instance profile."""
+    if not _PROFILE.match(arn):
+        raise SettingsError(
+            f"instance-profile must be an ARN such as arn:aws:iam::123456789012:instance-profile/name, got {arn!r}"
+        )
+
+
+def check_scope(name: str) -> None:
+    """Sees to it that a secret scope can have this name."""
+    if not _SCOPE.match(name):
+        raise SettingsError(f"scope must be 1 to 128 letters, digits, _, -, @ or dots, got {name!r}")
+
+
+def quoted_table(table: str) -> str:
+    """``catalog.schema.table``, checked and back-quoted."""
+    parts = table.split(".")
+    if len(parts) != 3:
+        raise SettingsError(f"credentials-table must be catalog.schema.table, got {table!r}")
+    return quoted(*parts)
