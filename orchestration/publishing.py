@@ -1,0 +1,150 @@
+"""Writes the DAG's file: a copy of ``pinterest_dag.py`` that has its name and settings from what was asked for."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pinterest_transforms.errors import PinterestError, SettingsError
+from pinterest_transforms.settings import check_user_id
+
+FORMS = ("job", "notebooks")
+_SOURCE = Path(__file__).with_name("pinterest_dag.py")
+_S3 = re.compile(r"\As3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?\Z")
+
+
+class PublishError(PinterestError):
+    """The DAG's file cannot be put where it was asked to."""
+
+
+class _Body(Protocol):
+    def read(self) -> bytes: ...
+
+
+class S3Client(Protocol):
+    """What is used of boto3's client."""
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, _Body]:  # noqa: N803 - boto3's names
+        """An object, with its ``Body``."""
+        ...
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> object:  # noqa: N803
+        """Writes an object."""
+        ...
+
+
+@dataclass(frozen=True)
+class Dag:
+    """What a published DAG is made of; what is None stays as ``pinterest_dag.py`` has it.
+
+    Attributes:
+        user_id: whose pipeline it runs; the DAG is ``<user_id>_dag``.
+        form: ``job`` triggers the deployed job, ``notebooks`` submits each notebook as a run of its own.
+        job_name: name of the deployed job; the production target's, since other targets put a prefix before it.
+        retries: how often a failed task is tried again.
+        retry_seconds: pause before it is, in seconds.
+        poll_seconds: time between two questions whether a run has ended, in seconds.
+    """
+
+    user_id: str
+    form: str | None = None
+    job_name: str | None = None
+    retries: int | None = None
+    retry_seconds: int | None = None
+    poll_seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        check_user_id(self.user_id)
+        if self.form is not None and self.form not in FORMS:
+            raise SettingsError(f"form must be job or notebooks, got {self.form!r}")
+        if self.job_name is not None and not (self.job_name.strip() and self.job_name.isprintable()):
+            raise SettingsError(f"job_name must be a job's name on one line, got {self.job_name!r}")
+        for name, least in (("retries", 0), ("retry_seconds", 0), ("poll_seconds", 1)):
+            number = getattr(self, name)
+            if number is not None and number < least:
+                raise SettingsError(f"{name} must be at least {least}, got {number}")
+
+    @property
+    def file_name(self) -> str:
+        """Name of its file."""
+        return f"{self.user_id}_dag.py"
+
+    def text(self) -> str:
+        """Text of its file."""
+        text = _SOURCE.read_text(encoding="utf-8")
+        for name, value in asdict(self).items():
+            if value is not None:
+                text = _with_setting(text, name.upper(), json.dumps(value, ensure_ascii=False))
+        return text
+
+
+def _with_setting(text: str, name: str, value: str) -> str:
+    lines = text.split("\n")
+    places = [at for at, line in enumerate(lines) if line.startswith(f"{name} = ")]
+    if len(places) != 1:
+        raise PublishError(f"{_SOURCE.name} must set {name} in one place, found {len(places)}")
+    lines[places[0]] = f"{name} = {value}"
+    return "\n".join(lines)
+
+
+def publish(dag: Dag, to: str, client: Callable[[], S3Client]) -> tuple[str, bool]:
+    """Puts the DAG's file into a folder or a bucket; what is there already, and the same, is left as it is.
+
+    Args:
+        dag: what to publish.
+        to: a folder, or ``s3://bucket/prefix/``.
+        client: makes the client of S3; called only for a bucket.
+
+    Returns:
+        Where the file is, and whether it was written.
+
+    Raises:
+        SettingsError: if ``to`` is neither.
+        PublishError: if it cannot be written there.
+    """
+    content = dag.text().encode()
+    if "://" in to:
+        return _to_bucket(dag, content, to, client)
+    return _to_folder(dag, content, to)
+
+
+def _to_folder(dag: Dag, content: bytes, to: str) -> tuple[str, bool]:
+    if not to:
+        raise SettingsError("to must be a folder or s3://bucket/prefix/, got ''")
+    file = Path(to, dag.file_name)
+    try:
+        if file.is_file() and file.read_bytes() == content:
+            return str(file), False
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Airflow may read the folder at any time: it sees the old file or the new one, and no half of one.
+        part = file.with_name(f".{file.name}.{os.getpid()}.part")
+        part.write_bytes(content)
+        part.replace(file)
+    except OSError as error:
+        raise PublishError(f"to must be a folder that can be written to, got {to!r}: {error.strerror}") from error
+    return str(file), True
+
+
+def _to_bucket(dag: Dag, content: bytes, to: str, client: Callable[[], S3Client]) -> tuple[str, bool]:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - a folder needs no boto3
+
+    match = _S3.match(to)
+    if match is None:
+        raise SettingsError(f"to must be a folder or s3://bucket/prefix/, got {to!r}")
+    bucket, prefix = match["bucket"], (match["prefix"] or "").strip("/")
+    key = f"{prefix}/{dag.file_name}" if prefix else dag.file_name
+    try:
+        s3 = client()
+        try:
+            if s3.get_object(Bucket=bucket, Key=key)["Body"].read() == content:
+                return f"s3://{bucket}/{key}", False
+        except ClientError:
+            pass  # It is not there, or may not be read; whether it may be written is told next.
+        s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType="text/x-python")
+    except (BotoCoreError, ClientError) as error:
+        raise PublishError(f"s3://{bucket}/{key} must be writable: {error}") from error
+    return f"s3://{bucket}/{key}", True

@@ -1,0 +1,112 @@
+"""The workspace emulator (minilake), with jobs and notebooks of a test's own: small files that do as they are told."""
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_home import ROOT, TOKEN
+from gate import Gate
+
+MINILAKE = ROOT / ".make" / "minilake-venv" / "bin" / "minilake"
+FOLDER = "/Workspace/Shared/pinterest/notebooks"
+
+
+@dataclass(frozen=True)
+class Emulated:
+    """The emulator behind its gate.
+
+    Attributes:
+        gate: what Airflow speaks to.
+        port: port of the emulator itself, for setting it up.
+        notes: file to which each task that ran adds a line: its name and its parameters.
+    """
+
+    gate: Gate
+    port: int
+    notes: Path
+
+    def call(self, path: str, body: Mapping[str, object]) -> dict[str, object]:
+        """Calls the emulator's API."""
+        address = f"http://127.0.0.1:{self.port}/api/{path}"
+        request = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as response:
+            return json.loads(response.read())
+
+    def add_notebook(self, name: str, does: str = "") -> None:
+        """A notebook that notes that it ran, and then does what it is told; ``notes`` and ``given`` are there."""
+        source = (
+            "import json, pathlib, sys, time\n"
+            f"notes = pathlib.Path({str(self.notes)!r})\n"
+            "given = dict(word.split('=', 1) for word in sys.argv[1:])\n"
+            f"note = json.dumps([{name!r}, given]) + '\\n'\n"
+            "with notes.open('a') as file: file.write(note)\n"
+            f"{does}\n"
+        )
+        content = base64.b64encode(source.encode()).decode()
+        self.call("2.0/workspace/mkdirs", {"path": FOLDER})
+        self.call("2.0/workspace/import", {"path": f"{FOLDER}/{name}", "content": content, "overwrite": True})
+
+    def add_job(self, name: str, *notebooks: str) -> None:
+        """A job whose tasks are these notebooks, one after the other."""
+        tasks = [
+            {
+                "task_key": notebook,
+                "notebook_task": {"notebook_path": f"{FOLDER}/{notebook}"},
+                "depends_on": [{"task_key": before}] if before else [],
+            }
+            for before, notebook in zip(("", *notebooks), notebooks, strict=False)
+        ]
+        self.call("2.2/jobs/create", {"name": name, "tasks": tasks})
+
+    @property
+    def ran(self) -> list[tuple[str, dict[str, str]]]:
+        """Name and parameters of each task that ran, in order."""
+        lines = self.notes.read_text().splitlines() if self.notes.exists() else []
+        return [tuple(json.loads(line)) for line in lines]
+
+
+@contextlib.contextmanager
+def emulated(folder: Path) -> Iterator[Emulated]:
+    """Starts the emulator and its gate on free ports of this machine, and stops both."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        "PATH": f"{MINILAKE.parent}:/usr/bin:/bin",
+        "HOME": str(folder),
+        "MINILAKE_DATA_DIR": str(folder / "data"),
+        "MINILAKE_JOB_EXECUTOR": "subprocess",
+        "MINILAKE_NOTEBOOK": "0",
+        "MINILAKE_SPARK_PREWARM": "0",
+        "MINILAKE_DUCKDB_EXTENSION_DIR": str(folder / "extensions"),
+    }
+    with (folder / "minilake.log").open("wb") as log:
+        command = [MINILAKE, "--host", "127.0.0.1", "--port", str(port)]
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        gate = Gate(port, TOKEN)
+        try:
+            _wait_for(port, process, folder / "minilake.log")
+            yield Emulated(gate, port, folder / "notes.jsonl")
+        finally:
+            gate.close()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"minilake must listen on port {port}:\n{log.read_text()}")

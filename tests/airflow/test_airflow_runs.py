@@ -1,0 +1,134 @@
+"""End to end: ``airflow dags test`` triggers work in a workspace emulator, and shows what becomes of it."""
+
+import pytest
+from airflow_home import Airflow
+from emulated import FOLDER, Emulated
+from gate import GET_RUN
+
+WHY = "check_quality: at most 20% of the records may be rejected, got 31%"
+FAIL = f"sys.exit({WHY!r})"
+FAIL_ONCE = f"if notes.read_text().count('check_quality') == 1: {FAIL}"
+
+
+@pytest.fixture
+def dag_id(airflow: Airflow) -> str:
+    """The published DAG of the form ``job``; a failed task is tried again at once, and once."""
+    airflow.publish("--user-id", "9abc", "--poll-seconds", "1", "--retries", "1", "--retry-seconds", "0")
+    return "9abc_dag"
+
+
+def test_the_job_is_found_by_name_and_waited_for(airflow: Airflow, workspace: Emulated, dag_id: str) -> None:
+    workspace.add_notebook("check_landing")
+    workspace.add_notebook("check_quality", "time.sleep(3)")
+    workspace.add_job("[dev somebody] pinterest_batch", "check_landing")
+    workspace.add_job("pinterest_batch", "check_landing", "check_quality")
+    done = airflow.test(dag_id)
+    assert done.returncode == 0, done.stdout
+    # Nothing was asked for, so the job's own parameters stand.
+    assert workspace.ran == [("check_landing", {"user_id": "9abc"}), ("check_quality", {"user_id": "9abc"})]
+    assert len(workspace.gate.runs) == 1
+    assert "running trigger in line" in done.stdout, "the task must wait deferred"
+
+
+def test_what_is_asked_for_reaches_the_job(airflow: Airflow, workspace: Emulated, dag_id: str) -> None:
+    workspace.add_notebook("check_quality")
+    workspace.add_job("pinterest_batch", "check_quality")
+    done = airflow.test(dag_id, {"rebuild": True, "most_rejected": 0.05, "stale_hours": 0})
+    assert done.returncode == 0, done.stdout
+    asked = {"user_id": "9abc", "rebuild": "true", "most_rejected": "0.05", "stale_hours": "0"}
+    assert workspace.ran == [("check_quality", asked)]
+
+
+def test_a_failed_job_is_a_failed_dag_run(airflow: Airflow, workspace: Emulated, dag_id: str) -> None:
+    workspace.add_notebook("check_landing")
+    workspace.add_notebook("check_quality", FAIL)
+    workspace.add_job("pinterest_batch", "check_landing", "check_quality")
+    done = airflow.test(dag_id)
+    assert done.returncode == 1, done.stdout
+    assert done.stdout.rstrip().endswith("DagRun failed")
+    assert WHY in done.stdout, "the log must say which task failed, and why"
+    assert len(workspace.gate.runs) == 2, "one try and one retry"
+
+
+def test_a_retry_after_a_failed_run_starts_another_one(airflow: Airflow, workspace: Emulated, dag_id: str) -> None:
+    workspace.add_notebook("check_quality", FAIL_ONCE)
+    workspace.add_job("pinterest_batch", "check_quality")
+    done = airflow.test(dag_id)
+    assert done.returncode == 0, done.stdout
+    assert len(workspace.ran) == len(workspace.gate.runs) == 2
+
+
+def test_a_retry_goes_on_with_the_run_that_is_still_alive(airflow: Airflow, workspace: Emulated, dag_id: str) -> None:
+    workspace.add_notebook("check_quality", "time.sleep(20)")
+    workspace.add_job("pinterest_batch", "check_quality")
+    # The workspace starts the run, and then cannot be asked about it: the first try fails, the run does not.
+    workspace.gate.away[GET_RUN] = 3
+    done = airflow.test(dag_id)
+    assert done.returncode == 0, done.stdout
+    assert f"try 2 goes on with run {workspace.gate.runs[0]}, which is still alive" in done.stdout
+    assert len(workspace.ran) == len(workspace.gate.runs) == 1
+    first, again, *_ = [start["idempotency_token"] for start in workspace.gate.starts]
+    assert first == again
+    assert len(first) <= 64, "Databricks takes no longer token"
+
+
+def test_a_job_that_is_not_there_is_told_by_name(airflow: Airflow, workspace: Emulated) -> None:
+    airflow.publish("--user-id", "9abc", "--retries", "0")
+    workspace.add_job("[dev somebody] pinterest_batch")
+    done = airflow.test("9abc_dag")
+    assert done.returncode == 1, done.stdout
+    assert "Job ID for job name pinterest_batch can not be found" in done.stdout
+    assert workspace.gate.starts == []
+
+
+def test_a_refused_token_fails_and_is_not_printed(airflow: Airflow, workspace: Emulated) -> None:
+    airflow.publish("--user-id", "9abc", "--retries", "0")
+    airflow.connect(workspace.gate.port, token="another-token")
+    done = airflow.test("9abc_dag")
+    assert done.returncode == 1, done.stdout
+    assert "Status Code: 401" in done.stdout
+    assert "another-token" not in done.stdout
+
+
+@pytest.fixture
+def notebooks_dag(airflow: Airflow, workspace: Emulated) -> str:
+    """The published DAG of the form ``notebooks``, with notebooks that only note what they are given."""
+    airflow.publish("--user-id", "9abc", "--form", "notebooks", "--poll-seconds", "1", "--retries", "0")
+    airflow.set_variable("9abc_dag", {"notebooks": FOLDER, "parameters": {"catalog": "main", "landing": "/Volumes/l"}})
+    for name in ("check_landing", "set_up_tables", "clean_batch", "analyse", "check_quality"):
+        workspace.add_notebook(name)
+    return "9abc_dag"
+
+
+def test_notebooks_run_in_the_jobs_order(airflow: Airflow, workspace: Emulated, notebooks_dag: str) -> None:
+    done = airflow.test(notebooks_dag, {"rebuild": True, "most_rejected": 0.05})
+    assert done.returncode == 0, done.stdout
+    names = [name for name, _ in workspace.ran]
+    assert names == ["check_landing", "set_up_tables", *["clean_batch"] * 3, "analyse", "check_quality"]
+    place = {"catalog": "main", "user_id": "9abc"}
+    (run_id,) = {given["run_id"] for _, given in workspace.ran if "run_id" in given}
+    assert run_id.startswith("manual__")
+    assert workspace.ran[0] == ("check_landing", {**place, "landing": "/Volumes/l"})
+    assert workspace.ran[1] == ("set_up_tables", {**place, "leg": "batch"})
+    cleaned = {**place, "landing": "/Volumes/l", "rebuild": "true", "run_id": run_id}
+    entities = [given.pop("entity") for name, given in workspace.ran if name == "clean_batch"]
+    assert sorted(entities) == ["geo", "pin", "user"]
+    assert all({**given, "entity": ""} == {**cleaned, "entity": ""} for name, given in workspace.ran[2:5])
+    assert workspace.ran[6][1] == {**place, "leg": "batch", "run_id": run_id, "most_rejected": "0.05"}
+    assert len(workspace.gate.runs) == 7
+
+
+def test_after_a_failed_notebook_nothing_runs(airflow: Airflow, workspace: Emulated, notebooks_dag: str) -> None:
+    workspace.add_notebook("set_up_tables", "sys.exit('set_up_tables: the catalog must exist')")
+    done = airflow.test(notebooks_dag)
+    assert done.returncode == 1, done.stdout
+    assert "set_up_tables: the catalog must exist" in done.stdout
+    assert [name for name, _ in workspace.ran] == ["check_landing", "set_up_tables"]
+
+
+def test_a_dag_without_its_variable_says_what_it_must_be(airflow: Airflow, workspace: Emulated) -> None:
+    airflow.publish("--user-id", "9abc", "--form", "notebooks", "--retries", "0")
+    done = airflow.test("9abc_dag")
+    assert done.returncode == 1, done.stdout
+    assert "notebooks of variable 9abc_dag must be the notebooks' folder, got ''" in done.stdout
+    assert workspace.gate.starts == []
