@@ -6,12 +6,15 @@ SHELL := /bin/bash
 
 PYTHON ?= $(shell for name in python3.12 python3.11 python3; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo "$$name" && break; done)
+PYTHON_3_12 ?= $(shell for name in python3.12 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12.*/bin/python3.12 python3; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
+CONNECT := .make/connect-venv/bin
 POSTS ?= 11000
 SEED ?= 1
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run run-stream test test-stack check format bench lock wheel clean distclean
+.PHONY: help run run-stream stack mariadb test test-stack test-bundle test-airflow connect check check-infrastructure format bench lock wheel clean distclean
 
 help: ## print what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -26,19 +29,34 @@ run-stream: .make/local .make/jars/.complete build/landing ## the same posts thr
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" \
 		$(BIN)/python -m local stream --database build/source.db --warehouse build/stream
 
-test: .make/dev .make/jars/.complete ## set up and run the test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/stack
+stack: .make/local .make/jars/.stack mariadb ## the whole system on this machine, MariaDB to S3 and Kinesis, until Ctrl-C
+	$(BIN)/python -m local stack --folder build/stack --posts $(POSTS) --seed $(SEED)
 
-test-stack: .make/dev ## install MariaDB (Debian's, with apt-get) if it is not there, and test against it
-	@[ -x "$$(PATH="$$PATH:/usr/sbin" command -v mariadbd)" ] || { $(AS_ROOT) apt-get update -qq && \
-		$(AS_ROOT) apt-get install -y -qq --no-install-recommends mariadb-server >/dev/null; }
-	$(BIN)/python -m pytest tests/stack
+test: .make/dev .make/jars/.complete ## set up and run the test suite
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
+
+test-stack: .make/dev .make/jars/.stack mariadb ## install MariaDB (Debian's, with apt-get) if it is not there; test the whole system
+	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" $(BIN)/python -m pytest tests/stack
+
+test-bundle: .make/dev .make/jars/.complete .make/minilake ## run the batch job as deployed, on a workspace emulator (minilake)
+	$(BIN)/python -m pytest tests/bundle/run
+
+test-airflow: .make/dev .make/jars/.complete .make/minilake .make/airflow ## run the DAG in Airflow, against a workspace emulator
+	$(BIN)/python -m pytest tests/airflow
+
+connect: .make/connect ## an environment in which an editor runs the library on a workspace (databricks-connect)
+	@echo "interpreter for the editor: $(CONNECT)/python (docs/workspace.md has an example)"
 
 check: .make/dev ## check format, lint, types and import directions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-infrastructure: .make/dev .make/infrastructure ## check the CloudFormation templates: cfn-lint, checkov, and what they miss
+	.make/infrastructure-venv/bin/cfn-lint infrastructure/templates/*.yaml
+	.make/infrastructure-venv/bin/checkov --config-file infrastructure/checkov.yaml
+	$(BIN)/python -m infrastructure check
 
 format: .make/dev ## format the code
 	$(BIN)/ruff check --fix .
@@ -54,8 +72,10 @@ wheel: .make/dev ## build the library's wheel into dist/
 
 lock: .make/dev ## write requirements/*.txt anew from pyproject.toml (exact versions and hashes)
 	$(BIN)/pip install --quiet uv
-	for group in client local deploy minilake dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for group in client local deploy minilake airflow infrastructure dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --upgrade --group pyproject.toml:$$group -o requirements/$$group.txt; done
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
+		--no-emit-index-url --no-header --upgrade --group pyproject.toml:connect -o requirements/connect.txt
 
 clean: ## remove what was made, but not what was installed
 	rm -rf build dist
@@ -83,6 +103,41 @@ build/landing: | .make/local
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+.make/connect: requirements/connect.txt pyproject.toml
+	@[ -n "$(PYTHON_3_12)" ] || { echo "error: Python 3.12 is needed, as on Databricks Runtime 18, and none was found; name one with PYTHON_3_12=…" >&2; exit 1; }
+	@mkdir -p .make
+	"$(PYTHON_3_12)" -m venv .make/connect-venv
+	$(CONNECT)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/connect.txt
+	$(CONNECT)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(CONNECT)/python -c 'import databricks.connect, pinterest_transforms.analysis'
+	@touch $@
+
+.make/minilake: .venv/bin/python requirements/minilake.txt
+	@mkdir -p .make
+	"$(PYTHON)" -m venv .make/minilake-venv
+	.make/minilake-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/minilake.txt
+	@touch $@
+
+.make/airflow: .venv/bin/python requirements/airflow.txt
+	@mkdir -p .make
+	"$(PYTHON)" -m venv .make/airflow-venv
+	.make/airflow-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/airflow.txt
+	@touch $@
+
+.make/infrastructure: .venv/bin/python requirements/infrastructure.txt
+	@mkdir -p .make
+	"$(PYTHON)" -m venv .make/infrastructure-venv
+	.make/infrastructure-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/infrastructure.txt
+	@touch $@
+
 .make/jars/.complete: .make/local
 	$(BIN)/python -m local jars >/dev/null
 	@touch $@
+
+.make/jars/.stack: .make/local local/broker_jars.txt local/stack_s3a_jars.txt
+	$(BIN)/python -m local jars --stack >/dev/null
+	@touch $@
+
+mariadb:
+	@[ -x "$$(PATH="$$PATH:/usr/sbin" command -v mariadbd)" ] || { $(AS_ROOT) apt-get update -qq && \
+		$(AS_ROOT) apt-get install -y -qq --no-install-recommends mariadb-server >/dev/null; }

@@ -1,4 +1,4 @@
-"""The command line of ``local``: what it takes, and how every mistake ends in one line and an exit code."""
+"""The command line of ``local``: what each command does, and how every mistake ends in one line and an exit code."""
 
 import argparse
 import os
@@ -6,84 +6,12 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NoReturn
 
-from pinterest_transforms.entities import ENTITIES
+from local.options import USAGE, parser
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
-from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
 
-USAGE, FAILED = 2, 1
-_FORMATS = ("table", "jsonl", "csv")
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line instead of the whole usage."""
-        self.exit(USAGE, f"error: {message} (see {self.prog} --help)\n")
-
-
-def parser() -> argparse.ArgumentParser:
-    """What the command line takes."""
-    top = _Parser(prog="python -m local", description="The pipeline on one machine.")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    batch = commands.add_parser("batch", help="run the batch notebooks over a landing folder, and print the answers")
-    batch.add_argument("--landing", required=True, type=_path, metavar="DIR", help="folder with topics/… in it")
-    batch.add_argument("--warehouse", required=True, type=_path, metavar="DIR", help="folder of the tables")
-    batch.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
-    batch.add_argument("--entity", default="all", choices=["all", *(entity.name for entity in ENTITIES)])
-    batch.add_argument("--rebuild", action="store_true", help="clean everything again, after a rule changed")
-    batch.add_argument("--report", type=_path, metavar="FILE", help="also write a report page")
-    batch.set_defaults(run=_batch)
-
-    stream = commands.add_parser("stream", help="run the stream notebook against a Kinesis endpoint, print the answers")
-    stream.add_argument("--warehouse", required=True, type=_path, metavar="DIR", help="folder of the tables")
-    where = stream.add_mutually_exclusive_group(required=True)
-    where.add_argument(
-        "--database", metavar="URL|FILE", help="start a Kinesis of its own, and send this source's posts to it"
-    )
-    where.add_argument("--endpoint", metavar="URL", help="address of a Kinesis, or `aws` for what boto3 finds")
-    where.add_argument("--rebuild", action="store_true", help="make the tables again of raw records, read nothing")
-    stream.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
-    stream.add_argument("--entity", default="all", choices=["all", *(entity.name for entity in ENTITIES)])
-    stream.add_argument("--region", default="", help="AWS region of the streams (default: what boto3 finds)")
-    stream.add_argument(
-        "--initial-position",
-        default="trim_horizon",
-        metavar="WHERE",
-        help="where a stream without checkpoint begins: latest, trim_horizon or a time (default: %(default)s)",
-    )
-    stream.add_argument(
-        "--trigger",
-        default="available_now",
-        metavar="WHEN",
-        help="available_now, or a time such as '5 seconds', to go on until Ctrl-C (default: %(default)s)",
-    )
-    stream.add_argument("--rate", type=float, default=0, metavar="N", help="records a second that are sent (no limit)")
-    stream.add_argument("--new-checkpoint", action="store_true", help="begin at the initial position again")
-    stream.add_argument("--allow-losses", action="store_true", help="go on though records may be lost")
-    stream.set_defaults(run=_stream)
-
-    sql = commands.add_parser("sql", help="query the tables of a warehouse folder")
-    sql.add_argument("query", help="one query, such as 'SELECT * FROM posts LIMIT 5'")
-    sql.add_argument("--warehouse", required=True, type=_path, metavar="DIR", help="folder of the tables")
-    sql.add_argument("--schema", default=LEGS["batch"], help="schema of bare names (default: %(default)s)")
-    sql.add_argument("--format", default="table", choices=_FORMATS, help="default: %(default)s")
-    sql.set_defaults(run=_sql)
-
-    jars = commands.add_parser("jars", help="fetch the jars that Spark needs beside its own")
-    jars.set_defaults(run=_jars)
-    for command in (batch, stream, sql, jars):
-        command.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
-    return top
-
-
-def _path(text: str) -> Path:
-    """A path; an empty one would be the folder that happens to be the current one."""
-    if not text:
-        raise argparse.ArgumentTypeError("must be a path, got ''")
-    return Path(text)
+FAILED = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,9 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Data has characters that not every terminal has.
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    run: Callable[[argparse.Namespace], None] = options.run
     try:
-        run(options)
+        _COMMANDS[options.command](options)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (`| head`) has had enough: nobody is left to tell anything.
@@ -171,6 +98,26 @@ def _stream(options: argparse.Namespace) -> None:
         sys.exit(128 + stopping.asked)
 
 
+def _notebook(options: argparse.Namespace) -> None:
+    from local.display import Screen  # noqa: PLC0415 - as above
+    from local.notebook_command import run_notebook, values_of  # noqa: PLC0415
+    from local.progress import Steps  # noqa: PLC0415
+    from local.session import local_session, stop_session  # noqa: PLC0415
+
+    path = options.path.absolute()
+    values, others = values_of(path, options.values)
+    if others:
+        print(f"left out, since {path.stem} has no such widget: {', '.join(others)}", file=sys.stderr)
+    with Steps() as steps:
+        screen = Screen()
+        screen.paused = steps.paused
+        steps("starting Spark")
+        spark = local_session(values.get("warehouse", ""))
+        run_notebook(spark, path, values, screen, steps)
+        steps("stopping Spark")
+        stop_session(spark)
+
+
 def _sql(options: argparse.Namespace) -> None:
     from local.progress import Steps  # noqa: PLC0415 - as above
     from local.query import (  # noqa: PLC0415
@@ -198,11 +145,33 @@ def _sql(options: argparse.Namespace) -> None:
         stop_session(spark)
 
 
-def _jars(_: argparse.Namespace) -> None:
+def _stack(options: argparse.Namespace) -> None:
+    from local.stack_command import run  # noqa: PLC0415 - as above
+
+    run(options)
+
+
+def _jars(options: argparse.Namespace) -> None:
     from local.jars import delta_jars  # noqa: PLC0415 - as above
 
-    for file in delta_jars():
+    files = delta_jars()
+    if options.stack:
+        from local.broker import kafka_jars  # noqa: PLC0415
+        from local.stack_notebooks import s3a_jars  # noqa: PLC0415
+
+        files += [*kafka_jars(), *s3a_jars()]
+    for file in files:
         print(file)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "batch": _batch,
+    "stream": _stream,
+    "notebook": _notebook,
+    "sql": _sql,
+    "jars": _jars,
+    "stack": _stack,
+}
 
 
 def _told(error: Exception, *, verbose: bool) -> int:

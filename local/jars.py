@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -23,6 +23,7 @@ from pinterest_transforms.errors import PinterestError
 PROJECT = Path(__file__).resolve().parent.parent
 JAR_FOLDER = PROJECT / ".make" / "jars"
 _SECONDS = 600
+_NAMED = 3
 
 
 class JarError(PinterestError):
@@ -53,12 +54,24 @@ DELTA = (
 
 
 def delta_jars(folder: Path = JAR_FOLDER) -> list[Path]:
-    """Files of Delta's jars; fetched, with a line that tells so, where they are not there yet."""
-    missing = [jar for jar in DELTA if not (folder / jar.file_name).is_file()]
+    """Files of Delta's jars; see ``jar_files``."""
+    return jar_files(DELTA, folder)
+
+
+def jar_files(jars: Sequence[Jar], folder: Path) -> list[Path]:
+    """Files of jars; fetched, with a line that tells so, where they are not there yet."""
+    missing = [jar for jar in jars if not (folder / jar.file_name).is_file()]
     if missing:
-        print(f"fetching {', '.join(jar.file_name for jar in missing)} once into {folder}", file=sys.stderr)
+        names = [jar.file_name for jar in missing]
+        told = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} and {len(names) - 1} others"
+        print(f"fetching {told} once into {folder}", file=sys.stderr)
         fetch(missing, folder)
-    return [folder / jar.file_name for jar in DELTA]
+    return [folder / jar.file_name for jar in jars]
+
+
+def listed(file: Path) -> list[Jar]:
+    """Jars of a list: organisation, module, revision and SHA-256 on each line."""
+    return [Jar(*line.split()) for line in file.read_text(encoding="ascii").splitlines()]
 
 
 def fetch(jars: Iterable[Jar], folder: Path) -> None:
@@ -92,7 +105,7 @@ def _run_ivy(jars: list[Jar], work: Path) -> None:
     if mirror := os.environ.get("DEFAULT_ARTIFACT_REPOSITORY"):
         command.append(f"-Divy.ibiblio.default.artifact.root={mirror}")
     command += ["-jar", str(_ivy()), "-ivy", str(_wish(jars, work)), "-cache", str(work / "cache")]
-    command += ["-types", "jar", "-retrieve", str(work / "got" / "[artifact]-[revision].[ext]")]
+    command += ["-types", "jar", "bundle", "-retrieve", str(work / "got" / "[artifact]-[revision].[ext]")]
     try:
         ran = subprocess.run(  # noqa: S603 - the user's own java and pyspark's own jar
             command, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False

@@ -15,9 +15,10 @@ from emulation.cli import main
 from emulation.credentials import database_url
 from emulation.source import connect, read_pages, write_source
 from emulation.synthetic import chunks
+from local.mariadb import DATABASE, USER
 from pinterest_transforms.entities import ENTITIES, GEO, PIN
 from tests.emulation.misbehaving import serving
-from tests.stack.conftest import DATABASE, PASSWORD, USER
+from tests.stack.conftest import PASSWORD
 
 POSTS = 20_000
 

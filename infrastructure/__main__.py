@@ -1,0 +1,7 @@
+"""``python -m infrastructure``."""
+
+import sys
+
+from infrastructure.cli import main
+
+sys.exit(main())

@@ -1,0 +1,140 @@
+"""Deploys the stacks, each with the steps that CloudFormation cannot take by itself."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infrastructure.software import PLUGIN, PROJECT, archive, gather
+from infrastructure.stacks import Cloud
+from infrastructure.stamping import stale
+from infrastructure.templates import template_of
+from orchestration.publishing import Dag
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.settings import Settings
+
+
+@dataclass
+class Deployment:
+    """One deploy.
+
+    Attributes:
+        cloud: CloudFormation.
+        settings: whose names.
+        region: AWS region.
+        say: is told what is done besides AWS commands.
+        software: folder of the archives that the client machine and the connector need; None if it was not given.
+        rehearsed: whether nothing is run.
+    """
+
+    cloud: Cloud
+    settings: Settings
+    region: str
+    say: Callable[[str], None]
+    software: Path | None = None
+    rehearsed: bool = False
+
+    def deploy(self, stack: str) -> None:
+        """Deploys a stack, with what belongs to it.
+
+        Raises:
+            DeployError: AWS refuses something.
+            SettingsError: something that is needed was not given.
+        """
+        self.say(f"# {stack}")
+        special = {
+            "streaming": self._streaming,
+            "client": self._client,
+            "api": self._api,
+            "orchestration": self._orchestration,
+        }
+        special.get(stack, lambda: self.cloud.deploy(stack))()
+
+    def check(self, stacks: tuple[str, ...]) -> None:
+        """Sees to it that what the stacks need is there, before anything is begun.
+
+        Raises:
+            SettingsError: it is not.
+        """
+        if "api" in stacks and (found := stale(template_of("api"))):
+            raise SettingsError(found[0])
+        if {"streaming", "client"} & set(stacks) and not self.rehearsed:
+            folder = self._folder()
+            for pattern in ("kafka_2.13-3.9.*.tgz", PLUGIN):
+                archive(folder, pattern)
+
+    def brokers(self) -> str:
+        """Addresses of the brokers. MSK tells them to whoever asks, and to no template."""
+        return self.cloud.aws.run(
+            *("kafka", "get-bootstrap-brokers", "--cluster-arn", self.cloud.output("streaming", "ClusterArn")),
+            *("--query", "BootstrapBrokerStringSaslIam", "--output", "text"),
+            stands_for="<brokers>",
+        )
+
+    def _streaming(self) -> None:
+        """Everything but the connector; then its plugin, the brokers' addresses, and the connector with both."""
+        self.cloud.deploy("streaming")
+        plugin = PLUGIN if self.rehearsed and self.software is None else archive(self._folder(), PLUGIN).name
+        key = f"plugins/{plugin}"
+        self._copy(str(Path(self.software or "SOFTWARE") / plugin), key)
+        self.cloud.deploy("streaming", BootstrapBrokers=self.brokers(), PluginKey=key)
+
+    def _client(self) -> None:
+        """The software into the bucket; then the machine, which sets itself up from there."""
+        brokers = self.brokers()
+        with tempfile.TemporaryDirectory(prefix="pinterest-software-") as folder:
+            if not self.rehearsed:
+                gather(self._folder(), self.settings, brokers, self.region, Path(folder))
+            source = "SOFTWARE" if self.rehearsed else folder
+            bucket = self.settings.bucket
+            self.cloud.aws.run("s3", "sync", "--only-show-errors", "--delete", source, f"s3://{bucket}/software")
+        self.cloud.deploy("client")
+
+    def _api(self) -> None:
+        """The API. Without a certificate of ACM's it is told to take the proxy's own; no template can say that."""
+        self.cloud.deploy("api")
+        if self.cloud.output("api", "Certificate") == "ACM":
+            return
+        api = self.cloud.output("api", "ApiId")
+        self.cloud.aws.run(
+            *("apigateway", "update-integration", "--rest-api-id", api),
+            *("--resource-id", self.cloud.output("api", "TopicResourceId"), "--http-method", "POST"),
+            *("--patch-operations", "op=replace,path=/tlsConfig/insecureSkipVerification,value=true"),
+            *("--output", "text", "--query", "uri"),
+        )
+        self.cloud.aws.run(
+            *("apigateway", "create-deployment", "--rest-api-id", api),
+            *("--stage-name", self.cloud.output("api", "Stage")),
+            *("--description", "The proxy's own certificate is taken.", "--output", "text", "--query", "id"),
+        )
+
+    def _orchestration(self) -> None:
+        """The bucket; then the requirements file and the DAG into it, and the environment."""
+        self.cloud.deploy("orchestration")
+        bucket = self.cloud.output("orchestration", "DagsBucketName")
+        version = self.cloud.aws.run(
+            *("s3api", "put-object", "--bucket", bucket, "--key", "requirements.txt"),
+            *("--body", str(PROJECT / "orchestration/requirements.txt"), "--query", "VersionId", "--output", "text"),
+            stands_for="<version>",
+        )
+        self._publish(bucket)
+        self.cloud.deploy("orchestration", RequirementsVersion=version)
+
+    def _publish(self, bucket: str) -> None:
+        """The DAG, by way of a folder: ``aws`` puts it there with the credentials of everything else."""
+        dag = Dag(user_id=self.settings.user_id)
+        with tempfile.TemporaryDirectory(prefix="pinterest-dag-") as folder:
+            (Path(folder) / dag.file_name).write_text(dag.text(), encoding="utf-8")
+            source = str(Path("DAG" if self.rehearsed else folder) / dag.file_name)
+            self.cloud.aws.run("s3", "cp", "--only-show-errors", source, f"s3://{bucket}/dags/{dag.file_name}")
+
+    def _copy(self, file: str, key: str) -> None:
+        self.cloud.aws.run("s3", "cp", "--only-show-errors", file, f"s3://{self.settings.bucket}/{key}")
+
+    def _folder(self) -> Path:
+        if self.software is None:
+            raise SettingsError(
+                "software must be given with --software DIR for streaming and client, got none "
+                "(docs/infrastructure.md lists what is in it)"
+            )
+        return self.software

@@ -1,0 +1,102 @@
+"""Destroys the stacks, the last first, and nothing that holds data unless that was asked for."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infrastructure.errors import DeployError
+from infrastructure.stacks import Cloud, stack_name, users_of
+from pinterest_transforms.settings import Settings
+
+# S3 deletes this many objects a call.
+_A_CALL = "1000"
+_EVERY_VERSION = "[Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}"
+_STAYS = {
+    "source": "the database's last snapshot and its KMS key stay; without the key nobody could read the snapshot",
+    "streaming": "KMS keys are deleted by AWS after 30 days",
+}
+
+
+@dataclass
+class Destruction:
+    """One destroy.
+
+    Attributes:
+        cloud: CloudFormation.
+        settings: whose names.
+        say: is told what is done, and what stays.
+        delete_data: whether buckets are emptied first; a bucket that holds something is refused otherwise.
+    """
+
+    cloud: Cloud
+    settings: Settings
+    say: Callable[[str], None]
+    delete_data: bool = False
+
+    def destroy(self, stacks: tuple[str, ...]) -> None:
+        """Destroys stacks; every reason not to is looked for before the first of them is.
+
+        Raises:
+            DeployError: a stack is still used, holds data, or AWS refuses.
+        """
+        there = [stack for stack in reversed(stacks) if self.cloud.status(stack)]
+        for stack in there:
+            self._check_unused(stack, there)
+        buckets = {stack: bucket for stack in there if (bucket := self._bucket(stack))}
+        for bucket in buckets.values():
+            self._check_empty(bucket)
+        for stack in there:
+            if stack in buckets and self.delete_data:
+                self._empty(buckets[stack])
+            self.cloud.aws.run("cloudformation", "delete-stack", "--stack-name", self._name(stack))
+            self.cloud.aws.run("cloudformation", "wait", "stack-delete-complete", "--stack-name", self._name(stack))
+            self.say(f"{stack} is destroyed" + (f"; {_STAYS[stack]}" if stack in _STAYS else ""))
+        for stack in stacks:
+            if stack not in there:
+                self.say(f"{stack} is not there")
+
+    def _name(self, stack: str) -> str:
+        return stack_name(self.cloud.user_id, stack)
+
+    def _check_unused(self, stack: str, going: list[str]) -> None:
+        """CloudFormation knows no such order: it would begin, and be stuck half way."""
+        users = [user for user in users_of(stack) if user not in going and self.cloud.status(user)]
+        if users:
+            raise DeployError(f"{stack} must not be used any more, got {', '.join(users)}: destroy those first")
+
+    def _bucket(self, stack: str) -> str:
+        if stack == "streaming":
+            return self.settings.bucket
+        return self.cloud.output(stack, "DagsBucketName") if stack == "orchestration" else ""
+
+    def _check_empty(self, bucket: str) -> None:
+        if not self.delete_data and self._versions(bucket, "1"):
+            raise DeployError(
+                f"bucket {bucket} must be empty, and is not: --delete-data deletes everything in it, old versions too"
+            )
+
+    def _versions(self, bucket: str, most: str) -> list[dict[str, str]]:
+        answer = self.cloud.aws.finds(
+            *("s3api", "list-object-versions", "--bucket", bucket, "--max-items", most),
+            *("--query", _EVERY_VERSION, "--output", "json"),
+            stands_for="[]",
+        )
+        try:
+            found = json.loads(answer or "[]")
+        except ValueError:
+            raise DeployError("list-object-versions must answer JSON, got something else") from None
+        return found if isinstance(found, list) else []
+
+    def _empty(self, bucket: str) -> None:
+        while versions := self._versions(bucket, _A_CALL):
+            with tempfile.TemporaryDirectory(prefix="pinterest-destroy-") as folder:
+                file = Path(folder, "objects.json")
+                file.write_text(json.dumps({"Objects": versions, "Quiet": True}), encoding="utf-8")
+                errors = self.cloud.aws.run(
+                    *("s3api", "delete-objects", "--bucket", bucket, "--delete", f"file://{file}"),
+                    *("--query", "Errors[0].Code", "--output", "text"),
+                )
+            if errors not in ("", "None"):
+                raise DeployError(f"objects of {bucket} cannot be deleted: {errors}")

@@ -1,0 +1,95 @@
+"""What the client machine is set up from: other people's archives, and this project's own files, in one folder."""
+
+import hashlib
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from infrastructure.settings_files import render, write
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.settings import Settings
+
+PROJECT = Path(__file__).parent.parent
+# What is downloaded once, by a person, from its makers' pages; docs/infrastructure.md names them.
+ARCHIVES = ("kafka_2.13-3.9.*.tgz", "aws-msk-iam-auth-*-all.jar", "confluent-community-*.tar.gz")
+PLUGIN = "confluentinc-kafka-connect-s3-*.zip"
+
+_ROOMS = ("emulation", "src/pinterest_transforms")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def archive(folder: Path, pattern: str) -> Path:
+    """The one file of that name in a folder.
+
+    Raises:
+        SettingsError: there is none, or there are several.
+    """
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        got = ", ".join(file.name for file in found) or "none"
+        raise SettingsError(f"software {folder} must hold one {pattern}, got {got}")
+    return found[0]
+
+
+def gather(software: Path, settings: Settings, brokers: str, region: str, to: Path) -> list[str]:
+    """Puts everything that goes to ``software/`` in the bucket into a folder, with a list of checksums.
+
+    Args:
+        software: folder of the archives.
+        settings: whose names.
+        brokers: addresses of the brokers.
+        region: AWS region of the bucket.
+        to: the folder, which is emptied first.
+
+    Returns:
+        Names of the files.
+
+    Raises:
+        SettingsError: an archive is missing.
+    """
+    archives = [archive(software, pattern) for pattern in ARCHIVES]
+    shutil.rmtree(to, ignore_errors=True)
+    write(render(settings, brokers, region), to)
+    for file in (*archives, *(PROJECT / "infrastructure/client").iterdir(), PROJECT / "requirements/client.txt"):
+        shutil.copyfile(file, to / file.name)
+    local = (PROJECT / "requirements/local.txt").read_text(encoding="utf-8")
+    (to / "seed.txt").write_text(pinned(local, "numpy"), encoding="utf-8")
+    zip_emulation(to / "emulation.zip")
+    names = sorted(file.name for file in to.iterdir())
+    sums = "".join(f"{_sha256(to / name)}  {name}\n" for name in names)
+    (to / "SHA256SUMS").write_text(sums, encoding="utf-8")
+    return [*names, "SHA256SUMS"]
+
+
+def pinned(requirements: str, package: str) -> str:
+    """One package's lines of a requirements file: its versions (some are for some Pythons only) and their hashes.
+
+    Raises:
+        SettingsError: the file has no such package.
+    """
+    block = rf"^{re.escape(package)}==[^\n]*?(?: \\\n    --hash=\S+)+$"
+    found: list[str] = re.findall(block, requirements, re.MULTILINE)
+    if not found:
+        raise SettingsError(f"requirements must pin {package}, got no line of it")
+    return "".join(f"{each}\n" for each in found)
+
+
+def zip_emulation(file: Path) -> None:
+    """Writes the emulation, and what it imports of the library, into a zip: of the same files, the same bytes."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive_file:
+        for source in _sources():
+            entry = zipfile.ZipInfo(source.relative_to(PROJECT).as_posix(), _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive_file.writestr(entry, source.read_bytes())
+
+
+def _sources() -> Iterator[Path]:
+    for room in _ROOMS:
+        yield from sorted(path for path in (PROJECT / room).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

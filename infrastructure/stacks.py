@@ -1,0 +1,147 @@
+"""The stacks: their names, what each needs of the ones before it, what CloudFormation is told.
+
+Values go from stack to stack as parameters and not as exports: a template may so be deployed alone, into a network or
+onto a cluster that a company has already, and no stack is held fast by another's import. A parameter that nobody gave
+is the output of the same name of an earlier stack.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from infrastructure.awscli import Aws, outputs_of
+from infrastructure.errors import DeployError
+from infrastructure.templates import STACKS, section, template_of, template_path
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.settings import check_user_id
+
+_REHEARSED = "<rehearsed>"
+
+
+def stack_name(user_id: str, stack: str) -> str:
+    """Name of a stack in CloudFormation: it must begin with a letter, which a user id need not."""
+    return f"pinterest-{check_user_id(user_id)}-{stack}"
+
+
+def chosen(stack: str) -> tuple[str, ...]:
+    """The stacks that ``STACK`` or ``all`` asks for, in the order of their deployment.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    if stack != "all" and stack not in STACKS:
+        raise SettingsError(f"stack must be all or one of {', '.join(STACKS)}, got {stack!r}")
+    return STACKS if stack == "all" else (stack,)
+
+
+def parameters_of(stack: str) -> dict[str, bool]:
+    """The parameters of a stack's template, and whether each has a default."""
+    declared = section(template_of(stack), "Parameters")
+    return {name: "Default" in parameter for name, parameter in declared.items()}
+
+
+def producer_of(parameter: str, stack: str) -> str:
+    """The earlier stack with an output of that name; empty if there is none."""
+    for earlier in STACKS[: STACKS.index(stack)]:
+        if parameter in section(template_of(earlier), "Outputs"):
+            return earlier
+    return ""
+
+
+def users_of(stack: str) -> list[str]:
+    """The later stacks that take something of this one."""
+    later = STACKS[STACKS.index(stack) + 1 :]
+    return [name for name in later if any(producer_of(each, name) == stack for each in parameters_of(name))]
+
+
+def given_parameters(pairs: Sequence[str], stacks: Sequence[str]) -> dict[str, str]:
+    """What ``--param Name=Value`` says.
+
+    Raises:
+        SettingsError: it is no pair, or none of the stacks has such a parameter.
+    """
+    known = {name for stack in stacks for name in parameters_of(stack)} - {"UserId"}
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingsError(f"param must be Name=Value, got {pair!r}")
+        if name not in known:
+            raise SettingsError(f"param must be one of {', '.join(sorted(known))}, got {name!r}")
+        found[name] = value
+    return found
+
+
+@dataclass
+class Cloud:
+    """CloudFormation, for one user id.
+
+    Attributes:
+        aws: the command line.
+        user_id: whose stacks.
+        given: parameters that were given, for whichever stack has them.
+    """
+
+    aws: Aws
+    user_id: str
+    given: Mapping[str, str] = field(default_factory=dict)
+    _known: dict[str, dict[str, str] | None] = field(default_factory=dict, init=False)
+
+    def deploy(self, stack: str, **more: str) -> None:
+        """Deploys one template: makes the stack, or changes it, and waits.
+
+        Args:
+            stack: which.
+            more: parameters that only this step knows.
+
+        Raises:
+            DeployError: AWS refuses, or an earlier stack is not there.
+        """
+        values = {**self.parameters(stack), **more}
+        self.aws.run(
+            *("cloudformation", "deploy", "--stack-name", stack_name(self.user_id, stack)),
+            *("--template-file", str(template_path(stack)), "--capabilities", "CAPABILITY_NAMED_IAM"),
+            *("--no-fail-on-empty-changeset", "--tags", "project=pinterest", f"user={self.user_id}"),
+            *("--parameter-overrides", *(f"{name}={value}" for name, value in values.items())),
+        )
+        self._known.pop(stack, None)
+
+    def parameters(self, stack: str) -> dict[str, str]:
+        """The stack's parameters: given, or outputs of earlier stacks; what has a default else keeps what it has."""
+        values = {"UserId": self.user_id}
+        for name, has_default in parameters_of(stack).items():
+            if name in self.given:
+                values[name] = self.given[name]
+            elif producer := producer_of(name, stack):
+                values[name] = self.output(producer, name)
+            elif not has_default and name not in values:
+                raise DeployError(f"parameter {name} of {stack} must be given with --param, got none")
+        return values
+
+    def output(self, stack: str, name: str) -> str:
+        """One output of a stack that is there; asked for once.
+
+        Raises:
+            DeployError: it is not.
+        """
+        if stack not in self._known:
+            answer = self.aws.finds(
+                *("cloudformation", "describe-stacks", "--stack-name", stack_name(self.user_id, stack)),
+                *("--query", "Stacks[0].Outputs", "--output", "json"),
+                stands_for=_REHEARSED,
+            )
+            self._known[stack] = None if answer == _REHEARSED else outputs_of(answer or "")
+        outputs = self._known[stack]
+        if outputs is None:
+            return f"<{stack}.{name}>"
+        if name not in outputs:
+            raise DeployError(f"stack {stack} must have the output {name}, got none: deploy {stack} first")
+        return outputs[name]
+
+    def status(self, stack: str) -> str:
+        """What AWS says of a stack; empty if it is not there."""
+        found = self.aws.finds(
+            *("cloudformation", "describe-stacks", "--stack-name", stack_name(self.user_id, stack)),
+            *("--query", "Stacks[0].StackStatus", "--output", "text"),
+            stands_for="<there>",
+        )
+        return found or ""

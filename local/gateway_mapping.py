@@ -1,0 +1,217 @@
+"""Mapping templates: Velocity, rendered with the variables that API Gateway gives them.
+
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
+"""
+
+import base64
+import json
+import re
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from functools import cache
+from urllib.parse import quote, unquote
+
+import airspeed  # type: ignore[import-untyped]
+from airspeed import operators
+
+from pinterest_transforms.errors import PinterestError
+
+_STEP = re.compile(r"\.([^.\[\]'\"]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
+_ESCAPES = {
+    "\b": "\\b",
+    "\n": "\\n",
+    "\t": "\\t",
+    "\f": "\\f",
+    "\r": "\\r",
+    "'": "\\'",
+    '"': '\\"',
+    "\\": "\\\\",
+    "/": "\\/",
+}
+
+
+class MappingError(PinterestError):
+    """A mapping template cannot be rendered."""
+
+
+@dataclass
+class Context:
+    """What a template may look at, and what it may override.
+
+    Attributes:
+        content: the body as it came.
+        path: parameters of the path.
+        query: parameters of the query string.
+        header: headers, by their names in lower case.
+        variables: ``$context``, plain values.
+        overrides: what the template sets in ``$context.requestOverride`` and ``$context.responseOverride``.
+    """
+
+    content: bytes = b""
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    header: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    overrides: MutableMapping[str, object] = field(default_factory=dict)
+
+    @property
+    def body(self) -> str:
+        """The body as a text."""
+        return self.content.decode("utf-8", "replace")
+
+
+class _Text(str):
+    """A text, with the methods of Java's that templates use."""
+
+    __slots__ = ()
+
+    def replaceAll(self, pattern: str, replacement: str) -> "_Text":  # noqa: N802 - Java's name
+        """The text with every match replaced."""
+        # A backslash takes the next character as it is, in Java's replacements too.
+        plain = re.sub(r"\\(.)", r"\1", replacement)
+        return _Text(re.sub(pattern, lambda _: plain, self))
+
+
+class _Row(dict[str, object]):
+    """A JSON object: as a text it is what Java makes of a map, and no JSON."""
+
+    def __str__(self) -> str:
+        return "{" + ", ".join(f"{name}={_as_java(value)}" for name, value in self.items()) + "}"
+
+
+def _as_java(value: object) -> str:
+    return f"[{', '.join(map(_as_java, value))}]" if isinstance(value, list) else operators.value_to_string(value)
+
+
+# Velocity looks for Java's methods by the very class of a value.
+operators.__additional_methods__.update(
+    {_Text: operators.__additional_methods__[str], _Row: operators.__additional_methods__[dict]}
+)
+
+
+class _Util:
+    """``$util``."""
+
+    def base64Encode(self, text: object) -> str:  # noqa: N802 - API Gateway's name, as below
+        """The text's UTF-8, in base64."""
+        return base64.b64encode(str(text).encode()).decode()
+
+    def base64Decode(self, text: str) -> str:  # noqa: N802
+        """The text that base64 stands for."""
+        return base64.b64decode(text).decode("utf-8", "replace")
+
+    def escapeJavaScript(self, text: object) -> _Text:  # noqa: N802
+        """As a JavaScript string has it: quotes of both kinds escaped."""
+        return _Text("".join(_escaped(letter) for letter in str(text)))
+
+    def parseJson(self, text: str) -> object:  # noqa: N802
+        """The object that a JSON text stands for."""
+        return json.loads(text, object_hook=_Row)
+
+    def urlEncode(self, text: str) -> str:  # noqa: N802
+        """The text as a URL has it."""
+        return quote(str(text), safe="")
+
+    def urlDecode(self, text: str) -> str:  # noqa: N802
+        """The text that a URL stands for."""
+        return unquote(text)
+
+
+class _Input:
+    """``$input``."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._parsed = context, False
+        self._root: object = None
+        self.body = context.body
+
+    def json(self, path: str) -> str:
+        """What a JSONPath finds, as JSON; an empty JSON text if nothing."""
+        found = self._at(path)
+        return '""' if found is None else json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+
+    def path(self, path: str) -> object:
+        """What a JSONPath finds, as objects."""
+        return self._at(path)
+
+    def params(self, name: str | None = None) -> object:
+        """A parameter of path, query or headers, in this order; all of them if none is named."""
+        places = {"path": self._context.path, "querystring": self._context.query, "header": self._context.header}
+        if name is None:
+            return {place: dict(values) for place, values in places.items()}
+        for place, values in places.items():
+            # Names of headers are the same whatever their case.
+            wanted = name.lower() if place == "header" else name
+            if wanted in values:
+                return _Text(values[wanted])
+        return _Text("")
+
+    def _at(self, path: str) -> object:
+        if not self._parsed:
+            try:
+                self._root = json.loads(self.body, object_hook=_Row) if self.body.strip() else None
+            except ValueError:
+                raise MappingError("the body must be JSON") from None
+            self._parsed = True
+        found = self._root
+        for step in _steps(str(path)):
+            if isinstance(step, int):
+                found = found[step] if isinstance(found, list) and step < len(found) else None
+            else:
+                found = found.get(step) if isinstance(found, dict) else None
+        return found
+
+
+@cache
+def _template(text: str) -> airspeed.Template:
+    return airspeed.Template(text)
+
+
+def _steps(path: str) -> list[str | int]:
+    """The names and numbers of a JSONPath; of its other parts none is known here."""
+    steps: list[str | int] = []
+    at = 1
+    while path.startswith("$") and at < len(path):
+        match = _STEP.match(path, at)
+        if match is None:
+            break
+        steps.append(int(match[2]) if match[2] else match[1] or match[3])
+        at = match.end()
+    if not path.startswith("$") or at < len(path):
+        raise MappingError(f"JSONPath must be of names and numbers, as $.records[0].data, got {path!r}")
+    return steps
+
+
+def _escaped(letter: str) -> str:
+    if letter in _ESCAPES:
+        return _ESCAPES[letter]
+    if " " <= letter <= "~":
+        return letter
+    units = letter.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex().upper()}" for at in range(0, len(units), 2))
+
+
+def rendered(template: str, context: Context) -> str:
+    """A template's text with everything filled in; what it overrides is left in ``context.overrides``.
+
+    Raises:
+        MappingError: it is not Velocity, or what it calls fails.
+    """
+    overrides: dict[str, dict[str, object]] = {
+        "requestOverride": {"path": {}, "header": {}, "querystring": {}},
+        "responseOverride": {"header": {}},
+    }
+    names = {
+        "input": _Input(context),
+        "util": _Util(),
+        "context": {**context.variables, **overrides},
+        "stageVariables": {},
+    }
+    try:
+        text: str = _template(template).merge(names)
+    except MappingError:
+        raise
+    except Exception as error:
+        raise MappingError(f"a mapping template fails: {' '.join(str(error).split())}") from None
+    context.overrides.update(overrides)
+    return text

@@ -1,0 +1,125 @@
+"""Which records make a file of the sink, when it is finished, and what it is called."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pinterest_transforms.errors import PinterestError
+from pinterest_transforms.settings import landing_key
+
+Put = Callable[[str, bytes], None]
+"""Writes an object: its key, its content."""
+
+
+class SinkError(PinterestError):
+    """A setting of the sink, or a record, is not one that it can use."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A file that is to be written.
+
+    Attributes:
+        topic: whose records they are.
+        partition: of the topic.
+        start: offset of the first record.
+        next_offset: offset behind the last one.
+        body: the records, a line each.
+    """
+
+    topic: str
+    partition: int
+    start: int
+    next_offset: int
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        """Key of its object."""
+        return landing_key(self.topic, self.partition, self.start)
+
+
+@dataclass
+class _Open:
+    """A file that is not finished."""
+
+    start: int
+    turn: int
+    next_offset: int
+    lines: list[bytes] = field(default_factory=list)
+
+
+class Files:
+    """The file that each partition is at."""
+
+    def __init__(self, flush_size: int, rotate_ms: int) -> None:
+        """Takes Confluent's settings.
+
+        Args:
+            flush_size: records of a file at most.
+            rotate_ms: a file is finished when the clock passes a multiple of it, in ms since 1970; 0 for never.
+
+        Raises:
+            SinkError: they are not usable.
+        """
+        if flush_size < 1:
+            raise SinkError(f"flush.size must be at least 1, got {flush_size}")
+        if rotate_ms < 0:
+            raise SinkError(f"rotate.schedule.interval.ms must be at least 0, got {rotate_ms}")
+        self._flush_size, self._rotate_ms = flush_size, rotate_ms
+        self._open: dict[tuple[str, int], _Open] = {}
+
+    @property
+    def open(self) -> int:
+        """Records that stand in no file yet."""
+        return sum(len(file.lines) for file in self._open.values())
+
+    def take(self, topic: str, partition: int, offset: int, value: bytes | None, now: float) -> list[Finished]:
+        """Takes the next record of a partition; what is finished by that.
+
+        A null value, which JSON lines have no line for, is passed over (``behavior.on.null.values=ignore``).
+
+        Raises:
+            SinkError: the value is no JSON (``errors.tolerance=none``).
+        """
+        place, finished = (topic, partition), self.due(now)
+        file = self._open.get(place)
+        if file is not None and offset < file.next_offset:
+            # After a rebalance the consumer goes back to what was committed: so does the file.
+            file = None
+        if value is None:
+            if file is not None:
+                file.next_offset = offset + 1
+            return finished
+        line = _line(topic, partition, offset, value)
+        if file is None:
+            file = self._open[place] = _Open(offset, self._turn(now), offset)
+        file.lines.append(line)
+        file.next_offset = offset + 1
+        if len(file.lines) >= self._flush_size:
+            finished.append(self._finished(place))
+        return finished
+
+    def due(self, now: float) -> list[Finished]:
+        """Files that the clock, in seconds since 1970, has finished."""
+        turn = self._turn(now)
+        return [self._finished(place) for place, file in list(self._open.items()) if file.turn != turn]
+
+    def forget(self, topic: str, partition: int) -> None:
+        """Drops the file of a partition that is somebody else's now."""
+        self._open.pop((topic, partition), None)
+
+    def _turn(self, now: float) -> int:
+        return round(now * 1000) // self._rotate_ms if self._rotate_ms else 0
+
+    def _finished(self, place: tuple[str, int]) -> Finished:
+        file = self._open.pop(place)
+        return Finished(*place, file.start, file.next_offset, b"\n".join(file.lines) + b"\n")
+
+
+def _line(topic: str, partition: int, offset: int, value: bytes) -> bytes:
+    """The value on one line, as the sink's converter writes it out anew."""
+    try:
+        return json.dumps(json.loads(value), ensure_ascii=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        raise SinkError(f"a record's value must be JSON, got other bytes in {topic}-{partition} at {offset}") from None

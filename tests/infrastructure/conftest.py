@@ -1,0 +1,106 @@
+"""A stand-in for the AWS command line, and the archives that a deploy wants."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_PROGRAM = """#!{python}
+import json, pathlib, sys
+room = pathlib.Path({room!r})
+arguments = sys.argv[1:]
+with open(room / "calls", "a") as calls:
+    calls.write(json.dumps(arguments) + "\\n")
+for answer in json.loads((room / "answers").read_text()):
+    if all(word in " ".join(arguments) for word in answer["words"]):
+        sys.stdout.write(answer["out"])
+        sys.stderr.write(answer["err"])
+        sys.exit(answer["code"])
+"""
+
+OUTPUTS = {
+    "network": {
+        "VpcId": "vpc-1",
+        "PrivateSubnetIds": "subnet-a,subnet-b,subnet-c",
+        "LogsKeyArn": "arn:logs-key",
+        **{f"{who}SecurityGroupId": f"sg-{who}" for who in ("Client", "Connect", "Airflow", "Broker", "Database")},
+        "LoadBalancerSecurityGroupId": "sg-LoadBalancer",
+    },
+    "source": {"DatabaseHost": "db.example", "DatabaseSecretArn": "arn:secret", "DatabaseKeyArn": "arn:db-key"},
+    "streaming": {
+        "ClusterArn": "arn:cluster",
+        "BucketName": "user-0ab-bucket",
+        "BucketKeyArn": "arn:bucket-key",
+        "StreamsKeyArn": "arn:streams-key",
+    },
+    "client": {
+        "ClientInstanceId": "i-1",
+        "ClientRoleName": "0ab-ec2-access-role",
+        "ProxyHost": "rest-proxy.0ab.internal",
+    },
+    "api": {"ApiId": "api1", "Stage": "prod", "TopicResourceId": "res1", "Certificate": "PROXY"},
+    "orchestration": {"DagsBucketName": "mwaa-dags-bucket"},
+}
+
+
+@dataclass
+class FakeAws:
+    """What the stand-in was asked, and what it answers; the first answer whose words are all there counts."""
+
+    room: Path
+
+    def __post_init__(self) -> None:
+        self.answers: list[dict[str, object]] = []
+        self._write()
+
+    def answer(self, *words: str, out: str = "", err: str = "", code: int = 0) -> None:
+        """Adds an answer, before those that are there."""
+        self.answers.insert(0, {"words": words, "out": out, "err": err, "code": code})
+        self._write()
+
+    def calls(self) -> list[list[str]]:
+        """Every list of arguments so far."""
+        file = self.room / "calls"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def _write(self) -> None:
+        (self.room / "answers").write_text(json.dumps(self.answers))
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    """The stand-in, first on the path; every stack is there and has its outputs."""
+    room = tmp_path / "aws"
+    room.mkdir()
+    program = room / "aws"
+    program.write_text(_PROGRAM.format(python=sys.executable, room=str(room)))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{room}{os.pathsep}{os.environ['PATH']}")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "PINTEREST_USER_ID"):
+        monkeypatch.delenv(name, raising=False)
+    fake = FakeAws(room)
+    fake.answer("describe-stacks", "StackStatus", out="CREATE_COMPLETE\n")
+    for stack, outputs in OUTPUTS.items():
+        answer = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
+        fake.answer("describe-stacks", f"pinterest-0ab-{stack}", "Outputs", out=json.dumps(answer))
+    fake.answer("get-bootstrap-brokers", out="b-1.x:9098,b-2.x:9098\n")
+    fake.answer("put-object", "requirements.txt", out="v7\n")
+    return fake
+
+
+@pytest.fixture
+def software(tmp_path: Path) -> Path:
+    """A folder with the four archives, which nobody opens here."""
+    folder = tmp_path / "software"
+    folder.mkdir()
+    for name in (
+        "kafka_2.13-3.9.1.tgz",
+        "aws-msk-iam-auth-2.3.2-all.jar",
+        "confluent-community-7.9.1.tar.gz",
+        "confluentinc-kafka-connect-s3-10.5.23.zip",
+    ):
+        (folder / name).write_bytes(name.encode())
+    return folder

@@ -1,0 +1,239 @@
+"""Mistakes in templates, each with what must be said of it: stack, the mistake, a part of the message."""
+
+from collections.abc import Callable
+
+from infrastructure.templates import Template
+
+ALLOW = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}
+
+
+def at(template: Template, *path: str | int) -> object:
+    found: object = template["Resources"]
+    for name in path:
+        found = found[name]  # type: ignore[index]
+    return found
+
+
+def put(*path: str | int, to: object) -> Callable[[Template], None]:
+    """A mistake: something else at a path below Resources."""
+
+    def mistake(template: Template) -> None:
+        at(template, *path[:-1])[path[-1]] = to  # type: ignore[index]
+
+    return mistake
+
+
+def drop(*path: str | int) -> Callable[[Template], None]:
+    """A mistake: something is not there."""
+
+    def mistake(template: Template) -> None:
+        del at(template, *path[:-1])[path[-1]]  # type: ignore[attr-defined]
+
+    return mistake
+
+
+def elsewhere(*path: str, to: object) -> Callable[[Template], None]:
+    """A mistake outside of Resources."""
+
+    def mistake(template: Template) -> None:
+        found: object = template
+        for name in path[:-1]:
+            found = found[name]  # type: ignore[index]
+        found[path[-1]] = to  # type: ignore[index]
+
+    return mistake
+
+
+P = "Properties"
+BUCKET_STATEMENT = ("BucketPolicy", P, "PolicyDocument", "Statement", 0)
+SINK = ("Connector", P, "ConnectorConfiguration")
+CLIENT_STATEMENTS = ("Role", P, "Policies", 0, "PolicyDocument", "Statement")
+PLANTED = [
+    # versions and classes
+    ("streaming", elsewhere("Parameters", "KafkaVersion", "Default", to="2.8.1"), "KafkaVersion must be one of"),
+    (
+        "streaming",
+        elsewhere("Parameters", "KafkaVersion", "AllowedValues", to=["3.9.1"]),
+        "KafkaVersion must be one of",
+    ),
+    ("streaming", put("Connector", P, "KafkaConnectVersion", to="3.9.x"), "KafkaConnectVersion must be one of 2.7.1"),
+    ("streaming", put(*SINK, "connector.class", to="io.confluent.connect.s3.S3Sink"), "connector.class must be"),
+    ("streaming", put(*SINK, "format.class", to="io.confluent.JsonFormat"), "format.class must be"),
+    (
+        "streaming",
+        elsewhere("Parameters", "BrokerType", "AllowedValues", to=["kafka.t3.small"]),
+        "BrokerType must be one that new clusters may have, got kafka.t3.small",
+    ),
+    (
+        "orchestration",
+        elsewhere("Parameters", "AirflowVersion", "Default", to="3.3.2"),
+        "AirflowVersion must be one of",
+    ),
+    (
+        "orchestration",
+        put("Airflow", P, "AirflowConfigurationOptions", "secrets.backend", to="airflow.SecretsManager"),
+        "secrets.backend must be",
+    ),
+    # the sink as it is rendered
+    ("streaming", put(*SINK, "flush.size", to="3"), "flush.size must be 10000 as rendered, got 3"),
+    ("streaming", drop(*SINK, "rotate.schedule.interval.ms"), "rotate.schedule.interval.ms must be 600000 as rendered"),
+    ("streaming", put(*SINK, "surplus", to="1"), "surplus must be None as rendered, got 1"),
+    (
+        "streaming",
+        put("Worker", P, "PropertiesFileContent", "Fn::Base64", to="key.converter=x\n"),
+        "value.converter must be org.apache.kafka.connect.json.JsonConverter as rendered, got None",
+    ),
+    # least privilege
+    ("client", put(*CLIENT_STATEMENTS, 0, "Action", to="*"), "Action must name what is allowed, got *"),
+    ("client", put(*CLIENT_STATEMENTS, 0, "Action", to=["kafka-cluster:*"]), "got kafka-cluster:*"),
+    ("client", put(*CLIENT_STATEMENTS, 1, "Resource", to="*"), "Resource of kafka-cluster:CreateTopic must be named"),
+    ("client", put(*CLIENT_STATEMENTS, 1, "Resource", to=["arn:x", "*"]), "must be named, got *"),
+    ("client", put(*CLIENT_STATEMENTS, 1, "NotAction", to="s3:x"), "NotAction must not be in what is allowed"),
+    (
+        "client",
+        put("Role", P, "AssumeRolePolicyDocument", "Statement", 0, "Principal", to={"AWS": "*"}),
+        "Principal must be named, got *",
+    ),
+    (
+        "databricks",
+        put("StorageRole", P, "AssumeRolePolicyDocument", "Statement", 0, "Principal", to="*"),
+        "Principal must be named, got * in UnityCatalog",
+    ),
+    ("streaming", put(*BUCKET_STATEMENT, to={**ALLOW, "Principal": "*"}), "Principal must be named"),
+    ("streaming", put("BucketKey", P, "KeyPolicy", "Statement", 0, "Action", to="kms:*"), "got kms:*"),
+    # nobody from outside
+    (
+        "network",
+        put("ClientToBrokerIn", P, to={"CidrIp": "0.0.0.0/0", "IpProtocol": "tcp"}),
+        "ClientToBrokerIn: nobody must come in from 0.0.0.0/0",
+    ),
+    ("network", put("ClientToBrokerIn", P, to={"CidrIpv6": "::/0"}), "nobody must come in from ::/0"),
+    ("network", put("ClientToBrokerIn", P, to={"CidrIp": "10.0.0.0/8"}), "what comes in must be of a named group"),
+    (
+        "network",
+        put("ClientSecurityGroup", P, "SecurityGroupIngress", to=[{"CidrIp": "0.0.0.0/0", "IpProtocol": "-1"}]),
+        "ClientSecurityGroup: nobody must come in from 0.0.0.0/0",
+    ),
+    ("network", put("AirflowToAirflow443In", P, "IpProtocol", to="-1"), "must have a protocol and ports, got all"),
+    ("network", drop("BrokerSecurityGroup", P, "SecurityGroupEgress"), "must name what goes out"),
+    ("network", put("PublicSubnet", P, "MapPublicIpOnLaunch", to=True), "MapPublicIpOnLaunch must not be True"),
+    ("source", put("Database", P, "PubliclyAccessible", to=True), "PubliclyAccessible must not be True"),
+    ("api", put("LoadBalancer", P, "Scheme", to="internet-facing"), "Scheme must not be internet-facing"),
+    (
+        "streaming",
+        put(
+            "Cluster", P, "BrokerNodeGroupInfo", "ConnectivityInfo", "PublicAccess", "Type", to="SERVICE_PROVIDED_EIPS"
+        ),
+        "PublicAccess must be DISABLED",
+    ),
+    (
+        "streaming",
+        drop("Cluster", P, "ClientAuthentication", "Unauthenticated"),
+        "Unauthenticated must be switched off",
+    ),
+    ("client", put("Instance", P, "MetadataOptions", "HttpTokens", to="optional"), "HttpTokens must be required"),
+    # encryption
+    ("streaming", drop("Bucket", P, "BucketEncryption"), "Bucket: BucketEncryption must be aws:kms"),
+    ("streaming", drop("Bucket", P, "PublicAccessBlockConfiguration"), "Bucket: BlockPublicAcls must be true"),
+    ("streaming", drop("BucketPolicy"), "Bucket: a bucket policy must refuse what comes without TLS"),
+    (
+        "orchestration",
+        put("DagsBucketPolicy", P, "PolicyDocument", "Statement", 0, "Condition", to={}),
+        "DagsBucket: a bucket policy must refuse what comes without TLS",
+    ),
+    ("streaming", drop("PinStream", P, "StreamEncryption"), "PinStream: StreamEncryption.EncryptionType must be KMS"),
+    ("streaming", drop("Cluster", P, "EncryptionInfo", "EncryptionAtRest"), "DataVolumeKMSKeyId must be set"),
+    (
+        "streaming",
+        put("Cluster", P, "EncryptionInfo", "EncryptionInTransit", "ClientBroker", to="TLS_PLAINTEXT"),
+        "ClientBroker must be TLS, got TLS_PLAINTEXT",
+    ),
+    (
+        "streaming",
+        put("Connector", P, "KafkaClusterEncryptionInTransit", "EncryptionType", to="PLAINTEXT"),
+        "EncryptionType must be TLS, got PLAINTEXT",
+    ),
+    ("source", put("Database", P, "StorageEncrypted", to=False), "StorageEncrypted must be True, got False"),
+    ("source", drop("Database", P, "ManageMasterUserPassword"), "ManageMasterUserPassword must be True"),
+    ("source", drop("Database", P, "DBParameterGroupName"), "DBParameterGroupName must be set"),
+    ("source", put("DatabaseSettings", P, "Parameters", "require_secure_transport", to="0"), "must be 1, got 0"),
+    ("source", put("DatabaseKey", P, "EnableKeyRotation", to=False), "EnableKeyRotation must be True"),
+    ("network", drop("FlowLogGroup", P, "KmsKeyId"), "FlowLogGroup: KmsKeyId must be set"),
+    ("orchestration", drop("Airflow", P, "KmsKey"), "Airflow: KmsKey must be set"),
+    (
+        "client",
+        put("Instance", P, "BlockDeviceMappings", 0, "Ebs", "Encrypted", to=False),
+        "every disk must be Encrypted",
+    ),
+    (
+        "api",
+        put("PostTopic", P, "Integration", "Uri", "Fn::Sub", to="http://${ProxyHost}:8082/topics/{topic}"),
+        "PostTopic: Uri must begin with https://",
+    ),
+    # the API
+    ("api", drop("PutRecords"), "PUT /streams/{stream-name}/records must be PutRecords, got None"),
+    ("api", put("PostTopic", P, "HttpMethod", to="ANY"), "ANY /topics/{topic} must not be there"),
+    (
+        "api",
+        put(
+            "PutRecord", P, "Integration", "Uri", "Fn::Sub", to="arn:aws:apigateway:us-east-1:kinesis:action/PutRecords"
+        ),
+        "PUT /streams/{stream-name}/record must be PutRecord, got PutRecords",
+    ),
+    (
+        "api",
+        drop("PutRecord", P, "Integration", "IntegrationResponses", 1),
+        "Kinesis' 400 must be answered 400, got 200",
+    ),
+    (
+        "api",
+        drop("PutRecord", P, "Integration", "IntegrationResponses", 2),
+        "Kinesis' 500 must be answered 500, got 200",
+    ),
+    (
+        "api",
+        put("GetStream", P, "Integration", "IntegrationResponses", 1, "SelectionPattern", to="400"),
+        "GetStream: Kinesis' 403 must be answered 400, got 200",
+    ),
+    ("api", drop("GetStream", P, "MethodResponses", 2), "GetStream: MethodResponses must have 500"),
+    ("api", put("PostStream", P, "AuthorizationType", to="NONE"), "PostStream must ask for a signature or a key"),
+    (
+        "api",
+        put("PostStream", P, "AuthorizationType", to="AWS_IAM"),
+        "PostStream must ask for a key where Access is API_KEY",
+    ),
+    ("api", put("PostTopic", P, "Integration", "TimeoutInMillis", to=30000), "TimeoutInMillis must be at most 29000"),
+    ("api", drop("Api", P, "Policy"), "Api must have a resource policy"),
+    ("api", drop("Stage", P, "MethodSettings", 0, "ThrottlingRateLimit"), "Stage must limit how many calls it takes"),
+    ("api", put("Stage", P, "MethodSettings", 0, "DataTraceEnabled", to=True), "DataTraceEnabled must be false"),
+    ("api", drop("Stage", P, "AccessLogSetting"), "Stage must have an access log"),
+    # names
+    ("streaming", put("Bucket", P, "BucketName", "Fn::Sub", to="${UserId}-bucket"), "BucketName user-0ab-bucket"),
+    ("streaming", put("GeoStream", P, "Name", "Fn::Sub", to="streaming-${UserId}-geos"), "Name streaming-0ab-geo"),
+    ("streaming", put("Plugin", P, "Name", "Fn::Sub", to="${UserId}-plug"), "must have Name 0ab-plugin"),
+    ("streaming", put(*SINK, "topics.regex", "Fn::Sub", to="${UserId}.pin"), "topics.regex must be 0ab.* as rendered"),
+    ("client", put("Role", P, "RoleName", "Fn::Sub", to="${UserId}-client"), "RoleName 0ab-ec2-access-role"),
+    ("api", put("KinesisAccessRole", P, "RoleName", to="kinesis"), "RoleName 0ab-kinesis-access-role"),
+    ("orchestration", put("Airflow", P, "DagS3Path", to="dag/"), "DagS3Path dags/"),
+    ("orchestration", elsewhere("Parameters", "EnvironmentName", "Default", to="env"), "Name Databricks-Airflow-env"),
+    # parameters and outputs
+    ("network", elsewhere("Parameters", "VpcCidr", "Description", to=""), "VpcCidr must have a description"),
+    ("network", elsewhere("Parameters", "UserId", "AllowedPattern", to=".*"), "UserId must have the pattern"),
+    (
+        "client",
+        elsewhere("Parameters", "New", to={"Type": "String", "Description": "Somebody must know."}),
+        "New must have a default or be an output of an earlier stack",
+    ),
+    (
+        "source",
+        elsewhere(
+            "Parameters", "DatabasePassword", to={"Type": "String", "Default": "", "Description": "The password."}
+        ),
+        "DatabasePassword must not be a secret",
+    ),
+    (
+        "network",
+        elsewhere("Outputs", "Unused", to={"Value": "x", "Description": "Nobody wants it."}),
+        "output Unused must be used by a later stack",
+    ),
+]

@@ -1,0 +1,90 @@
+"""Destroying, against a stand-in for the AWS command line."""
+
+import json
+
+import pytest
+
+from infrastructure.cli import main
+from infrastructure.templates import STACKS
+
+ID = ["--user-id", "0ab"]
+
+
+def destroyed(calls: list[list[str]]) -> list[str]:
+    return [call[3].removeprefix("pinterest-0ab-") for call in calls if call[1] == "delete-stack"]
+
+
+def test_everything_is_destroyed_from_the_last_to_the_first(aws, capsys) -> None:
+    assert main(["destroy", "all", *ID, "--yes"]) == 0
+    assert destroyed(aws.calls()) == list(reversed(STACKS))
+    waits = [call for call in aws.calls() if call[1] == "wait"]
+    assert len(waits) == len(STACKS)
+    assert "snapshot and its KMS key stay" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("bucket", ["user-0ab-bucket", "mwaa-dags-bucket"])
+def test_a_bucket_that_holds_something_keeps_everything_where_it_is(aws, capsys, bucket: str) -> None:
+    aws.answer("list-object-versions", bucket, out=json.dumps([{"Key": "k", "VersionId": "v"}]))
+    assert main(["destroy", "all", *ID, "--yes"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"error: bucket {bucket} must be empty, and is not: --delete-data deletes everything in it, old versions too"
+    )
+    assert destroyed(aws.calls()) == []
+
+
+def test_data_is_deleted_where_that_is_asked_for(aws) -> None:
+    held = json.dumps([{"Key": "topics/x", "VersionId": "v1"}, {"Key": "topics/x", "VersionId": "v2"}])
+    # Empty at the second look.
+    emptied = aws.room / "emptied"
+    program = aws.room / "aws"
+    program.write_text(
+        program.read_text().replace(
+            "for answer in",
+            f"if 'delete-objects' in arguments:\n    open({str(emptied)!r}, 'w').write(open(arguments[5][7:]).read())\n"
+            f"if 'list-object-versions' in arguments and pathlib.Path({str(emptied)!r}).exists():\n    sys.exit(0)\n"
+            "for answer in",
+        )
+    )
+    aws.answer("list-object-versions", "user-0ab-bucket", out=held)
+    assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 1  # client and others still use it
+    assert not emptied.exists()
+    for stack in ("client", "api", "databricks"):
+        gone = f"Stack with id pinterest-0ab-{stack} does not exist"
+        aws.answer("describe-stacks", f"pinterest-0ab-{stack}", err=gone, code=254)
+    assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
+    assert json.loads(emptied.read_text()) == {"Objects": json.loads(held), "Quiet": True}
+    assert destroyed(aws.calls()) == ["streaming"]
+
+
+def test_a_stack_that_is_used_is_not_destroyed(aws, capsys) -> None:
+    assert main(["destroy", "network", *ID, "--yes"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "error: network must not be used any more, got source, streaming, client, api, orchestration: "
+        "destroy those first"
+    )
+    assert destroyed(aws.calls()) == []
+
+
+def test_what_is_not_there_is_told_and_the_rest_destroyed(aws, capsys) -> None:
+    aws.answer("describe-stacks", "pinterest-0ab-orchestration", err="Stack does not exist", code=254)
+    assert main(["destroy", "all", *ID, "--yes"]) == 0
+    assert "orchestration is not there\n" in capsys.readouterr().out
+    assert "orchestration" not in destroyed(aws.calls())
+
+
+def test_a_question_that_fails_for_another_reason_stops_the_destroy(aws, capsys) -> None:
+    aws.answer("describe-stacks", err="Unable to locate credentials", code=253)
+    assert main(["destroy", "all", *ID, "--yes"]) == 1
+    assert capsys.readouterr().err == (
+        "error: aws cloudformation describe-stacks failed: Unable to locate credentials\n"
+    )
+    assert destroyed(aws.calls()) == []
+
+
+def test_a_dry_run_of_destroy_destroys_nothing(aws, capsys) -> None:
+    assert main(["destroy", "all", *ID, "--dry-run"]) == 0
+    assert aws.calls() == []
+    said = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("aws ") for line in said)
+    shown = [line for line in said if "delete-stack" in line]
+    assert [line.rpartition("-")[2] for line in shown] == list(reversed(STACKS))

@@ -1,0 +1,115 @@
+"""The loader of templates, and what their functions come to."""
+
+import pytest
+
+from infrastructure.errors import TemplateError
+from infrastructure.evaluating import Evaluator
+from infrastructure.templates import STACKS, load_template, parse_template, resources, template_path
+
+TEXT = """
+Parameters:
+  UserId: { Type: String }
+  Zone: { Type: String, Default: a }
+  Subnets: { Type: List<AWS::EC2::Subnet::Id>, Default: "one,two" }
+Conditions:
+  First: !Equals [!Ref Zone, a]
+  Second: !Not [!Condition First]
+Resources:
+  Bucket:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: !Sub user-${UserId}-bucket
+      Tags: [{ Key: literal, Value: !Sub "${!kept} ${Other} ${Bucket.Arn}", Other: !Sub ["${X}", { X: !Ref Zone }] }]
+  Other:
+    Type: AWS::S3::Bucket
+    Condition: Second
+  Third:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: !If [First, !Select [1, !Ref Subnets], !Ref AWS::NoValue]
+      Left: !If [Second, !Ref Zone, !Ref AWS::NoValue]
+      Joined: !Join ["-", [!Ref Zone, !Ref AWS::Region]]
+      Split: !Select [0, !Split [",", "x,y"]]
+      Text: !Base64 hello
+"""
+
+
+def test_functions_are_read_in_their_long_forms() -> None:
+    template = parse_template("Resources: {A: {Type: T, Properties: {X: !GetAtt B.C.D, Y: !Ref A, Z: !If [Q, 1, 2]}}}")
+    assert resources(template)["A"] == {
+        "X": {"Fn::GetAtt": ["B", "C.D"]},
+        "Y": {"Ref": "A"},
+        "Z": {"Fn::If": ["Q", 1, 2]},
+    }
+
+
+def test_functions_come_to_values() -> None:
+    found = Evaluator(parse_template(TEXT), {"UserId": "0ab"}).resources()
+    assert found["Bucket"]["Properties"] == {
+        "BucketName": "user-0ab-bucket",
+        "Tags": [{"Key": "literal", "Value": "${kept} Other Bucket.Arn", "Other": "a"}],
+    }
+    assert found["Third"]["Properties"] == {
+        "BucketName": "two",
+        "Joined": "a-us-east-1",
+        "Split": "x",
+        "Text": "aGVsbG8=",
+    }
+
+
+def test_a_condition_decides_what_is_made() -> None:
+    template = parse_template(TEXT)
+    assert "Other" not in Evaluator(template, {"UserId": "0ab"}).resources()
+    assert "Other" in Evaluator(template, {"UserId": "0ab", "Zone": "b"}).resources()
+
+
+def test_what_stands_for_a_resource_may_be_given() -> None:
+    found = Evaluator(parse_template(TEXT), {"UserId": "0ab"}, {"Bucket.Arn": "arn:x"}).resources()
+    assert "arn:x" in str(found["Bucket"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Resources: {A: {Type: T}, A: {Type: T}}", "template, line 1: A is given twice"),
+        ("Resources: {A: {Type: !Nonsense x}}", "template, line 1: !Nonsense is no function of CloudFormation"),
+        ("Resources: {A: &a {Type: T}, B: *a}", "template, line 1: CloudFormation knows no aliases"),
+        ("Parameters: {}", "template must have Resources, got none"),
+        ("- 1", "template must have Resources, got none"),
+        ("Resources: [", "template, line 1: expected the node content, but found '<stream end>'"),
+    ],
+)
+def test_what_is_no_template_is_told_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        parse_template(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "message"),
+    [
+        (TEXT, {}, "parameter UserId must be given, got none"),
+        (TEXT, {"UserId": "a", "Wrong": "b"}, "parameter must be one of the template's, got Wrong"),
+        ("Resources: {A: {Type: !Ref B}}", {}, "Ref must name a parameter or a resource, got 'B'"),
+        ("Resources: {A: {Type: !GetAtt B.C}}", {}, "GetAtt must name a resource, got 'B.C'"),
+        ("Resources: {A: {Type: T, Condition: C}}", {}, "condition must be one of the template's, got 'C'"),
+        ("Resources: {A: {Type: !If [C, 1]}}", {}, "Fn::If must have 3 arguments, got ['C', 1]"),
+    ],
+)
+def test_a_name_that_is_not_there_is_told_in_one_line(text: str, parameters: dict[str, str], message: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        Evaluator(parse_template(text), parameters).resources()
+    assert str(caught.value) == message
+
+
+def test_there_are_seven_stacks_and_no_other_template() -> None:
+    assert len(STACKS) == 7
+    assert {file.stem for file in template_path("api").parent.iterdir()} == set(STACKS)
+    for stack in STACKS:
+        assert resources(load_template(template_path(stack)))
+
+
+def test_a_stack_that_is_none_is_told() -> None:
+    with pytest.raises(TemplateError) as caught:
+        template_path("nonsense")
+    assert str(caught.value).endswith("got 'nonsense'")

@@ -1,0 +1,63 @@
+"""What stands in a stack's source, topics, bucket and tables."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import boto3
+import polars
+
+from emulation.source import connect, read_keys
+from local.stack import Stack
+from pinterest_transforms.entities import ENTITIES, Entity
+from pinterest_transforms.schemas import CONTRACT
+from pinterest_transforms.settings import Settings
+
+
+def source_keys(stack: Stack) -> dict[str, list[int]]:
+    """Keys of the source, by kind."""
+    engine = connect(stack.environment["PINTEREST_DATABASE"])
+    found = {entity.name: [key for page in read_keys(engine, entity) for key in page] for entity in ENTITIES}
+    engine.dispose()
+    return found
+
+
+def objects(stack: Stack) -> dict[str, list[str]]:
+    """The lines of each object of the bucket, by its key."""
+    environment = stack.environment
+    session = boto3.Session("local", "local", region_name=environment["AWS_DEFAULT_REGION"])
+    s3, bucket = session.client("s3", endpoint_url=stack.aws.url), stack.plan.settings.bucket
+    keys = [o["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket) for o in page["Contents"]]
+    bodies = {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys}
+    assert all(body.endswith("\n") for body in bodies.values())
+    return {key: body.removesuffix("\n").split("\n") for key, body in bodies.items()}
+
+
+def landed(stack: Stack) -> Counter[tuple[str, int, int]]:
+    """How often each place of the topics stands in the bucket: by topic, partition and offset."""
+    found: Counter[tuple[str, int, int]] = Counter()
+    for key, lines in objects(stack).items():
+        topic, partition, start = key.rpartition("/")[2].removesuffix(".json").split("+")
+        assert key == f"topics/{topic}/partition={partition}/{topic}+{partition}+{int(start):010d}.json"
+        found.update((topic, int(partition), int(start) + number) for number in range(len(lines)))
+    return found
+
+
+def clean(warehouse: Path, settings: Settings, entity: Entity) -> dict[int, tuple[object, ...]]:
+    """A clean table's contract columns, by key; fails if a key is there twice."""
+    names = [field.name for field in CONTRACT[entity.name]]
+    rows = polars.read_delta(str(warehouse / settings.schema / settings.clean_table(entity))).select(names).rows()
+    assert len({row[0] for row in rows}) == len(rows)
+    return {row[0]: row[1:] for row in rows}
+
+
+def quarantined(warehouse: Path, settings: Settings, entity: Entity, kind: str) -> list[int]:
+    """Keys of what stands in quarantine, a repeated one again."""
+    table = polars.read_delta(str(warehouse / settings.schema / "quarantine"))
+    wanted = (polars.col("topic") == settings.origin(entity)) & (polars.col("kind") == kind)
+    return [_key(raw, entity) for raw in table.filter(wanted)["raw"]]
+
+
+def _key(raw: str, entity: Entity) -> int:
+    value = json.loads(raw)
+    return next(int(value[name]) for name in entity.key_fields if name in value)
