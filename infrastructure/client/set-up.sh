@@ -35,15 +35,15 @@ id kafka-rest >/dev/null 2>&1 || useradd --system --no-create-home --shell /sbin
 # The proxy's certificate, signed by an authority of its own that signs nothing else: its key is gone afterwards.
 good() { # it is there, good for another month, and has the right name
     openssl x509 -in "$1" -noout -checkend 2592000 >/dev/null 2>&1 &&
-        openssl x509 -in "$1" -noout -checkhost "$PROXY_HOST" | grep -q "does match"
+        openssl x509 -in "$1" -noout -text | grep -qF "DNS:$PROXY_HOST"
 }
 if ! good /etc/pinterest/rest-proxy.crt; then
     say "certificate for $PROXY_HOST"
-    work="$(mktemp --directory)"
+    work="$(mktemp -d)"
     trap 'rm -rf "$work"' EXIT
-    openssl req -x509 -newkey rsa:2048 -noenc -days 3650 -subj "/CN=client machine of $PINTEREST_USER_ID" \
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=client machine of $PINTEREST_USER_ID" \
         -keyout "$work/ca.key" -out "$work/ca.crt" 2>/dev/null
-    openssl req -newkey rsa:2048 -noenc -subj "/CN=rest-proxy" -keyout "$work/proxy.key" -out "$work/proxy.csr" 2>/dev/null
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=rest-proxy" -keyout "$work/proxy.key" -out "$work/proxy.csr" 2>/dev/null
     printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\n' "$PROXY_HOST" >"$work/names"
     openssl x509 -req -in "$work/proxy.csr" -CA "$work/ca.crt" -CAkey "$work/ca.key" -CAcreateserial -days 3650 \
         -extfile "$work/names" -out "$work/proxy.crt" 2>/dev/null

@@ -28,7 +28,7 @@ from tests.bundle.loading import ROOT
 from tests.bundle.references import settled
 
 MINILAKE = ROOT / ".make" / "minilake-venv" / "bin" / "minilake"
-_LONGEST = timedelta(minutes=20)
+_LONGEST = timedelta(hours=1)
 
 
 @dataclass

@@ -59,7 +59,7 @@ def command(stack: Stack, *arguments: str, folder: Path) -> "subprocess.Popen[st
     )
 
 
-def done(stack: Stack, *arguments: str, folder: Path, seconds: float = 400) -> str:
+def done(stack: Stack, *arguments: str, folder: Path, seconds: float = 900) -> str:
     """What a command says on standard output, once it has ended well."""
     process = command(stack, *arguments, folder=folder)
     try:
