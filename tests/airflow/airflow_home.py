@@ -12,7 +12,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".make" / "airflow-venv" / "bin"
 TOKEN = "a-token-of-the-test"
-SECONDS = 900
+SECONDS = 2700
 
 
 @dataclass

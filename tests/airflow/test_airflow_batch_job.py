@@ -13,8 +13,8 @@ from airflow_home import ROOT, TOKEN, Airflow
 from gate import Gate
 
 from pinterest_transforms.settings import DEFAULT_USER_ID
+from tests.bundle.emulator import workspace
 from tests.bundle.resolving import resolved
-from tests.bundle.workspace import workspace
 
 DAG_ID = f"{DEFAULT_USER_ID}_dag"
 POSTS = 200

@@ -1,17 +1,11 @@
 """A workspace of its own for each test, and an environment in which nothing else is configured."""
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fake_workspace import TOKEN, Fake, fake_workspace
-
-# pytest puts each folder of tests first on the path, and one of them has a module `workspace`: the room must win.
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-import workspace  # noqa: F401 - imported here, it stays the one that is found
 
 
 @pytest.fixture(autouse=True)

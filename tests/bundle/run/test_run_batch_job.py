@@ -13,9 +13,9 @@ from databricks.sdk.service.jobs import Run, RunResultState
 
 from pinterest_transforms.analysis import ANSWERS
 from pinterest_transforms.settings import Settings
+from tests.bundle.emulator import Workspace, states, workspace
 from tests.bundle.loading import ROOT
 from tests.bundle.resolving import resolved
-from tests.bundle.workspace import Workspace, states, workspace
 
 ANSWER_TABLES = [answer.name for answer in ANSWERS]
 BATCH = "pinterest_batch"
@@ -96,7 +96,7 @@ def test_a_broken_quality_bar_fails_the_run_and_leaves_the_tables(deployed: Depl
     run = deployed.run(stale_hours="0.000001")
     assert run.state.result_state == RunResultState.FAILED
     assert states(run) == {**states(first), "check_quality": "FAILED"}
-    assert "stale_hours" in deployed.workspace.told(run, "check_quality")
+    assert "must be at most 1e-06 hours old" in deployed.workspace.told(run, "check_quality")
     assert {table: rows(deployed.warehouse, table) for table in before} == before
 
 
