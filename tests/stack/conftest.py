@@ -1,5 +1,7 @@
 """A real MariaDB, and the whole system, each on loopback ports of its own and stopped by its own process ids."""
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from local.mariadb import PASSWORD_VARIABLE
@@ -15,7 +18,7 @@ from local.stack_process import Part
 
 PASSWORD = "c4n4ry:/@ 'quoted'"
 PROJECT = Path(__file__).resolve().parents[2]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+RECORDS = "application/vnd.kafka.json.v2+json"
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +60,20 @@ def command(stack: Stack, *arguments: str, folder: Path) -> "subprocess.Popen[st
         text=True,
         encoding="utf-8",
     )
+
+
+def asked(
+    url: str, body: object = None, *, method: str = "POST", kind: str = RECORDS, key: str = ""
+) -> tuple[int, object]:
+    """Status and body of what a GET, or a request with a body, is answered."""
+
+    async def ask() -> tuple[int, object]:
+        data, how = (None, "GET") if body is None else (json.dumps(body), method)
+        headers = {"Content-Type": kind, "x-api-key": key}
+        async with aiohttp.ClientSession() as session, session.request(how, url, data=data, headers=headers) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    return asyncio.run(ask())
 
 
 def done(stack: Stack, *arguments: str, folder: Path, seconds: float = 900) -> str:

@@ -1,7 +1,5 @@
 """The parts of the stack before a real broker, and that none of them stays behind."""
 
-import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -10,26 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
 import psutil
 import pytest
 
 from local.stack import Plan, Stack, read_environment
 from local.stack_process import StackError
-from tests.stack.conftest import PROJECT
-
-JSON = {"Content-Type": "application/vnd.kafka.json.v2+json"}
-
-
-def asked(url: str, body: object = None) -> tuple[int, object]:
-    """Status and body of what a GET, or a POST of a body, is answered."""
-
-    async def ask() -> tuple[int, object]:
-        method, data = ("GET", None) if body is None else ("POST", json.dumps(body))
-        async with aiohttp.ClientSession() as session, session.request(method, url, data=data, headers=JSON) as answer:
-            return answer.status, await answer.json(content_type=None)
-
-    return asyncio.run(ask())
+from tests.stack.conftest import PROJECT, asked
 
 
 def test_the_proxy_writes_to_a_real_broker_and_says_where(new_stack: Callable) -> None:
