@@ -30,10 +30,10 @@ def command(
     finally:
         # Whatever a test found: no process stays.
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
 
 def run(*arguments: str, folder: Path, **environment: str) -> tuple[int | None, str, str]:
     with command(*arguments, folder=folder, **environment) as process:
-        out, err = process.communicate(timeout=180)
+        out, err = process.communicate(timeout=600)
     return process.returncode, out, err
