@@ -1,10 +1,9 @@
 """A Kinesis endpoint on loopback, for a run on one machine: moto's server, in a process of its own.
 
-moto loses records of calls that come at the same moment, so they are taken one after another. What it holds is gone
-when it ends, which it does when its standard input does: with the process that started it, whatever becomes of that.
+What it holds is gone when it ends, which it does when its standard input does: with the process that started it,
+whatever becomes of that.
 """
 
-import logging
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from local.moto_app import moto_app
 from pinterest_transforms.errors import StreamError
 
 REGION = "us-east-1"
@@ -46,20 +46,9 @@ def kinesis_endpoint() -> Iterator[str]:
 
 def main() -> None:
     """Serves until standard input ends."""
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - takes a second
-        DomainDispatcherApplication,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server  # noqa: PLC0415
+    from werkzeug.serving import make_server  # noqa: PLC0415 - only wanted in this process
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app, one_at_a_time = DomainDispatcherApplication(create_backend_app), threading.Lock()
-
-    def serve(environ, start_response):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - WSGI
-        with one_at_a_time:
-            return list(app(environ, start_response))
-
-    server = make_server("127.0.0.1", 0, serve, threaded=True)
+    server = make_server("127.0.0.1", 0, moto_app(), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()

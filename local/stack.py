@@ -20,11 +20,11 @@ from urllib.parse import quote
 
 from local import mariadb
 from local.broker import kafka_jars
+from local.kinesis_endpoint import REGION
 from local.stack_process import HOST, Part, StackError, free_port
 from local.stack_topics import Topics
 from pinterest_transforms.settings import Settings
 
-REGION = "us-east-1"
 STAGE = "prod"
 GROUP = "connect-sink"
 _ENVIRONMENT, _LOCK = "environment", "lock"

@@ -1,15 +1,12 @@
 """S3 and Kinesis of the stack on loopback: moto's server, in a process of its own. What it holds ends with it.
 
-    python -m local.stack_aws --port 4566
-
-moto loses records of calls that come at the same moment, so they are taken one after another.
+python -m local.stack_aws --port 4566
 """
 
 import argparse
-import logging
-import threading
 from collections.abc import Sequence
 
+from local.moto_app import moto_app
 from local.stack_process import HOST, end_with_parent
 
 
@@ -19,20 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", required=True, type=int, help="its loopback port")
     asked = parser.parse_args(arguments)
     end_with_parent()
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - takes a second
-        DomainDispatcherApplication,
-        create_backend_app,
-    )
-    from werkzeug.serving import run_simple  # noqa: PLC0415
+    from werkzeug.serving import run_simple  # noqa: PLC0415 - takes a while, and mistakes are told before
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app, one_at_a_time = DomainDispatcherApplication(create_backend_app), threading.Lock()
-
-    def serve(environ, start_response):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - WSGI
-        with one_at_a_time:
-            return list(app(environ, start_response))
-
-    run_simple(HOST, asked.port, serve, threaded=True)
+    run_simple(HOST, asked.port, moto_app(), threaded=True)
 
 
 if __name__ == "__main__":

@@ -3,20 +3,16 @@
 import base64
 import contextlib
 import json
-import os
-import signal
-import socket
-import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_home import ROOT, TOKEN
+from airflow_home import TOKEN
 from gate import Gate
 
-MINILAKE = ROOT / ".make" / "minilake-venv" / "bin" / "minilake"
+from tests.bundle.emulator import MINILAKE, minilake
+
 FOLDER = "/Workspace/Shared/pinterest/notebooks"
 
 
@@ -77,36 +73,10 @@ class Emulated:
 @contextlib.contextmanager
 def emulated(folder: Path) -> Iterator[Emulated]:
     """Starts the emulator and its gate on free ports of this machine, and stops both."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        "PATH": f"{MINILAKE.parent}:/usr/bin:/bin",
-        "HOME": str(folder),
-        "MINILAKE_DATA_DIR": str(folder / "data"),
-        "MINILAKE_JOB_EXECUTOR": "subprocess",
-        "MINILAKE_NOTEBOOK": "0",
-        "MINILAKE_SPARK_PREWARM": "0",
-        "MINILAKE_DUCKDB_EXTENSION_DIR": str(folder / "extensions"),
-    }
-    with (folder / "minilake.log").open("wb") as log:
-        command = [MINILAKE, "--host", "127.0.0.1", "--port", str(port)]
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    environment = {"PATH": f"{MINILAKE.parent}:/usr/bin:/bin", "HOME": str(folder), "MINILAKE_SPARK_PREWARM": "0"}
+    with minilake(folder, environment) as port:
         gate = Gate(port, TOKEN)
         try:
-            _wait_for(port, process, folder / "minilake.log")
             yield Emulated(gate, port, folder / "notes.jsonl")
         finally:
             gate.close()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"minilake must listen on port {port}:\n{log.read_text()}")

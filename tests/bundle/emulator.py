@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -84,45 +84,60 @@ def states(run: Run) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def workspace(folder: Path) -> Iterator[Workspace]:
-    """Starts an emulator on a free port of this machine, and stops it and what it started.
+def minilake(folder: Path, environment: Mapping[str, str]) -> Iterator[int]:
+    """The emulator on a free port of this machine; at the end it is stopped, and what it started.
 
     Args:
         folder: where it keeps everything; its log is ``minilake.log``.
+        environment: of it and of its tasks; the first ``python3`` of its ``PATH`` runs them.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shim = folder / "bin" / "python3"
-    shim.parent.mkdir(parents=True)
-    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/tests/bundle/task.py" "$@"\n', encoding="utf-8")
-    shim.chmod(0o755)
-    host = f"http://127.0.0.1:{port}"
-    environment = {
-        **os.environ,
-        "PATH": f"{shim.parent}:{os.environ['PATH']}",
-        "EMULATOR": host,
+    settings = {
         "MINILAKE_DATA_DIR": str(folder / "data"),
         "MINILAKE_JOB_EXECUTOR": "subprocess",
         "MINILAKE_NOTEBOOK": "0",
         # Else it downloads extensions of its SQL engine, which nothing here uses.
         "MINILAKE_DUCKDB_EXTENSION_DIR": str(folder / "extensions"),
-        # A task lives for seconds: what Java would win by compiling more, it never gets back.
-        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1",
+        "EMULATOR": f"http://127.0.0.1:{port}",
     }
     log = folder / "minilake.log"
-    with log.open("wb") as out, _reached_directly():
+    with log.open("wb") as out:
         command = [MINILAKE, "--host", "127.0.0.1", "--port", str(port)]
-        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen(
+            command, env={**environment, **settings}, stdout=out, stderr=out, start_new_session=True
+        )
         try:
             _wait_for(port, process, log)
-            yield Workspace(host)
+            yield port
         finally:
             # Its session: a task that is still going on ends, too.
             for number in (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, number)
                 process.wait(30)
+
+
+@contextlib.contextmanager
+def workspace(folder: Path) -> Iterator[Workspace]:
+    """Starts an emulator whose tasks are the real notebooks, with Spark on this machine.
+
+    Args:
+        folder: where it keeps everything.
+    """
+    shim = folder / "bin" / "python3"
+    shim.parent.mkdir(parents=True)
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/tests/bundle/task.py" "$@"\n', encoding="utf-8")
+    shim.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{shim.parent}:{os.environ['PATH']}",
+        # A task lives for seconds: what Java would win by compiling more, it never gets back.
+        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1",
+    }
+    with _reached_directly(), minilake(folder, environment) as port:
+        yield Workspace(f"http://127.0.0.1:{port}")
 
 
 @contextlib.contextmanager
