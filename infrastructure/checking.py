@@ -19,6 +19,7 @@ CHECKS: tuple[Callable[[Sight], Iterable[str]], ...] = (
     encryption.at_rest,
     encryption.in_transit,
     api.complete,
+    api.limited,
     api.deployed,
     api.errors_are_errors,
     api.protected,

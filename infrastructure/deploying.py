@@ -98,7 +98,7 @@ class Deployment:
         api = self.cloud.output("api", "ApiId")
         self.cloud.aws.run(
             *("apigateway", "update-integration", "--rest-api-id", api),
-            *("--resource-id", self.cloud.output("api", "TopicResourceId"), "--http-method", "POST"),
+            *("--resource-id", self.cloud.output("api", "ProxyResourceId"), "--http-method", "ANY"),
             *("--patch-operations", "op=replace,path=/tlsConfig/insecureSkipVerification,value=true"),
             *("--output", "text", "--query", "uri"),
         )

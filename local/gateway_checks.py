@@ -1,6 +1,5 @@
 """What API Gateway looks at before a request goes anywhere: key, signature, resource policy, rate, body."""
 
-import fnmatch
 import hmac
 import json
 import time
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from infrastructure.policies import decision
 from infrastructure.templates import Value
 from local.gateway_api import Api, Method
 
@@ -131,25 +131,17 @@ def _signature(call: Call, names: Sequence[str], when: str, credentials: "Creden
 
 
 def check_policy(call: Call, api: Api) -> None:
-    """Sees to it that the API's own policy allows the request: what no statement allows is refused.
+    """Sees to it that the API's own policy allows the request: what it denies, or does not allow, is refused.
 
     Raises:
         DeniedError: 403, it does not.
     """
     if not api.policy:
         return
-    asked = f"{_SERVICE}:/{api.stage}/{call.method}{call.path}"
-    effects = {str(one.get("Effect")) for one in api.policy if _names(one, asked)}
-    if effects != {"Allow"}:
+    if decision(api.policy, api.stage, call.method, call.path) != "Allow":
+        asked = f"{_SERVICE}:/{api.stage}/{call.method}{call.path}"
         told = f"User: anonymous is not authorized to perform: execute-api:Invoke on resource: {asked}"
         raise DeniedError(403, told, name="Message")
-
-
-def _names(statement: Mapping[str, Value], asked: str) -> bool:
-    resources = statement.get("Resource")
-    patterns = resources if isinstance(resources, list) else [resources]
-    # A bracket means nothing in a policy.
-    return any(fnmatch.fnmatchcase(asked, str(pattern).replace("[", "[[]")) for pattern in patterns)
 
 
 def check_body(call: Call, method: Method, content_type: str) -> None:

@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator
 
 from infrastructure.checks.sight import Sight, listed, mapping, within
+from infrastructure.policies import decision
 from infrastructure.stamping import stale
 from infrastructure.templates import Value, section
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.settings import Settings
 
-# The contract's calls, and what is behind each.
+# The contract's calls, and what is behind each. Of all that might go to the REST proxy the policy lets little through.
 CALLS = {
-    ("POST", "/topics/{topic}"): "HTTP_PROXY",
+    ("ANY", "/{proxy+}"): "HTTP_PROXY",
     ("GET", "/streams"): "ListStreams",
     ("GET", "/streams/{stream-name}"): "DescribeStream",
     ("POST", "/streams/{stream-name}"): "CreateStream",
@@ -17,6 +20,28 @@ CALLS = {
     ("PUT", "/streams/{stream-name}/record"): "PutRecord",
     ("PUT", "/streams/{stream-name}/records"): "PutRecords",
 }
+# What must not get to the REST proxy: it reads, lists and deletes for whoever reaches it.
+FORBIDDEN = (
+    ("GET", "/"),
+    ("GET", "/topics"),
+    ("GET", "/topics/{topic}"),
+    ("PUT", "/topics/{topic}"),
+    ("POST", "/topics/{topic}/partitions/0"),
+    ("POST", "/topics/{topic}/../other.pin"),
+    ("POST", "/topics/{topic}%2F..%2Fother.pin"),
+    ("POST", "/topics/{topic}.more"),
+    ("POST", "/topics/other.pin"),
+    ("GET", "/x/POST/topics/{topic}"),
+    ("POST", "/consumers/readers"),
+    ("DELETE", "/consumers/readers/instances/one"),
+    ("GET", "/v3/clusters"),
+    ("POST", "/streams"),
+    ("DELETE", "/streams"),
+    ("GET", "/streams/streaming-other-pin"),
+    ("GET", "/streams/{stream}/../../topics"),
+    ("POST", "/streams/{stream}/../../consumers/readers"),
+    ("PUT", "/streams/{stream}"),
+)
 _STATUSES = {"200": "200", "400": "400", "500": "500"}
 # API Gateway's limit; what would take longer is answered 504 whatever it says.
 _LONGEST = 29_000
@@ -37,6 +62,28 @@ def complete(sight: Sight) -> Iterator[str]:
             yield f"{' '.join(call)} must be {does}, got {found.get(call)}"
     for call in found.keys() - CALLS.keys():
         yield f"{' '.join(call)} must not be there: the contract has no such call"
+
+
+def limited(sight: Sight) -> Iterator[str]:
+    """The resource policy lets the contract's calls through, and denies all others, whoever asks and however."""
+    for name, properties in sight.of("AWS::ApiGateway::RestApi"):
+        policy = [mapping(statement) for statement in listed(within(properties, "Policy", "Statement"))]
+        settings = Settings(user_id=sight.given["UserId"])
+        stage = str(sight.evaluator.value({"Ref": "StageName"}))
+        for entity in ENTITIES:
+            said = {"topic": settings.topic(entity), "stream": settings.stream(entity)}
+            own = [
+                (method, path.replace("{stream-name}", said["stream"]))
+                for method, path in CALLS
+                if path.startswith("/streams")
+            ]
+            for method, path in [("POST", f"/topics/{said['topic']}"), *own]:
+                if decision(policy, stage, method, path) != "Allow":
+                    yield f"{name}: Policy must allow {method} {path}"
+            for method, pattern in FORBIDDEN:
+                path = pattern.format(**said)
+                if decision(policy, stage, method, path) != "Deny":
+                    yield f"{name}: Policy must deny {method} {path}"
 
 
 def path_of(sight: Sight, resource: str) -> str:

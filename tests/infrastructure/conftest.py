@@ -41,7 +41,7 @@ OUTPUTS = {
         "ClientRoleName": "0ab-ec2-access-role",
         "ProxyHost": "rest-proxy.0ab.internal",
     },
-    "api": {"ApiId": "api1", "Stage": "prod", "TopicResourceId": "res1", "Certificate": "PROXY"},
+    "api": {"ApiId": "api1", "Stage": "prod", "ProxyResourceId": "res1", "Certificate": "PROXY"},
     "orchestration": {"DagsBucketName": "mwaa-dags-bucket"},
 }
 

@@ -48,6 +48,8 @@ P = "Properties"
 BUCKET_STATEMENT = ("BucketPolicy", P, "PolicyDocument", "Statement", 0)
 SINK = ("Connector", P, "ConnectorConfiguration")
 CLIENT_STATEMENTS = ("Role", P, "Policies", 0, "PolicyDocument", "Statement")
+ARN = "arn:aws:execute-api:us-east-1:123456789012:*/prod"
+DENIED = ("Api", P, "Policy", "Statement", 1, "NotResource")
 PLANTED = [
     # versions and classes
     ("streaming", elsewhere("Parameters", "KafkaVersion", "Default", to="2.8.1"), "KafkaVersion must be one of"),
@@ -167,12 +169,22 @@ PLANTED = [
     ),
     (
         "api",
-        put("PostTopic", P, "Integration", "Uri", "Fn::Sub", to="http://${ProxyHost}:8082/topics/{topic}"),
-        "PostTopic: Uri must begin with https://",
+        put("AnyProxy", P, "Integration", "Uri", "Fn::Sub", to="http://${ProxyHost}:8082/{proxy}"),
+        "AnyProxy: Uri must begin with https://",
     ),
     # the API
     ("api", drop("PutRecords"), "PUT /streams/{stream-name}/records must be PutRecords, got None"),
-    ("api", put("PostTopic", P, "HttpMethod", to="ANY"), "ANY /topics/{topic} must not be there"),
+    ("api", put("PostStream", P, "HttpMethod", to="PATCH"), "PATCH /streams/{stream-name} must not be there"),
+    ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/*"), "Policy must deny POST /topics/other.pin"),
+    ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/${{UserId}}.*"), "/topics/0ab.pin/../other.pin"),
+    ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/${{UserId}}.pins"), "must allow POST /topics/0ab.pin"),
+    ("api", drop(*DENIED, 3), "Policy must allow GET /streams"),
+    ("api", drop("Api", P, "Policy", "Statement", 1), "Policy must deny DELETE /consumers/readers/instances/one"),
+    (
+        "api",
+        put("Api", P, "Policy", "Statement", 1, "Effect", to="Allow"),
+        "NotResource must not be in what is allowed",
+    ),
     (
         "api",
         put(
@@ -202,7 +214,7 @@ PLANTED = [
         put("PostStream", P, "AuthorizationType", to="AWS_IAM"),
         "PostStream must ask for a key where Access is API_KEY",
     ),
-    ("api", put("PostTopic", P, "Integration", "TimeoutInMillis", to=30000), "TimeoutInMillis must be at most 29000"),
+    ("api", put("AnyProxy", P, "Integration", "TimeoutInMillis", to=30000), "TimeoutInMillis must be at most 29000"),
     ("api", drop("Api", P, "Policy"), "Api must have a resource policy"),
     ("api", drop("Stage", P, "MethodSettings", 0, "ThrottlingRateLimit"), "Stage must limit how many calls it takes"),
     ("api", put("Stage", P, "MethodSettings", 0, "DataTraceEnabled", to=True), "DataTraceEnabled must be false"),

@@ -92,7 +92,7 @@ def test_the_api_takes_the_proxys_own_certificate(aws) -> None:
     assert main(["deploy", "api", *ID]) == 0
     update, create = aws.calls()[-2:]
     assert words(update) == "apigateway update-integration"
-    assert {"api1", "res1", "POST", "op=replace,path=/tlsConfig/insecureSkipVerification,value=true"} <= set(update)
+    assert {"api1", "res1", "ANY", "op=replace,path=/tlsConfig/insecureSkipVerification,value=true"} <= set(update)
     assert words(create) == "apigateway create-deployment"
     assert {"api1", "prod"} <= set(create)
 

@@ -124,11 +124,12 @@ def test_a_body_without_what_is_mapped_is_refused_before(call: str, body: str, m
     assert set(mapping(model["Schema"])["required"]) == missing
 
 
-def test_topics_go_on_as_they_came() -> None:
+def test_everything_else_goes_on_to_the_proxy_as_it_came() -> None:
     sight = Sight("api", template_of("api"), {"ProxyHost": "rest-proxy.0ab.internal"})
-    integration = mapping(mapping(sight.resources["PostTopic"]["Properties"])["Integration"])
-    assert integration["Uri"] == "https://rest-proxy.0ab.internal:8082/topics/{topic}"
-    assert integration["RequestParameters"] == {"integration.request.path.topic": "method.request.path.topic"}
+    integration = mapping(mapping(sight.resources["AnyProxy"]["Properties"])["Integration"])
+    assert integration["Uri"] == "https://rest-proxy.0ab.internal:8082/{proxy}"
+    assert integration["RequestParameters"] == {"integration.request.path.proxy": "method.request.path.proxy"}
+    assert (integration["Type"], integration["IntegrationHttpMethod"]) == ("HTTP_PROXY", "ANY")
     assert integration["ConnectionType"] == "VPC_LINK"
     assert "RequestTemplates" not in integration
 

@@ -25,6 +25,9 @@ def test_the_proxy_writes_to_a_real_broker_and_says_where(new_stack: Callable) -
         large = asked(pins, {"records": [{"key": 1, "value": "x" * 2_000_000}]})
         topics, topic = asked(f"{stack.proxy.url}/topics"), asked(pins)
         none = asked(f"{stack.proxy.url}/topics/none")
+        api, key = stack.environment["PINTEREST_API_URL"], stack.environment["PINTEREST_API_KEY"]
+        over_api = [asked(f"{api}/{path}", key=key)[0] for path in ("topics", "topics/abc123.pin", "streams")]
+        sent, _ = asked(f"{api}/topics/abc123.geo", {"records": [{"key": 1, "value": {}}]}, key=key)
         messages = [message for message in stack.topics.messages() if message[0] == "abc123.pin"]
 
     ok = {"partition": 0, "error_code": None, "error": None}
@@ -39,6 +42,8 @@ def test_the_proxy_writes_to_a_real_broker_and_says_where(new_stack: Callable) -
     ]
     assert topics == (200, ["abc123.geo", "abc123.pin", "abc123.user"])
     assert (topic[1]["name"], len(topic[1]["partitions"])) == ("abc123.pin", 1)
+    # The proxy tells whoever reaches it; the API's policy lets through what is sent, and the streams.
+    assert (over_api, sent) == ([403, 403, 200], 200)
     assert none == (404, {"error_code": 40401, "message": "Topic not found."})
     assert [value for _, _, value in messages] == [b'{"a":1}', '{"b":"é\\n"}'.encode(), b"[1]"]
 
