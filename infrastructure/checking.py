@@ -20,6 +20,7 @@ CHECKS: tuple[Callable[[Sight], Iterable[str]], ...] = (
     encryption.in_transit,
     api.complete,
     api.limited,
+    api.roles_can_be_taken,
     api.deployed,
     api.errors_are_errors,
     api.protected,

@@ -1,11 +1,12 @@
 """Deploys the stacks, each with the steps that CloudFormation cannot take by itself."""
 
+import hashlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from infrastructure.software import PLUGIN, PROJECT, archive, gather
+from infrastructure.software import ARCHIVES, PLUGIN, PROJECT, archive, gather
 from infrastructure.stacks import Cloud
 from infrastructure.stamping import stale
 from infrastructure.templates import template_of
@@ -60,16 +61,26 @@ class Deployment:
             raise SettingsError(found[0])
         if {"streaming", "client"} & set(stacks) and not self.rehearsed:
             folder = self._folder()
-            for pattern in ("kafka_2.13-3.9.*.tgz", PLUGIN):
+            for pattern in (*ARCHIVES, PLUGIN):
                 archive(folder, pattern)
+        new = "orchestration" in stacks and not self.cloud.status("orchestration")
+        if new and "DagsBucketName" not in self.cloud.given:
+            raise SettingsError(
+                "DagsBucketName must be a name that nobody in AWS has, given with --param, got none "
+                "(mwaa-dags-bucket, the default, is somebody's)"
+            )
 
     def brokers(self) -> str:
-        """Addresses of the brokers. MSK tells them to whoever asks, and to no template."""
-        return self.cloud.aws.run(
+        """Addresses of the brokers. MSK tells them to whoever asks, in any order, and to no template.
+
+        Sorted, since other addresses would be another connector.
+        """
+        told = self.cloud.aws.run(
             *("kafka", "get-bootstrap-brokers", "--cluster-arn", self.cloud.output("streaming", "ClusterArn")),
             *("--query", "BootstrapBrokerStringSaslIam", "--output", "text"),
             stands_for="<brokers>",
         )
+        return ",".join(sorted(told.split(",")))
 
     def _streaming(self) -> None:
         """Everything but the connector; then its plugin, the brokers' addresses, and the connector with both."""
@@ -88,37 +99,55 @@ class Deployment:
             source = "SOFTWARE" if self.rehearsed else folder
             bucket = self.settings.bucket
             self.cloud.aws.run("s3", "sync", "--only-show-errors", "--delete", source, f"s3://{bucket}/software")
+        before = self.cloud.known("client", "ClientInstanceId")
         self.cloud.deploy("client")
+        if before not in ("", self.cloud.known("client", "ClientInstanceId")):
+            self.say("# the machine is a new one: deploy api, too, which sends to the old one until then")
 
     def _api(self) -> None:
-        """The API. Without a certificate of ACM's it is told to take the proxy's own; no template can say that."""
+        """The API; whether it takes the proxy's own certificate, which no template can say; and a new deployment.
+
+        A deployment also holds the values of parameters, and CloudFormation makes one for changed templates alone.
+        """
         self.cloud.deploy("api")
-        if self.cloud.output("api", "Certificate") == "ACM":
-            return
         api = self.cloud.output("api", "ApiId")
+        own = "false" if self.cloud.output("api", "Certificate") == "ACM" else "true"
         self.cloud.aws.run(
             *("apigateway", "update-integration", "--rest-api-id", api),
             *("--resource-id", self.cloud.output("api", "ProxyResourceId"), "--http-method", "ANY"),
-            *("--patch-operations", "op=replace,path=/tlsConfig/insecureSkipVerification,value=true"),
+            *("--patch-operations", f"op=replace,path=/tlsConfig/insecureSkipVerification,value={own}"),
             *("--output", "text", "--query", "uri"),
         )
         self.cloud.aws.run(
             *("apigateway", "create-deployment", "--rest-api-id", api),
             *("--stage-name", self.cloud.output("api", "Stage")),
-            *("--description", "The proxy's own certificate is taken.", "--output", "text", "--query", "id"),
+            *("--description", "What python -m infrastructure deploy has set.", "--output", "text", "--query", "id"),
         )
 
     def _orchestration(self) -> None:
         """The bucket; then the requirements file and the DAG into it, and the environment."""
         self.cloud.deploy("orchestration")
         bucket = self.cloud.output("orchestration", "DagsBucketName")
-        version = self.cloud.aws.run(
-            *("s3api", "put-object", "--bucket", bucket, "--key", "requirements.txt"),
-            *("--body", str(PROJECT / "orchestration/requirements.txt"), "--query", "VersionId", "--output", "text"),
-            stands_for="<version>",
-        )
+        version = self._requirements(bucket)
         self._publish(bucket)
         self.cloud.deploy("orchestration", RequirementsVersion=version)
+
+    def _requirements(self, bucket: str) -> str:
+        """Version of the requirements file in the bucket; put there only if it is another: MWAA starts anew for it."""
+        file = PROJECT / "orchestration/requirements.txt"
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        there = self.cloud.aws.finds(
+            *("s3api", "head-object", "--bucket", bucket, "--key", "requirements.txt"),
+            *("--query", "[Metadata.sha256, VersionId]", "--output", "text"),
+        )
+        known, _, version = (there or "").partition("\t")
+        if known == digest:
+            return version
+        return self.cloud.aws.run(
+            *("s3api", "put-object", "--bucket", bucket, "--key", "requirements.txt", "--body", str(file)),
+            *("--metadata", f"sha256={digest}", "--query", "VersionId", "--output", "text"),
+            stands_for="<version>",
+        )
 
     def _publish(self, bucket: str) -> None:
         """The DAG, by way of a folder: ``aws`` puts it there with the credentials of everything else."""

@@ -11,11 +11,15 @@ from infrastructure.stacks import Cloud, stack_name, users_of
 from pinterest_transforms.settings import Settings
 
 # S3 deletes this many objects a call.
-_A_CALL = "1000"
+_A_CALL = 1000
 _EVERY_VERSION = "[Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}"
 _STAYS = {
     "source": "the database's last snapshot and its KMS key stay; without the key nobody could read the snapshot",
     "streaming": "KMS keys are deleted by AWS after 30 days",
+    "orchestration": (
+        "Airflow's log groups (airflow-<environment>-*) stay, and their key goes after 30 days: "
+        "delete them before another environment of that name"
+    ),
 }
 
 
@@ -44,18 +48,44 @@ class Destruction:
         there = [stack for stack in reversed(stacks) if self.cloud.status(stack)]
         for stack in there:
             self._check_unused(stack, there)
+        if "source" in there:
+            self._check_unprotected()
         buckets = {stack: bucket for stack in there if (bucket := self._bucket(stack))}
         for bucket in buckets.values():
             self._check_empty(bucket)
         for stack in there:
-            if stack in buckets and self.delete_data:
-                self._empty(buckets[stack])
-            self.cloud.aws.run("cloudformation", "delete-stack", "--stack-name", self._name(stack))
-            self.cloud.aws.run("cloudformation", "wait", "stack-delete-complete", "--stack-name", self._name(stack))
+            self._delete(stack, buckets.get(stack, "") if self.delete_data else "")
             self.say(f"{stack} is destroyed" + (f"; {_STAYS[stack]}" if stack in _STAYS else ""))
         for stack in stacks:
             if stack not in there:
                 self.say(f"{stack} is not there")
+
+    def _delete(self, stack: str, bucket: str) -> None:
+        """Deletes a stack, and what is in its bucket, if one is named: twice, since the sink writes until it goes."""
+        if bucket:
+            self._empty(bucket)
+        self.cloud.aws.run("cloudformation", "delete-stack", "--stack-name", self._name(stack))
+        wait = ("cloudformation", "wait", "stack-delete-complete", "--stack-name", self._name(stack))
+        try:
+            self.cloud.aws.run(*wait)
+        except DeployError:
+            if not (bucket and self._versions(bucket, 1)):
+                raise
+            self._empty(bucket)
+            self.cloud.aws.run("cloudformation", "delete-stack", "--stack-name", self._name(stack))
+            self.cloud.aws.run(*wait)
+
+    def _check_unprotected(self) -> None:
+        answer = self.cloud.aws.finds(
+            *("cloudformation", "describe-stacks", "--stack-name", self._name("source")),
+            *("--query", "Stacks[0].Parameters[?ParameterKey=='DeletionProtection'].ParameterValue"),
+            *("--output", "text"),
+        )
+        if answer == "true":
+            raise DeployError(
+                "source must not protect its database any more, got DeletionProtection true: "
+                "deploy source with --param DeletionProtection=false first"
+            )
 
     def _name(self, stack: str) -> str:
         return stack_name(self.cloud.user_id, stack)
@@ -69,17 +99,17 @@ class Destruction:
     def _bucket(self, stack: str) -> str:
         if stack == "streaming":
             return self.settings.bucket
-        return self.cloud.output(stack, "DagsBucketName") if stack == "orchestration" else ""
+        return self.cloud.known(stack, "DagsBucketName") if stack == "orchestration" else ""
 
     def _check_empty(self, bucket: str) -> None:
-        if not self.delete_data and self._versions(bucket, "1"):
+        if not self.delete_data and self._versions(bucket, 1):
             raise DeployError(
                 f"bucket {bucket} must be empty, and is not: --delete-data deletes everything in it, old versions too"
             )
 
-    def _versions(self, bucket: str, most: str) -> list[dict[str, str]]:
+    def _versions(self, bucket: str, most: int) -> list[dict[str, str]]:
         answer = self.cloud.aws.finds(
-            *("s3api", "list-object-versions", "--bucket", bucket, "--max-items", most),
+            *("s3api", "list-object-versions", "--bucket", bucket, "--max-items", str(most)),
             *("--query", _EVERY_VERSION, "--output", "json"),
             stands_for="[]",
         )
@@ -87,7 +117,8 @@ class Destruction:
             found = json.loads(answer or "[]")
         except ValueError:
             raise DeployError("list-object-versions must answer JSON, got something else") from None
-        return found if isinstance(found, list) else []
+        # That many versions, and deletion markers besides.
+        return found[:most] if isinstance(found, list) else []
 
     def _empty(self, bucket: str) -> None:
         while versions := self._versions(bucket, _A_CALL):

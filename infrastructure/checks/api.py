@@ -32,6 +32,7 @@ FORBIDDEN = (
     ("POST", "/topics/{topic}.more"),
     ("POST", "/topics/other.pin"),
     ("GET", "/x/POST/topics/{topic}"),
+    ("DELETE", "/consumers/readers/instances/one%3F/prod/POST/topics/{topic}"),
     ("POST", "/consumers/readers"),
     ("DELETE", "/consumers/readers/instances/one"),
     ("GET", "/v3/clusters"),
@@ -84,6 +85,15 @@ def limited(sight: Sight) -> Iterator[str]:
                 path = pattern.format(**said)
                 if decision(policy, stage, method, path) != "Deny":
                     yield f"{name}: Policy must deny {method} {path}"
+
+
+def roles_can_be_taken(sight: Sight) -> Iterator[str]:
+    """API Gateway says nothing of itself when it takes a role, so a condition on what it says would refuse it."""
+    for name, properties in sight.of("AWS::IAM::Role"):
+        for statement in listed(within(properties, "AssumeRolePolicyDocument", "Statement")):
+            service = within(statement, "Principal", "Service")
+            if service == "apigateway.amazonaws.com" and within(statement, "Condition"):
+                yield f"{name} must let API Gateway take it without a Condition"
 
 
 def path_of(sight: Sight, resource: str) -> str:

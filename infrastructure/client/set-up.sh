@@ -1,5 +1,5 @@
 #!/bin/bash
-# Sets up the client machine from the software beside it. May be repeated: sudo pinterest-set-up
+# Sets up the client machine from the software beside it, at every start; by hand: sudo /usr/local/bin/pinterest-set-up
 set -euo pipefail
 umask 022
 
@@ -42,6 +42,7 @@ if ! good /etc/pinterest/rest-proxy.crt; then
     work="$(mktemp -d)"
     trap 'rm -rf "$work"' EXIT
     openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=client machine of $PINTEREST_USER_ID" \
+        -addext "keyUsage=critical,keyCertSign,cRLSign" \
         -keyout "$work/ca.key" -out "$work/ca.crt" 2>/dev/null
     openssl req -newkey rsa:2048 -nodes -subj "/CN=rest-proxy" -keyout "$work/proxy.key" -out "$work/proxy.csr" 2>/dev/null
     printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\n' "$PROXY_HOST" >"$work/names"

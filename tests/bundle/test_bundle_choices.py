@@ -127,6 +127,7 @@ def test_an_external_volume_waits_for_the_location_that_the_bundle_makes() -> No
     )
     location = bundle["resources"]["external_locations"]["landing"]
     assert (location["url"], location["credential_name"]) == ("s3://user-12f6caff3559-bucket", "landing")
+    assert (location["read_only"], location["skip_validation"]) == (True, True)
     assert location["grants"] == [{"principal": GIVEN["service_principal"], "privileges": ["READ_FILES"]}]
     assert settled(bundle)["resources"]["volumes"]["landing"]["storage_location"] == "s3://user-12f6caff3559-bucket"
 

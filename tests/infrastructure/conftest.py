@@ -86,7 +86,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     for stack, outputs in OUTPUTS.items():
         answer = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
         fake.answer("describe-stacks", f"pinterest-0ab-{stack}", "Outputs", out=json.dumps(answer))
-    fake.answer("get-bootstrap-brokers", out="b-1.x:9098,b-2.x:9098\n")
+    fake.answer("get-bootstrap-brokers", out="b-2.x:9098,b-1.x:9098\n")
     fake.answer("put-object", "requirements.txt", out="v7\n")
     return fake
 

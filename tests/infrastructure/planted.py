@@ -178,6 +178,11 @@ PLANTED = [
     ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/*"), "Policy must deny POST /topics/other.pin"),
     ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/${{UserId}}.*"), "/topics/0ab.pin/../other.pin"),
     ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/${{UserId}}.pins"), "must allow POST /topics/0ab.pin"),
+    (
+        "api",
+        put("LoggingRole", P, "AssumeRolePolicyDocument", "Statement", 0, "Condition", to={"StringEquals": {"a": "b"}}),
+        "LoggingRole must let API Gateway take it without a Condition",
+    ),
     ("api", drop(*DENIED, 3), "Policy must allow GET /streams"),
     ("api", drop("Api", P, "Policy", "Statement", 1), "Policy must deny DELETE /consumers/readers/instances/one"),
     (

@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 import zipfile
+from email import message_from_string
 from pathlib import Path
 
 import pytest
+import yaml
 
 from infrastructure.checks.sight import CASES, Sight
 from infrastructure.software import PROJECT, archive, gather, pinned, zip_emulation
@@ -121,6 +123,11 @@ def test_the_user_data_is_bash_that_fits_and_hands_over_the_names(tmp_path: Path
     sight = Sight("client", template_of("client"), CASES.get("client", ({},))[0])
     text = template_user_data(sight)
     assert len(text.encode()) < 16_384
+    setting, shell = message_from_string(text).get_payload()
+    # A start of the machine is all that CloudFormation does about a change of this.
+    assert yaml.safe_load(setting.get_payload()) == {"cloud_final_modules": [["scripts-user", "always"]]}
+    assert shell.get_content_type() == "text/x-shellscript"
+    text = shell.get_payload()
     assert text.startswith("#!/bin/bash\n")
     script = tmp_path / "user-data"
     script.write_text(text)
@@ -220,5 +227,15 @@ def test_the_certificate_has_the_proxys_name_and_is_made_once(tmp_path: Path) ->
     assert oct((tmp_path / "rest-proxy.p12").stat().st_mode)[-3:] == "600"
     show = ["openssl", "pkcs12", "-in", str(tmp_path / "rest-proxy.p12"), "-passin", f"pass:{password}", "-nokeys"]
     shown = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+    authority = subprocess.run(
+        ["openssl", "x509", "-noout", "-ext", "keyUsage,basicConstraints"],
+        input=shown[shown.rindex("-----BEGIN") :],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    # API Gateway takes no other.
+    assert "CA:TRUE" in authority
+    assert "Certificate Sign" in authority
     # The whole chain: its own, and the authority's.
     assert shown.count("BEGIN CERTIFICATE") == 2

@@ -82,6 +82,7 @@ def test_the_connector_gets_the_brokers_addresses_and_a_plugin_that_is_there(aws
         "cloudformation deploy",
     ]
     assert "BootstrapBrokers" not in overrides(calls[0])
+    # In any order they are the same brokers, and other text would be another connector.
     assert overrides(calls[3])["BootstrapBrokers"] == "b-1.x:9098,b-2.x:9098"
     key = overrides(calls[3])["PluginKey"]
     assert calls[1][-3] == f"s3://user-0ab-bucket/{key}"
@@ -100,8 +101,12 @@ def test_the_api_takes_the_proxys_own_certificate(aws) -> None:
 def test_the_api_checks_a_certificate_of_acms(aws) -> None:
     answer = [{"OutputKey": "Certificate", "OutputValue": "ACM"}]
     aws.answer("describe-stacks", "pinterest-0ab-api", "Outputs", out=json.dumps(answer))
+    outputs = [*answer, *({"OutputKey": n, "OutputValue": n} for n in ("ApiId", "Stage", "ProxyResourceId"))]
+    aws.answer("describe-stacks", "pinterest-0ab-api", "Outputs", out=json.dumps(outputs))
     assert main(["deploy", "api", *ID, "--param", "CertificateArn=arn:acm"]) == 0
-    assert "apigateway" not in {call[0] for call in aws.calls()}
+    update, create = aws.calls()[-2:]
+    assert "op=replace,path=/tlsConfig/insecureSkipVerification,value=false" in update
+    assert words(create) == "apigateway create-deployment"
 
 
 def test_airflow_gets_its_requirements_and_its_dag_before_it_is_made(aws) -> None:
@@ -109,13 +114,55 @@ def test_airflow_gets_its_requirements_and_its_dag_before_it_is_made(aws) -> Non
     calls = [call for call in aws.calls() if call[1] != "describe-stacks"]
     assert [words(call) for call in calls] == [
         "cloudformation deploy",
+        "s3api head-object",
         "s3api put-object",
         "s3 cp",
         "cloudformation deploy",
     ]
     assert "RequirementsVersion" not in overrides(calls[0])
-    assert calls[2][4] == "s3://mwaa-dags-bucket/dags/0ab_dag.py"
-    assert overrides(calls[3])["RequirementsVersion"] == "v7"
+    assert calls[3][4] == "s3://mwaa-dags-bucket/dags/0ab_dag.py"
+    assert overrides(calls[4])["RequirementsVersion"] == "v7"
+
+
+def test_requirements_that_are_there_already_are_no_new_version(aws) -> None:
+    assert main(["deploy", "orchestration", *ID]) == 0
+    (put,) = [call for call in aws.calls() if call[1] == "put-object"]
+    digest = put[put.index("--metadata") + 1].removeprefix("sha256=")
+    aws.answer("head-object", "requirements.txt", out=f"{digest}\tv3\n")
+    before = len(aws.calls())
+    assert main(["deploy", "orchestration", *ID]) == 0
+    again = aws.calls()[before:]
+    assert "put-object" not in {call[1] for call in again}
+    assert overrides(again[-1])["RequirementsVersion"] == "v3"
+
+
+def test_a_new_bucket_of_airflows_must_have_a_name_of_its_own(aws, capsys) -> None:
+    aws.answer("describe-stacks", "pinterest-0ab-orchestration", err="Stack does not exist", code=254)
+    assert main(["deploy", "orchestration", *ID]) == 2
+    assert capsys.readouterr().err == (
+        "error: DagsBucketName must be a name that nobody in AWS has, given with --param, got none "
+        "(mwaa-dags-bucket, the default, is somebody's)\n"
+    )
+    assert deployed(aws.calls()) == []
+
+
+def test_whoever_gets_another_machine_is_told_to_deploy_the_api(aws, software, capsys) -> None:
+    assert main(["deploy", "client", *ID, "--software", str(software)]) == 0
+    assert "deploy api" not in capsys.readouterr().out
+    there = [{"OutputKey": "ClientInstanceId", "OutputValue": "i-2"}]
+    switch = aws.room / "switch"
+    program = aws.room / "aws"
+    program.write_text(
+        program.read_text().replace(
+            "for answer in",
+            f"if arguments[1] == 'deploy':\n    pathlib.Path({str(switch)!r}).touch()\n"
+            f"if 'pinterest-0ab-client' in arguments and pathlib.Path({str(switch)!r}).exists():\n"
+            f"    sys.exit(print({json.dumps(there)!r}))\n"
+            "for answer in",
+        )
+    )
+    assert main(["deploy", "client", *ID, "--software", str(software)]) == 0
+    assert "# the machine is a new one: deploy api, too" in capsys.readouterr().out
 
 
 def test_a_dry_run_shows_every_command_and_runs_none(aws, capsys) -> None:

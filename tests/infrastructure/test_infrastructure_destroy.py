@@ -56,6 +56,68 @@ def test_data_is_deleted_where_that_is_asked_for(aws) -> None:
     assert destroyed(aws.calls()) == ["streaming"]
 
 
+def test_a_protected_database_keeps_everything_where_it_is(aws, capsys) -> None:
+    aws.answer("describe-stacks", "pinterest-0ab-source", "DeletionProtection", out="true\n")
+    assert main(["destroy", "all", *ID, "--yes"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "error: source must not protect its database any more, got DeletionProtection true: "
+        "deploy source with --param DeletionProtection=false first"
+    )
+    assert destroyed(aws.calls()) == []
+
+
+def test_a_stack_that_was_never_finished_is_destroyed(aws) -> None:
+    aws.answer("describe-stacks", "pinterest-0ab-orchestration", "Outputs", out="null")
+    assert main(["destroy", "orchestration", *ID, "--yes"]) == 0
+    assert destroyed(aws.calls()) == ["orchestration"]
+
+
+def test_no_more_is_deleted_at_once_than_s3_takes(aws) -> None:
+    held = [{"Key": f"topics/{number}", "VersionId": "v"} for number in range(1500)]
+    calls = aws.room / "deleted"
+    program = aws.room / "aws"
+    program.write_text(
+        program.read_text().replace(
+            "for answer in",
+            f"left = pathlib.Path({str(calls)!r})\nseen = len(left.read_text().split()) if left.exists() else 0\n"
+            "if 'delete-objects' in arguments:\n"
+            "    gone = json.loads(pathlib.Path(arguments[5][7:]).read_text())['Objects']\n"
+            "    with open(left, 'a') as file: file.write(''.join(one['Key'] + '\\n' for one in gone))\n"
+            "    sys.exit(0 if len(gone) <= 1000 else 255)\n"
+            "if 'list-object-versions' in arguments:\n"
+            f"    print(json.dumps(json.loads({json.dumps(json.dumps(held))})[seen:]))\n    sys.exit(0)\n"
+            "for answer in",
+        )
+    )
+    for stack in ("client", "api", "databricks"):
+        aws.answer("describe-stacks", f"pinterest-0ab-{stack}", err="Stack does not exist", code=254)
+    assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
+    assert calls.read_text().split() == [one["Key"] for one in held]
+
+
+def test_what_lands_while_the_sink_goes_is_deleted_too(aws) -> None:
+    for stack in ("client", "api", "databricks"):
+        aws.answer("describe-stacks", f"pinterest-0ab-{stack}", err="Stack does not exist", code=254)
+    full = aws.room / "full"
+    program = aws.room / "aws"
+    program.write_text(
+        program.read_text().replace(
+            "for answer in",
+            f"full = pathlib.Path({str(full)!r})\n"
+            "first = not full.exists()\n"
+            "if 'delete-objects' in arguments: full.write_text('')\n"
+            "if 'delete-stack' in arguments and first: full.write_text('late')\n"
+            "if 'wait' in arguments and full.read_text(): sys.exit('DELETE_FAILED')\n"
+            "if 'list-object-versions' in arguments and not first and full.read_text():\n"
+            '    sys.exit(print(\'[{"Key": "topics/late", "VersionId": "v"}]\'))\n'
+            "for answer in",
+        )
+    )
+    assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
+    assert destroyed(aws.calls()) == ["streaming", "streaming"]
+    assert full.read_text() == ""
+
+
 def test_a_stack_that_is_used_is_not_destroyed(aws, capsys) -> None:
     assert main(["destroy", "network", *ID, "--yes"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (

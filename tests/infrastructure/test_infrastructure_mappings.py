@@ -28,12 +28,12 @@ STREAM = "streaming-0ab-pin"
 
 
 def methods() -> dict[str, dict[str, object]]:
-    """Path and verb of every method that has a mapping template, and its properties."""
+    """Path and verb of every method that asks Kinesis by a mapping template, and its properties."""
     sight = Sight("api", template_of("api"), {})
     return {
         f"{properties['HttpMethod']} {path_of(sight, str(properties['ResourceId']))}": properties
         for _, properties in sight.of("AWS::ApiGateway::Method")
-        if within(properties, "Integration", "RequestTemplates")
+        if within(properties, "Integration", "RequestTemplates") and within(properties, "Integration", "Type") == "AWS"
     }
 
 
@@ -124,14 +124,22 @@ def test_a_body_without_what_is_mapped_is_refused_before(call: str, body: str, m
     assert set(mapping(model["Schema"])["required"]) == missing
 
 
-def test_everything_else_goes_on_to_the_proxy_as_it_came() -> None:
+@pytest.mark.parametrize("text", AWKWARD)
+def test_everything_else_goes_on_to_the_proxy_as_it_came(text: str) -> None:
     sight = Sight("api", template_of("api"), {"ProxyHost": "rest-proxy.0ab.internal"})
     integration = mapping(mapping(sight.resources["AnyProxy"]["Properties"])["Integration"])
     assert integration["Uri"] == "https://rest-proxy.0ab.internal:8082/{proxy}"
     assert integration["RequestParameters"] == {"integration.request.path.proxy": "method.request.path.proxy"}
     assert (integration["Type"], integration["IntegrationHttpMethod"]) == ("HTTP_PROXY", "ANY")
     assert integration["ConnectionType"] == "VPC_LINK"
-    assert "RequestTemplates" not in integration
+    # Without it the proxy would be asked for /prod/topics/….
+    assert list(mapping(integration["RequestTemplates"])) == ["application/vnd.kafka.json.v2+json"]
+    (mapping_template,) = mapping(integration["RequestTemplates"]).values()
+    body = {"records": [{"key": text, "value": {"title": text}}]}
+    content = json.dumps(body, ensure_ascii=False)
+    context = Context(content.encode(), path={"proxy": "topics/0ab.pin"})
+    assert rendered(str(mapping_template), context).strip() == content
+    assert mapping(context.overrides["requestOverride"])["path"] == "/topics/0ab.pin"
 
 
 NAIVE = [

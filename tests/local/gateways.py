@@ -104,7 +104,8 @@ def _api(template: Path, parameters: tuple[tuple[str, str], ...]) -> Api:
 async def _said(client: aiohttp.ClientSession, url: str, request: Request) -> Said:
     headers = request.prepare(url, request) if request.prepare else request.headers
     where = URL(url + request.path, encoded=True)
-    headers = {"Content-Type": "application/json", **headers}
+    kind = "application/vnd.kafka.json.v2+json" if "/topics/" in request.path else "application/json"
+    headers = {"Content-Type": kind, **headers}
     async with client.request(request.method, where, data=request.body, headers=headers) as answer:
         return Said(answer.status, await answer.read(), dict(answer.headers))
 

@@ -44,10 +44,11 @@ def test_a_topics_records_and_their_answer_pass_as_they_are() -> None:
     assert "x-api-key" not in came[0].headers
 
 
-def test_bytes_that_are_no_text_pass_as_they_are() -> None:
-    _, came = ask(Request("POST", TOPIC, b"\xff\x00"))
+def test_a_topics_records_must_be_of_the_kind_whose_path_is_overridden() -> None:
+    said, came = ask(Request("POST", TOPIC, b"{}", {"x-api-key": KEY, "Content-Type": "application/json"}))
 
-    assert came[0].body == b"\xff\x00"
+    assert (said[0].status, json.loads(said[0].body)) == refusal(415, "Unsupported Media Type")
+    assert came == []
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,7 @@ def test_what_goes_nowhere_is_told_as_api_gateway_tells_it(request_: Request, st
         ("POST", "/topics/abc123.pin%2f..%2fother.pin"),
         ("DELETE", "/consumers/readers/instances/one"),
         ("GET", "/streams/streaming-abc123-pin/../../topics"),
+        ("DELETE", "/consumers/readers/instances/one%3F/prod/POST/topics/abc123.pin"),
     ],
 )
 def test_the_resource_policy_lets_nobody_at_the_rest_of_the_proxy_or_what_is_somebody_elses(

@@ -79,6 +79,35 @@ def test_all_the_rest_of_a_path_goes_where_the_uri_says(tmp_path: Path) -> None:
     assert [(one.method, one.path) for one in came] == [("PATCH", "/v2/a/b%20c/d%3Fe?x=1&y=%26")]
 
 
+PRIVATE = """\
+Type: HTTP_PROXY
+IntegrationHttpMethod: ANY
+ConnectionType: VPC_LINK
+ConnectionId: v1
+Uri: https://h:8082/v2/{proxy}
+RequestParameters: { integration.request.path.proxy: method.request.path.proxy }
+"""
+OVERRIDDEN = """\
+RequestTemplates:
+  application/json: |-
+    #set($context.requestOverride.path = "/w/$input.params('proxy')")
+    $input.body
+"""
+
+
+@pytest.mark.parametrize(
+    ("integration", "path"), [(PRIVATE, "/s/v2/a/b%20c?x=1"), (PRIVATE + OVERRIDDEN, "/w/a/b%20c?x=1")]
+)
+def test_a_private_integration_sends_the_stage_along_unless_the_path_is_overridden(
+    tmp_path: Path, integration: str, path: str
+) -> None:
+    file = template(tmp_path, ("Rest", "ANY", integration))
+
+    _, came = ask(Request("POST", "/s/things/a/b%20c?x=1", '{"a":"é\\n $x #end"}'.encode()), template=file)
+
+    assert (came[0].path, came[0].body.decode().strip()) == (path, '{"a":"é\\n $x #end"}')
+
+
 def test_a_slash_in_a_parameter_stays_one(tmp_path: Path) -> None:
     mapped = "{integration.request.path.id: method.request.path.id}"
     file = template(tmp_path, ("One", "ANY", proxied("http://h/x/{id}", mapped)))

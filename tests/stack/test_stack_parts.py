@@ -26,7 +26,8 @@ def test_the_proxy_writes_to_a_real_broker_and_says_where(new_stack: Callable) -
         topics, topic = asked(f"{stack.proxy.url}/topics"), asked(pins)
         none = asked(f"{stack.proxy.url}/topics/none")
         api, key = stack.environment["PINTEREST_API_URL"], stack.environment["PINTEREST_API_KEY"]
-        over_api = [asked(f"{api}/{path}", key=key)[0] for path in ("topics", "topics/abc123.pin", "streams")]
+        paths = ("topics", "topics/abc123.pin", "streams")
+        over_api = [asked(f"{api}/{path}", kind="application/json", key=key)[0] for path in paths]
         sent, _ = asked(f"{api}/topics/abc123.geo", {"records": [{"key": 1, "value": {}}]}, key=key)
         messages = [message for message in stack.topics.messages() if message[0] == "abc123.pin"]
 
