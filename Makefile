@@ -33,7 +33,7 @@ stack: .make/local .make/jars/.stack mariadb ## the whole system on this machine
 	$(BIN)/python -m local stack --folder build/stack --posts $(POSTS) --seed $(SEED)
 
 test: .make/dev .make/jars/.complete ## set up and run the test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
 
 test-stack: .make/dev .make/jars/.stack mariadb ## install MariaDB (Debian's, with apt-get) if it is not there; test the whole system
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" $(BIN)/python -m pytest -n 2 --dist worksteal tests/stack

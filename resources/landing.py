@@ -46,8 +46,8 @@ def _location(bundle: Bundle, url: str, credential: str) -> ExternalLocation:
         url=url,
         credential_name=credential,
         comment="Bucket that the S3 sink writes to.",
-        # The role may read and nothing else (infrastructure/templates/databricks.yaml). The workspace's own trial would fail
-        # on a bucket in which nothing has landed yet.
+        # The role may read and nothing else (infrastructure/templates/databricks.yaml). The workspace's own trial would
+        # fail on a bucket in which nothing has landed yet.
         read_only=True,
         skip_validation=True,
         # File events want a queue, and the landing is listed.

@@ -29,6 +29,26 @@ INTERPRETED = {
 }
 
 
+# A file goes to one of two workers as a whole. These take minutes each: begun last, they would leave the other idle.
+LONG = (
+    "test_storage_streams",
+    "test_notebooks",
+    "test_storage_maintenance",
+    "test_local_stream",
+    "test_local_stream_kills",
+    "test_storage_stream_kills",
+    "test_storage_landing",
+    "test_storage_kills",
+    "test_dashboard_figures",
+    "test_storage_processes",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; the rest, and the tests in a file, as they are."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
     """pyspark decides by process whether F.col() is classic or Connect: a test that asks for `connect` gets Connect."""

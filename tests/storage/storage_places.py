@@ -81,7 +81,9 @@ class Place:
         It reads a copy, since it cannot read a folder whose name has a `%` in it.
         """
         with TemporaryDirectory() as folder:
-            copy = shutil.copytree(self.settings.table_folder(name), Path(folder, name))
+            # A commit that is under way has a file that is gone at its end.
+            under_way = shutil.ignore_patterns(".*.tmp")
+            copy = shutil.copytree(self.settings.table_folder(name), Path(folder, name), ignore=under_way)
             return polars.read_delta(str(copy))
 
     def table(self, name: str):

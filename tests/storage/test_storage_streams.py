@@ -318,9 +318,12 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
 
     def ask_to_stop() -> None:
         ended = time.monotonic() + 120
-        while time.monotonic() < ended and len(place.counted()) < 2:
-            time.sleep(0.2)
-        stop.touch()
+        try:
+            while time.monotonic() < ended and len(place.counted()) < 2:
+                time.sleep(0.2)
+        finally:
+            # Whatever happens here: nothing else ends the streams.
+            stop.touch()
 
     asking = threading.Thread(target=ask_to_stop)
     asking.start()
