@@ -61,6 +61,17 @@ class FakeAws:
         self.answers.insert(0, {"words": words, "out": out, "err": err, "code": code})
         self._write()
 
+    def gone(self, *stacks: str) -> None:
+        """These stacks are not there."""
+        for stack in stacks:
+            said = f"Stack with id pinterest-0ab-{stack} does not exist"
+            self.answer("describe-stacks", f"pinterest-0ab-{stack}", err=said, code=254)
+
+    def does(self, code: str) -> None:
+        """Python that runs before an answer is looked for; ``arguments``, ``json``, ``pathlib``, ``sys`` are there."""
+        program = self.room / "aws"
+        program.write_text(program.read_text().replace("for answer in", f"{code}for answer in"))
+
     def calls(self) -> list[list[str]]:
         """Every list of arguments so far."""
         file = self.room / "calls"

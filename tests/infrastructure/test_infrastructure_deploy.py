@@ -137,7 +137,7 @@ def test_requirements_that_are_there_already_are_no_new_version(aws) -> None:
 
 
 def test_a_new_bucket_of_airflows_must_have_a_name_of_its_own(aws, capsys) -> None:
-    aws.answer("describe-stacks", "pinterest-0ab-orchestration", err="Stack does not exist", code=254)
+    aws.gone("orchestration")
     assert main(["deploy", "orchestration", *ID]) == 2
     assert capsys.readouterr().err == (
         "error: DagsBucketName must be a name that nobody in AWS has, given with --param, got none "
@@ -151,15 +151,10 @@ def test_whoever_gets_another_machine_is_told_to_deploy_the_api(aws, software, c
     assert "deploy api" not in capsys.readouterr().out
     there = [{"OutputKey": "ClientInstanceId", "OutputValue": "i-2"}]
     switch = aws.room / "switch"
-    program = aws.room / "aws"
-    program.write_text(
-        program.read_text().replace(
-            "for answer in",
-            f"if arguments[1] == 'deploy':\n    pathlib.Path({str(switch)!r}).touch()\n"
-            f"if 'pinterest-0ab-client' in arguments and pathlib.Path({str(switch)!r}).exists():\n"
-            f"    sys.exit(print({json.dumps(there)!r}))\n"
-            "for answer in",
-        )
+    aws.does(
+        f"if arguments[1] == 'deploy':\n    pathlib.Path({str(switch)!r}).touch()\n"
+        f"if 'pinterest-0ab-client' in arguments and pathlib.Path({str(switch)!r}).exists():\n"
+        f"    sys.exit(print({json.dumps(there)!r}))\n"
     )
     assert main(["deploy", "client", *ID, "--software", str(software)]) == 0
     assert "# the machine is a new one: deploy api, too" in capsys.readouterr().out

@@ -36,21 +36,14 @@ def test_data_is_deleted_where_that_is_asked_for(aws) -> None:
     held = json.dumps([{"Key": "topics/x", "VersionId": "v1"}, {"Key": "topics/x", "VersionId": "v2"}])
     # Empty at the second look.
     emptied = aws.room / "emptied"
-    program = aws.room / "aws"
-    program.write_text(
-        program.read_text().replace(
-            "for answer in",
-            f"if 'delete-objects' in arguments:\n    open({str(emptied)!r}, 'w').write(open(arguments[5][7:]).read())\n"
-            f"if 'list-object-versions' in arguments and pathlib.Path({str(emptied)!r}).exists():\n    sys.exit(0)\n"
-            "for answer in",
-        )
+    aws.does(
+        f"if 'delete-objects' in arguments:\n    open({str(emptied)!r}, 'w').write(open(arguments[5][7:]).read())\n"
+        f"if 'list-object-versions' in arguments and pathlib.Path({str(emptied)!r}).exists():\n    sys.exit(0)\n"
     )
     aws.answer("list-object-versions", "user-0ab-bucket", out=held)
     assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 1  # client and others still use it
     assert not emptied.exists()
-    for stack in ("client", "api", "databricks"):
-        gone = f"Stack with id pinterest-0ab-{stack} does not exist"
-        aws.answer("describe-stacks", f"pinterest-0ab-{stack}", err=gone, code=254)
+    aws.gone("client", "api", "databricks")
     assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
     assert json.loads(emptied.read_text()) == {"Objects": json.loads(held), "Quiet": True}
     assert destroyed(aws.calls()) == ["streaming"]
@@ -75,43 +68,31 @@ def test_a_stack_that_was_never_finished_is_destroyed(aws) -> None:
 def test_no_more_is_deleted_at_once_than_s3_takes(aws) -> None:
     held = [{"Key": f"topics/{number}", "VersionId": "v"} for number in range(1500)]
     calls = aws.room / "deleted"
-    program = aws.room / "aws"
-    program.write_text(
-        program.read_text().replace(
-            "for answer in",
-            f"left = pathlib.Path({str(calls)!r})\nseen = len(left.read_text().split()) if left.exists() else 0\n"
-            "if 'delete-objects' in arguments:\n"
-            "    gone = json.loads(pathlib.Path(arguments[5][7:]).read_text())['Objects']\n"
-            "    with open(left, 'a') as file: file.write(''.join(one['Key'] + '\\n' for one in gone))\n"
-            "    sys.exit(0 if len(gone) <= 1000 else 255)\n"
-            "if 'list-object-versions' in arguments:\n"
-            f"    print(json.dumps(json.loads({json.dumps(json.dumps(held))})[seen:]))\n    sys.exit(0)\n"
-            "for answer in",
-        )
+    aws.does(
+        f"left = pathlib.Path({str(calls)!r})\nseen = len(left.read_text().split()) if left.exists() else 0\n"
+        "if 'delete-objects' in arguments:\n"
+        "    gone = json.loads(pathlib.Path(arguments[5][7:]).read_text())['Objects']\n"
+        "    with open(left, 'a') as file: file.write(''.join(one['Key'] + '\\n' for one in gone))\n"
+        "    sys.exit(0 if len(gone) <= 1000 else 255)\n"
+        "if 'list-object-versions' in arguments:\n"
+        f"    print(json.dumps(json.loads({json.dumps(json.dumps(held))})[seen:]))\n    sys.exit(0)\n"
     )
-    for stack in ("client", "api", "databricks"):
-        aws.answer("describe-stacks", f"pinterest-0ab-{stack}", err="Stack does not exist", code=254)
+    aws.gone("client", "api", "databricks")
     assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
     assert calls.read_text().split() == [one["Key"] for one in held]
 
 
 def test_what_lands_while_the_sink_goes_is_deleted_too(aws) -> None:
-    for stack in ("client", "api", "databricks"):
-        aws.answer("describe-stacks", f"pinterest-0ab-{stack}", err="Stack does not exist", code=254)
+    aws.gone("client", "api", "databricks")
     full = aws.room / "full"
-    program = aws.room / "aws"
-    program.write_text(
-        program.read_text().replace(
-            "for answer in",
-            f"full = pathlib.Path({str(full)!r})\n"
-            "first = not full.exists()\n"
-            "if 'delete-objects' in arguments: full.write_text('')\n"
-            "if 'delete-stack' in arguments and first: full.write_text('late')\n"
-            "if 'wait' in arguments and full.read_text(): sys.exit('DELETE_FAILED')\n"
-            "if 'list-object-versions' in arguments and not first and full.read_text():\n"
-            '    sys.exit(print(\'[{"Key": "topics/late", "VersionId": "v"}]\'))\n'
-            "for answer in",
-        )
+    aws.does(
+        f"full = pathlib.Path({str(full)!r})\n"
+        "first = not full.exists()\n"
+        "if 'delete-objects' in arguments: full.write_text('')\n"
+        "if 'delete-stack' in arguments and first: full.write_text('late')\n"
+        "if 'wait' in arguments and full.read_text(): sys.exit('DELETE_FAILED')\n"
+        "if 'list-object-versions' in arguments and not first and full.read_text():\n"
+        '    sys.exit(print(\'[{"Key": "topics/late", "VersionId": "v"}]\'))\n'
     )
     assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
     assert destroyed(aws.calls()) == ["streaming", "streaming"]
@@ -128,7 +109,7 @@ def test_a_stack_that_is_used_is_not_destroyed(aws, capsys) -> None:
 
 
 def test_what_is_not_there_is_told_and_the_rest_destroyed(aws, capsys) -> None:
-    aws.answer("describe-stacks", "pinterest-0ab-orchestration", err="Stack does not exist", code=254)
+    aws.gone("orchestration")
     assert main(["destroy", "all", *ID, "--yes"]) == 0
     assert "orchestration is not there\n" in capsys.readouterr().out
     assert "orchestration" not in destroyed(aws.calls())
