@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 from emulation.credentials import connect_source
+from emulation.kept import cursor_file, failed_file
 from emulation.posts import posts_at_random
 from emulation.source import DATABASE
 from pinterest_transforms.errors import SettingsError
@@ -15,7 +16,6 @@ from pinterest_transforms.settings import DEFAULT_USER_ID
 _SECONDS = 35.0
 _AT_ONCE = 8
 _SEED = 1
-_STATE = Path("build/emulation")
 _ACCESS = ("none", "api-key", "iam")
 
 _BATCHES = """\
@@ -121,16 +121,6 @@ def _add_places(command: argparse.ArgumentParser, name: str) -> None:
     )
     group.add_argument("--cursor", type=Path, metavar="FILE", help=cursor_help)
     group.add_argument("--restart", action="store_true", help="forget the cursor, begin with the first post")
-
-
-def failed_file(command: str) -> Path:
-    """Where failed records go if nobody says another place."""
-    return _STATE / f"{command}-failed.jsonl"
-
-
-def cursor_file(command: str) -> Path:
-    """Where the place of a run is kept if nobody says another one."""
-    return _STATE / f"{command}-cursor.json"
 
 
 def _add_database(group: argparse._ActionsContainer) -> None:

@@ -20,12 +20,12 @@ from emulation import failed, posts, streams
 from emulation.access import Access, ApiKey, NoAccess, SignedForAws
 from emulation.credentials import connect_source
 from emulation.kafka_rest import KafkaRest
+from emulation.kept import cursor_file, failed_file
 from emulation.kinesis import KinesisApi, KinesisDirect
 from emulation.ledger import Cursor, Ledger
 from emulation.live import Live
 from emulation.outgoing import Door, Outgoing, SendError
 from emulation.sending import Pace, Sender
-from emulation.sending_cli import cursor_file, failed_file
 from emulation.source import described
 from emulation.wire import Http, checked_url
 from pinterest_transforms.errors import PinterestError
