@@ -59,7 +59,7 @@ class CommandLine:
 
     def run(self, *arguments: str, stands_for: str = "") -> str:  # noqa: ARG002 - a rehearsal's
         """Runs it; what it says on standard error is shown if it fails."""
-        self.say(shown(arguments))
+        self.say(shown([*arguments, *everywhere(self.region, self.profile)]))
         done = self._done(arguments)
         if done.returncode:
             raise DeployError(f"aws {' '.join(arguments[:2])} failed: {_last(done.stderr)}")
@@ -75,12 +75,13 @@ class CommandLine:
         raise DeployError(f"aws {' '.join(arguments[:2])} failed: {_last(done.stderr)}")
 
     def _done(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        everywhere = ["--region", self.region, *(["--profile", self.profile] if self.profile else [])]
         try:
             return subprocess.run(  # noqa: S603 - a list of arguments, no shell
-                [self.program, *arguments, *everywhere],
+                [self.program, *arguments, *everywhere(self.region, self.profile)],
                 capture_output=True,
                 text=True,
+                encoding="utf-8",
+                errors="replace",
                 check=False,
                 env={**os.environ, "AWS_PAGER": ""},
             )
@@ -92,16 +93,23 @@ class CommandLine:
 class Rehearsal:
     """Shows every command, and runs none; what an answer would be stands as ``<name>``."""
 
+    region: str
+    profile: str = ""
     say: Callable[[str], None] = print
 
     def run(self, *arguments: str, stands_for: str = "") -> str:
         """Shows it."""
-        self.say(shown(arguments))
+        self.say(shown([*arguments, *everywhere(self.region, self.profile)]))
         return stands_for
 
     def finds(self, *arguments: str, stands_for: str = "") -> str | None:
         """Shows it."""
         return self.run(*arguments, stands_for=stands_for)
+
+
+def everywhere(region: str, profile: str) -> list[str]:
+    """What goes with every command."""
+    return ["--region", region, *(["--profile", profile] if profile else [])]
 
 
 def shown(arguments: Sequence[str]) -> str:

@@ -117,18 +117,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(arguments)
         code: int = options.run(options)
     except DeployError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_line(error)}", file=sys.stderr)
         return FAILED
     except PinterestError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_line(error)}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
-        print("interrupted: what CloudFormation has begun goes on by itself", file=sys.stderr)
+        print("interrupted; what CloudFormation has begun, if anything, goes on by itself", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads has seen enough; nothing more is written, when Python ends either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     return code
 
 
+def _line(error: Exception) -> str:
+    """One line, of letters alone: what AWS says may move a terminal's cursor."""
+    return " ".join("".join(c if c.isprintable() or c.isspace() else "?" for c in str(error)).split())
+
+
 def _render(options: argparse.Namespace) -> int:
+    if str(options.to) == ".":
+        raise SettingsError("to must be a folder for the files alone, got this one")
     files = render(Settings(user_id=options.user_id), options.bootstrap, options.region)
     write(files, options.to)
     print(f"wrote {', '.join(files)} to {options.to}")
@@ -153,7 +164,7 @@ def _destroy(options: argparse.Namespace) -> int:
         raise SettingsError("destroy must be confirmed with --yes, got no such word (--dry-run shows what it would do)")
     cloud = Cloud(_command_line(options), settings.user_id)
     say = _nothing if options.dry_run else _says
-    Destruction(cloud, settings, say, options.delete_data).destroy(stacks)
+    Destruction(cloud, say, options.delete_data, options.dry_run).destroy(stacks)
     return 0
 
 
@@ -168,7 +179,7 @@ def _nothing(_: str) -> None:
 
 def _command_line(options: argparse.Namespace) -> Aws:
     region = check_region(options.region)
-    return Rehearsal() if options.dry_run else CommandLine(region, options.profile)
+    return (Rehearsal if options.dry_run else CommandLine)(region, options.profile)
 
 
 def _check(_: argparse.Namespace) -> int:

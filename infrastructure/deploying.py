@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from infrastructure.settings_files import check_brokers
 from infrastructure.software import ARCHIVES, PLUGIN, PROJECT, archive, gather
 from infrastructure.stacks import Cloud
 from infrastructure.stamping import stale
@@ -50,6 +51,9 @@ class Deployment:
             "orchestration": self._orchestration,
         }
         special.get(stack, lambda: self.cloud.deploy(stack))()
+        if not self.rehearsed:
+            for name, value in self.cloud.outputs(stack).items():
+                self.say(f"{name} = {value}")
 
     def check(self, stacks: tuple[str, ...]) -> None:
         """Sees to it that what the stacks need is there, before anything is begun.
@@ -59,10 +63,12 @@ class Deployment:
         """
         if "api" in stacks and (found := stale(template_of("api"))):
             raise SettingsError(found[0])
-        if {"streaming", "client"} & set(stacks) and not self.rehearsed:
+        if {"streaming", "client"} & set(stacks) and not (self.rehearsed and self.software is None):
             folder = self._folder()
             for pattern in (*ARCHIVES, PLUGIN):
                 archive(folder, pattern)
+        if self.rehearsed:
+            self.say("# needs --software DIR, and --param DagsBucketName=… for a new orchestration stack")
         new = "orchestration" in stacks and not self.cloud.status("orchestration")
         if new and "DagsBucketName" not in self.cloud.given:
             raise SettingsError(
@@ -76,11 +82,15 @@ class Deployment:
         Sorted, since other addresses would be another connector.
         """
         told = self.cloud.aws.run(
-            *("kafka", "get-bootstrap-brokers", "--cluster-arn", self.cloud.output("streaming", "ClusterArn")),
+            *("kafka", "get-bootstrap-brokers", "--cluster-arn", self._of_streaming("ClusterArn")),
             *("--query", "BootstrapBrokerStringSaslIam", "--output", "text"),
             stands_for="<brokers>",
         )
-        return ",".join(sorted(told.split(",")))
+        return told if self.rehearsed else ",".join(sorted(check_brokers(told).split(",")))
+
+    def _of_streaming(self, name: str) -> str:
+        """An output of the streaming stack, or what was given in its place."""
+        return self.cloud.given.get(name) or self.cloud.output("streaming", name)
 
     def _streaming(self) -> None:
         """Everything but the connector; then its plugin, the brokers' addresses, and the connector with both."""
@@ -97,7 +107,7 @@ class Deployment:
             if not self.rehearsed:
                 gather(self._folder(), self.settings, brokers, self.region, Path(folder))
             source = "SOFTWARE" if self.rehearsed else folder
-            bucket = self.settings.bucket
+            bucket = self._of_streaming("BucketName")
             self.cloud.aws.run("s3", "sync", "--only-show-errors", "--delete", source, f"s3://{bucket}/software")
         before = self.cloud.known("client", "ClientInstanceId")
         self.cloud.deploy("client")

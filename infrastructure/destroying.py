@@ -8,11 +8,11 @@ from pathlib import Path
 
 from infrastructure.errors import DeployError
 from infrastructure.stacks import Cloud, stack_name, users_of
-from pinterest_transforms.settings import Settings
 
 # S3 deletes this many objects a call.
 _A_CALL = 1000
 _EVERY_VERSION = "[Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}"
+_BUCKETS = {"streaming": "BucketName", "orchestration": "DagsBucketName"}
 _STAYS = {
     "source": "the database's last snapshot and its KMS key stay; without the key nobody could read the snapshot",
     "streaming": "KMS keys are deleted by AWS after 30 days",
@@ -29,15 +29,15 @@ class Destruction:
 
     Attributes:
         cloud: CloudFormation.
-        settings: whose names.
         say: is told what is done, and what stays.
         delete_data: whether buckets are emptied first; a bucket that holds something is refused otherwise.
+        rehearsed: whether nothing is run.
     """
 
     cloud: Cloud
-    settings: Settings
     say: Callable[[str], None]
     delete_data: bool = False
+    rehearsed: bool = False
 
     def destroy(self, stacks: tuple[str, ...]) -> None:
         """Destroys stacks; every reason not to is looked for before the first of them is.
@@ -46,9 +46,11 @@ class Destruction:
             DeployError: a stack is still used, holds data, or AWS refuses.
         """
         there = [stack for stack in reversed(stacks) if self.cloud.status(stack)]
-        for stack in there:
-            self._check_unused(stack, there)
-        if "source" in there:
+        if not self.rehearsed:
+            for stack in there:
+                self._check_unused(stack, there)
+        # What was never finished protects nothing, and cannot be deployed either.
+        if "source" in there and self.cloud.status("source") != "ROLLBACK_COMPLETE":
             self._check_unprotected()
         buckets = {stack: bucket for stack in there if (bucket := self._bucket(stack))}
         for bucket in buckets.values():
@@ -97,9 +99,8 @@ class Destruction:
             raise DeployError(f"{stack} must not be used any more, got {', '.join(users)}: destroy those first")
 
     def _bucket(self, stack: str) -> str:
-        if stack == "streaming":
-            return self.settings.bucket
-        return self.cloud.known(stack, "DagsBucketName") if stack == "orchestration" else ""
+        """The stack's own bucket; none if it was never finished: the bucket of that name may be another's."""
+        return self.cloud.known(stack, _BUCKETS[stack]) if stack in _BUCKETS else ""
 
     def _check_empty(self, bucket: str) -> None:
         if not self.delete_data and self._versions(bucket, 1):
@@ -121,6 +122,8 @@ class Destruction:
         return found[:most] if isinstance(found, list) else []
 
     def _empty(self, bucket: str) -> None:
+        if self.rehearsed:
+            self.cloud.aws.run("s3api", "delete-objects", "--bucket", bucket, "--delete", "<every version>")
         while versions := self._versions(bucket, _A_CALL):
             with tempfile.TemporaryDirectory(prefix="pinterest-destroy-") as folder:
                 file = Path(folder, "objects.json")

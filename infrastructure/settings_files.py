@@ -33,7 +33,8 @@ def check_brokers(brokers: str) -> str:
     Raises:
         SettingsError: they are not ``host:port``, or several with commas between.
     """
-    if not _BROKERS.match(brokers):
+    ports = [int(each.rpartition(":")[2]) for each in brokers.split(",")] if _BROKERS.match(brokers) else [0]
+    if not all(0 < port < 65536 for port in ports):
         raise SettingsError(f"bootstrap must be host:port, or several with commas between, got {brokers!r}")
     return brokers
 

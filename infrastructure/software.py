@@ -26,7 +26,9 @@ def archive(folder: Path, pattern: str) -> Path:
     Raises:
         SettingsError: there is none, or there are several.
     """
-    found = sorted(folder.glob(pattern))
+    if not folder.is_dir():
+        raise SettingsError(f"software must be a folder, got {folder}")
+    found = sorted(file for file in folder.glob(pattern) if file.is_file())
     if len(found) != 1:
         got = ", ".join(file.name for file in found) or "none"
         raise SettingsError(f"software {folder} must hold one {pattern}, got {got}")
@@ -53,8 +55,11 @@ def gather(software: Path, settings: Settings, brokers: str, region: str, to: Pa
     shutil.rmtree(to, ignore_errors=True)
     write(render(settings, brokers, region), to)
     for file in (*archives, *(PROJECT / "infrastructure/client").iterdir(), PROJECT / "requirements/client.txt"):
-        # With its time, by which `s3 sync` knows what is there already.
-        shutil.copy2(file, to / file.name)
+        try:
+            # With its time, by which `s3 sync` knows what is there already.
+            shutil.copy2(file, to / file.name)
+        except OSError as error:
+            raise SettingsError(f"software {file} must be readable, got: {error.strerror}") from None
     local = (PROJECT / "requirements/local.txt").read_text(encoding="utf-8")
     (to / "seed.txt").write_text(pinned(local, "numpy"), encoding="utf-8")
     zip_emulation(to / "emulation.zip")

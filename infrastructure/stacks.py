@@ -5,12 +5,13 @@ onto a cluster that a company has already, and no stack is held fast by another'
 is the output of the same name of an earlier stack.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infrastructure.awscli import Aws, outputs_of
 from infrastructure.errors import DeployError
-from infrastructure.templates import STACKS, section, template_of, template_path
+from infrastructure.templates import STACKS, Value, section, template_of, template_path
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import check_user_id
 
@@ -60,15 +61,35 @@ def given_parameters(pairs: Sequence[str], stacks: Sequence[str]) -> dict[str, s
         SettingsError: it is no pair, or none of the stacks has such a parameter.
     """
     known = {name for stack in stacks for name in parameters_of(stack)} - {"UserId"}
-    found = {}
+    found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise SettingsError(f"param must be Name=Value, got {pair!r}")
         if name not in known:
             raise SettingsError(f"param must be one of {', '.join(sorted(known))}, got {name!r}")
+        if name in found:
+            raise SettingsError(f"param {name} must be given once, got {found[name]!r} and {value!r}")
+        for stack in stacks:
+            _check_value(section(template_of(stack), "Parameters").get(name, {}), name, value)
         found[name] = value
     return found
+
+
+def _check_value(parameter: Mapping[str, Value], name: str, value: str) -> None:
+    """AWS looks at it, too, but only when it comes to that stack: perhaps an hour later."""
+    allowed, pattern = parameter.get("AllowedValues"), parameter.get("AllowedPattern")
+    if isinstance(allowed, list) and value not in map(str, allowed):
+        raise SettingsError(f"param {name} must be one of {', '.join(map(str, allowed))}, got {value!r}")
+    if isinstance(pattern, str) and not re.fullmatch(pattern, value):
+        raise SettingsError(f"param {name} must match {pattern}, got {value!r}")
+    least, most = parameter.get("MinValue"), parameter.get("MaxValue")
+    if parameter.get("Type") == "Number":
+        number = int(value) if re.fullmatch(r"\d{1,12}", value) else None
+        low = least if isinstance(least, int) else 0
+        if number is None or number < low or (isinstance(most, int) and number > most):
+            upper = f" to {most}" if most is not None else " or more"
+            raise SettingsError(f"param {name} must be a number, {low}{upper}, got {value!r}")
 
 
 @dataclass
@@ -112,7 +133,10 @@ class Cloud:
             if name in self.given:
                 values[name] = self.given[name]
             elif producer := producer_of(name, stack):
-                values[name] = self.output(producer, name)
+                found = self.known(producer, name)
+                # Without that stack the value was given once, and CloudFormation keeps it.
+                if found or not self.status(stack):
+                    values[name] = found or self.output(producer, name)
             elif not has_default and name not in values:
                 raise DeployError(f"parameter {name} of {stack} must be given with --param, got none")
         return values
@@ -139,6 +163,11 @@ class Cloud:
             self._known[stack] = None if answer == _REHEARSED else outputs_of(answer or "")
         outputs = self._known[stack]
         return f"<{stack}.{name}>" if outputs is None else outputs.get(name, "")
+
+    def outputs(self, stack: str) -> Mapping[str, str]:
+        """Every output of a stack."""
+        self.known(stack, "")
+        return self._known[stack] or {}
 
     def status(self, stack: str) -> str:
         """What AWS says of a stack; empty if it is not there."""

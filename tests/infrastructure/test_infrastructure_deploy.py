@@ -1,11 +1,14 @@
 """Deploying and destroying, against a stand-in for the AWS command line."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from infrastructure.cli import main
+from infrastructure.software import PROJECT
 from infrastructure.templates import STACKS
 
 ID = ["--user-id", "0ab"]
@@ -19,6 +22,10 @@ def deployed(calls: list[list[str]]) -> list[str]:
     """Names of the stacks that were deployed, in order."""
     names = [call[call.index("--stack-name") + 1] for call in calls if words(call) == "cloudformation deploy"]
     return [name.removeprefix("pinterest-0ab-") for name in names]
+
+
+def last_deploy(calls: list[list[str]]) -> list[str]:
+    return [call for call in calls if words(call) == "cloudformation deploy"][-1]
 
 
 def overrides(call: list[str]) -> dict[str, str]:
@@ -66,7 +73,7 @@ def test_a_given_parameter_wins_over_an_output(aws) -> None:
         ]
     )
     assert code == 0
-    found = overrides(aws.calls()[-1])
+    found = overrides(last_deploy(aws.calls()))
     assert found["PrivateSubnetIds"] == "subnet-x,subnet-y"
     assert found["DeletionProtection"] == "false"
     assert found["DatabaseSecurityGroupId"] == "sg-Database"
@@ -133,7 +140,7 @@ def test_requirements_that_are_there_already_are_no_new_version(aws) -> None:
     assert main(["deploy", "orchestration", *ID]) == 0
     again = aws.calls()[before:]
     assert "put-object" not in {call[1] for call in again}
-    assert overrides(again[-1])["RequirementsVersion"] == "v3"
+    assert overrides(last_deploy(again))["RequirementsVersion"] == "v3"
 
 
 def test_a_new_bucket_of_airflows_must_have_a_name_of_its_own(aws, capsys) -> None:
@@ -164,7 +171,9 @@ def test_a_dry_run_shows_every_command_and_runs_none(aws, capsys) -> None:
     assert main(["deploy", "all", *ID, "--dry-run"]) == 0
     assert aws.calls() == []
     shown = capsys.readouterr().out.splitlines()
-    assert [line.removeprefix("# ") for line in shown if line.startswith("# ")] == list(STACKS)
+    assert "--software DIR" in shown[0]
+    assert [line.removeprefix("# ") for line in shown[1:] if line.startswith("# ")] == list(STACKS)
+    assert all(line.endswith("--region us-east-1") for line in shown if line.startswith("aws "))
     assert all(line.startswith(("# ", "aws ")) for line in shown)
     deploys = [line for line in shown if line.startswith("aws cloudformation deploy")]
     assert len(deploys) == 9
@@ -195,8 +204,8 @@ def test_region_and_profile_go_with_every_command(aws) -> None:
 
 def test_arguments_meet_no_shell(aws) -> None:
     value = "$(touch x); `y` 'z' \"q\""
-    assert main(["deploy", "network", *ID, "--param", f"VpcCidr={value}"]) == 0
-    assert f"VpcCidr={value}" in aws.calls()[0]
+    assert main(["deploy", "source", *ID, "--param", f"PrivateSubnetIds={value}"]) == 0
+    assert f"PrivateSubnetIds={value}" in last_deploy(aws.calls())
 
 
 def test_what_aws_refuses_is_one_line_and_ends_the_deploy(aws, software, capsys) -> None:
@@ -207,7 +216,43 @@ def test_what_aws_refuses_is_one_line_and_ends_the_deploy(aws, software, capsys)
     assert deployed(aws.calls()) == ["network", "source"]
 
 
+def test_a_stack_without_the_ones_before_it_keeps_what_it_was_given(aws) -> None:
+    aws.answer("describe-stacks", "pinterest-0ab-network", "Outputs", out="null")
+    assert main(["deploy", "source", *ID, "--param", "DeletionProtection=false"]) == 0
+    assert overrides(last_deploy(aws.calls())) == {"UserId": "0ab", "DeletionProtection": "false"}
+
+
+def test_a_cluster_and_a_bucket_of_ones_own_are_taken(aws, software) -> None:
+    aws.gone("streaming")
+    names = ("ClusterArn", "BucketName", "BucketKeyArn", "StreamsKeyArn")
+    own = [word for name in names for word in ("--param", f"{name}=own-{name.lower()}")]
+    assert main(["deploy", "client", *ID, "--software", str(software), *own]) == 0
+    calls = aws.calls()
+    assert next(call for call in calls if call[1] == "get-bootstrap-brokers")[3] == "own-clusterarn"
+    assert next(call for call in calls if words(call) == "s3 sync")[-3] == "s3://own-bucketname/software"
+
+
+def test_a_cluster_without_addresses_for_iam_is_told(aws, software, capsys) -> None:
+    aws.answer("get-bootstrap-brokers", out="None\n")
+    assert main(["deploy", "streaming", *ID, "--software", str(software)]) == 2
+    assert "must be host:port, or several with commas between, got 'None'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("aws")
+def test_what_a_stack_gives_is_shown(capsys) -> None:
+    assert main(["deploy", "api", *ID]) == 0
+    assert "Stage = prod" in capsys.readouterr().out.splitlines()
+
+
+def test_whoever_reads_may_stop(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m infrastructure deploy all --dry-run 2>{tmp_path}/err | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("# needs")
+    assert (tmp_path / "err").read_text() == ""
+
+
 def test_a_stack_without_the_ones_before_it_is_told(aws, capsys) -> None:
+    aws.gone("source")
     aws.answer("describe-stacks", "pinterest-0ab-network", "Outputs", out="null")
     assert main(["deploy", "source", *ID]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
@@ -230,6 +275,31 @@ def test_a_stack_without_the_ones_before_it_is_told(aws, capsys) -> None:
             "param must be one of InterfaceEndpoints, VpcCidr, got 'UserId'",
         ),
         (["deploy", "network", "--region", "x y"], "region must be an AWS region such as us-east-1, got 'x y'"),
+        (
+            ["deploy", "all", "--param", "Access=APIKEY"],
+            "param Access must be one of IAM, API_KEY, got 'APIKEY'",
+        ),
+        (
+            ["deploy", "api", "--param", "Burst=5001"],
+            "param Burst must be a number, 1 to 5000, got '5001'",
+        ),
+        (
+            ["deploy", "api", "--param", "StageName=a b"],
+            "param StageName must match [A-Za-z0-9_-]{1,128}, got 'a b'",
+        ),
+        (
+            ["deploy", "api", "--param", "Access=IAM", "--param", "Access=API_KEY"],
+            "param Access must be given once, got 'IAM' and 'API_KEY'",
+        ),
+        (["deploy", "client", "--software", "/no/where"], "software must be a folder, got /no/where"),
+        (
+            ["render", "--bootstrap", "h:1", "--to", ""],
+            "to must be a folder for the files alone, got this one",
+        ),
+        (
+            ["render", "--bootstrap", "h:99999", "--to", "x"],
+            "bootstrap must be host:port, or several with commas between, got 'h:99999'",
+        ),
         (
             ["deploy", "client"],
             "software must be given with --software DIR for streaming and client, got none "

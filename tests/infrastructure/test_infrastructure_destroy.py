@@ -129,5 +129,29 @@ def test_a_dry_run_of_destroy_destroys_nothing(aws, capsys) -> None:
     assert aws.calls() == []
     said = capsys.readouterr().out.splitlines()
     assert all(line.startswith("aws ") for line in said)
-    shown = [line for line in said if "delete-stack" in line]
-    assert [line.rpartition("-")[2] for line in shown] == list(reversed(STACKS))
+    shown = [line.split() for line in said if "delete-stack" in line]
+    assert [line[4].rpartition("-")[2] for line in shown] == list(reversed(STACKS))
+    assert "delete-objects" not in " ".join(said)
+
+
+def test_a_dry_run_shows_that_data_goes_and_asks_for_no_other_stack(aws, capsys) -> None:
+    assert main(["destroy", "streaming", *ID, "--dry-run", "--delete-data"]) == 0
+    said = capsys.readouterr().out
+    assert "delete-objects --bucket <streaming.BucketName>" in said
+    assert aws.calls() == []
+
+
+def test_a_bucket_that_the_stack_never_made_is_left_alone(aws) -> None:
+    aws.gone("client", "api", "databricks")
+    aws.answer("describe-stacks", "pinterest-0ab-streaming", "Outputs", out="null")
+    aws.answer("list-object-versions", out=json.dumps([{"Key": "k", "VersionId": "v"}]))
+    assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
+    assert "delete-objects" not in {call[1] for call in aws.calls()}
+
+
+def test_a_source_that_was_never_finished_is_not_protected(aws) -> None:
+    aws.gone(*(stack for stack in STACKS if stack not in ("network", "source")))
+    aws.answer("describe-stacks", "pinterest-0ab-source", "DeletionProtection", out="true\n")
+    aws.answer("describe-stacks", "pinterest-0ab-source", "StackStatus", out="ROLLBACK_COMPLETE\n")
+    assert main(["destroy", "source", *ID, "--yes"]) == 0
+    assert destroyed(aws.calls()) == ["source"]
