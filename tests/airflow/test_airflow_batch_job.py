@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import polars
 import pytest
-from airflow_home import ROOT, TOKEN, Airflow
+from airflow_home import ROOT, SECONDS, TOKEN, Airflow
 from gate import Gate
 
 from pinterest_transforms.settings import DEFAULT_USER_ID
@@ -55,6 +55,8 @@ def deployed(tmp_path: Path, airflow: Airflow) -> Iterator[Deployed]:
         gate.close()
 
 
+# Two runs, each with Airflow's own limit; the suite's would cut off what that allows.
+@pytest.mark.timeout(2 * SECONDS)
 def test_the_dag_runs_the_job_and_shows_what_becomes_of_it(airflow: Airflow, deployed: Deployed) -> None:
     nothing_landed = airflow.test(DAG_ID)
     assert nothing_landed.returncode == 1, nothing_landed.stdout

@@ -17,6 +17,8 @@ from tests.bundle.emulator import Workspace, states, workspace
 from tests.bundle.loading import ROOT
 from tests.bundle.resolving import resolved
 
+# A run of the job may take the hour that it is waited for; the suite's limit is less.
+pytestmark = pytest.mark.timeout(3900)
 ANSWER_TABLES = [answer.name for answer in ANSWERS]
 BATCH = "pinterest_batch"
 
