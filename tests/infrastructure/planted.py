@@ -177,6 +177,12 @@ PLANTED = [
     ("api", put("PostStream", P, "HttpMethod", to="PATCH"), "PATCH /streams/{stream-name} must not be there"),
     ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/*"), "Policy must deny POST /topics/other.pin"),
     ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/${{UserId}}.*"), "/topics/0ab.pin/../other.pin"),
+    # As an API's id a star takes slashes, too.
+    (
+        "api",
+        put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/${{UserId}}.pin"),
+        "Policy must deny DELETE /consumers/readers/instances/one%3F/prod/POST/topics/0ab.pin",
+    ),
     ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/${{UserId}}.pins"), "must allow POST /topics/0ab.pin"),
     (
         "api",
