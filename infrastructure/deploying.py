@@ -52,7 +52,7 @@ class Deployment:
         }
         special.get(stack, lambda: self.cloud.deploy(stack))()
         if not self.rehearsed:
-            for name, value in self.cloud.outputs(stack).items():
+            for name, value in (self.cloud.outputs(stack) or {}).items():
                 self.say(f"{name} = {value}")
 
     def check(self, stacks: tuple[str, ...]) -> None:
@@ -63,12 +63,15 @@ class Deployment:
         """
         if "api" in stacks and (found := stale(template_of("api"))):
             raise SettingsError(found[0])
-        if {"streaming", "client"} & set(stacks) and not (self.rehearsed and self.software is None):
+        wants_software = bool({"streaming", "client"} & set(stacks))
+        if wants_software and not (self.rehearsed and self.software is None):
             folder = self._folder()
             for pattern in (*ARCHIVES, PLUGIN):
                 archive(folder, pattern)
-        if self.rehearsed:
-            self.say("# needs --software DIR, and --param DagsBucketName=… for a new orchestration stack")
+        if self.rehearsed and wants_software:
+            self.say("# streaming and client need --software DIR")
+        if self.rehearsed and "orchestration" in stacks:
+            self.say("# a new orchestration needs --param DagsBucketName=…")
         new = "orchestration" in stacks and not self.cloud.status("orchestration")
         if new and "DagsBucketName" not in self.cloud.given:
             raise SettingsError(

@@ -13,6 +13,7 @@ from infrastructure.stacks import Cloud, stack_name, users_of
 _A_CALL = 1000
 _EVERY_VERSION = "[Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}"
 _BUCKETS = {"streaming": "BucketName", "orchestration": "DagsBucketName"}
+_NEVER_FINISHED = "ROLLBACK_COMPLETE"
 _STAYS = {
     "source": "the database's last snapshot and its KMS key stay; without the key nobody could read the snapshot",
     "streaming": "KMS keys are deleted by AWS after 30 days",
@@ -45,12 +46,13 @@ class Destruction:
         Raises:
             DeployError: a stack is still used, holds data, or AWS refuses.
         """
-        there = [stack for stack in reversed(stacks) if self.cloud.status(stack)]
+        states = {stack: state for stack in reversed(stacks) if (state := self.cloud.status(stack))}
+        there = list(states)
         if not self.rehearsed:
             for stack in there:
                 self._check_unused(stack, there)
         # What was never finished protects nothing, and cannot be deployed either.
-        if "source" in there and self.cloud.status("source") != "ROLLBACK_COMPLETE":
+        if states.get("source", _NEVER_FINISHED) != _NEVER_FINISHED:
             self._check_unprotected()
         buckets = {stack: bucket for stack in there if (bucket := self._bucket(stack))}
         for bucket in buckets.values():
@@ -122,8 +124,6 @@ class Destruction:
         return found[:most] if isinstance(found, list) else []
 
     def _empty(self, bucket: str) -> None:
-        if self.rehearsed:
-            self.cloud.aws.run("s3api", "delete-objects", "--bucket", bucket, "--delete", "<every version>")
         while versions := self._versions(bucket, _A_CALL):
             with tempfile.TemporaryDirectory(prefix="pinterest-destroy-") as folder:
                 file = Path(folder, "objects.json")
@@ -134,3 +134,5 @@ class Destruction:
                 )
             if errors not in ("", "None"):
                 raise DeployError(f"objects of {bucket} cannot be deleted: {errors}")
+        if self.rehearsed:
+            self.cloud.aws.run("s3api", "delete-objects", "--bucket", bucket, "--delete", "<every version>")

@@ -142,7 +142,7 @@ class Cloud:
         return values
 
     def output(self, stack: str, name: str) -> str:
-        """One output of a stack that is there; asked for once.
+        """One output of a stack that is there.
 
         Raises:
             DeployError: it is not.
@@ -154,6 +154,11 @@ class Cloud:
 
     def known(self, stack: str, name: str) -> str:
         """One output of a stack, or nothing if there is none: no stack, or one that was never finished."""
+        outputs = self.outputs(stack)
+        return f"<{stack}.{name}>" if outputs is None else outputs.get(name, "")
+
+    def outputs(self, stack: str) -> Mapping[str, str] | None:
+        """Every output of a stack, asked for once; None in a rehearsal, which knows none."""
         if stack not in self._known:
             answer = self.aws.finds(
                 *("cloudformation", "describe-stacks", "--stack-name", stack_name(self.user_id, stack)),
@@ -161,13 +166,7 @@ class Cloud:
                 stands_for=_REHEARSED,
             )
             self._known[stack] = None if answer == _REHEARSED else outputs_of(answer or "")
-        outputs = self._known[stack]
-        return f"<{stack}.{name}>" if outputs is None else outputs.get(name, "")
-
-    def outputs(self, stack: str) -> Mapping[str, str]:
-        """Every output of a stack."""
-        self.known(stack, "")
-        return self._known[stack] or {}
+        return self._known[stack]
 
     def status(self, stack: str) -> str:
         """What AWS says of a stack; empty if it is not there."""

@@ -81,8 +81,6 @@ class Gateway:
         check_signature(call, found.method, self._credentials, self._region)
         check_policy(call, self._api)
         check_key(call, found.method, self._key)
-        content_type = call.headers.get("content-type", "application/json").partition(";")[0].strip()
-        check_body(call, found.method, content_type)
         context = Context(
             content=call.body,
             path=found.path_parameters,
@@ -96,6 +94,7 @@ class Gateway:
                 "requestId": str(uuid.uuid4()),
             },
         )
+        check_body(call, found.method, context.content_type)
         return await self._integrations.execute(found, context)
 
 

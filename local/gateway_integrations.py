@@ -77,7 +77,7 @@ class Integrations:
 
     async def _proxied(self, integration: Integration, context: Context) -> Answer:
         """The request as it is, but for what a template makes of it, to another address; its answer as it is."""
-        body = _mapped_body(integration, _content_type(context), context)
+        body = _mapped_body(integration, context)
         headers = {n: v for n, v in context.header.items() if n not in _HOP_BY_HOP | _OWN}
         method = integration.method if integration.method != "ANY" else context.variables["httpMethod"]
         request = _Outgoing(method, integration.uri, headers, dict(context.query), body)
@@ -89,13 +89,12 @@ class Integrations:
         arn = _ARN.match(integration.uri)
         if arn is None or arn["service"] not in _TARGETS:
             raise DeniedError(500, "Internal server error")
-        content_type = _content_type(context)
-        request = _Outgoing(integration.method, f"{self._aws}/", {"content-type": content_type}, {}, b"")
+        request = _Outgoing(integration.method, f"{self._aws}/", {"content-type": context.content_type}, {}, b"")
         if arn["how"] == "action":
             request.headers["x-amz-target"] = f"{_TARGETS[arn['service']]}.{arn['what']}"
         else:
             request.url += arn["what"]
-        request.body = _mapped_body(integration, content_type, context)
+        request.body = _mapped_body(integration, context)
         _map_parameters(integration, request, context)
         self._sign(request, arn["service"])
         return _mapped_answer(integration, await self._sent(integration, request), context)
@@ -126,10 +125,6 @@ class Integrations:
             raise DeniedError(504, "Endpoint request timed out") from None
         except aiohttp.ClientError:
             raise DeniedError(504, "Network error communicating with endpoint") from None
-
-
-def _content_type(context: Context) -> str:
-    return context.header.get("content-type", _JSON).partition(";")[0].strip()
 
 
 def _path(integration: Integration, path: str, context: Context) -> str:
@@ -178,8 +173,8 @@ def _source(source: str, context: Context) -> str | None:
     return found.get(name.lower() if place == "header" else name)
 
 
-def _mapped_body(integration: Integration, content_type: str, context: Context) -> bytes:
-    template = integration.templates.get(content_type)
+def _mapped_body(integration: Integration, context: Context) -> bytes:
+    template = integration.templates.get(context.content_type)
     if template is None:
         passes = integration.passthrough == "WHEN_NO_MATCH" or (
             integration.passthrough == "WHEN_NO_TEMPLATES" and not integration.templates

@@ -59,6 +59,11 @@ class Context:
         """The body as a text."""
         return self.content.decode("utf-8", "replace")
 
+    @property
+    def content_type(self) -> str:
+        """What kind of content the body is, without its parameters; JSON where nothing is said."""
+        return self.header.get("content-type", "application/json").partition(";")[0].strip()
+
 
 class _Text(str):
     """A text, with the methods of Java's that templates use."""
