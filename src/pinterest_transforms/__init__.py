@@ -3,4 +3,6 @@
 Importing the package imports no Spark, so that the emulation can share its names on a small client machine.
 """
 
-__version__ = "0.1.0"
+from pinterest_transforms.version import library_version
+
+__version__ = library_version()
