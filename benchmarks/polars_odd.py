@@ -20,7 +20,8 @@ UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 _COUNT = re.compile(r"([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(\.[0-9]+)?([kKmMbB]?)")
-_CLOCK = r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})?"
+_CLOCK = r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATES = (
     re.compile(r"(?P<y>[0-9]{4})-(?P<m>[0-9]{2})-(?P<d>[0-9]{2})[ T]" + _CLOCK),
     re.compile(r"(?P<y>[0-9]{4}):(?P<m>[0-9]{2}):(?P<d>[0-9]{2}) " + _CLOCK),
@@ -90,7 +91,9 @@ def degrees(text: str) -> float | None:
 
 
 def instant(text: str) -> datetime | None:
-    """A moment in UTC, without zone, of one of the four spellings; years 1900 to 2100."""
+    """A moment in UTC, without zone, of one of the four spellings or of a date alone; years 1900 to 2100."""
+    if _DAY.fullmatch(text):
+        text += " 00:00:00"
     found = next((match for pattern in _DATES if (match := pattern.fullmatch(text))), None)
     if found is None:
         return None
@@ -109,7 +112,7 @@ def _offset(zone: str | None) -> timedelta:
     """How far a zone is before UTC; the largest that is in use anywhere is 18 hours."""
     if zone in (None, "Z"):
         return timedelta()
-    hours, minutes = int(zone[1:3]), int(zone[4:6])
+    hours, minutes = int(zone[1:3]), int(zone[-2:])
     if minutes > 59 or hours * 60 + minutes > 18 * 60:
         raise ValueError(zone)
     return timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)

@@ -1,7 +1,7 @@
-"""Raw frame -> clean frame, one function an entity; batch and stream call the same ones. Source: contract, section 3.
+"""Raw records -> clean columns and what is wrong with each record; both legs call it. Source: contract, section 3.
 
-Each function ends with one ``select`` that is the entity's schema. It also says which clean columns had a value that
-is not usable (and is no placeholder): such a record is *repaired*.
+It ends with one ``select`` that is the entity's schema. It also says which clean columns had a value that is not usable
+(and is no placeholder): such a record is *repaired*.
 """
 
 from collections.abc import Callable
@@ -127,26 +127,3 @@ def is_rejected() -> Column:
 def is_repaired() -> Column:
     """True for a row of ``judged`` that belongs in the clean table, with a value made null."""
     return is_usable() & (F.size("repairs") > 0)
-
-
-def _clean(records: DataFrame, entity: Entity) -> DataFrame:
-    # Exploded from an array of one: Spark moves no filter below that. Otherwise it would write out, for the filter
-    # alone, every rule that leads to a rejection a second time, which took seconds to plan and doubled the work.
-    verdict = F.explode_outer(F.array("rejections"))
-    usable = judged(records, entity).withColumn("rejections", verdict).where(is_usable())
-    return usable.select(*(field.name for field in CONTRACT[entity.name]), "_source")
-
-
-def clean_pins(records: DataFrame) -> DataFrame:
-    """Pins of raw records: the usable ones, every version of each, with the contract's columns and ``_source``."""
-    return _clean(records, PIN)
-
-
-def clean_geolocations(records: DataFrame) -> DataFrame:
-    """Geolocations of raw records, as ``clean_pins`` does it."""
-    return _clean(records, GEO)
-
-
-def clean_users(records: DataFrame) -> DataFrame:
-    """Users of raw records, as ``clean_pins`` does it."""
-    return _clean(records, USER)

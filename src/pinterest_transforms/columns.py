@@ -4,6 +4,7 @@ Every input is the text of a JSON value, as ``quality.parsed`` reads it. Pattern
 also matches before a last line feed. Source: the data contract, section 3.
 """
 
+import secrets
 from collections.abc import Sequence
 
 from pyspark.sql import Column
@@ -15,11 +16,12 @@ WHITE_SPACE = "".join(map(chr, [*range(0x09, 0x0E), *range(0x2000, 0x200B), *_SI
 
 _INT_MAX = 2_147_483_647
 _LONG_MAX = 9_223_372_036_854_775_807
-_ZONE = r"(?:Z|[+-]\d{2}:\d{2})?"
+_ZONE = r"(?:Z|[+-]\d{2}:?\d{2})?"
 _CLOCK = r"\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?" + _ZONE
 _ISO_DATE = r"\A\d{4}-\d{2}-\d{2}[ T]" + _CLOCK + r"\z"
 _COLON_DATE = r"\A\d{4}:\d{2}:\d{2} " + _CLOCK + r"\z"
 _SLASH_DATE = r"\A\d{2}/\d{2}/\d{4}, " + _CLOCK + r"\z"
+_DATE_ALONE = r"\A\d{4}-\d{2}-\d{2}\z"
 _NUMBER = r"\A[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?\z"
 # As many decimals as the decimal types below can hold: more would be rounded to a whole number.
 _WHOLE = r"\A[+-]?\d+(?:\.\d{1,17}0*)?(?:[eE]\+?\d{1,2})?\z"
@@ -29,6 +31,8 @@ _DOUBLE_EXACT = 2**53
 # How the JSON reader gives NaN and the like as text.
 _NOT_FINITE = ['"NaN"', '"Infinity"', '"-Infinity"']
 _SAVED_IN = "Local save in "
+UNPAIRED_SURROGATE = f"[{secrets.token_hex(8)}"
+"""In the place of a text with half a surrogate pair: no sender can write it, and no rule can use it."""
 
 
 def trimmed(raw: Column) -> Column:
@@ -56,7 +60,7 @@ def text(value: Column, line: Column, field: str) -> Column:
     """
     suspect = value.startswith("{") | value.startswith("[") | value.isin(_NOT_FINITE)
     kind = F.schema_of_variant(F.from_json(line, f"`{field}` variant")[field])
-    return F.when(suspect, F.when(kind == "STRING", value)).otherwise(value)
+    return F.when(suspect, F.when((kind == "STRING") & (value != UNPAIRED_SURROGATE), value)).otherwise(value)
 
 
 def whole_number(value: Column, low: int, high: int) -> Column:
@@ -123,7 +127,7 @@ def degrees(value: Column, limit: int) -> Column:
 
 
 def instant(value: Column) -> Column:
-    """A TIMESTAMP from the four spellings; UTC where no zone is given; years 1900 to 2100.
+    """A TIMESTAMP from the four spellings, or a date alone, its midnight; UTC without a zone; years 1900 to 2100.
 
     The pattern is checked first: a bare time would be read as today.
     """
@@ -133,8 +137,14 @@ def instant(value: Column) -> Column:
         F.concat_ws("-", F.substring(value, 7, 4), F.substring(value, 1, 2), F.substring(value, 4, 2)),
         F.substring(value, 12, 999),
     )
-    iso = F.coalesce(iso, F.when(value.rlike(_COLON_DATE), colon), F.when(value.rlike(_SLASH_DATE), slash))
-    zoned = iso.endswith("Z") | F.substring(iso, -6, 1).isin("+", "-")
+    midnight = F.concat(value, F.lit(" 00:00:00"))
+    iso = F.coalesce(
+        iso,
+        F.when(value.rlike(_COLON_DATE), colon),
+        F.when(value.rlike(_SLASH_DATE), slash),
+        F.when(value.rlike(_DATE_ALONE), midnight),
+    )
+    zoned = iso.endswith("Z") | F.substring(iso, -6, 1).isin("+", "-") | F.substring(iso, -5, 1).isin("+", "-")
     moment = F.when(zoned, iso).otherwise(F.concat(iso, F.lit("Z"))).try_cast("timestamp")
     low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
     return F.when((moment >= low) & (moment < high), moment)

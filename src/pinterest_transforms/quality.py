@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from pinterest_transforms.columns import UNPAIRED_SURROGATE
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import SOURCE_TYPE
 
@@ -43,6 +44,11 @@ _READER = {"allowSingleQuotes": "false", "maxStringLen": _MOST, "maxNumLen": _MO
 # No record can know it, so none can end the array around it and be taken for one object.
 _END = secrets.token_hex(8)
 
+_PAIR, _UNPAIRED = secrets.token_hex(8), secrets.token_hex(8)
+# An escape is one only behind an even number of backslashes.
+_ESCAPE = r"(?<!\\)((?:\\\\)*)\\u"
+_HIGH, _LOW = "([dD][89abAB][0-9a-fA-F]{2})", "([dD][c-fC-F][0-9a-fA-F]{2})"
+
 
 def parsed(records: DataFrame, entity: Entity) -> DataFrame:
     """Reads each raw record as JSON, once.
@@ -61,11 +67,15 @@ def parsed(records: DataFrame, entity: Entity) -> DataFrame:
         field, its value as STRING.
     """
     carried, known = records.columns, [*entity.key_fields, *entity.fields]
-    within = F.concat(F.lit("["), F.col("raw"), F.lit(f',{{"{_END}":0}}]'))
+    records = records.withColumn("_text", _mark_unpaired_surrogates(F.col("raw")))
+    within = F.concat(F.lit("["), F.col("_text"), F.lit(f',{{"{_END}":0}}]'))
     read = records.withColumn("_json", F.from_json(within, "array<map<string,string>>", _READER))
+    unpaired = _true(F.col("_text") != F.col("raw"))
     record, end = F.get("_json", F.lit(0)), F.get("_json", F.lit(1))
     readable = (F.size("_json") == 2) & F.map_contains_key(end, _END) & record.isNotNull()
-    read = read.select(*carried, _true(readable).alias("readable"), record.alias("_record"))
+    read = read.select(
+        *carried, _true(readable).alias("readable"), record.alias("_record"), unpaired.alias("_unpaired")
+    )
     # Nearly every record has its fields in the order of the source table: there they need not be searched for.
     order = [entity.key_fields[0], *entity.fields]
     usual = _true(F.map_keys("_record") == F.array(*map(F.lit, order)))
@@ -73,10 +83,27 @@ def parsed(records: DataFrame, entity: Entity) -> DataFrame:
     usual, record, values = F.col("_usual"), F.col("_record"), F.col("_values")
     in_order = {name: F.get(values, F.lit(place)) for place, name in enumerate(order)}
     found = {name: F.when(usual, in_order.get(name)).otherwise(record[name]) for name in known}
+    found = {
+        name: F.when(F.col("_unpaired") & value.contains(_UNPAIRED), UNPAIRED_SURROGATE).otherwise(value)
+        for name, value in found.items()
+    }
     read = read.select(
-        *carried, "readable", "_record", "_usual", *(value.alias(f"field_{name}") for name, value in found.items())
+        *carried,
+        "readable",
+        "_record",
+        "_usual",
+        "_unpaired",
+        *(value.alias(f"field_{name}") for name, value in found.items()),
     )
     return _with_names(read, carried, entity)
+
+
+def _mark_unpaired_surrogates(raw: Column) -> Column:
+    """The text with a mark in the place of each half of a surrogate pair, for which the reader would put a ``?``."""
+    kept = F.regexp_replace(raw, rf"{_ESCAPE}{_HIGH}\\u{_LOW}", f"$1{_PAIR}$2$3")
+    marked = F.regexp_replace(kept, rf"{_ESCAPE}[dD][89a-fA-F][0-9a-fA-F]{{2}}", f"$1{_UNPAIRED}")
+    restored = F.regexp_replace(marked, f"{_PAIR}(.{{4}})", r"\\u$1\\u")
+    return F.when(raw.contains(r"\ud") | raw.contains(r"\uD"), restored).otherwise(raw)
 
 
 def _with_names(read: DataFrame, carried: list[str], entity: Entity) -> DataFrame:
@@ -84,6 +111,8 @@ def _with_names(read: DataFrame, carried: list[str], entity: Entity) -> DataFram
     fields = {name: F.col(f"field_{name}") for name in (*entity.key_fields, *entity.fields)}
     values = sum((value.isNotNull().cast("int") for value in fields.values()), F.lit(0))
     usual, readable, names = F.col("_usual"), F.col("readable"), F.map_keys("_record")
+    shown = F.transform(names, lambda name: F.replace(name, F.lit(_UNPAIRED), F.lit("\ufffd")))
+    names = F.when(F.col("_unpaired"), shown).otherwise(names)
     # With as many names as known fields have values there is no room for another one.
     strange = readable & ~usual & (F.size(names) != values)
     present = _true(F.arrays_overlap(names, F.array(*map(F.lit, entity.fields))))

@@ -3,7 +3,6 @@
 Source: the data contract, sections 1 and 5.
 """
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,14 +100,6 @@ class Settings:
                 raise SettingsError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.raw_days < 0:
             raise SettingsError(f"raw_days must be at least 0, got {self.raw_days}")
-
-    @classmethod
-    def from_environment(cls, **given: str) -> "Settings":
-        """Settings from what was given, else from ``PINTEREST_USER_ID``, ``…_CATALOG``, ``…_SCHEMA``, ``…_LANDING``."""
-        names = ("user_id", "catalog", "schema", "landing")
-        found = {name: os.environ.get(f"PINTEREST_{name.upper()}", "") for name in names}
-        chosen = {**{k: v for k, v in found.items() if v}, **{k: v for k, v in given.items() if v}}
-        return cls(**chosen)  # type: ignore[arg-type]
 
     @property
     def bucket(self) -> str:

@@ -46,7 +46,7 @@ def error_of(**given: object) -> str:
 def test_an_entity_has_the_fields_of_its_source_table() -> None:
     assert {entity.name: " ".join((entity.key_fields[0], *entity.fields)) for entity in ENTITIES} == SOURCES
     assert [entity.source_table for entity in ENTITIES] == ["pinterest_data", "geolocation_data", "user_data"]
-    assert [entity.key_fields for entity in ENTITIES] == [("index", "ind"), ("ind",), ("ind",)]
+    assert [entity.key_fields for entity in ENTITIES] == [("index", "ind"), ("ind", "index"), ("ind", "index")]
     assert [entity.batch_table for entity in ENTITIES] == ["pins", "geolocations", "users"]
 
 
@@ -209,21 +209,6 @@ def test_places_are_made_of_landing_and_warehouse() -> None:
 )
 def test_a_landing_file_has_the_sinks_name(topic: str, partition: int, offset: int, key: str) -> None:
     assert landing_key(topic, partition, offset) == key
-
-
-def test_the_environment_fills_what_was_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"USER_ID": "fromenv", "CATALOG": "main", "SCHEMA": "", "LANDING": "/in"}.items():
-        monkeypatch.setenv(f"PINTEREST_{name}", value)
-    settings = Settings.from_environment(user_id="given", leg="stream", catalog="", warehouse="/out")
-    assert (settings.user_id, settings.catalog, settings.schema) == ("given", "main", "pinterest_stream")
-    assert (settings.landing, settings.warehouse) == ("/in", "/out")
-
-
-def test_a_wrong_value_of_the_environment_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PINTEREST_USER_ID", "x;")
-    with pytest.raises(SettingsError) as caught:
-        Settings.from_environment()
-    assert str(caught.value) == "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"
 
 
 # Schemas

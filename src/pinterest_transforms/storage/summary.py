@@ -1,9 +1,11 @@
 """What a person wants to know of a leg: what runs did, what was rejected and why, up to when the data goes."""
 
+from functools import reduce
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pinterest_transforms.entities import GEO, PIN
+from pinterest_transforms.entities import ENTITIES, GEO
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.quarantine import REJECTED, REPAIRED
@@ -47,10 +49,11 @@ def unknown_fields(spark: SparkSession, settings: Settings) -> DataFrame:
 
 
 def latest(spark: SparkSession, settings: Settings) -> DataFrame:
-    """Up to when the data goes, UTC: latest_post, the newest post's time, and latest_arrival of any clean row."""
+    """Data freshness, UTC: latest_post, the newest post's time, and latest_arrival of any row of the clean tables."""
+    clean = [tables.read(spark, settings, settings.clean_table(entity)) for entity in ENTITIES]
     made = tables.read(spark, settings, settings.clean_table(GEO)).agg(F.max("timestamp").alias("latest_post"))
-    pins = tables.read(spark, settings, settings.clean_table(PIN))
-    return made.crossJoin(pins.agg(F.max(F.col("_source")["arrived"]).alias("latest_arrival")))
+    arrived = reduce(DataFrame.unionAll, (one.select(F.col("_source")["arrived"].alias("arrived")) for one in clean))
+    return made.crossJoin(arrived.agg(F.max("arrived").alias("latest_arrival")))
 
 
 def quarantined(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:
