@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pinterest_transforms.columns import age_group, year_utc
+from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.errors import SettingsError
 
 
@@ -137,6 +138,7 @@ class Answer:
         question: what an analyst asks, in words.
         columns: name and SQL type of each column, and what it holds.
         compute: from the clean frames to the answer.
+        entities: whose clean frames it needs.
         order: columns that give its total order.
     """
 
@@ -144,6 +146,7 @@ class Answer:
     question: str
     columns: tuple[tuple[str, str, str], ...]
     compute: Callable[[Posts], DataFrame]
+    entities: tuple[Entity, ...]
     order: tuple[str, ...]
 
     def ordered(self, frame: DataFrame) -> DataFrame:
@@ -170,6 +173,7 @@ ANSWERS: tuple[Answer, ...] = (
         "Which category is the most popular in each country?",
         (_COUNTRY, _CATEGORY, _COUNT),
         top_category_by_country,
+        (PIN, GEO),
         ("country", "category"),
     ),
     Answer(
@@ -177,6 +181,7 @@ ANSWERS: tuple[Answer, ...] = (
         "How many posts did each category get in each year from 2018 to 2022?",
         (_YEAR, _CATEGORY, _COUNT),
         posts_by_category_and_year,
+        (PIN, GEO),
         ("post_year", "category"),
     ),
     Answer(
@@ -184,6 +189,7 @@ ANSWERS: tuple[Answer, ...] = (
         "Which category was the most popular in each year from 2018 to 2022?",
         (_YEAR, _CATEGORY, _COUNT),
         top_category_by_year,
+        (PIN, GEO),
         ("post_year", "category"),
     ),
     Answer(
@@ -191,6 +197,7 @@ ANSWERS: tuple[Answer, ...] = (
         "Who has the most followers in each country?",
         (_COUNTRY, ("poster_name", "STRING", "Account that posted"), _FOLLOWERS),
         top_user_by_country,
+        (PIN, GEO),
         ("country", "poster_name"),
     ),
     Answer(
@@ -198,6 +205,7 @@ ANSWERS: tuple[Answer, ...] = (
         "In which country does the poster with the most followers post?",
         (_COUNTRY, _FOLLOWERS),
         top_user_country,
+        (PIN, GEO),
         ("country",),
     ),
     Answer(
@@ -205,6 +213,7 @@ ANSWERS: tuple[Answer, ...] = (
         "Which category is the most popular in each age group?",
         (_GROUP, _CATEGORY, _COUNT),
         top_category_by_age_group,
+        (PIN, USER),
         ("age_group", "category"),
     ),
     Answer(
@@ -212,6 +221,7 @@ ANSWERS: tuple[Answer, ...] = (
         "What is the median follower count in each age group?",
         (_GROUP, _MEDIAN),
         median_followers_by_age_group,
+        (PIN, USER),
         ("age_group",),
     ),
     Answer(
@@ -219,6 +229,7 @@ ANSWERS: tuple[Answer, ...] = (
         "How many users joined in each year from 2015 to 2020?",
         (_JOINED, ("number_users_joined", "BIGINT", "Distinct users who joined that year")),
         users_joined_by_year,
+        (USER,),
         ("post_year",),
     ),
     Answer(
@@ -226,6 +237,7 @@ ANSWERS: tuple[Answer, ...] = (
         "What is the median follower count of users by the year they joined, 2015 to 2020?",
         (_JOINED, _MEDIAN),
         median_followers_by_join_year,
+        (PIN, USER),
         ("post_year",),
     ),
     Answer(
@@ -233,6 +245,7 @@ ANSWERS: tuple[Answer, ...] = (
         "What is the median follower count by age group and joining year, 2015 to 2020?",
         (_GROUP, _JOINED, _MEDIAN),
         median_followers_by_age_group_and_join_year,
+        (PIN, USER),
         ("age_group", "post_year"),
     ),
 )

@@ -99,6 +99,30 @@ class Place:
         return replace(self, settings=replace(self.settings, **changes))
 
 
+def forget_logs(place: Place) -> None:
+    """A new process has no cached logs of tables."""
+    place.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+
+@contextmanager
+def lost_commit(place: Place, table: str, *, empty: bool) -> Iterator[int]:
+    """While it lasts, the newest commit of a table is gone, or an empty file; gives its version."""
+    commit = max((place.settings.table_folder(table) / "_delta_log").glob("[0-9]*.json"))
+    checksums = [commit.with_name(f".{commit.name}.crc"), commit.with_suffix(".crc")]
+    files = {file: file.read_bytes() for file in (commit, *checksums) if file.exists()}
+    for file in files:
+        file.unlink()
+    if empty:
+        commit.touch()
+    forget_logs(place)
+    try:
+        yield int(commit.stem)
+    finally:
+        for file, content in files.items():
+            file.write_bytes(content)
+        forget_logs(place)
+
+
 class Killed(Exception):  # noqa: N818 - no error, a death
     """The process is gone."""
 

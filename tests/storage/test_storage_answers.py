@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from storage_places import Place
 
-from pinterest_transforms.analysis import ANSWERS
+from pinterest_transforms.analysis import ANSWERS, Posts
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.storage import answers, tables
 
@@ -55,6 +55,18 @@ def test_a_kept_answer_is_what_its_function_computes_in_its_order(answered: Plac
     assert kept(answered, answer) == computed(answered, answer) != []
 
 
+@pytest.mark.parametrize("answer", ANSWERS, ids=[answer.name for answer in ANSWERS])
+def test_an_answer_needs_no_table_but_those_it_names(answered: Place, answer):
+    clean = answers.posts(answered.spark, answered.settings)
+    frames = {"pin": clean.pins, "geo": clean.geolocations, "user": clean.users}
+    named = {entity.name for entity in answer.entities}
+    needed = Posts(*(frame if name in named else None for name, frame in frames.items()))
+    assert answer.compute(needed).columns == [name for name, _, _ in answer.columns]
+    for missing in named:
+        with pytest.raises(AttributeError):
+            answer.compute(Posts(*(frame if name in named - {missing} else None for name, frame in frames.items())))
+
+
 def test_posts_is_one_row_a_post(answered: Place):
     rows = answered.table("posts").orderBy("ind").collect()
     assert [row["ind"] for row in rows] == list(range(12))
@@ -82,7 +94,8 @@ def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
     answered.spark.sql(f"INSERT INTO {settings.qualified('users')} (ind, user_name, age, date_joined) VALUES {joined}")
     said: list[str] = []
     by_year = next(answer for answer in ANSWERS if answer.name == "users_joined_by_year")
-    monkeypatch.setattr(answers, "ANSWERS", [by_year])
+    by_country = next(answer for answer in ANSWERS if answer.name == "top_category_by_country")
+    monkeypatch.setattr(answers, "ANSWERS", [by_country, by_year])
     answers.refresh_answers(answered.spark, settings, said.append)
     assert said == ["answering 1 question"]
     assert kept(answered, by_year) == [(2016, 1)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame
-from storage_places import Place, counts
+from storage_places import Place, counts, lost_commit
 from stream_places import (  # noqa: F401 - three are fixtures
     SHARD,
     STREAM,
@@ -40,6 +40,10 @@ Parts = list[list[Keyed]]
 # Of few records, so that each of the dirty delivery's mishaps comes up.
 VERY_DIRTY = Delivery(**{name: 0.12 if name != "strangers" else 0.08 for name, share in DIRTY.shares() if share})
 RAW_TABLE, TABLE = "abc_raw_table", "abc_geo_table"
+RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
+NEW_CHECKPOINT = (
+    "new_checkpoint begins at the initial position again, and what is there already is found by its position"
+)
 
 
 def sent(entity: Entity, posts: int, seed: int) -> list[Keyed]:
@@ -136,8 +140,6 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     def of(name: str) -> str:
         return tables.properties(place.spark, place.settings, name)[tables.ID_PROPERTY]
 
-    new_checkpoint = "new_checkpoint begins at the initial position again, and what is there already is found by its "
-    new_checkpoint += "position"
     at = place.put(geo(1, "a"), "[]", geo(2, "b"))
     place.take()
     everything, old = place.everything(), of(TABLE)
@@ -145,9 +147,7 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     place.make_again(TABLE)
     with pytest.raises(CheckpointError) as error:
         place.take()
-    assert str(error.value) == belongs(place, f"table {TABLE}", f"id {old}", f"id {of(TABLE)}") + (
-        "rebuild makes the tables again of the raw records that are kept"
-    )
+    assert str(error.value) == belongs(place, f"table {TABLE}", f"id {old}", f"id {of(TABLE)}") + RAW_FIRST
     assert place.rows() == {}
     place.take(rebuild=True)
     assert place.everything() == everything
@@ -161,13 +161,13 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     place.make_again(RAW_TABLE)
     with pytest.raises(CheckpointError) as error:
         place.take()
-    wanted = belongs(place, f"table {RAW_TABLE}", f"id {old}", f"id {of(RAW_TABLE)}") + new_checkpoint
+    wanted = belongs(place, f"table {RAW_TABLE}", f"id {old}", f"id {of(RAW_TABLE)}") + NEW_CHECKPOINT
     assert str(error.value) == wanted
     with pytest.raises(CheckpointError) as error:
         place.take(rebuild=True)
     assert str(error.value) == (
         f"table {place.settings.schema}.{RAW_TABLE} must be the one that the streams were read into, got another: "
-        f"nothing can be made of it again; {new_checkpoint}"
+        f"nothing can be made of it again; {NEW_CHECKPOINT}"
     )
     place.take(new_checkpoint=True)
     assert place.everything() == everything
@@ -179,7 +179,7 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     (later,) = place.put(geo(2, "of another stream"))
     with pytest.raises(CheckpointError) as error:
         place.take()
-    assert str(error.value) == belongs(place, "source", made, identity(place)) + new_checkpoint
+    assert str(error.value) == belongs(place, "source", made, identity(place)) + NEW_CHECKPOINT
     assert place.everything() == everything
     place.take(new_checkpoint=True)
     assert place.countries() == {1: "c", 2: "of another stream"}
@@ -198,6 +198,33 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     place.take(rebuild=True, allow_losses=True)
     assert place.countries() == {1: "c", 2: "of another stream"}
     assert place.noted()[0][4:] == ("[]", None, SHARD, at[1])
+
+
+def test_a_lost_commit_of_a_stream_is_an_error_and_a_foreign_column_outlives_a_rebuild(place: StreamPlace):
+    place.put(geo(1, "a"), "[]", geo(2, "b"))
+    place.take()
+    for table, remedies in {
+        RAW_TABLE: {False: NEW_CHECKPOINT, True: NEW_CHECKPOINT},
+        TABLE: {False: RAW_FIRST},
+    }.items():
+        for rebuild, remedy in remedies.items():
+            with lost_commit(place, table, empty=True) as version, pytest.raises(CheckpointError) as error:
+                place.take(rebuild=rebuild)
+            assert str(error.value) == (
+                f"table {place.settings.schema}.{table} must have in version {version} the commit that the last run "
+                f"left, got another or an empty one: a commit was lost; nothing was read; {remedy}"
+            )
+    for table in (TABLE, RAW_TABLE, "quarantine"):
+        name = place.settings.qualified(table)
+        place.spark.sql(f"ALTER TABLE {name} ADD COLUMNS (note STRING)").collect()
+        place.spark.sql(f"UPDATE {name} SET note = 'mine'").collect()
+    place.put(geo(1, "c"), "[2]")
+    place.take()
+    everything = place.everything()
+    place.take(rebuild=True)
+    assert place.everything() == everything
+    notes = {name: place.stored(name)["note"].to_list() for name in (TABLE, RAW_TABLE, "quarantine")}
+    assert {name: notes[name].count("mine") for name in notes} == {TABLE: 2, RAW_TABLE: 3, "quarantine": 1}
 
 
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)

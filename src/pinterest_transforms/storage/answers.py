@@ -1,4 +1,4 @@
-"""Keeps the answer tables: each made anew, in one commit, when the clean tables it comes from have changed."""
+"""Keeps the answer tables: each is written again, in one commit, when a clean table that it needs has changed."""
 
 import json
 from collections.abc import Callable
@@ -30,8 +30,13 @@ def posts(spark: SparkSession, settings: Settings) -> Posts:
 def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str], None]) -> None:
     """Makes each answer table anew whose clean tables have changed since; leaves the others as they are."""
     versions = {entity.name: _version(spark, settings, settings.clean_table(entity)) for entity in ENTITIES}
-    made_from = json.dumps({**versions, "library": __version__}, sort_keys=True)
-    stale = [answer for answer in ANSWERS if _made_from(spark, settings, answer) != made_from]
+    made_from = {
+        answer.name: json.dumps(
+            {**{entity.name: versions[entity.name] for entity in answer.entities}, "library": __version__}
+        )
+        for answer in ANSWERS
+    }
+    stale = [answer for answer in ANSWERS if _made_from(spark, settings, answer) != made_from[answer.name]]
     if not stale:
         return
     say(f"answering {len(stale)} question{'s' * (len(stale) != 1)}")
@@ -39,7 +44,7 @@ def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str]
 
     def answer_one(answer: Answer) -> None:
         frame = answer.compute(clean).select(*(F.col(name).cast(kind) for name, kind, _ in answer.columns))
-        writer = frame.writeTo(settings.qualified(answer.name)).option("userMetadata", made_from)
+        writer = frame.writeTo(settings.qualified(answer.name)).option("userMetadata", made_from[answer.name])
         with_retries(lambda: writer.overwrite(F.lit(True)))
 
     with ThreadPoolExecutor(max_workers=2) as pool:

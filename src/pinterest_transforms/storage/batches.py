@@ -99,8 +99,6 @@ def take_batch(
         replay, made = _begun(spark, settings, entity, batch, guard)
         if keep is not None:
             keep(rows, replay)
-            # From here on only bad records need their text: there is no second record at one position.
-            rows = rows.withColumn("raw", F.when(~is_usable() | is_repaired(), F.col("raw")))
         usable, merged = counts["read"] - counts["rejected"], 0
 
         def note() -> dict[str, int]:
@@ -112,7 +110,8 @@ def take_batch(
         noted = beside.submit(note)
         if usable or replaces:
             before = guard.before[str(batch.batch_id)]
-            merged = merging.write_clean(spark, settings, entity, rows, usable, batch.files, before, made)
+            merged, last = merging.write_clean(spark, settings, entity, rows, usable, batch.files, before, made)
+            guard.commits[settings.clean_table(entity)] = last
         unknown = noted.result()
     if counts["read"] == 0:
         return counts

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pinterest_transforms.errors import CheckpointError
+from pinterest_transforms.storage.checkpoint_files import check_checkpoint_files
 
 REBUILD = "run again with --rebuild to clean everything again"
 
@@ -27,6 +28,7 @@ class Guard:
         query_id: this checkpoint's life; a new checkpoint gets a new one.
         source: where the records come from.
         tables: ids of the tables it fills.
+        commits: their last commits when a run ended, ``commits.commit_id`` by the table's name.
         rebuild: true while the first batch is to replace what it reads again.
         before: versions of the clean table before a batch was merged, by the batch's id.
         sizes: bytes of each landing file when it was taken, by its key.
@@ -43,6 +45,7 @@ class Guard:
     query_id: str = ""
     source: str = ""
     tables: dict[str, str] = field(default_factory=dict)
+    commits: dict[str, str] = field(default_factory=dict)
     rebuild: bool = False
     before: dict[str, int] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
@@ -58,7 +61,9 @@ class Guard:
             self.__dict__.update(saved.__dict__)
 
     def save(self) -> None:
-        """Writes it whole, or not at all."""
+        """Writes it whole, or not at all; what it says is done is on the disk before it."""
+        if hasattr(os, "sync"):
+            os.sync()
         target = Path(self.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
@@ -71,7 +76,14 @@ class Guard:
 
 
 def open_guard(
-    checkpoint: str, source: str, tables: dict[str, str], *, fresh: bool, rebuild: bool = False, way_out: str = REBUILD
+    checkpoint: str,
+    source: str,
+    tables: dict[str, str],
+    *,
+    fresh: bool,
+    rebuild: bool = False,
+    way_out: str = REBUILD,
+    way_out_of_torn_files: str = REBUILD,
 ) -> Guard:
     """The checkpoint's guard, checked; a new one where the checkpoint is new, or is to be made anew.
 
@@ -82,9 +94,10 @@ def open_guard(
         fresh: begin a new life: the checkpoint is removed.
         rebuild: in that life, the first batch replaces what it reads again.
         way_out: what an error says can be done.
+        way_out_of_torn_files: the same, where files of Spark's are torn or gone.
 
     Raises:
-        CheckpointError: the checkpoint belongs to other tables or another source.
+        CheckpointError: the checkpoint belongs to other tables or another source, or a file of it is torn or gone.
     """
     path = f"{checkpoint}.json"
     known = None if fresh else load_guard(checkpoint)
@@ -97,6 +110,7 @@ def open_guard(
         new.cleared = True
         new.save()
         return new
+    check_checkpoint_files(checkpoint, way_out_of_torn_files)
     if known is None:
         raise _mismatch(checkpoint, "its identity file", "beside it", "none", way_out)
     if known.source != source:

@@ -16,7 +16,9 @@ from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import files, tables
 from pinterest_transforms.storage.batches import Batch, Work, take_batch
-from pinterest_transforms.storage.guard import Guard, open_guard
+from pinterest_transforms.storage.checkpoint_files import check_query_error
+from pinterest_transforms.storage.commits import check_commits, last_commit_ids
+from pinterest_transforms.storage.guard import REBUILD, Guard, open_guard
 from pinterest_transforms.storage.locks import entity_lock
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
 
@@ -78,6 +80,8 @@ def take_landing(
         guard.save()
         if settings.warehouse:
             _take_rewritten(spark, work, listed, say)
+        guard.commits = last_commit_ids(spark, settings, guard.tables)
+        guard.save()
 
 
 def check_landing(spark: SparkSession, settings: Settings) -> str:
@@ -112,7 +116,10 @@ def _is_there(spark: SparkSession, settings: Settings, folder: str) -> bool:
 def _opened(spark: SparkSession, settings: Settings, entity: Entity, *, rebuild: bool) -> Guard:
     names = (settings.clean_table(entity), QUARANTINE_TABLE, RUNS_TABLE)
     ids = {name: tables.properties(spark, settings, name)[tables.ID_PROPERTY] for name in names}
-    return open_guard(settings.checkpoint(entity), settings.topic_folder(entity), ids, fresh=rebuild, rebuild=rebuild)
+    folder, checkpoint = settings.topic_folder(entity), settings.checkpoint(entity)
+    guard = open_guard(checkpoint, folder, ids, fresh=rebuild, rebuild=rebuild)
+    check_commits(spark, settings, guard.commits, REBUILD)
+    return guard
 
 
 def _stream(spark: SparkSession, work: Work) -> DataFrame:
@@ -155,6 +162,8 @@ def _take_new(spark: SparkSession, work: Work, say: Say) -> None:
     except StreamingQueryException as error:
         if failures and isinstance(failures[0], PinterestError):
             raise failures[0] from None
+        if not failures:
+            check_query_error(error, work.settings.checkpoint(work.entity), REBUILD)
         raise error from (failures[0] if failures else None)
     finally:
         if query.isActive:

@@ -1,12 +1,16 @@
 """Newest by key, and the three ways clean rows get into their table: append, MERGE, replace."""
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as F
 
 from pinterest_transforms.cleaning import is_usable
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import clean_schema
 from pinterest_transforms.settings import Settings, quoted
+from pinterest_transforms.storage import tables
+from pinterest_transforms.storage.commits import commit_id
 from pinterest_transforms.storage.retry import with_retries
 
 _FEW = 2_000_000
@@ -48,7 +52,7 @@ def write_clean(
     files: tuple[str, ...] | None,
     before: int,
     made: bool,
-) -> int:
+) -> tuple[int, str]:
     """Writes the batch's clean rows in one commit.
 
     A replay merges once more, since a file may have grown since the kill, and counts the commit of the killed run too.
@@ -64,19 +68,21 @@ def write_clean(
         made: nobody has written to the table since it was made.
 
     Returns:
-        How many records of the batch became a row of the table.
+        How many records of the batch became a row of the table, and the ``commit_id`` of the table's last commit.
     """
     name = settings.qualified(settings.clean_table(entity))
     columns = [field.name for field in clean_schema(entity)]
     if files is not None:
-        return _replace(spark, name, columns, rows, files)
+        merged = _replace(spark, name, columns, rows, files)
+        return merged, commit_id(tables.last_commit(spark, settings, settings.clean_table(entity)))
     fresh = newest(rows, count).select(*columns)
     if made:
         with_retries(lambda: fresh.writeTo(name).append())
     else:
         statement = _merge_statement(name, columns)
         with_retries(lambda: spark.sql(statement, fresh=fresh).collect())
-    return _written_since(spark, name, before)
+    commits = tables.history(spark, settings, settings.clean_table(entity), 50)
+    return _written_since(commits, before), commit_id(commits[0])
 
 
 def without_read(there: DataFrame, rows: DataFrame, files: tuple[str, ...]) -> DataFrame:
@@ -91,12 +97,13 @@ def without_read(there: DataFrame, rows: DataFrame, files: tuple[str, ...]) -> D
     return kept.join(read, same, "left_anti")
 
 
-def _written_since(spark: SparkSession, name: str, before: int) -> int:
+def _written_since(commits: Sequence[Row], before: int) -> int:
     """Rows that commits after that version wrote. Maintenance does not count."""
-    history = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 50").collect()
-    commits = [row for row in history if row["version"] > before]
     return sum(
-        int(row["operationMetrics"].get(metric, 0)) for row in commits for metric in _WRITES.get(row["operation"], ())
+        int(row["operationMetrics"].get(metric, 0))
+        for row in commits
+        for metric in _WRITES.get(row["operation"], ())
+        if row["version"] > before
     )
 
 
@@ -114,12 +121,30 @@ def _merge_statement(name: str, columns: list[str]) -> str:
 
 def _replace(spark: SparkSession, name: str, columns: list[str], rows: DataFrame, files: tuple[str, ...]) -> int:
     """Replaces what was made of those files by what they give now; rows of files that are gone stay as they are."""
-    kept = without_read(spark.table(name), rows, files)
+    there = spark.table(name)
+    kept = without_read(there, rows, files)
     fresh = rows.where(is_usable()).select(*columns, "raw", F.lit(True).alias("_fresh"))
     no_raw = F.lit(None).cast("string").alias("raw")
     both = fresh.unionByName(kept.select(*columns, no_raw, F.lit(False).alias("_fresh")))
     same_key = Window.partitionBy("ind").orderBy(_order().desc())
     result = both.withColumn("_rank", F.row_number().over(same_key)).where("_rank = 1")
     merged = result.where("_fresh").count()
-    with_retries(lambda: result.select(*columns).writeTo(name).overwrite(F.lit(True)))
+    whole = with_foreign_columns(result.select(*columns), there, columns, [F.col("ind")])
+    with_retries(lambda: whole.writeTo(name).overwrite(F.lit(True)))
     return merged
+
+
+def with_foreign_columns(rows: DataFrame, there: DataFrame, columns: Sequence[str], key: Sequence[Column]) -> DataFrame:
+    """The rows that replace a table's, with what columns that somebody else added hold for the same key.
+
+    Args:
+        rows: new rows, of the library's columns.
+        there: the table's rows now.
+        columns: the library's columns of the table.
+        key: what tells a row from another; null is equal to nothing.
+    """
+    if set(there.columns) <= set(columns):
+        return rows
+    names = {f"_key_{number}": column for number, column in enumerate(key)}
+    foreign = there.withColumns(names).drop(*columns).dropDuplicates([*names])
+    return rows.withColumns(names).join(foreign, [*names], "left").drop(*names)

@@ -10,7 +10,7 @@ from pinterest_transforms.entities import Entity
 from pinterest_transforms.quality import UNUSABLE
 from pinterest_transforms.schemas import QUARANTINE
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.merging import without_read
+from pinterest_transforms.storage.merging import with_foreign_columns, without_read
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE
 
@@ -18,7 +18,10 @@ REJECTED, REPAIRED = "rejected", "repaired"
 
 
 def noted(rows: DataFrame, topic: str, seen_at: datetime) -> DataFrame:
-    """Rows of ``quarantine`` for the judged rows that are rejected or repaired, one a shard, position and kind."""
+    """Rows of ``quarantine`` for the judged rows that are rejected or repaired.
+
+    One row per shard, position, kind and text: an aggregated Kinesis record gives all its records one position.
+    """
     bad = rows.where(is_rejected() | is_repaired())
     is_text = F.is_valid_utf8("raw")
     nothing = F.array().cast("array<string>")
@@ -33,8 +36,9 @@ def noted(rows: DataFrame, topic: str, seen_at: datetime) -> DataFrame:
         F.lit(seen_at).alias("seen_at"),
     )
     source = F.col("_source")
-    same = Window.partitionBy(source["shard"], source["position"], "kind").orderBy(F.desc("raw"))
-    return shaped.withColumn("_rank", F.row_number().over(same)).where("_rank = 1").drop("_rank")
+    same = Window.partitionBy(source["shard"], source["position"], "kind", "raw", "raw_bytes")
+    first = F.row_number().over(same.orderBy(source["arrived"], source["file"]))
+    return shaped.withColumn("_rank", first).where("_rank = 1").drop("_rank")
 
 
 def holds_any(spark: SparkSession, settings: Settings, entity: Entity) -> bool:
@@ -67,8 +71,11 @@ def write(
     bad = noted(rows, topic, datetime.now(UTC))
     if files is not None:
         there = spark.table(name).where(F.col("topic") == topic)
-        both = bad.unionByName(without_read(there, rows, files))
-        with_retries(lambda: both.writeTo(name).overwrite(F.col("topic") == topic))
+        both = bad.unionByName(without_read(there, rows, files).select(*bad.columns))
+        source = F.col("_source")
+        key = [source["shard"], source["position"], F.col("kind"), F.col("raw")]
+        whole = with_foreign_columns(both, there, both.columns, key)
+        with_retries(lambda: whole.writeTo(name).overwrite(F.col("topic") == topic))
     elif compare:
         statement = _insert_statement(name, topic)
         with_retries(lambda: spark.sql(statement, bad=bad).collect())
@@ -83,6 +90,7 @@ def _insert_statement(name: str, topic: str) -> str:
     return (
         f"MERGE INTO {name} t USING {{bad}} s ON t.topic = '{topic}' AND t.kind = s.kind "
         "AND t._source.shard = s._source.shard AND t._source.position = s._source.position "
+        "AND t.raw = s.raw AND t.raw_bytes <=> s.raw_bytes "
         f"WHEN NOT MATCHED THEN INSERT ({', '.join(f'`{c}`' for c in columns)}) "
         f"VALUES ({', '.join(f's.`{c}`' for c in columns)})"
     )

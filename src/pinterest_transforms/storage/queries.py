@@ -12,9 +12,13 @@ from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import PinterestError, StreamError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage.batches import Work
+from pinterest_transforms.storage.checkpoint_files import check_query_error
 from pinterest_transforms.storage.guard import load_guard
 from pinterest_transforms.storage.landing import Say
 
+NEW_CHECKPOINT = (
+    "new_checkpoint begins at the initial position again, and what is there already is found by its position"
+)
 _GLANCE = 0.2
 """Seconds between two looks at the queries."""
 _GRACE = 60.0
@@ -44,6 +48,7 @@ def watch(running: list[Running], again: Callable[[Work], Running] | None, stop:
         say: told how far they are.
 
     Raises:
+        CheckpointError: Spark could not read a query's checkpoint.
         StreamError: a query has failed.
     """
     left, began = list(running), time.time()
@@ -103,6 +108,8 @@ def _raise_of(one: Running) -> None:
         return
     if one.failures and isinstance(one.failures[0], PinterestError):
         raise one.failures[0]
+    if not one.failures:
+        check_query_error(error, one.work.settings.checkpoint(one.work.entity), NEW_CHECKPOINT)
     name = one.work.settings.stream(one.work.entity)
     raise StreamError(f"{name}: {_reason(error)}") from (one.failures[0] if one.failures else error)
 

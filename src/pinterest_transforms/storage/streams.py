@@ -20,11 +20,12 @@ from pinterest_transforms.errors import CheckpointError, StreamError, TableError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import kinesis, raw, tables
 from pinterest_transforms.storage.batches import Batch, Work, take_batch
+from pinterest_transforms.storage.commits import check_commits, last_commit_ids
 from pinterest_transforms.storage.guard import Guard, has_begun, load_guard, open_guard
 from pinterest_transforms.storage.kinesis import AVAILABLE_NOW, TRIM_HORIZON, Reading
 from pinterest_transforms.storage.landing import Say, silent
 from pinterest_transforms.storage.locks import entity_lock
-from pinterest_transforms.storage.queries import Running, stop_all, watch
+from pinterest_transforms.storage.queries import NEW_CHECKPOINT, Running, stop_all, watch
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE, raw_table
 
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
 _TIDIED_EVERY, _DAY = 100, 86_400.0
 """Micro-batches, and seconds, after which old raw records are removed and small files joined."""
-_NEW_CHECKPOINT = (
-    "new_checkpoint begins at the initial position again, and what is there already is found by its position"
-)
 _BEGUN = "begun"
 """What a guard has ``seen`` during a rebuild: the stream's last micro-batch, which a kill may have left half done."""
 _RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
@@ -96,6 +94,9 @@ def take_streams(
             running.append(_started(spark, work, reading))
         again = partial(_started, spark, reading=reading) if reading.trigger == AVAILABLE_NOW else None
         watch(running, again, stop, say)
+        for work in works:
+            work.guard.reload()  # over Spark Connect the batches ran elsewhere
+            _save_commits(spark, work)
 
 
 def rebuild_streams(
@@ -141,14 +142,18 @@ def rebuild_streams(
             if guard.tables.get(name, ids[name]) != ids[name]:
                 raise CheckpointError(
                     f"table {settings.schema}.{name} must be the one that the streams were read into, got another: "
-                    f"nothing can be made of it again; {_NEW_CHECKPOINT}"
+                    f"nothing can be made of it again; {NEW_CHECKPOINT}"
                 )
-            guard.tables, guard.rebuild, guard.next_again = ids, True, guard.next_again - 1
+            if name in guard.commits:
+                check_commits(spark, settings, {name: guard.commits[name]}, NEW_CHECKPOINT)
+            guard.tables, guard.commits, guard.rebuild, guard.next_again = ids, {}, True, guard.next_again - 1
             for number in guard.before:
                 if int(number) >= 0:
                     guard.seen[_BEGUN] = float(number)
             guard.save()
-            _rebuild(spark, Work(settings, entity, run_id, guard), say)
+            work = Work(settings, entity, run_id, guard)
+            _rebuild(spark, work, say)
+            _save_commits(spark, work)
 
 
 def _rebuild(spark: SparkSession, work: Work, say: Say) -> None:
@@ -164,6 +169,12 @@ def _rebuild(spark: SparkSession, work: Work, say: Say) -> None:
         guard.before = {str(int(guard.seen.pop(_BEGUN))): now}
     guard.rebuild = False
     guard.save()
+
+
+def _save_commits(spark: SparkSession, work: Work) -> None:
+    """Keeps what the tables hold at the end of a run, for the next one to find again."""
+    work.guard.commits = last_commit_ids(spark, work.settings, work.guard.tables)
+    work.guard.save()
 
 
 def _ids(spark: SparkSession, settings: Settings, entity: Entity) -> dict[str, str]:
@@ -187,9 +198,21 @@ def _opened(spark: SparkSession, settings: Settings, entity: Entity, reading: Re
     # Only raw records of this very stream and table are what the others can be made of again.
     name = raw_table(settings)
     sound = known is not None and (known.source, known.tables.get(name)) == (stream.identity, ids[name])
-    way_out = _RAW_FIRST if sound else _NEW_CHECKPOINT
+    way_out = _RAW_FIRST if sound else NEW_CHECKPOINT
     fresh, rebuild = reading.new_checkpoint, _is_rebuilding(checkpoint)
-    guard = open_guard(checkpoint, stream.identity, ids, fresh=fresh, rebuild=rebuild, way_out=way_out)
+    guard = open_guard(
+        checkpoint,
+        stream.identity,
+        ids,
+        fresh=fresh,
+        rebuild=rebuild,
+        way_out=way_out,
+        way_out_of_torn_files=NEW_CHECKPOINT,
+    )
+    if not guard.rebuild:
+        raw_commit = {name: guard.commits[name]} if name in guard.commits else {}
+        check_commits(spark, settings, raw_commit, NEW_CHECKPOINT)
+        check_commits(spark, settings, guard.commits, way_out)
     if new or "arrived" not in guard.seen:
         # What arrived up to then may be there already: a batch looks for it.
         there = newest if new else raw.newest_arrival(spark, settings, entity)

@@ -79,10 +79,15 @@ def last_commit(spark: SparkSession, settings: Settings, table: str) -> Row:
     Raises:
         TableError: it has none.
     """
-    row = spark.sql(f"DESCRIBE HISTORY {settings.qualified(table)} LIMIT 1").first()
-    if row is None:
+    rows = history(spark, settings, table, 1)
+    if not rows:
         raise TableError(f"table {settings.schema}.{table} must have a history, got none")
-    return row
+    return rows[0]
+
+
+def history(spark: SparkSession, settings: Settings, table: str, limit: int) -> list[Row]:
+    """The table's last commits, the newest first."""
+    return spark.sql(f"DESCRIBE HISTORY {settings.qualified(table)} LIMIT {limit:d}").collect()
 
 
 def read(spark: SparkSession, settings: Settings, table: str) -> DataFrame:

@@ -1,0 +1,71 @@
+"""Whether the files that Spark keeps in a checkpoint are whole: a power cut may leave empty or torn ones, or none.
+
+Spark itself ends on such a file with an error that names no way out.
+"""
+
+import re
+from pathlib import Path
+
+from pinterest_transforms.errors import CheckpointError
+
+_BATCH_FILE = re.compile(r"([0-9]+)(?:\.compact)?")
+_CHECKSUM = re.compile(r"\.([0-9]+)(?:\.compact)?\.crc")
+_WHOLE = re.compile(rb"v[0-9]+\s.*[}\]-]\s*|\s*\{.*\}\s*", re.DOTALL)
+_NO_ENTRIES = re.compile(rb"v[0-9]+\s*")
+_SPARKS_WORDS = re.compile(r"Failed to read log file|[Bb]atch \S+ doesn't exist")
+
+
+def check_checkpoint_files(checkpoint: str, remedy: str) -> None:
+    """Looks at what Spark will read when it opens the checkpoint again.
+
+    Args:
+        checkpoint: folder of the checkpoint, reachable as a path.
+        remedy: what an error says can be done.
+
+    Raises:
+        CheckpointError: a file is empty or torn, or is not there where others say that it was.
+    """
+    root = Path(checkpoint)
+    _check_content(root / "metadata", remedy)
+    sources = sorted((root / "sources").glob("[0-9]*"))
+    for folder in (root / "offsets", root / "commits", *sources):
+        for file in _numbered(folder, _BATCH_FILE).values():
+            _check_content(file, remedy, may_have_no_entries=folder in sources)
+    offsets, commits = (_numbered(root / name, _BATCH_FILE) for name in ("offsets", "commits"))
+    last = max((*offsets, *commits, *_numbered(root / "offsets", _CHECKSUM)), default=0)
+    for number in (last - 1, last):
+        if number >= 0 and number not in offsets and (offsets or commits):
+            _raise_missing(root / "offsets" / str(number), remedy)
+    for number in sorted(_numbered(root / "commits", _CHECKSUM).keys() - commits.keys()):
+        if number >= last:
+            _raise_missing(root / "commits" / str(number), remedy)
+
+
+def check_query_error(error: Exception, checkpoint: str, remedy: str) -> None:
+    """Looks whether a query failed since Spark could not read its checkpoint, in a way that no look before shows.
+
+    Raises:
+        CheckpointError: it did.
+    """
+    found = _SPARKS_WORDS.search(str(error))
+    if found:
+        raise CheckpointError(
+            f"checkpoint {checkpoint} must be as Spark wrote it, got one that Spark cannot read ({found[0]}); {remedy}"
+        ) from error
+
+
+def _numbered(folder: Path, names: re.Pattern[str]) -> dict[int, Path]:
+    files = folder.iterdir() if folder.is_dir() else ()
+    return {int(found[1]): file for file in files if (found := names.fullmatch(file.name)) and file.is_file()}
+
+
+def _check_content(file: Path, remedy: str, *, may_have_no_entries: bool = False) -> None:
+    content = file.read_bytes()
+    if _WHOLE.fullmatch(content) or (may_have_no_entries and _NO_ENTRIES.fullmatch(content)):
+        return
+    got = f"{len(content)} bytes that are torn" if content else "an empty file"
+    raise CheckpointError(f"checkpoint file {file} must be as Spark wrote it, got {got}; nothing was read; {remedy}")
+
+
+def _raise_missing(file: Path, remedy: str) -> None:
+    raise CheckpointError(f"checkpoint file {file} must be there, got none; nothing was read; {remedy}")

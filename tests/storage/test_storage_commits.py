@@ -1,0 +1,105 @@
+"""What the tables hold is compared with what the last run left: a lost commit or a restore is an error, not a gap."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from storage_places import Place, forget_logs, lost_commit, pin
+
+from pinterest_transforms.entities import PIN
+from pinterest_transforms.errors import CheckpointError
+from pinterest_transforms.storage import tables
+
+REMEDY = "nothing was read; run again with --rebuild to clean everything again"
+
+
+@pytest.fixture(scope="module")
+def taken(make_place: Callable[..., Place]) -> Place:
+    """Two runs, so that every table has been written to twice."""
+    place = make_place()
+    for offset in (0, 10):
+        place.put(offset, pin(1, f"at {offset}"), pin(offset + 2, "b"), "rubbish")
+        place.take()
+    return place
+
+
+@pytest.mark.parametrize("table", ["pins", "quarantine", "runs"])
+def test_a_lost_commit_is_an_error_that_names_the_way_out(taken: Place, table: str):
+    taken.put(20, pin(9, "new"))
+    before = taken.content()
+    for empty, message in {
+        False: "table {}.{} must be at version {} or later, as the last run left it, got version {}",
+        True: "table {}.{} must have in version {} the commit that the last run left, got another or an empty one",
+    }.items():
+        with lost_commit(taken, table, empty=empty) as version, pytest.raises(CheckpointError) as error:
+            taken.take()
+        said = message.format(taken.settings.schema, table, version, version - 1)
+        assert str(error.value) == f"{said}: a commit was lost; {REMEDY}"
+    assert taken.content() == before
+
+
+def test_a_table_that_was_restored_is_an_error_and_a_rebuild_makes_it_whole(make_place: Callable[..., Place]):
+    place = make_place()
+    for offset in (0, 10):
+        place.put(offset, pin(1, f"at {offset}"), pin(offset + 2, "b"))
+        place.take()
+    name = place.settings.qualified("pins")
+    # What others do to a table is no loss: files joined, a value mended by hand, a copy with new times.
+    place.spark.sql(f"OPTIMIZE {name}").collect()
+    place.spark.sql(f"UPDATE {name} SET title = 'by hand' WHERE ind = 2").collect()
+    log = place.settings.table_folder("pins") / "_delta_log"
+    for file in list(log.glob("[0-9]*.json")):
+        shutil.copyfile(file, file.with_suffix(".copy"))
+        file.with_suffix(".copy").replace(file)
+    forget_logs(place)
+    place.take()
+    assert place.titles() == {1: "at 10", 2: "by hand", 12: "b"}
+    place.spark.sql(f"RESTORE TABLE {name} TO VERSION AS OF 1").collect()
+    version = tables.last_commit(place.spark, place.settings, "pins")["version"]
+    with pytest.raises(CheckpointError) as error:
+        place.take()
+    assert str(error.value) == (
+        f"table {place.settings.schema}.pins must hold what the last run left, got a table that was restored in "
+        f"version {version}; {REMEDY}"
+    )
+    place.take(rebuild=True)
+    assert place.titles() == {1: "at 10", 2: "b", 12: "b"}
+    place.take()
+
+
+def test_a_column_that_somebody_added_keeps_its_values(make_place: Callable[..., Place]):
+    """In a merge, an append and a rebuild; in a table of every kind."""
+    place = make_place()
+    bad = pin(2, "b", follower_count="lots")
+    place.put(0, pin(1, "a"), bad, "rubbish")
+    place.take()
+    for table in ("pins", "quarantine", "runs"):
+        name = place.settings.qualified(table)
+        place.spark.sql(f"ALTER TABLE {name} ADD COLUMNS (my_note STRING, number INT)").collect()
+        place.spark.sql(f"UPDATE {name} SET my_note = 'mine', number = 7").collect()
+    place.put(10, pin(1, "c"), pin(3, "d"), "more rubbish")
+    place.take()
+    mine = {1: ("c", "mine", 7), 2: ("b", "mine", 7), 3: ("d", None, None)}
+    noted = {"rubbish": "mine", "more rubbish": None, place.noted()[-1][4]: "mine"}
+
+    def pins() -> dict[int, tuple[object, ...]]:
+        return {row[0]: row[1:] for row in place.stored("pins").select("ind", "title", "my_note", "number").rows()}
+
+    def quarantine() -> dict[object, object]:
+        return dict(place.stored("quarantine").select("raw", "my_note").rows())
+
+    assert (pins(), quarantine()) == (mine, noted)
+    place.take(rebuild=True)
+    assert (pins(), quarantine()) == (mine, noted)
+    assert place.stored("runs")["my_note"].to_list().count("mine") == 1
+    place.take()
+    assert re.fullmatch(r"[0-9]+:[0-9a-f]{12}", next(iter(_commits(place).values())))
+
+
+def _commits(place: Place) -> dict[str, str]:
+    found = json.loads(Path(f"{place.settings.checkpoint(PIN)}.json").read_text())["commits"]
+    assert set(found) == {"pins", "quarantine", "runs"}
+    return found
