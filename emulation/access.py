@@ -1,7 +1,7 @@
 """How a request shows who sends it: not at all, with an API key, or signed for AWS IAM (SigV4)."""
 
-import asyncio
 import os
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,10 +43,10 @@ class Access(Protocol):
 
     secrets: tuple[str, ...]
 
-    async def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
+    def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
         """The request's headers."""
 
-    async def renew(self) -> bool:
+    def renew(self) -> bool:
         """Looks for newer credentials, after the other side said that these have ended; True if there may be some."""
 
 
@@ -55,11 +55,11 @@ class NoAccess:
 
     secrets: tuple[str, ...] = ()
 
-    async def renew(self) -> bool:
+    def renew(self) -> bool:
         """There is nothing to renew."""
         return False
 
-    async def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
+    def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
         """The headers as they are."""
         return headers
 
@@ -75,11 +75,11 @@ class ApiKey:
         self._key = key
         self.secrets: tuple[str, ...] = (key,)
 
-    async def renew(self) -> bool:
+    def renew(self) -> bool:
         """A key does not end."""
         return False
 
-    async def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
+    def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
         """The headers and the key."""
         return {**headers, "x-api-key": self._key}
 
@@ -92,19 +92,20 @@ class SignedForAws:
     def __init__(self) -> None:
         session, self._credentials = aws_session()
         self._region = session.region_name
+        self._lock = threading.Lock()
 
-    async def renew(self) -> bool:
+    def renew(self) -> bool:
         """Looks where boto3 looks: a file or a role may have new ones."""
-        _, self._credentials = await asyncio.to_thread(aws_session)
+        with self._lock:
+            _, self._credentials = aws_session()
         return True
 
-    async def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
+    def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
         """The headers and a signature over all of the request."""
         from botocore.auth import SigV4Auth  # noqa: PLC0415 - as above
         from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
-        # Asking may fetch new ones over the network.
-        frozen = await asyncio.to_thread(self._credentials.get_frozen_credentials)
+        frozen = self._credentials.get_frozen_credentials()
         self.secrets = tuple(filter(None, (frozen.secret_key, frozen.token, frozen.access_key)))
         request = AWSRequest(method=method, url=url, data=body, headers=dict(headers))
         SigV4Auth(frozen, "execute-api", self._region).add_auth(request)

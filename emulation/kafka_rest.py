@@ -27,10 +27,10 @@ class KafkaRest:
         self._http, self._url, self._settings = http, url, settings
         self.name = f"{url}/topics/{settings.user_id}.*"
 
-    async def send(self, records: Sequence[Outgoing]) -> Attempt:
+    def send(self, records: Sequence[Outgoing]) -> Attempt:
         """One POST to the topic of the records' kind."""
         url = f"{self._url}/topics/{self._settings.topic(records[0].entity)}"
-        reply = await self._http.request("POST", url, body_of(records), CONTENT)
+        reply = self._http.request("POST", url, body_of(records), CONTENT)
         if reply.code == HTTPStatus.OK:
             return _read(reply, records)
         return refused_or_again(reply, records)

@@ -1,6 +1,5 @@
 """Kinesis: through API Gateway, one record or many a call, or directly. Source: the data contract, section 1."""
 
-import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -47,17 +46,17 @@ class KinesisApi:
         self.most_records = 1 if one_a_call else _MOST_RECORDS
         self.name = f"{url}/streams/streaming-{settings.user_id}-*"
 
-    async def send(self, records: Sequence[Outgoing]) -> Attempt:
+    def send(self, records: Sequence[Outgoing]) -> Attempt:
         """One PUT to the stream of the records' kind."""
         stream = self._settings.stream(records[0].entity)
         url = f"{self._url}/streams/{stream}"
         if self._one:
             record = records[0]
             body = b'{"Data":%b,"PartitionKey":"%b"}' % (record.value, record.key_text)
-            reply = await self._http.request("PUT", f"{url}/record", body, _JSON)
+            reply = self._http.request("PUT", f"{url}/record", body, _JSON)
             return _read_one(reply, records) if reply.code == HTTPStatus.OK else _refused(reply, records, stream)
         parts = b",".join(b'{"data":%b,"partition-key":"%b"}' % (record.value, record.key_text) for record in records)
-        reply = await self._http.request("PUT", f"{url}/records", b'{"records":[' + parts + b"]}", _JSON)
+        reply = self._http.request("PUT", f"{url}/records", b'{"records":[' + parts + b"]}", _JSON)
         if reply.code != HTTPStatus.OK:
             return _refused(reply, records, stream)
         try:
@@ -77,13 +76,13 @@ class KinesisDirect:
         self._client, self._settings = client, settings
         self.name = f"Kinesis in {client.meta.region_name}, streaming-{settings.user_id}-*"
 
-    async def send(self, records: Sequence[Outgoing]) -> Attempt:
+    def send(self, records: Sequence[Outgoing]) -> Attempt:
         """One PutRecords."""
         entries: list[PutRecordsRequestEntryTypeDef] = [
             {"Data": record.value, "PartitionKey": str(record.key)} for record in records
         ]
         stream = self._settings.stream(records[0].entity)
-        return await asyncio.to_thread(self._put, stream, entries, records)
+        return self._put(stream, entries, records)
 
     def _put(self, stream: str, entries: "list[PutRecordsRequestEntryTypeDef]", records: Sequence[Outgoing]) -> Attempt:
         from botocore import exceptions as told  # noqa: PLC0415 - not where the API is used

@@ -67,12 +67,14 @@ class Attempt:
         verdicts: one a record, in their order.
         wait: seconds the other side asks for before the next request; 0 if it does not say.
         narrow: the request as a whole was refused, and a smaller one may not be: too large, or one bad record in it.
+        blocked: what to end with if it turns out that every request is refused so; empty where that cannot be.
     """
 
     code: str
     verdicts: Sequence[Verdict]
     wait: float = 0.0
     narrow: bool = False
+    blocked: str = ""
 
 
 class Door(Protocol):
@@ -90,7 +92,7 @@ class Door(Protocol):
     largest: int
     name: str
 
-    async def send(self, records: Sequence[Outgoing]) -> Attempt:
+    def send(self, records: Sequence[Outgoing]) -> Attempt:
         """Sends records of one kind in one request.
 
         Raises:

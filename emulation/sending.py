@@ -5,17 +5,29 @@ or given up. What nobody can decide is a request whose answer got lost: it is se
 twice, the second time behind a later record of *other* posts, never behind a later version of its own.
 """
 
-import asyncio
 import random
+import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from types import TracebackType
 
+from emulation.lanes import Lane
 from emulation.ledger import Ledger
 from emulation.outgoing import NO_CONNECTION, Attempt, Door, Fate, Outgoing, SendError
 
-Sleep = Callable[[float], Awaitable[None]]
+Sleep = Callable[[float], object]
+
+_GLANCE = 0.1
+"""Seconds between two looks at whether the run is to end."""
+_BLOCKED_IN_A_ROW = 20
+"""So many records, each refused alone with none taken between them: the next one would be refused too."""
+
+
+class _StoppedError(Exception):
+    """The run is over: what this thread has in hand stays unsettled."""
 
 
 @dataclass(frozen=True)
@@ -37,61 +49,49 @@ class Pace:
     longest_wait: float = 20.0
 
 
-@dataclass
-class _Lane:
-    """Records of one kind that wait, and the keys on their way."""
-
-    waiting: deque[Outgoing] = field(default_factory=deque)
-    held: dict[int | None, deque[Outgoing]] = field(default_factory=dict)
-    unsettled: set[int | None] = field(default_factory=set)
-    bytes: int = 0
-
-    def add(self, record: Outgoing) -> None:
-        """Takes a record in: behind the earlier one of its post where that is not settled."""
-        if record.key in self.unsettled:
-            self.held.setdefault(record.key, deque()).append(record)
-            return
-        self.unsettled.add(record.key)
-        self.waiting.append(record)
-        self.bytes += len(record.value)
-
-    def settle(self, key: int | None) -> None:
-        """Lets the next record of the post follow."""
-        self.unsettled.discard(key)
-        behind = self.held.get(key)
-        if behind:
-            following = behind.popleft()
-            if not behind:
-                del self.held[key]
-            self.add(following)
-
-    def take(self, most_records: int, most_bytes: int) -> list[Outgoing]:
-        """The next request's records."""
-        batch: list[Outgoing] = []
-        size = 0
-        while self.waiting and len(batch) < most_records:
-            size += len(self.waiting[0].value)
-            if batch and size > most_bytes:
-                break
-            batch.append(self.waiting.popleft())
-        self.bytes -= sum(len(record.value) for record in batch)
-        return batch
-
-
 class Sender:
-    """Sends what a source yields through a door, and tells a ledger what became of it."""
+    """Sends what a source yields through a door, and tells a ledger what became of it.
 
-    def __init__(self, door: Door, ledger: Ledger, pace: Pace, *, seed: int = 0, sleep: Sleep = asyncio.sleep) -> None:
-        self._door, self._ledger, self._pace, self._sleep = door, ledger, pace, sleep
+    The thread that calls ``run`` reads; as many others as requests may be on their way send, each one request after
+    the other until it is settled. What they share is touched by who holds ``_changed`` alone.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        ledger: Ledger,
+        pace: Pace,
+        *,
+        seed: int = 0,
+        sleep: Sleep | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._door, self._ledger, self._pace, self._check = door, ledger, pace, check
         self._random = random.Random(seed)
-        self._lanes: dict[str, _Lane] = defaultdict(_Lane)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._free = asyncio.Semaphore(pace.at_once)
+        self._lanes: dict[str, Lane] = defaultdict(Lane)
+        self._changed = threading.Condition()
+        self._stopped = threading.Event()
+        self._sleep = sleep or self._stopped.wait
+        self._requests: SimpleQueue[tuple[Lane, list[Outgoing]] | None] = SimpleQueue()
+        self._threads = self._busy = 0
+        self._error: Exception | None = None
+        self._blocked: list[tuple[Lane, Outgoing, str]] = []
+        self._blocked_in_a_row, self._blocked_by = 0, ""
         self._most_open = 4 * pace.at_once * door.most_records
         self._open_again = 0.0
         self._due = 0.0
 
-    async def run(self, posts: AsyncIterator[Sequence[Outgoing]]) -> None:
+    def __enter__(self) -> "Sender":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Ends the threads; one that waits for an answer does not touch the ledger any more."""
+        with self._changed:
+            self._stopped.set()
+        for _ in range(self._threads):
+            self._requests.put(None)
+
+    def run(self, posts: Iterable[Sequence[Outgoing]]) -> None:
         """Sends all of it; returns when every record is settled.
 
         Args:
@@ -100,8 +100,8 @@ class Sender:
         Raises:
             SendError: no request can succeed; what was not settled stands behind the cursor.
         """
-        try:
-            async for records in posts:
+        for records in posts:
+            with self._changed:
                 for record in records:
                     self._ledger.began(record)
                     unfit = self._unfit(record)
@@ -109,16 +109,13 @@ class Sender:
                         self._ledger.refused(record, unfit)
                     else:
                         self._lanes[record.entity.name].add(record)
-                await self._send_full()
+                self._send_full(self._door.most_records)
                 while self._ledger.open > self._most_open:
-                    await self._one_done()
                     # Where all that waits are later versions of posts on their way, no request is ever full.
-                    await self._send_full(least=0 if self._tasks else 1)
-            while any(lane.waiting for lane in self._lanes.values()) or self._tasks:
-                await self._send_full(least=1)
-                await self._one_done()
-        finally:
-            await self._cancel()
+                    self._go_on(self._door.most_records if self._busy else 1)
+        with self._changed:
+            while self._busy or self._blocked or any(lane.waiting for lane in self._lanes.values()):
+                self._go_on(1)
 
     def _unfit(self, record: Outgoing) -> str:
         """Why the record cannot be sent at all; empty if it can."""
@@ -128,118 +125,158 @@ class Sender:
             return f"a record must have at most {self._door.largest} bytes, got {len(record.value)}"
         return ""
 
-    async def finish(self, records: Sequence[Outgoing]) -> None:
-        """Sends these now, and returns when they are settled."""
+    def _go_on(self, least: int) -> None:
+        """Waits until something has changed, and starts what can be started."""
+        self._send_full(least)
+        if self._busy:
+            self._wait()
+        else:
+            self._raise()
+            self._refuse_blocked()
+            self._ledger.save()
 
-        async def once() -> AsyncIterator[Sequence[Outgoing]]:
-            yield records
-
-        await self.run(once())
-
-    async def _send_full(self, least: int = 0) -> None:
-        """Starts a request for each lane that has one's worth."""
+    def _send_full(self, least: int) -> None:
+        """Starts requests for each lane that has one's worth."""
         door = self._door
         for lane in self._lanes.values():
-            while len(lane.waiting) >= (least or door.most_records) or lane.bytes >= door.most_bytes:
-                await self._free.acquire()
-                self._raise_of_done()
+            while len(lane.waiting) >= least or lane.bytes >= door.most_bytes:
+                while self._busy == self._pace.at_once:
+                    self._wait()
                 batch = lane.take(door.most_records, door.most_bytes)
                 if not batch:
-                    self._free.release()
                     break
-                task = asyncio.create_task(self._deliver(lane, batch))
-                self._tasks.add(task)
+                self._busy += 1
+                if self._busy > self._threads:
+                    self._threads += 1
+                    threading.Thread(target=self._work, daemon=True).start()
+                self._requests.put((lane, batch))
 
-    async def _one_done(self) -> None:
-        """Waits until one request is through."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        self._raise_of_done()
+    def _wait(self) -> None:
+        """Waits a moment, or until a request is through."""
+        self._raise()
+        self._changed.wait(_GLANCE)
+        self._raise()
 
-    def _raise_of_done(self) -> None:
-        done = {task for task in self._tasks if task.done()}
-        self._tasks -= done
-        errors = [error for task in done if (error := task.exception())]
-        if errors:
-            raise errors[0]
+    def _raise(self) -> None:
+        self._check()
+        if self._error:
+            raise self._error
 
-    async def _cancel(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+    def _work(self) -> None:
+        """Settles one request after the other, until there is nothing more to come."""
+        while request := self._requests.get():
+            found = None
+            try:
+                self._settle(*request)
+            except _StoppedError:
+                pass
+            except Exception as error:
+                found = error
+            with self._changed:
+                self._busy -= 1
+                self._error = self._error or found
+                self._changed.notify_all()
 
-    async def _deliver(self, lane: _Lane, batch: list[Outgoing]) -> None:
+    def _settle(self, lane: Lane, batch: list[Outgoing]) -> None:
         """Settles every record of a request, in as many attempts as it takes and may."""
-        try:
-            await self._settle(lane, batch)
-        finally:
-            self._free.release()
-
-    async def _settle(self, lane: _Lane, batch: list[Outgoing]) -> None:
         number = 0
         while batch:
-            attempt = await self._attempt(batch)
+            attempt = self._attempt(batch)
             if attempt.narrow and len(batch) > 1:
                 half = len(batch) // 2
-                await self._settle(lane, batch[:half])
-                await self._settle(lane, batch[half:])
+                self._settle(lane, batch[:half])
+                self._settle(lane, batch[half:])
                 return
             # A shard at its quota takes some of each request: as long as it does, nothing is given up.
             number = number + 1 if all(verdict.fate is Fate.AGAIN for verdict in attempt.verdicts) else 0
-            last = number == self._pace.attempts
-            if last:
-                self._check_reached()
-            batch = self._sorted_out(lane, batch, attempt, last=last)
-            if batch:
+            with self._changed:
+                batch = self._sorted_out(lane, batch, attempt, last=number == self._pace.attempts)
                 self._ledger.retried(len(batch))
-                await self._sleep(self._wait(max(1, number), attempt.wait))
+                self._changed.notify_all()
+            if batch:
+                self._sleep(self._wait_of(max(1, number), attempt.wait))
 
-    def _check_reached(self) -> None:
-        """Where no request ever got through, the next records would fare no better."""
-        if set(self._ledger.counts.codes) == {NO_CONNECTION}:
-            raise SendError(f"{self._door.name} cannot be reached: {NO_CONNECTION} ({self._pace.attempts} attempts)")
-
-    def _sorted_out(self, lane: _Lane, batch: list[Outgoing], attempt: Attempt, *, last: bool) -> list[Outgoing]:
+    def _sorted_out(self, lane: Lane, batch: list[Outgoing], attempt: Attempt, *, last: bool) -> list[Outgoing]:
         """Tells the ledger what is settled; the records that are to be sent again."""
+        self._go_on_only()
+        if last and set(self._ledger.counts.codes) == {NO_CONNECTION}:
+            # Where no request ever got through, the next records would fare no better.
+            raise SendError(f"{self._door.name} cannot be reached: {NO_CONNECTION} ({self._pace.attempts} attempts)")
         again = []
         for record, verdict in zip(batch, attempt.verdicts, strict=True):
-            if verdict.fate is Fate.TAKEN:
-                self._ledger.taken(record)
-            elif verdict.fate is Fate.REFUSED or last:
-                tries = f" ({self._pace.attempts} attempts)" if verdict.fate is Fate.AGAIN else ""
-                self._ledger.refused(record, verdict.reason + tries)
-            else:
+            if verdict.fate is Fate.AGAIN and not last:
                 again.append(record)
                 continue
+            tries = f" ({self._pace.attempts} attempts)" if verdict.fate is Fate.AGAIN else ""
+            if verdict.fate is Fate.TAKEN:
+                self._ledger.taken(record)
+            elif attempt.blocked:
+                self._block(lane, record, verdict.reason + tries, attempt.blocked + tries)
+                continue
+            else:
+                self._ledger.refused(record, verdict.reason + tries)
             lane.settle(record.key)
+        if any(verdict.fate is Fate.TAKEN for verdict in attempt.verdicts):
+            self._refuse_blocked()
+            self._blocked_in_a_row = 0
         self._ledger.save()
         return again
 
-    async def _attempt(self, batch: Sequence[Outgoing]) -> Attempt:
-        await self._pass_the_gate(len(batch))
+    def _block(self, lane: Lane, record: Outgoing, reason: str, every: str) -> None:
+        """Puts a record aside that was refused alone, until it is known whether every other one is refused too."""
+        self._blocked.append((lane, record, reason))
+        self._blocked_in_a_row += 1
+        self._blocked_by = f"{self._door.name}: {every}"
+        if self._blocked_in_a_row == _BLOCKED_IN_A_ROW:
+            raise SendError(self._blocked_by)
+
+    def _refuse_blocked(self) -> None:
+        """Gives up what was put aside, since others were taken.
+
+        Raises:
+            SendError: none ever was.
+        """
+        if self._blocked and not self._ledger.counts.acknowledged:
+            raise SendError(self._blocked_by)
+        for lane, record, reason in self._blocked:
+            self._ledger.refused(record, reason)
+            lane.settle(record.key)
+        self._blocked.clear()
+
+    def _go_on_only(self) -> None:
+        """Ends this thread where the run is over."""
+        if self._stopped.is_set():
+            raise _StoppedError
+
+    def _attempt(self, batch: Sequence[Outgoing]) -> Attempt:
+        self._pass_the_gate(len(batch))
         try:
-            attempt = await self._door.send(batch)
+            attempt = self._door.send(batch)
         except SendError as error:
             raise SendError(f"{self._door.name}: {error}") from None
-        self._ledger.answered(attempt.code)
-        if attempt.wait:
-            # The other side is busy for everybody, not for this request alone.
-            self._open_again = time.monotonic() + min(attempt.wait, self._pace.longest_wait)
+        with self._changed:
+            self._go_on_only()
+            self._ledger.answered(attempt.code)
+            if attempt.wait:
+                # The other side is busy for everybody, not for this request alone.
+                self._open_again = time.monotonic() + min(attempt.wait, self._pace.longest_wait)
         return attempt
 
-    async def _pass_the_gate(self, records: int) -> None:
+    def _pass_the_gate(self, records: int) -> None:
         """Waits until the other side wants more, and the rate allows it."""
         while (shut := self._open_again - time.monotonic()) > 0:
-            await self._sleep(shut)
+            self._go_on_only()
+            self._sleep(shut)
         if self._pace.rate:
-            now = time.monotonic()
-            self._due = max(self._due, now)
-            wait, self._due = self._due - now, self._due + records / self._pace.rate
+            with self._changed:
+                now = time.monotonic()
+                self._due = max(self._due, now)
+                wait, self._due = self._due - now, self._due + records / self._pace.rate
             if wait > 0:
-                await self._sleep(wait)
+                self._sleep(wait)
+        self._go_on_only()
 
-    def _wait(self, number: int, asked: float) -> float:
+    def _wait_of(self, number: int, asked: float) -> float:
         """Seconds before the next attempt: what was asked for, else random up to a bound that doubles."""
         if asked:
             return min(asked, self._pace.longest_wait)

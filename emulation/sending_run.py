@@ -1,14 +1,11 @@
 """A run of the sender, from the options to the last line."""
 
 import argparse
-import asyncio
-import contextlib
 import os
 import random
-import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -19,6 +16,7 @@ from sqlalchemy import Engine
 from emulation import failed, posts, streams
 from emulation.access import Access, ApiKey, NoAccess, SignedForAws
 from emulation.credentials import connect_source
+from emulation.interrupts import Interrupts
 from emulation.kafka_rest import KafkaRest
 from emulation.kept import cursor_file, failed_file
 from emulation.kinesis import KinesisApi, KinesisDirect
@@ -97,23 +95,19 @@ def send(options: argparse.Namespace, command: str) -> tuple[str, int]:
     Raises:
         PinterestError: it cannot begin, or cannot go on.
     """
-    return asyncio.run(_through(_Job(options, command)))
-
-
-async def _through(job: _Job) -> tuple[str, int]:
-    options = job.options
+    job = _Job(options, command)
     if getattr(options, "direct", False):
         client = streams.direct_client()
         if options.streams:
-            return await streams.manage_direct(client, job.settings, options.streams)
-        return await _send(job, KinesisDirect(client, job.settings))
+            return streams.manage_direct(client, job.settings, options.streams)
+        return _send(job, KinesisDirect(client, job.settings))
     url = checked_url(options.url, plain_http=options.plain_http)
-    async with Http(_access(options), connections=options.at_once, seconds=options.timeout) as http:
+    with Http(_access(options), seconds=options.timeout) as http:
         if job.command == "batches":
-            return await _send(job, KafkaRest(http, url, job.settings))
+            return _send(job, KafkaRest(http, url, job.settings))
         if options.streams:
-            return await streams.manage_api(http, url, job.settings, options.streams)
-        return await _send(job, KinesisApi(http, url, job.settings, one_a_call=options.one_a_call))
+            return streams.manage_api(http, url, job.settings, options.streams)
+        return _send(job, KinesisApi(http, url, job.settings, one_a_call=options.one_a_call))
 
 
 def _access(options: argparse.Namespace) -> Access:
@@ -124,7 +118,7 @@ def _access(options: argparse.Namespace) -> Access:
     return NoAccess()
 
 
-async def _send(job: _Job, door: Door) -> tuple[str, int]:
+def _send(job: _Job, door: Door) -> tuple[str, int]:
     """Sends what is asked for; the last line, and the exit code."""
     job.check_files()
     began = time.monotonic()
@@ -133,9 +127,8 @@ async def _send(job: _Job, door: Door) -> tuple[str, int]:
         cursor = _place(job, engine, door)
         ledger = Ledger(cursor, job.failed)
         try:
-            with ledger, Live(ledger.counts):
-                sender = Sender(door, ledger, Pace(job.options.at_once, job.options.rate, job.options.attempts))
-                ledger.complete = await _completed(_run(sender, engine, job.options, cursor))
+            with Interrupts() as interrupts, ledger, Live(ledger.counts):
+                ledger.complete = _completed(job, engine, door, ledger, interrupts)
         except PinterestError as error:
             if ledger.counts.sent:
                 print(_counted(job, ledger, began), flush=True)
@@ -160,15 +153,29 @@ def _place(job: _Job, engine: Engine, door: Door) -> Cursor:
     return cursor
 
 
-async def _run(sender: Sender, engine: Engine, options: argparse.Namespace, cursor: Cursor) -> None:
-    if options.as_users:
-        chance = random.Random()
-        for records in posts.posts_at_random(engine, options.seed, limit=None):
-            for _, post in groupby(records, key=attrgetter("post")):
-                await sender.finish(list(post))
-                await asyncio.sleep(chance.uniform(0, _PAUSE))
-        return
-    await sender.run(_pulled(_chosen(engine, options, cursor)))
+def _completed(job: _Job, engine: Engine, door: Door, ledger: Ledger, interrupts: Interrupts) -> bool:
+    """Sends all of it; on Ctrl-C or a request to end it stops where it is, and says False."""
+    options = job.options
+    pace = Pace(options.at_once, options.rate, options.attempts)
+    try:
+        with Sender(door, ledger, pace, check=interrupts.check) as sender:
+            if options.as_users:
+                _send_as_users(sender, posts.posts_at_random(engine, options.seed, limit=None), interrupts)
+            else:
+                sender.run(_pulled(_chosen(engine, options, ledger.cursor), interrupts))
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _send_as_users(sender: Sender, lists: posts.Posts, interrupts: Interrupts) -> None:
+    """One post at a time, with pauses, without an end."""
+    chance = random.Random()
+    for records in _pulled(lists, interrupts):
+        for _, post in groupby(records, key=attrgetter("post")):
+            sender.run([list(post)])
+            with interrupts.taken_at_once():
+                time.sleep(chance.uniform(0, _PAUSE))
 
 
 def _chosen(engine: Engine, options: argparse.Namespace, cursor: Cursor) -> posts.Posts:
@@ -189,29 +196,14 @@ def _order(options: argparse.Namespace, engine: Engine, door: Door) -> str:
     return f"{what} of {described(engine)} ({posts.first_pin(engine)}) to {door.name}"
 
 
-async def _pulled(lists: posts.Posts) -> AsyncIterator[Sequence[Outgoing]]:
-    """The lists, each read in a thread, so that requests go on while the database works."""
-    nothing: Sequence[Outgoing] | None = None
-    while (records := await asyncio.to_thread(next, lists, nothing)) is not None:
+def _pulled(lists: posts.Posts, interrupts: Interrupts) -> Iterator[Sequence[Outgoing]]:
+    """The lists; a database that does not answer can be interrupted."""
+    while True:
+        with interrupts.taken_at_once():
+            records = next(lists, None)
+        if records is None:
+            return
         yield records
-
-
-async def _completed(work: Coroutine[None, None, None]) -> bool:
-    """Does the work; on Ctrl-C or a request to end it stops where it is, and says False."""
-    task = asyncio.create_task(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        return False
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):
-                loop.remove_signal_handler(number)
-    return True
 
 
 def _counted(job: _Job, ledger: Ledger, began: float) -> str:

@@ -1,8 +1,7 @@
 """The three Kinesis streams: list, create, describe, delete; through the API or directly."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -49,7 +48,7 @@ def direct_client() -> "KinesisClient":
     return client
 
 
-async def manage_api(http: Http, url: str, settings: Settings, what: str) -> tuple[str, int]:
+def manage_api(http: Http, url: str, settings: Settings, what: str) -> tuple[str, int]:
     """Does it through the API.
 
     Returns:
@@ -60,34 +59,34 @@ async def manage_api(http: Http, url: str, settings: Settings, what: str) -> tup
     """
     body = json.dumps({"ShardCount": _SHARDS}).encode() if what == "create" else b""
 
-    async def does(name: str) -> str:
-        answer = await _call(http, what, f"{url}/streams/{name}", body)
+    def does(name: str) -> str:
+        answer = _call(http, what, f"{url}/streams/{name}", body)
         if isinstance(answer, str):
             return answer
         return _described(json.loads(answer)) if what == "describe" else f"{what}d"
 
     try:
         if what == "list":
-            return _listed(json.loads(await _call(http, what, f"{url}/streams", b""))["StreamNames"], settings)
-        return await _each(settings, what, does)
+            return _listed(json.loads(_call(http, what, f"{url}/streams", b""))["StreamNames"], settings)
+        return _each(settings, what, does)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SendError(f"{url}/streams must answer as Kinesis does, got something else") from None
 
 
-async def manage_direct(client: "KinesisClient", settings: Settings, what: str) -> tuple[str, int]:
+def manage_direct(client: "KinesisClient", settings: Settings, what: str) -> tuple[str, int]:
     """Does it with boto3; see ``manage_api``."""
     if what == "list":
-        return _listed(await asyncio.to_thread(_names_there, client), settings)
-    return await _each(settings, what, lambda name: asyncio.to_thread(_managed, client, what, name))
+        return _listed(_names_there(client), settings)
+    return _each(settings, what, lambda name: _managed(client, what, name))
 
 
-async def _each(settings: Settings, what: str, does: Callable[[str], Awaitable[str]]) -> tuple[str, int]:
+def _each(settings: Settings, what: str, does: Callable[[str], str]) -> tuple[str, int]:
     """Does it with one stream after the other; where one is refused, what was done before it is told first."""
     said: list[str] = []
     names = [settings.stream(entity) for entity in ENTITIES]
     for name in names:
         try:
-            said.append(await does(name))
+            said.append(does(name))
         except SendError as error:
             for line in _lines(names, said):
                 print(line, flush=True)
@@ -138,10 +137,10 @@ def _told() -> Iterator[None]:
         raise SendError(f"Kinesis cannot be reached: {type(error).__name__}") from None
 
 
-async def _call(http: Http, what: str, url: str, body: bytes) -> bytes | str:
+def _call(http: Http, what: str, url: str, body: bytes) -> bytes | str:
     """The API's answer as it is, or what it says of a stream."""
     method = _METHODS.get(what, "GET")
-    reply = await http.request(method, url, body, {"Content-Type": "application/json"})
+    reply = http.request(method, url, body, {"Content-Type": "application/json"})
     if reply.code == HTTPStatus.OK:
         return reply.body or b"{}"
     if reply.code == HTTPStatus.BAD_REQUEST:

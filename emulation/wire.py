@@ -2,22 +2,33 @@
 
 import email.utils
 import ipaddress
+import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
+import requests
+from requests import exceptions as errors
 
 from emulation.access import Access
+from emulation.connections import Deadline, open_session
 from emulation.outgoing import NO_CONNECTION, SendError, one_line
 
 _LOOPBACK_NAMES = ("localhost",)
 _TEXT_LIMIT = 200
+_CONNECT = 10.0
+"""Seconds in which another machine answers that it is there."""
+_GLANCE = 0.1
+"""Seconds between two looks at the deadlines."""
+_PIECE, _LONGEST = 2**16, 2**24
+"""Bytes that are read at once, and that no answer of the API has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,67 +83,123 @@ def _is_loopback(host: str) -> bool:
 
 
 class Http:
-    """Keeps connections to one address.
+    """Requests to one address, a kept connection for each thread that makes them.
 
     Every request has a deadline for all of it, from the connection to the last byte: an answer that trickles in is
     cut off as a late one is. Redirects are not followed: a POST that is redirected is an answer nobody expects.
     """
 
-    def __init__(self, access: Access, *, connections: int, seconds: float) -> None:
-        self._access = access
-        self._connections, self._seconds = connections, seconds
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, access: Access, *, seconds: float) -> None:
+        self._access, self._seconds = access, seconds
+        self._own = threading.local()
+        self._deadlines: list[Deadline] = []
+        self._over = threading.Event()
 
-    async def __aenter__(self) -> "Http":
-        connector = aiohttp.TCPConnector(limit=self._connections)
-        # Not trust_env: it looks for a proxy, and for a password in .netrc that nobody gave, before every request.
-        self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=self._seconds))
+    def __enter__(self) -> "Http":
+        threading.Thread(target=self._watch, daemon=True).start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        for deadline in self._deadlines:
+            deadline.cut()
 
-    async def request(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    def _watch(self) -> None:
+        while not self._over.wait(min(_GLANCE, self._seconds / 10)):
+            for deadline in tuple(self._deadlines):
+                deadline.check()
+
+    def request(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Sends a request and reads the whole answer.
 
         Raises:
-            SendError: the certificate of the other side is not valid.
+            SendError: the certificate of the other side is not valid, or the address or the proxy is none.
         """
-        reply = await self._once(method, url, body, headers)
-        if reply.code == HTTPStatus.FORBIDDEN and b"expired" in reply.body.lower() and await self._access.renew():
-            return await self._once(method, url, body, headers)
+        reply = self._once(method, url, body, headers)
+        if reply.code == HTTPStatus.FORBIDDEN and b"expired" in reply.body.lower() and self._access.renew():
+            return self._once(method, url, body, headers)
         return reply
 
-    async def _once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        if self._session is None:
-            raise RuntimeError("the session must be open, got one that is not")
-        shown = await self._access.headers(method, url, body, headers)
-        proxy = proxy_of(*urlsplit(url)[:2])
+    def _session(self, url: str) -> tuple[requests.Session, Deadline]:
+        """Those of the thread that asks."""
+        if not hasattr(self._own, "session"):
+            self._own.session = open_session(proxy_of(*urlsplit(url)[:2]), trusted_certificates())
+            self._own.deadline = Deadline()
+            self._deadlines.append(self._own.deadline)
+        return self._own.session, self._own.deadline
+
+    def _once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        session, deadline = self._session(url)
+        shown = self._access.headers(method, url, body, headers)
+        limits = (min(_CONNECT, self._seconds), self._seconds)
+        deadline.start(self._seconds)
         try:
-            async with self._session.request(
-                method, url, data=body, headers=shown, proxy=proxy, allow_redirects=False
-            ) as response:
-                content = await response.read()
-                return Reply(response.status, self._masked(content), _asked(response.headers.get("Retry-After", "")))
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-            raise SendError(f"TLS with {urlsplit(url).hostname} failed: {type(error).__name__}") from None
-        except TimeoutError:
-            return Reply(0, b"time-out")
-        except aiohttp.ClientConnectorError:
-            return Reply(0, NO_CONNECTION.encode())
-        except aiohttp.ClientPayloadError:
-            return Reply(0, b"cut off")
-        except (aiohttp.ClientError, OSError):
-            return Reply(0, b"connection lost")
+            with session.request(
+                method, url, data=body, headers=shown, timeout=limits, allow_redirects=False, stream=True
+            ) as answer:
+                wait = _asked(answer.headers.get("Retry-After", ""))
+                reply = Reply(answer.status_code, self._masked(_content(answer)), wait)
+        except errors.RequestException as error:
+            reply = _failed(error, url, connected=deadline.connected)
+        finally:
+            deadline.stop()
+        # Where the end of the connection is the end of the answer, one that was cut off looks whole.
+        return Reply(0, b"time-out") if deadline.expired else reply
 
     def _masked(self, content: bytes) -> bytes:
         """What came back, without the credentials it may repeat."""
         for secret in self._access.secrets:
             content = content.replace(secret.encode(), b"***")
         return content
+
+
+def _content(answer: requests.Response) -> bytes:
+    """The whole body.
+
+    Raises:
+        RequestException: it does not come, or is longer than any answer of the API.
+    """
+    pieces, size = [], 0
+    for piece in answer.iter_content(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > _LONGEST:
+            raise errors.ContentDecodingError(f"an answer must have at most {_LONGEST} bytes")
+    return b"".join(pieces)
+
+
+def _failed(error: errors.RequestException, url: str, *, connected: bool) -> Reply:
+    """What a request without a whole answer comes to.
+
+    Raises:
+        SendError: the next one would fare no better.
+    """
+    if isinstance(error, errors.SSLError) and not connected:
+        raise SendError(f"TLS with {urlsplit(url).hostname} failed: {type(error).__name__}") from None
+    if isinstance(error, errors.InvalidProxyURL) or "SOCKS" in str(error):
+        raise SendError("proxy of the environment must be http(s)://host:port, got something else") from None
+    if isinstance(error, ValueError) and not isinstance(error, errors.ContentDecodingError):
+        raise SendError(f"request to {urlsplit(url).hostname} cannot be made: {type(error).__name__}") from None
+    if not connected:
+        return Reply(0, NO_CONNECTION.encode())
+    if isinstance(error, errors.Timeout):
+        return Reply(0, b"time-out")
+    cut_off = isinstance(error, errors.ChunkedEncodingError | errors.ContentDecodingError)
+    return Reply(0, b"cut off" if cut_off else b"connection lost")
+
+
+def trusted_certificates() -> str | None:
+    """File or folder of certificates that the environment names, by the names that curl, OpenSSL and requests know.
+
+    Raises:
+        SendError: there is nothing.
+    """
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        if given := os.environ.get(name):
+            if not Path(given).exists():
+                raise SendError(f"{name} must be a file or folder of certificates, got {given}")
+            return given
+    return None
 
 
 @cache

@@ -1,9 +1,8 @@
 """The sender against a server that misbehaves at every stage: each record is acknowledged or in the failed file."""
 
-import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,17 +62,11 @@ def send(
 ) -> Sent:
     failed, cursor = tmp_path / "failed.jsonl", Cursor(tmp_path / "cursor", "test")
 
-    async def lists() -> AsyncIterator[Sequence[Outgoing]]:
-        for start in range(0, len(what), 200):
-            yield what[start : start + 200]
-
-    async def run() -> None:
-        async with Http(access or NoAccess(), connections=8, seconds=seconds) as http:
-            await Sender(door(http, server.url, SETTINGS, **how), ledger, pace).run(lists())
-
+    lists = (what[start : start + 200] for start in range(0, len(what), 200))
     cursor.load()
-    with Ledger(cursor, failed) as ledger:
-        asyncio.run(run())
+    with Ledger(cursor, failed) as ledger, Http(access or NoAccess(), seconds=seconds) as http:
+        with Sender(door(http, server.url, SETTINGS, **how), ledger, pace) as sender:
+            sender.run(lists)
         ledger.complete = True
     return Sent(server, ledger, failed, cursor)
 
@@ -124,7 +117,7 @@ class Lost:
     def __init__(self, taken: int) -> None:
         self.left = taken
 
-    async def send(self, some: Sequence[Outgoing]) -> Attempt:
+    def send(self, some: Sequence[Outgoing]) -> Attempt:
         self.left -= 1
         if self.left >= 0:
             return Attempt("200", [TAKEN] * len(some))
@@ -219,19 +212,10 @@ def test_kinds_go_to_topics_of_their_own(server: Server, tmp_path: Path) -> None
 def test_a_rate_is_kept(server: Server, tmp_path: Path) -> None:
     waits: list[float] = []
 
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    async def lists() -> AsyncIterator[Sequence[Outgoing]]:
-        yield records(1000)
-
-    async def run() -> None:
-        async with Http(NoAccess(), connections=8, seconds=5) as http:
-            door = KafkaRest(http, server.url, SETTINGS)
-            with Ledger(Cursor(None, ""), tmp_path / "failed") as ledger:
-                await Sender(door, ledger, Pace(rate=1000), sleep=sleep).run(lists())
-
-    asyncio.run(run())
+    with Http(NoAccess(), seconds=5) as http, Ledger(Cursor(None, ""), tmp_path / "failed") as ledger:
+        door = KafkaRest(http, server.url, SETTINGS)
+        with Sender(door, ledger, Pace(rate=1000), sleep=waits.append) as sender:
+            sender.run([records(1000)])
     assert len(waits) == 1
     assert 0.4 < waits[0] <= 0.5
 
@@ -344,10 +328,10 @@ def test_directly_the_three_streams_are_managed(aws: Server, capsys: pytest.Capt
         ("describe", "not there", 1),
     ):
         lines = "\n".join(f"{name}: {said}" for name in names)
-        assert asyncio.run(manage_direct(direct_client(), SETTINGS, what)) == (lines, code)
+        assert manage_direct(direct_client(), SETTINGS, what) == (lines, code)
     aws.refused.add(names[1])
     with pytest.raises(SendError, match=f"^{names[1]}: Kinesis refuses: LimitExceededException$"):
-        asyncio.run(manage_direct(direct_client(), SETTINGS, "create"))
+        manage_direct(direct_client(), SETTINGS, "create")
     assert capsys.readouterr().out == f"{names[0]}: created\n"
 
 
@@ -427,7 +411,7 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator["KinesisClient"]:
 
 def test_what_is_sent_to_another_kinesis_is_read_there(server: Server, moto: "KinesisClient", tmp_path: Path) -> None:
     def said(what: str) -> str:
-        return asyncio.run(manage_direct(moto, SETTINGS, what))[0]
+        return manage_direct(moto, SETTINGS, what)[0]
 
     assert said("create").count("created") == 3
     assert said("create").count("already there") == 3
