@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 
-import orjson
-
 from emulation.answers import not_understood, refused_or_again
-from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, Verdict
-from emulation.wire import Http, Reply
+from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, Verdict
+from emulation.wire import Http
 from pinterest_transforms.settings import Settings
 
 CONTENT = {"Content-Type": "application/vnd.kafka.json.v2+json", "Accept": "application/vnd.kafka.v2+json"}
-# Of a record: the broker has had enough of it, or may take it next time. Anything else is not known to pass.
-_MAY_PASS = (50003,)
+_MAY_PASS = (2, 50003, 50302)
+"""Of a record: the broker may take it next time; 2 is what proxies before 50003 say. All else is not known to pass."""
+_NO_ACCESS = (40101, 40301)
+"""The broker does not know the proxy, or does not let it write to the topic: the topic's next records get it too."""
 
 
 class KafkaRest:
@@ -29,11 +29,18 @@ class KafkaRest:
 
     def send(self, records: Sequence[Outgoing]) -> Attempt:
         """One POST to the topic of the records' kind."""
-        url = f"{self._url}/topics/{self._settings.topic(records[0].entity)}"
-        reply = self._http.request("POST", url, body_of(records), CONTENT)
-        if reply.code == HTTPStatus.OK:
-            return _read(reply, records)
-        return refused_or_again(reply, records)
+        topic = self._settings.topic(records[0].entity)
+        reply = self._http.request("POST", f"{self._url}/topics/{topic}", body_of(records), CONTENT)
+        found = reply.json.get("offsets")
+        entries = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        for code in _NO_ACCESS:
+            if any(each.get("error_code") == code for each in (*entries, reply.json)):
+                raise SendError(f"{topic} is refused: error_code {code}: the proxy may not write to it")
+        if reply.code != HTTPStatus.OK:
+            return refused_or_again(reply, records)
+        if len(entries) != len(records):
+            return not_understood(reply, records)
+        return Attempt(reply.name, [_verdict(each) for each in entries])
 
 
 def body_of(records: Sequence[Outgoing]) -> bytes:
@@ -42,17 +49,9 @@ def body_of(records: Sequence[Outgoing]) -> bytes:
     return b'{"records":[' + parts + b"]}"
 
 
-def _read(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
-    """The proxy's word on each record: 200 says nothing of them."""
-    try:
-        offsets = orjson.loads(reply.body)["offsets"]
-        verdicts = [TAKEN if o.get("error_code") is None else _failed(o["error_code"]) for o in offsets]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        verdicts = []
-    if len(verdicts) != len(records):
-        return not_understood(records)
-    return Attempt(reply.name, verdicts)
-
-
-def _failed(code: object) -> Verdict:
+def _verdict(entry: dict[str, object]) -> Verdict:
+    code = entry.get("error_code")
+    if code is None:
+        # An entry that says neither is not taken for a success.
+        return TAKEN if entry.get("offset") is not None else Verdict(Fate.AGAIN, "an entry without offset")
     return Verdict(Fate.AGAIN if code in _MAY_PASS else Fate.REFUSED, f"error_code {code}")

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import orjson
-
 from emulation.access import NO_CREDENTIALS
 from emulation.answers import not_understood, refused_or_again
 from emulation.outgoing import NO_CONNECTION, TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
@@ -59,10 +57,7 @@ class KinesisApi:
         reply = self._http.request("PUT", f"{url}/records", b'{"records":[' + parts + b"]}", _JSON)
         if reply.code != HTTPStatus.OK:
             return _refused(reply, records, stream)
-        try:
-            return judged(orjson.loads(reply.body)["Records"], records)
-        except (ValueError, KeyError, TypeError):
-            return not_understood(records)
+        return _judged_all(reply, reply.json.get("Records"), records)
 
 
 class KinesisDirect:
@@ -99,26 +94,27 @@ class KinesisDirect:
                 return Attempt(str(status), all_of(records, Fate.REFUSED, code), narrow=True)
             if code == _MISSING:
                 raise _not_there(stream) from None
+            if code.isdigit():
+                # A status in place of a name: no word of Kinesis, but of something on the way to it.
+                return refused_or_again(Reply(status, b""), records)
             raise SendError(f"{stream} is refused: {code}") from None
         except (told.EndpointConnectionError, told.ConnectTimeoutError, told.ProxyConnectionError):
             return Attempt(NO_CONNECTION, all_of(records, Fate.AGAIN, NO_CONNECTION))
         except told.BotoCoreError as error:
             name = type(error).__name__
             return Attempt(name, all_of(records, Fate.AGAIN, name))
-        return judged(answer["Records"], records)
+        return _judged_all(Reply(HTTPStatus.OK, b""), answer.get("Records"), records)
 
 
-def judged(entries: Sequence[object], records: Sequence[Outgoing]) -> Attempt:
+def _judged_all(reply: Reply, entries: object, records: Sequence[Outgoing]) -> Attempt:
     """Kinesis' word on each record of a PutRecords: the call as a whole is 200 whatever became of them."""
-    verdicts = [_judged(entry) for entry in entries]
+    verdicts = [_judged(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     if len(verdicts) != len(records):
-        return not_understood(records)
-    return Attempt("200", verdicts)
+        return not_understood(reply, records)
+    return Attempt(reply.name, verdicts)
 
 
-def _judged(entry: object) -> Verdict:
-    if not isinstance(entry, dict):
-        raise TypeError("an entry must be an object")
+def _judged(entry: dict[str, object]) -> Verdict:
     code = entry.get("ErrorCode")
     if code is None:
         # An entry that says neither is not taken for a success.
@@ -140,8 +136,4 @@ def _refused(reply: Reply, records: Sequence[Outgoing], stream: str) -> Attempt:
 
 
 def _read_one(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
-    try:
-        taken = bool(orjson.loads(reply.body)["SequenceNumber"])
-    except (ValueError, KeyError, TypeError):
-        taken = False
-    return Attempt(reply.name, [TAKEN]) if taken else not_understood(records)
+    return Attempt(reply.name, [TAKEN]) if reply.json.get("SequenceNumber") else not_understood(reply, records)

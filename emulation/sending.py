@@ -75,7 +75,7 @@ class Sender:
         self._requests: SimpleQueue[tuple[Lane, list[Outgoing]] | None] = SimpleQueue()
         self._threads = self._busy = 0
         self._error: Exception | None = None
-        self._blocked: list[tuple[Lane, Outgoing, str]] = []
+        self._blocked: list[tuple[Outgoing, str]] = []
         self._blocked_in_a_row, self._blocked_by = 0, ""
         self._most_open = 4 * pace.at_once * door.most_records
         self._open_again = 0.0
@@ -211,8 +211,7 @@ class Sender:
             if verdict.fate is Fate.TAKEN:
                 self._ledger.taken(record)
             elif attempt.blocked:
-                self._block(lane, record, verdict.reason + tries, attempt.blocked + tries)
-                continue
+                self._block(record, verdict.reason + tries, attempt.blocked + tries)
             else:
                 self._ledger.refused(record, verdict.reason + tries)
             lane.settle(record.key)
@@ -222,9 +221,9 @@ class Sender:
         self._ledger.save()
         return again
 
-    def _block(self, lane: Lane, record: Outgoing, reason: str, every: str) -> None:
+    def _block(self, record: Outgoing, reason: str, every: str) -> None:
         """Puts a record aside that was refused alone, until it is known whether every other one is refused too."""
-        self._blocked.append((lane, record, reason))
+        self._blocked.append((record, reason))
         self._blocked_in_a_row += 1
         self._blocked_by = f"{self._door.name}: {every}"
         if self._blocked_in_a_row == _BLOCKED_IN_A_ROW:
@@ -238,9 +237,8 @@ class Sender:
         """
         if self._blocked and not self._ledger.counts.acknowledged:
             raise SendError(self._blocked_by)
-        for lane, record, reason in self._blocked:
+        for record, reason in self._blocked:
             self._ledger.refused(record, reason)
-            lane.settle(record.key)
         self._blocked.clear()
 
     def _go_on_only(self) -> None:

@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+import orjson
 import requests
 from requests import exceptions as errors
 
@@ -31,7 +32,7 @@ _PIECE, _LONGEST = 2**16, 2**24
 """Bytes that are read at once, and that no answer of the API has."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reply:
     """What came back.
 
@@ -49,6 +50,15 @@ class Reply:
     def name(self) -> str:
         """What to count it under."""
         return str(self.code) if self.code else self.body.decode()
+
+    @cached_property
+    def json(self) -> dict[str, object]:
+        """The body as a JSON object; empty where it is none."""
+        try:
+            found = orjson.loads(self.body)
+        except ValueError:
+            found = None
+        return found if isinstance(found, dict) else {}
 
     @property
     def text(self) -> str:
