@@ -11,28 +11,42 @@ from pinterest_transforms.entities import entity_named
 from pinterest_transforms.errors import PinterestError
 
 _TOGETHER = 500
+_HEAD = b'{"entity": '
 
 
-def records_of(file: Path) -> Iterator[Sequence[Outgoing]]:
+def records_of(file: Path, cut_off: list[int]) -> Iterator[Sequence[Outgoing]]:
     """The records of a failed file, in its order.
+
+    Args:
+        file: the failed file.
+        cut_off: gets the numbers of lines that a kill, a full disk or a power cut has cut off; they are passed over.
 
     Raises:
         SendError: the file cannot be read, or a line is not one that a failed file has.
     """
     try:
-        with file.open(encoding="utf-8") as lines:
-            made = (_record(line, number, file) for number, line in enumerate(lines) if line.strip())
-            while some := list(islice(made, _TOGETHER)):
+        with file.open("rb") as lines:
+            made = (_record(line, number, file, cut_off) for number, line in enumerate(lines) if line.strip())
+            whole = (record for record in made if record)
+            while some := list(islice(whole, _TOGETHER)):
                 yield some
     except OSError as error:
         raise SendError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _record(line: str, number: int, file: Path) -> Outgoing:
+def _record(line: bytes, number: int, file: Path, cut_off: list[int]) -> Outgoing | None:
+    line = line.strip(b"\0\r\n")
     try:
         found = json.loads(line)
         value = json_line(found["value"]).encode()
         key = None if found["key"] is None else int(found["key"])
         return Outgoing(entity_named(found["entity"]), key, value, number)
-    except (ValueError, KeyError, TypeError, AttributeError, PinterestError):
+    except (ValueError, KeyError, TypeError, AttributeError, PinterestError) as error:
+        if _is_no_json(error) and _HEAD.startswith(line[: len(_HEAD)]):
+            cut_off.append(number + 1)
+            return None
         raise SendError(f"line {number + 1} of {file} must have entity, key and value of a failed record") from None
+
+
+def _is_no_json(error: Exception) -> bool:
+    return isinstance(error, json.JSONDecodeError | UnicodeDecodeError)

@@ -4,14 +4,14 @@ A record stands in the failed file before the cursor passes it, so a kill at any
 way is sent once more.
 """
 
-import contextlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal
 
+from emulation.cursor import Cursor
+from emulation.kept import LineFile
 from emulation.outgoing import Outgoing, SendError, one_line
 
 _REASON = 80
@@ -43,74 +43,6 @@ class Counts:
         return self.sent - self.acknowledged - self.failed
 
 
-@dataclass
-class Cursor:
-    """A file that says how many posts of an order are settled.
-
-    Attributes:
-        path: the file; None to keep none.
-        order: which posts in which order, sent where; a cursor of another order is an error.
-        settled: posts that are settled, all from the first one on.
-        after: key of the last of them; None for none.
-    """
-
-    path: Path | None
-    order: str
-    settled: int = 0
-    after: int | None = None
-    _file: BinaryIO | None = None
-    _goes_on: bool = False
-
-    def load(self) -> None:
-        """Reads the file, if there is one: its first line is the order, its last whole line the place.
-
-        Raises:
-            SendError: it is of another order, or no cursor at all.
-        """
-        if self.path is None or not self.path.exists():
-            return
-        try:
-            first, *places = self.path.read_text(encoding="utf-8").splitlines()
-            order = json.loads(first)["order"]
-        except (ValueError, KeyError, TypeError, OSError):
-            raise SendError(
-                f"cursor must be a file this command wrote, got {self.path}: "
-                "--restart begins anew, --cursor FILE keeps another place"
-            ) from None
-        if order != self.order:
-            raise SendError(
-                f"cursor {self.path} is of {order}, got {self.order}: "
-                "--restart begins anew, --cursor FILE keeps another place"
-            )
-        self._goes_on = True
-        for line in reversed(places):
-            # A kill may have cut off the last one.
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                found = json.loads(line)
-                self.settled, self.after = int(found["settled"]), found["after"]
-                return
-
-    def save(self) -> None:
-        """Adds the place to the file: one short write, so that it can be done after each request."""
-        if self.path is None:
-            return
-        text = json.dumps({"settled": self.settled, "after": self.after}) + "\n"
-        if self._file is None:
-            # A file that is gone on with is never emptied, and a line that a kill cut off is ended first.
-            self._file = _opened(self.path, "ab" if self._goes_on else "wb")
-            text = ("\n" if self._goes_on else json.dumps({"order": self.order}) + "\n") + text
-        self._file.write(text.encode())
-        self._file.flush()
-
-    def close(self, *, done: bool) -> None:
-        """Ends with the file; where everything is settled the next run begins anew."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        if self.path is not None and done:
-            self.path.unlink(missing_ok=True)
-
-
 class Ledger:
     """Keeps the counts, the failed file and the cursor of one run.
 
@@ -129,17 +61,23 @@ class Ledger:
         self._keys: dict[int, int | None] = {}
         self._posts: Counter[int] = Counter()
         self._next = cursor.settled
-        self._file: BinaryIO | None = None
+        self._file: LineFile | None = None
         self.complete = False
 
     def __enter__(self) -> "Ledger":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.save()
-        self.cursor.close(done=kind is None and self.complete)
-        if self._file is not None:
-            self._file.close()
+        try:
+            self.save()
+        except SendError:
+            # What ended the run tells more than that its place cannot be kept either.
+            if kind is None:
+                raise
+        finally:
+            self.cursor.close(done=kind is None and self.complete)
+            if self._file is not None:
+                self._file.close()
 
     @property
     def open(self) -> int:
@@ -163,10 +101,9 @@ class Ledger:
     def refused(self, record: Outgoing, reason: str) -> None:
         """It is given up: into the failed file."""
         if self._file is None:
-            self._file = _opened(self.failed, "ab")
+            self._file = LineFile(self.failed)
         head = json.dumps({"entity": record.entity.name, "key": record.key, "reason": reason}, ensure_ascii=False)
-        self._file.write(head[:-1].encode() + b', "value": ' + record.value + b"}\n")
-        self._file.flush()
+        self._file.add(head[:-1].encode() + b', "value": ' + record.value + b"}")
         self.counts.failed += 1
         self.counts.reasons[one_line(reason, _REASON)] += 1
         self._settled(record)
@@ -193,12 +130,3 @@ class Ledger:
             self.cursor.after = self.cursor.after if key is None else key
         if moved:
             self.cursor.save()
-
-
-def _opened(file: Path, mode: Literal["ab", "wb"]) -> BinaryIO:
-    """A file to write to, in a folder that is made."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return file.open(mode)
-    except OSError as error:
-        raise SendError(f"file {file} cannot be written: {error.strerror}") from None

@@ -6,7 +6,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -16,11 +16,12 @@ from sqlalchemy import Engine
 from emulation import failed, posts, streams
 from emulation.access import Access, ApiKey, NoAccess, SignedForAws
 from emulation.credentials import connect_source
+from emulation.cursor import Cursor
 from emulation.interrupts import Interrupts
 from emulation.kafka_rest import KafkaRest
 from emulation.kept import cursor_file, failed_file
 from emulation.kinesis import KinesisApi, KinesisDirect
-from emulation.ledger import Cursor, Ledger
+from emulation.ledger import Ledger
 from emulation.live import Live
 from emulation.outgoing import Door, Outgoing, SendError
 from emulation.sending import Pace, Sender
@@ -38,6 +39,8 @@ class _Job:
 
     options: argparse.Namespace
     command: str
+    cut_off: list[int] = field(default_factory=list)
+    """Lines of the file that is sent again which nobody can read any more."""
 
     @property
     def settings(self) -> Settings:
@@ -62,7 +65,7 @@ class _Job:
             return f"{self.options.resend} still holds all of its records"
         if self.cursor is None:
             return ""
-        if not self.cursor.exists():
+        if not self.cursor.exists():  # the ledger has closed it
             return "nothing was settled yet, the same command begins again"
         return f"the same command {'without --restart ' if self.options.restart else ''}goes on"
 
@@ -80,6 +83,8 @@ class _Job:
                 continue
             if file.is_dir():
                 raise SendError(f"{name} must be a file, got the folder {file}")
+            if file == self.cursor and file.exists() and not file.is_file():
+                raise SendError(f"{name} must be a file, got {file}")
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -145,9 +150,9 @@ def _place(job: _Job, engine: Engine, door: Door) -> Cursor:
     if job.cursor is None:
         return Cursor(None, "")
     cursor = Cursor(job.cursor, _order(job.options, engine, door))
-    if job.options.restart:
-        job.cursor.unlink(missing_ok=True)
-    cursor.load()
+    cursor.load(restart=job.options.restart)
+    if cursor.empty:
+        print(f"cursor {job.cursor} is empty: begins with the first post", file=sys.stderr)
     if cursor.settled:
         print(f"goes on behind post {cursor.settled:,}", file=sys.stderr)
     return cursor
@@ -162,7 +167,7 @@ def _completed(job: _Job, engine: Engine, door: Door, ledger: Ledger, interrupts
             if options.as_users:
                 _send_as_users(sender, posts.posts_at_random(engine, options.seed, limit=None), interrupts)
             else:
-                sender.run(_pulled(_chosen(engine, options, ledger.cursor), interrupts))
+                sender.run(_pulled(_chosen(job, engine, ledger.cursor), interrupts))
     except KeyboardInterrupt:
         return False
     return True
@@ -178,10 +183,11 @@ def _send_as_users(sender: Sender, lists: posts.Posts, interrupts: Interrupts) -
                 time.sleep(chance.uniform(0, _PAUSE))
 
 
-def _chosen(engine: Engine, options: argparse.Namespace, cursor: Cursor) -> posts.Posts:
+def _chosen(job: _Job, engine: Engine, cursor: Cursor) -> posts.Posts:
     """The posts that are not settled yet."""
+    options = job.options
     if options.resend:
-        return failed.records_of(options.resend)
+        return failed.records_of(options.resend, job.cut_off)
     left = None if options.all else max(0, options.rows - cursor.settled)
     if options.random:
         return posts.posts_at_random(engine, options.seed, cursor.settled, left)
@@ -225,6 +231,9 @@ def _ended(job: _Job, ledger: Ledger, line: str) -> tuple[str, int]:
     """The last line of a run without an error, and the exit code."""
     if not ledger.complete:
         return f"{line}; interrupted{': ' if job.next_run else ''}{job.next_run}", 130
+    if job.cut_off:
+        lines = f"line {job.cut_off[0]} of {job.options.resend}{' and others' if len(job.cut_off) > 1 else ''}"
+        return f"{line}; cut off, cannot be sent: {lines}", 1
     if ledger.counts.failed:
         return line, 1
     return f"{line}; all sent: {job.options.resend} can be removed" if job.options.resend else line, 0

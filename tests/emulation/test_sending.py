@@ -12,9 +12,10 @@ from moto.server import ThreadedMotoServer
 
 from emulation import wire
 from emulation.access import Access, NoAccess, SignedForAws
+from emulation.cursor import Cursor
 from emulation.kafka_rest import KafkaRest
 from emulation.kinesis import KinesisApi, KinesisDirect
-from emulation.ledger import Cursor, Ledger
+from emulation.ledger import Ledger
 from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, all_of
 from emulation.sending import Pace, Sender
 from emulation.streams import direct_client, manage_direct

@@ -1,0 +1,164 @@
+"""The sender's own files when the disk is full, the power fails, or two runs have one: nothing is lost."""
+
+import importlib
+import json
+import re
+import resource
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from emulation import kept
+from emulation.cli import main
+from emulation.kept import open_alone
+from tests.emulation import misbehaving as does
+from tests.emulation.commands import arguments, arrived, there
+from tests.emulation.misbehaving import Server
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Files of this process become no larger: what a full disk is to who writes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def kept_records(failed: Path) -> Counter[tuple[str, int]]:
+    """The whole lines of a failed file, by topic and key."""
+    found: Counter[tuple[str, int]] = Counter()
+    for line in failed.read_bytes().splitlines() if failed.exists() else ():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        found[f"abc123.{record['entity']}", record["key"]] += 1
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "size"), [("failed.jsonl", 0), ("failed.jsonl", 700), ("cursor", 100), ("cursor", 270)]
+)
+def test_a_full_disk_ends_the_run_and_loses_nothing(
+    server: Server, source: Path, tmp_path: Path, capsys, file: str, size: int
+) -> None:
+    server.usual = does.each(lambda record: 50002 if file == "failed.jsonl" and record["key"] % 50 == 0 else None)
+    given = arguments("batches", server, source, tmp_path, "--all")
+    with largest_file(size):
+        assert main(given) == 2
+    error = capsys.readouterr().err
+    assert re.fullmatch(rf"error: file {tmp_path}/{file} cannot be written: File too large(; [a-z, ]+)?\n", error)
+    assert main(given) in (0, 1)
+    assert "begins with the first post" in (said := capsys.readouterr().err) or "goes on behind" in said or not said
+    failed = kept_records(tmp_path / "failed.jsonl")
+    assert set(arrived(server)) | set(failed) == set(there(source))
+    assert {key % 50 for _, key in failed} <= {0}
+    assert not (tmp_path / "cursor").exists()
+
+
+CUT_OFF = {
+    "in the head": lambda line: line[:5],
+    "in a value": lambda line: line[:-20],
+    "in a letter": lambda line: line[: line.index("é".encode()) + 1],
+    "before its end": lambda line: line,
+    "nothing but zeros": lambda line: bytes(len(line)),
+}
+
+
+@pytest.mark.parametrize("where", CUT_OFF)
+def test_a_line_that_is_cut_off_takes_no_other_with_it(
+    server: Server, source: Path, tmp_path: Path, capsys, where: str
+) -> None:
+    failed = tmp_path / "failed.jsonl"
+    whole = json.dumps(
+        {"entity": "pin", "key": 1, "reason": "no", "value": {"index": 1, "title": "Café"}}, ensure_ascii=False
+    )
+    failed.write_bytes(whole.encode() + b"\n" + CUT_OFF[where](whole.encode()))
+    server.usual = does.status(422, "no")
+    assert main(arguments("batches", server, source, tmp_path, "--rows", "1")) == 1
+    lines = failed.read_bytes().splitlines()
+    assert len(lines) == 2 + int(re.search(r"failed (\d+)", capsys.readouterr().out)[1])
+    server.usual = does.accept
+    given = arguments("batches", server, source, tmp_path, "--resend", str(failed))
+    given[given.index("--failed") + 1] = str(tmp_path / "again.jsonl")
+    code = 0 if where == "before its end" else 1
+    assert main(given) == code
+    said = f" s; cut off, cannot be sent: line 2 of {failed}\n" if code else f" s; all sent: {failed} can be removed\n"
+    assert capsys.readouterr().out.endswith(said)
+    assert arrived(server) == kept_records(failed)
+
+
+def test_a_file_of_something_else_is_not_sent(server: Server, source: Path, tmp_path: Path, capsys) -> None:
+    for number, text in enumerate(("index,title\n", '{"index": 1}\n', "[1]\n", "\xe9\n")):
+        file = tmp_path / f"{number}.jsonl"
+        file.write_text(text, encoding="latin-1")
+        assert main(arguments("batches", server, source, tmp_path, "--resend", str(file))) == 2
+        said = f"error: line 1 of {file} must have entity, key and value of a failed record\n"
+        assert capsys.readouterr().err == said
+    assert server.taken == []
+
+
+NO_PLACE = {
+    "0 bytes": b"",
+    "a part of the order": b'{"order": "every p',
+    "the start of it": b'{"o',
+    "zeros": bytes(300),
+}
+
+
+@pytest.mark.parametrize("what", NO_PLACE)
+def test_a_cursor_without_a_place_begins_anew(server: Server, source: Path, tmp_path: Path, capsys, what: str) -> None:
+    cursor = tmp_path / "cursor"
+    cursor.write_bytes(NO_PLACE[what])
+    assert main(arguments("batches", server, source, tmp_path, "--all")) == 0
+    assert capsys.readouterr().err == f"cursor {cursor} is empty: begins with the first post\n"
+    assert arrived(server) == there(source)
+    assert not cursor.exists()
+
+
+@pytest.mark.parametrize("text", ["notes", '{"settled": 7}\n', "{}\n{}\n", "7"])
+def test_what_is_no_cursor_is_left_alone(server: Server, source: Path, tmp_path: Path, capsys, text: str) -> None:
+    cursor = tmp_path / "cursor"
+    cursor.write_text(text)
+    assert main(arguments("batches", server, source, tmp_path, "--all")) == 2
+    assert capsys.readouterr().err == (
+        f"error: cursor must be a file this command wrote, got {cursor}: "
+        "--restart begins anew, --cursor FILE keeps another place\n"
+    )
+    assert cursor.read_text() == text
+
+
+@pytest.mark.parametrize("more", [[], ["--restart"]])
+def test_one_run_has_a_cursor_at_a_time(server: Server, source: Path, tmp_path: Path, capsys, more: list[str]) -> None:
+    cursor = tmp_path / "cursor"
+    cursor.write_text("the place of the other run")
+    given = arguments("batches", server, source, tmp_path, "--all", *more)
+    with open_alone(cursor):
+        assert main(given) == 2
+        said = f"error: cursor {cursor} is in use by another run: --cursor FILE keeps another place\n"
+        assert capsys.readouterr().err == said
+    assert server.taken == []
+    assert cursor.read_text() == "the place of the other run"
+    cursor.unlink()
+    assert main(given) == 0
+
+
+def test_who_waited_for_a_cursor_that_is_gone_gets_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "cursor"
+    first = open_alone(path)
+    kept.remove(path, first)
+    with open_alone(path) as second:
+        second.write(b"x")
+        assert path.read_bytes() == b"x"
+
+
+def test_a_machine_without_fcntl_can_import_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    importlib.reload(kept)
