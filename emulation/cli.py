@@ -10,10 +10,12 @@ from typing import NoReturn
 
 from emulation.delivery import DELIVERIES
 from emulation.landing import PARTITIONS, RECORDS_PER_FILE, Landed, check_landing, land_source
+from emulation.numbers import MOST_POSTS, SEED, whole
 from emulation.progress import watched
 from emulation.records import Row
 from emulation.sending_cli import add_commands
 from emulation.source import DATABASE, check_free, connect, described, masked, write_source
+from emulation.unexpected import unexpected
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
@@ -50,22 +52,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         line, code = options.run(options)
-        print(line, flush=True)
-    except BrokenPipeError:
-        # The reader (`| head`) has had enough: nobody is left to tell anything.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        print(f"error: output cannot be written: {error.strerror}", file=sys.stderr)
-        return 2
-    except PinterestError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        _print(line)
+        return int(code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    return int(code)
+    except Exception as error:
+        print(f"error: {error if isinstance(error, PinterestError) else unexpected(error)}", file=sys.stderr)
+        return 2
+
+
+def _print(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        # What is left of the line must not be written when Python ends, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # The reader (`| head`) may have had enough: then nobody is left to tell anything.
+        if not isinstance(error, BrokenPipeError):
+            raise SettingsError(f"output cannot be written: {error.strerror}") from None
 
 
 def generate(options: argparse.Namespace) -> tuple[str, int]:
@@ -74,7 +79,6 @@ def generate(options: argparse.Namespace) -> tuple[str, int]:
     delivery = DELIVERIES[options.delivery]
     _check_numpy()
     settings = Settings(user_id=options.user_id, landing=options.landing)
-    _check_at_least_one(options)
     if options.landing:
         check_landing(settings, options.partitions, append=options.append)
         _make_landing(options.landing)
@@ -120,14 +124,6 @@ def _make_landing(folder: str) -> None:
         raise LandingError(f"landing {folder} cannot be written: {error.strerror}") from None
 
 
-def _check_at_least_one(options: argparse.Namespace) -> None:
-    """Sees to it that nothing is begun with a size that cannot be."""
-    for name in ("posts", "partitions", "records_per_file"):
-        given = getattr(options, name)
-        if given is not None and given < 1:
-            raise SettingsError(f"{name} must be at least 1, got {given}")
-
-
 def _tables(posts: int, seed: int) -> Iterator[tuple[Entity, Iterator[Sequence[Row]]]]:
     """The three tables of a source, watched while they are made."""
     from emulation.synthetic import chunks  # noqa: PLC0415 - needs numpy, which a client machine has not
@@ -156,8 +152,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    command.add_argument("--posts", type=int, default=POSTS, metavar="N", help=f"how many posts ({POSTS})")
-    command.add_argument("--seed", type=int, default=1, metavar="N", help="what everything is drawn from (1)")
+    command.add_argument(
+        "--posts", type=whole(1, MOST_POSTS), default=POSTS, metavar="N", help=f"how many posts ({POSTS})"
+    )
+    command.add_argument("--seed", type=SEED, default=1, metavar="N", help="what everything is drawn from (1)")
     command.add_argument(
         "--database",
         default=os.environ.get("PINTEREST_DATABASE") or DATABASE,
@@ -187,10 +185,12 @@ def _add_landing_options(command: argparse.ArgumentParser) -> None:
         default="usual",
         help="once: each row once; usual: some twice, some changed later; dirty: unusable lines and values too (usual)",
     )
-    group.add_argument("--partitions", type=int, default=PARTITIONS, metavar="N", help=f"of a topic ({PARTITIONS})")
+    group.add_argument(
+        "--partitions", type=whole(1, 1000), default=PARTITIONS, metavar="N", help=f"of a topic ({PARTITIONS})"
+    )
     group.add_argument(
         "--records-per-file",
-        type=int,
+        type=whole(1, MOST_POSTS),
         metavar="N",
         help=f"records in a file ({RECORDS_PER_FILE}, or a hundredth of the posts if that is more)",
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emulation.credentials import connect_source
 from emulation.kept import cursor_file, failed_file
+from emulation.numbers import MOST_POSTS, SEED, real, whole
 from emulation.posts import posts_at_random
 from emulation.source import DATABASE
 from pinterest_transforms.errors import SettingsError
@@ -52,7 +53,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show = commands.add_parser("show", help=about, description=f"{about.capitalize()}.", allow_abbrev=False)
     _add_database(show)
     show.add_argument(
-        "--seed", type=int, metavar="N", help="what it is drawn with; another post each time if not given"
+        "--seed", type=SEED, metavar="N", help="what it is drawn with; another post each time if not given"
     )
     show.set_defaults(run=_show)
     batches = commands.add_parser(
@@ -88,13 +89,16 @@ def _add_which(command: argparse.ArgumentParser) -> None:
     one = which.add_mutually_exclusive_group()
     one.add_argument("--all", action="store_true", help="every post, once; behind them the rows without a key")
     one.add_argument(
-        "--rows", type=_positive, metavar="N", help="the first N posts by key; all of a source that has fewer"
+        "--rows",
+        type=whole(1, MOST_POSTS),
+        metavar="N",
+        help="the first N posts by key; all of a source that has fewer",
     )
     one.add_argument("--as-users", action="store_true", help="one random post at a time, with pauses, until Ctrl-C")
     one.add_argument("--resend", type=Path, metavar="FILE", help="the records of a failed file")
     random_help = "with --rows: N posts drawn at random; a post may be drawn more than once"
     which.add_argument("--random", action="store_true", help=random_help)
-    which.add_argument("--seed", type=int, metavar="N", help=f"what random posts are drawn with ({_SEED})")
+    which.add_argument("--seed", type=SEED, metavar="N", help=f"what random posts are drawn with ({_SEED})")
 
 
 def _add_places(command: argparse.ArgumentParser, name: str) -> None:
@@ -134,29 +138,19 @@ def _add_database(group: argparse._ActionsContainer) -> None:
 def _add_pace(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("how fast")
     group.add_argument(
-        "--at-once", type=_positive, default=_AT_ONCE, metavar="N", help=f"requests at one time ({_AT_ONCE})"
+        "--at-once", type=whole(1, 256), default=_AT_ONCE, metavar="N", help=f"requests at one time ({_AT_ONCE})"
     )
-    group.add_argument("--rate", type=float, default=0, metavar="N", help="records a second at most (no limit)")
+    group.add_argument("--rate", type=real(0, 1e9), default=0, metavar="N", help="records a second at most (no limit)")
     group.add_argument(
         "--attempts",
-        type=_positive,
+        type=whole(1, 1000),
         default=8,
         metavar="N",
         help="tries in a row in which none of a request's records is taken, before they go into the failed file (8)",
     )
     group.add_argument(
-        "--timeout", type=float, default=_SECONDS, metavar="S", help=f"seconds for a request ({_SECONDS:g})"
+        "--timeout", type=real(0.001, 3600), default=_SECONDS, metavar="S", help=f"seconds for a request ({_SECONDS:g})"
     )
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
-    return number
 
 
 def _show(options: argparse.Namespace) -> tuple[str, int]:
@@ -188,10 +182,6 @@ def _check(options: argparse.Namespace) -> None:
         raise SettingsError("--random must come with --rows N")
     if options.seed is not None and not options.random and not options.as_users:
         raise SettingsError("--seed must come with --random or --as-users")
-    if not options.rate >= 0:
-        raise SettingsError(f"--rate must be at least 0 (0: no limit), got {options.rate:g}")
-    if not options.timeout > 0:
-        raise SettingsError(f"--timeout must be above 0, got {options.timeout:g}")
     if getattr(options, "direct", False):
         _check_direct(options)
 

@@ -150,11 +150,12 @@ class Http:
                 wait = _asked(answer.headers.get("Retry-After", ""))
                 reply = Reply(answer.status_code, self._masked(_content(answer)), wait)
         except errors.RequestException as error:
+            deadline.check()
             reply = _failed(error, url, connected=deadline.connected)
         finally:
             deadline.stop()
         # Where the end of the connection is the end of the answer, one that was cut off looks whole.
-        return Reply(0, b"time-out") if deadline.expired else reply
+        return Reply(0, b"time-out") if deadline.expired and deadline.connected else reply
 
     def _masked(self, content: bytes) -> bytes:
         """What came back, without the credentials it may repeat."""

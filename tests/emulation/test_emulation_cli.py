@@ -57,10 +57,13 @@ def test_again_it_wants_to_be_asked(tmp_path: Path, capsys: pytest.CaptureFixtur
     ("given", "message"),
     [
         ([], "the following arguments are required: COMMAND"),
-        (["generate", "--posts", "many"], "argument --posts: invalid int value: 'many'"),
-        (["generate", "--posts", "0"], "posts must be at least 1, got 0"),
-        (["generate", "--partitions", "0"], "partitions must be at least 1, got 0"),
-        (["generate", "--records-per-file", "-1"], "records_per_file must be at least 1, got -1"),
+        (["generate", "--posts", "many"], "argument --posts: must be a whole number from 1 to 100,000,000, got 'many'"),
+        (["generate", "--posts", "0"], "argument --posts: must be a whole number from 1 to 100,000,000, got '0'"),
+        (["generate", "--partitions", "0"], "argument --partitions: must be a whole number from 1 to 1,000, got '0'"),
+        (
+            ["generate", "--records-per-file", "-1"],
+            "argument --records-per-file: must be a whole number from 1 to 100,000,000, got '-1'",
+        ),
         (["generate", "--user-id", "x;"], "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
         (["generate", "--landing", "s3://b"], "landing must be a folder of this machine, got 's3://b'"),
         (

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from emulation import sending_cli
 from emulation.cli import main
 from emulation.credentials import database_url
 from emulation.records import column_names
@@ -267,16 +268,12 @@ def test_no_credential_is_printed_or_written(server: Server, source: Path, tmp_p
 MISTAKES = {
     "error: which posts must be said: --all, --rows N, --as-users or --resend FILE": [],
     "error: --random must come with --rows N": ["--all", "--random"],
-    "error: argument --rows: must be at least 1, got 0": ["--rows", "0"],
-    "error: argument --rows: must be a whole number, got 'x'": ["--rows", "x"],
-    "error: --timeout must be above 0, got 0": ["--all", "--timeout", "0"],
     "error: --seed must come with --random or --as-users": ["--all", "--seed", "1"],
     "error: database must be a file or a SQLAlchemy URL, got the folder /": ["--all", "--database", "/"],
     "error: --failed must be a file, got the folder /": ["--all", "--failed", "/"],
     "error: --cursor must be a file, got the folder /": ["--all", "--cursor", "/"],
     "error: folder of --failed /dev/null/x/y cannot be made: Not a directory": ["--all", "--failed", "/dev/null/x/y"],
     "error: folder of --cursor /dev/null/x/y cannot be made: Not a directory": ["--all", "--cursor", "/dev/null/x/y"],
-    "error: --rate must be at least 0 (0: no limit), got -1": ["--all", "--rate", "-1"],
     "error: url must begin with https, got http to example.org: --plain-http sends unencrypted": [
         "--all",
         "--url",
@@ -298,6 +295,55 @@ def test_a_mistake_is_one_line(server: Server, source: Path, tmp_path: Path, cap
     assert main(arguments("batches", server, source, tmp_path, *MISTAKES[said])) == 2
     assert capsys.readouterr().err == f"{said}\n"
     assert server.taken == []
+
+
+BOUNDS = {
+    "rows": ("a whole number from 1 to 100,000,000", ("0", "x", "99999999999999999999", "1.5", "inf", "")),
+    "at-once": ("a whole number from 1 to 256", ("0", "-1", "257", "1e400")),
+    "attempts": ("a whole number from 1 to 1,000", ("0", "9" * 5000)),
+    "seed": ("a whole number from -1,000,000,000,000,000,000 to 1,000,000,000,000,000,000", ("9" * 20, "nan")),
+    "timeout": ("a number from 0.001 to 3,600", ("0", "-1", "1e400", "nan", "x", "inf")),
+    "rate": ("a number from 0 to 1,000,000,000", ("-1", "1e400", "nan", "-inf", "1e10")),
+    "posts": ("a whole number from 1 to 100,000,000", ("0", "99999999999999999999", "1e3")),
+    "partitions": ("a whole number from 1 to 1,000", ("0", "1001")),
+    "records-per-file": ("a whole number from 1 to 100,000,000", ("0", "9" * 19)),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_every_number_has_bounds(name: str, server: Server, source: Path, tmp_path: Path, capsys) -> None:
+    said, wrong = BOUNDS[name]
+    generates = name in ("posts", "partitions", "records-per-file")
+    for value in wrong:
+        given = ["generate", "--database", str(tmp_path / "new.db")]
+        given = given if generates else arguments("batches", server, source, tmp_path, "--all")
+        assert main([*given, f"--{name}={value}"]) == 2
+        assert capsys.readouterr() == ("", f"error: argument --{name}: must be {said}, got {value[:30]!r}\n")
+    assert server.taken == []
+    assert list(tmp_path.iterdir()) == []
+
+
+UNFORESEEN = {
+    "RuntimeError (emulation.sending_cli line N): no such method": RuntimeError("no such method"),
+    "OverflowError (emulation.sending_cli line N): timeout is too large": OverflowError("timeout is too large"),
+    "RuntimeError (emulation.sending_cli line N): mysql://u:***@h fails": RuntimeError("mysql://u:c4n4ry@h fails\n"),
+    "ValueError (emulation.sending_cli line N)": ValueError("could not convert 'c4n4ry'"),
+    "KeyError (emulation.sending_cli line N)": KeyError("c4n4ry"),
+    "BrokenPipeError (emulation.sending_cli line N): Broken pipe": BrokenPipeError(32, "Broken pipe"),
+}
+
+
+@pytest.mark.parametrize("said", UNFORESEEN)
+def test_an_error_that_nobody_foresaw_is_one_line(
+    said: str, source: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    def fail(_given: str) -> None:
+        raise UNFORESEEN[said]
+
+    monkeypatch.setattr(sending_cli, "connect_source", fail)
+    assert main(["show", "--database", str(source)]) == 2
+    out, error = capsys.readouterr()
+    assert (out, re.sub(r"line \d+", "line N", error)) == ("", f"error: {said}\n")
 
 
 def test_the_three_streams(server: Server, source: Path, tmp_path: Path, capsys) -> None:

@@ -1,0 +1,186 @@
+"""The sender and Kinesis: through the API, directly, and against another one's Kinesis."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from emulation.kinesis import KinesisApi, KinesisDirect
+from emulation.outgoing import Outgoing, SendError
+from emulation.sending import Pace
+from emulation.streams import direct_client, manage_direct
+from emulation.wire import Http
+from pinterest_transforms.entities import ENTITIES, PIN
+from pinterest_transforms.settings import Settings
+from tests.emulation import misbehaving as does
+from tests.emulation.misbehaving import Server
+from tests.emulation.sender import QUICK, SETTINGS, records, send
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+
+def test_kinesis_entries_that_fail_are_sent_again_alone(server: Server, tmp_path: Path) -> None:
+    throttled = "ProvisionedThroughputExceededException"
+    server.script.append(does.each(lambda record: throttled if int(record["key"]) % 10 == 0 else None))
+    sent = send(server, tmp_path, records(100), door=KinesisApi)
+    assert server.requests == [100, 10]
+    assert sent.arrived == Counter(range(100))
+    assert server.taken[0] == ("streaming-abc123-pin", 1, {"index": 1, "title": "x" * 10})
+
+
+def test_kinesis_one_a_call_sends_the_same_json(server: Server, tmp_path: Path) -> None:
+    send(server, tmp_path, records(3), door=KinesisApi, one_a_call=True)
+    assert server.requests == [1, 1, 1]
+    assert sorted(server.taken)[0] == ("streaming-abc123-pin", 0, {"index": 0, "title": "x" * 10})
+
+
+def test_kinesis_throttling_of_a_call_passes(server: Server, tmp_path: Path) -> None:
+    server.script.append(does.status(400, '{"__type":"ProvisionedThroughputExceededException"}'))
+    sent = send(server, tmp_path, records(10), door=KinesisApi)
+    assert (sent.counts.acknowledged, sent.counts.failed) == (10, 0)
+
+
+NOT_THERE = "streaming-abc123-pin is not there: --streams create makes it"
+
+
+def test_a_stream_that_is_not_there_stops_the_run(server: Server, tmp_path: Path) -> None:
+    server.usual = does.status(400, '{"__type":"ResourceNotFoundException"}')
+    with pytest.raises(SendError, match=r"/streams/streaming-abc123-\*: " + NOT_THERE):
+        send(server, tmp_path, records(10), door=KinesisApi)
+
+
+@pytest.fixture
+def aws(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/s"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    return server
+
+
+def direct(_http: Http, _url: str, settings: Settings) -> KinesisDirect:
+    return KinesisDirect(direct_client(), settings)
+
+
+def test_directly_only_failed_entries_are_sent_again(aws: Server, tmp_path: Path) -> None:
+    busy = does.each(lambda record: "ProvisionedThroughputExceededException" if int(record["key"]) % 10 == 0 else None)
+    aws.script.append(busy)
+    sent = send(aws, tmp_path, records(500), door=direct)
+    assert aws.requests == [500, 50]
+    assert sent.arrived == Counter(range(500))
+    assert sent.counts.acknowledged == 500
+
+
+def test_the_reader_gets_the_same_json_either_way(aws: Server, tmp_path: Path) -> None:
+    odd = [Outgoing(PIN, n, json.dumps({"index": n, "title": '🙂 " \u2028'}).encode(), n) for n in range(3)]
+    runs = []
+    for door in (direct, KinesisApi):
+        aws.taken.clear()
+        send(aws, tmp_path, odd, door=door)
+        runs.append(sorted(aws.taken, key=str))
+    assert runs[0] == runs[1] != []
+
+
+DIRECT_PASSING = {
+    "throttling": does.status(400, '{"__type":"ProvisionedThroughputExceededException"}'),
+    "500": does.status(500, '{"__type":"InternalFailure"}'),
+    "503 without a word": does.status(503),
+    "reset before accepting": does.reset,
+    "reset after accepting": does.take_and_reset,
+}
+
+
+@pytest.mark.parametrize("name", DIRECT_PASSING)
+def test_what_passes_is_sent_again_directly(aws: Server, tmp_path: Path, name: str) -> None:
+    aws.script.append(DIRECT_PASSING[name])
+    sent = send(aws, tmp_path, records(500), door=direct)
+    assert set(sent.arrived) == set(range(500))
+    assert (sent.counts.acknowledged, sent.counts.failed) == (500, 0)
+    assert aws.requests == [500, 500]
+
+
+STOPPING = {
+    "ResourceNotFoundException": NOT_THERE,
+    "AccessDeniedException": "streaming-abc123-pin is refused: AccessDeniedException",
+    "ExpiredTokenException": "streaming-abc123-pin is refused: ExpiredTokenException",
+}
+
+
+@pytest.mark.parametrize("code", STOPPING)
+def test_what_kinesis_always_refuses_stops_the_run(aws: Server, tmp_path: Path, code: str) -> None:
+    aws.usual = does.status(400, json.dumps({"__type": code}))
+    with pytest.raises(SendError, match=rf"^Kinesis in eu-west-1, streaming-abc123-\*: {STOPPING[code]}$"):
+        send(aws, tmp_path, records(500), door=direct)
+    assert aws.requests == [500]
+
+
+def test_directly_the_three_streams_are_managed(aws: Server, capsys: pytest.CaptureFixture) -> None:
+    names = [f"streaming-abc123-{entity.name}" for entity in ENTITIES]
+    for what, said, code in (
+        ("list", "not there", 0),
+        ("create", "created", 0),
+        ("create", "already there", 0),
+        ("list", "there", 0),
+        ("describe", "ACTIVE, 1 shard(s)", 0),
+        ("delete", "deleted", 0),
+        ("delete", "not there", 0),
+        ("describe", "not there", 1),
+    ):
+        lines = "\n".join(f"{name}: {said}" for name in names)
+        assert manage_direct(direct_client(), SETTINGS, what) == (lines, code)
+    aws.refused.add(names[1])
+    with pytest.raises(SendError, match=f"^{names[1]}: Kinesis refuses: LimitExceededException$"):
+        manage_direct(direct_client(), SETTINGS, "create")
+    assert capsys.readouterr().out == f"{names[0]}: created\n"
+
+
+def test_nothing_is_given_up_while_some_of_each_request_is_taken(server: Server, tmp_path: Path) -> None:
+    taken: set[str] = set()
+
+    def one_a_request(record: dict) -> str | None:
+        if len(taken) < len(server.requests):
+            taken.add(record["key"])
+            return None
+        return "ProvisionedThroughputExceededException"
+
+    server.usual = does.each(one_a_request)
+    sent = send(server, tmp_path, records(12), QUICK, door=KinesisApi)
+    assert (sent.counts.acknowledged, sent.failed) == (12, {})
+    assert len(server.requests) == 12 > QUICK.attempts
+
+
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator["KinesisClient"]:
+    """Another one's Kinesis: a second opinion beside the server of these tests."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+    yield direct_client()
+    server.stop()
+
+
+def test_what_is_sent_to_another_kinesis_is_read_there(server: Server, moto: "KinesisClient", tmp_path: Path) -> None:
+    def said(what: str) -> str:
+        return manage_direct(moto, SETTINGS, what)[0]
+
+    assert said("create").count("created") == 3
+    assert said("create").count("already there") == 3
+    assert said("describe").splitlines()[0] == "streaming-abc123-pin: ACTIVE, 1 shard(s)"
+    odd = [Outgoing(PIN, n, json.dumps({"index": n, "title": '🙂 " \u2028'}).encode(), n) for n in range(1200)]
+    # moto loses records of calls that come at the same moment.
+    sent = send(server, tmp_path, odd, Pace(at_once=1), door=direct)
+    assert (sent.counts.acknowledged, sent.counts.retried) == (1200, 0)
+    stream = SETTINGS.stream(PIN)
+    first = moto.get_shard_iterator(StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON")
+    read = moto.get_records(ShardIterator=first["ShardIterator"])["Records"]
+    assert sorted((int(r["PartitionKey"]), r["Data"]) for r in read) == [(o.key, o.value) for o in odd]
+    assert said("delete").count("deleted") == 3
+    assert said("describe").count("not there") == 3
