@@ -5,6 +5,7 @@ import math
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -65,18 +66,19 @@ class Deadline:
 
 class _Plain(HTTPConnection):
     def connect(self) -> None:
-        deadline: Deadline = _thread.deadline
-        deadline.connecting(self)
-        super().connect()
-        deadline.opened(self)
+        _connect(self, super().connect)
 
 
 class _Tls(HTTPSConnection):
     def connect(self) -> None:
-        deadline: Deadline = _thread.deadline
-        deadline.connecting(self)
-        super().connect()
-        deadline.opened(self)
+        _connect(self, super().connect)
+
+
+def _connect(connection: HTTPConnection, connect: Callable[[], None]) -> None:
+    deadline: Deadline = _thread.deadline
+    deadline.connecting(connection)
+    connect()
+    deadline.opened(connection)
 
 
 class _PlainPool(HTTPConnectionPool):

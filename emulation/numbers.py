@@ -1,6 +1,7 @@
 """Numbers of the command line: each has bounds, and one line that says them."""
 
 import argparse
+import math
 from collections.abc import Callable
 
 from emulation.outgoing import one_line
@@ -26,16 +27,16 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
-def real(least: float, most: float) -> Callable[[str], float]:
-    """For ``type=``: a number between two others, both allowed; not a number is none."""
+def real(least: float, most: float, *, zero: bool = False) -> Callable[[str], float]:
+    """For ``type=``: a number between two others, both allowed, and 0 where that is said; not a number is none."""
 
     def parse(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
-            number = least - 1
-        if not least <= number <= most:
-            raise _wrong(f"a number from {least:g} to {most:,.0f}", text)
+            number = math.nan
+        if not least <= number <= most and not (zero and number == 0):
+            raise _wrong(f"{'0 or ' if zero else ''}a number from {least:g} to {most:,.0f}", text)
         return number
 
     return parse

@@ -17,6 +17,7 @@ from pinterest_transforms.settings import DEFAULT_USER_ID
 _SECONDS = 35.0
 _AT_ONCE = 8
 _SEED = 1
+_SLOWEST = 0.001
 _ACCESS = ("none", "api-key", "iam")
 
 _BATCHES = """\
@@ -140,7 +141,13 @@ def _add_pace(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--at-once", type=whole(1, 256), default=_AT_ONCE, metavar="N", help=f"requests at one time ({_AT_ONCE})"
     )
-    group.add_argument("--rate", type=real(0, 1e9), default=0, metavar="N", help="records a second at most (no limit)")
+    group.add_argument(
+        "--rate",
+        type=real(_SLOWEST, 1e9, zero=True),
+        default=0,
+        metavar="N",
+        help="records a second at most (no limit)",
+    )
     group.add_argument(
         "--attempts",
         type=whole(1, 1000),

@@ -303,7 +303,7 @@ BOUNDS = {
     "attempts": ("a whole number from 1 to 1,000", ("0", "9" * 5000)),
     "seed": ("a whole number from -1,000,000,000,000,000,000 to 1,000,000,000,000,000,000", ("9" * 20, "nan")),
     "timeout": ("a number from 0.001 to 3,600", ("0", "-1", "1e400", "nan", "x", "inf")),
-    "rate": ("a number from 0 to 1,000,000,000", ("-1", "1e400", "nan", "-inf", "1e10")),
+    "rate": ("0 or a number from 0.001 to 1,000,000,000", ("-1", "1e-300", "x", "1e400", "nan", "-inf", "1e10")),
     "posts": ("a whole number from 1 to 100,000,000", ("0", "99999999999999999999", "1e3")),
     "partitions": ("a whole number from 1 to 1,000", ("0", "1001")),
     "records-per-file": ("a whole number from 1 to 100,000,000", ("0", "9" * 19)),
