@@ -1,6 +1,7 @@
 """The command line of ``local``: what each command does, and how every mistake ends in one line and an exit code."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -16,12 +17,10 @@ FAILED = 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
-    options = parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    # Data has characters that not every terminal has.
-    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    _check_outputs()
+    options = parser().parse_args(arguments)
     try:
         _COMMANDS[options.command](options)
         sys.stdout.flush()
@@ -36,6 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _end_at_once(code)
         return code
     return 0
+
+
+def _check_outputs() -> None:
+    """Sees to it that something can be written: a closed output would give its number to the next file."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the process
+    if sys.stdout is None:
+        print("error: standard output must be open", file=sys.stderr)
+        sys.exit(USAGE)
+    # Data has characters that not every terminal has.
+    for stream in (sys.stderr, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _batch(options: argparse.Namespace) -> None:
@@ -123,7 +135,7 @@ def _sql(options: argparse.Namespace) -> None:
     from local.query import (  # noqa: PLC0415
         SESSION_SETTINGS,
         check_query,
-        check_warehouse,
+        find_schemas,
         open_query,
         use_warehouse,
         write_rows,
@@ -132,16 +144,17 @@ def _sql(options: argparse.Namespace) -> None:
 
     check_query(options.query)
     warehouse = options.warehouse.absolute()
-    check_warehouse(warehouse, options.schema)
+    schemas, schema = find_schemas(warehouse, options.schema)
     if options.format != "table":
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
     with Steps(quiet=not sys.stderr.isatty()) as steps:
         steps("starting Spark")
         spark = local_session(warehouse, extra=SESSION_SETTINGS)
         steps("reading the tables")
-        use_warehouse(spark, warehouse, options.schema)
+        use_warehouse(spark, warehouse, schemas, schema)
         steps("running the query")
-        write_rows(open_query(spark, options.query), options.format, sys.stdout, steps.paused)
+        frame = open_query(spark, options.query, () if schema else schemas)
+        write_rows(frame, options.format, sys.stdout, steps.paused)
         stop_session(spark)
 
 
@@ -175,18 +188,19 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
 
 
 def _told(error: Exception, *, verbose: bool) -> int:
-    """Tells an error: an expected one in one line, one that is a bug with its traceback. The exit code."""
+    """Tells an error in one line, and where it comes from on request. The exit code."""
     from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
     from local.oneline import one_line  # noqa: PLC0415
     from local.query import QueryError  # noqa: PLC0415
 
-    # A disk that is full, an output that cannot be written: nothing of this project's.
-    expected = isinstance(error, PinterestError | PySparkException | Py4JJavaError | OSError)
-    if verbose or not expected:
+    # A disk that is full, an output that cannot be written: nothing of this project's. Any other is perhaps a bug.
+    expected = isinstance(error, PinterestError | PySparkException | Py4JJavaError | OSError | MemoryError)
+    if verbose:
         print(_without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)
-    print(_without_secrets(f"error: {one_line(error)}"), file=sys.stderr)
+    hint = "" if expected or verbose else " (--verbose shows where)"
+    print(_without_secrets(f"error: {one_line(error)}{hint}"), file=sys.stderr)
     return USAGE if isinstance(error, QueryError | SettingsError | LandingError) else FAILED
 
 

@@ -17,6 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 import pyspark
 
+from local.environment import java_environment, java_identity
 from local.java import check_java
 from pinterest_transforms.errors import PinterestError
 
@@ -100,7 +101,7 @@ def _check(file: Path, jar: Jar) -> None:
 
 
 def _run_ivy(jars: list[Jar], work: Path) -> None:
-    command = [check_java(), f"-Divy.default.ivy.user.dir={work}"]
+    command = [check_java(), *java_identity(), f"-Divy.default.ivy.user.dir={work}"]
     # The way Spark itself is pointed at a company's mirror.
     if mirror := os.environ.get("DEFAULT_ARTIFACT_REPOSITORY"):
         command.append(f"-Divy.ibiblio.default.artifact.root={mirror}")
@@ -108,7 +109,14 @@ def _run_ivy(jars: list[Jar], work: Path) -> None:
     command += ["-types", "jar", "bundle", "-retrieve", str(work / "got" / "[artifact]-[revision].[ext]")]
     try:
         ran = subprocess.run(  # noqa: S603 - the user's own java and pyspark's own jar
-            command, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
+            env=java_environment(),
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired as error:
         raise JarError(f"the jars could not be fetched within {_SECONDS} s") from error

@@ -5,8 +5,20 @@ import unicodedata
 
 from pinterest_transforms.errors import PinterestError
 
-_RAISED_IN_PYTHON = re.compile(r"^[ \t]*(?:\w+\.)*(\w*(?:Error|Exception|Interrupt))(?:: (.*))?$", re.MULTILINE)
-_JAVA_CAUSE = re.compile(r"^(?:Caused by)?: (?:[\w$]+\.)*([\w$]+): (\S.*)$", re.MULTILINE)
+# Not the class that Spark Connect names above a trace of Java's.
+_RAISED_IN_PYTHON = re.compile(
+    r"(?<!JVM stacktrace:\n)^[ \t]*(?:\w+\.)*(\w*(?:Error|Exception|Interrupt))(?:: (.*))?$", re.MULTILINE
+)
+# A cause of an exception of Java; what is suppressed in it is indented.
+_JAVA_CAUSE = re.compile(r"^(?:Caused by)?: (?:[\w$]+\.)*([\w$]+)(?:: (\S.*))?$", re.MULTILINE)
+_PLACE = re.compile(r"\b(?:file|s3a?|dbfs|abfss?):/[^\s,]+")
+_JAVA_TRACES = ("An error occurred while calling", "\nJVM stacktrace:")
+_STREAM_STATE = "\n=== Streaming Query ==="
+# Messages of Java, Spark and Python that quote the data they could not read.
+_DATA = re.compile(
+    r"(The value |[Ii]nput string: |Text |with base \d+: |string to float: |time data |record parsing: )"
+    r"""('.*'|".*"|['"\[].*)"""
+)
 _TRACEBACK = "Traceback (most recent call last)"
 # Characters that would let data move the cursor or turn the reading direction of a terminal.
 _DIRECTION = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
@@ -21,18 +33,34 @@ def clean_text(text: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What went wrong, in one line: a message of this project as it is, any other with the name of its kind."""
+    """What went wrong, in one line: a message of this project as it is, any other with the name of its kind.
+
+    Of an exception of Java it is the innermost cause, wherever Spark has wrapped it: in a call, a stream, or over Spark
+    Connect. Data that a message quotes is left out.
+    """
     # Where in the file it is, whoever shows this line says.
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     if isinstance(error, PinterestError):
         return clean_text(text)
+    return clean_text(_DATA.sub(r"\1…", _told(type(error).__name__, text.partition(_STREAM_STATE)[0])))
+
+
+def _told(name: str, text: str) -> str:
     if _TRACEBACK in text and (raised := list(_RAISED_IN_PYTHON.finditer(text))):
         # A function given to Spark failed: what it raised says more than what Spark wraps around it.
-        name, message = raised[-1].groups()
-        return clean_text(f"{name}: {message}" if message else name)
-    if text.startswith("An error occurred while calling") and (causes := _JAVA_CAUSE.findall(text)):
-        # An exception of Java, as the connection to it wraps it: the innermost cause is the one that tells.
-        return clean_text(": ".join(causes[-1]))
+        name, text = raised[-1][1], (raised[-1][2] or "") + text[raised[-1].end() :]
+    elif _TRACEBACK in text:
+        text = text.partition(_TRACEBACK)[0]
+    if any(trace in text for trace in _JAVA_TRACES) and (causes := _JAVA_CAUSE.findall(text)):
+        return _innermost(causes)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    name = type(error).__name__
-    return clean_text(f"{name}: {lines[0].removesuffix(';')}" if lines else name)
+    return f"{name}: {lines[0].removesuffix(';')}" if lines else name
+
+
+def _innermost(causes: list[tuple[str, str]]) -> str:
+    """The innermost cause; with where it happened, if only one further out says so."""
+    told = ": ".join(filter(None, causes[-1]))
+    if not causes[-1][1]:
+        told = ": ".join([*filter(None, next((cause for cause in reversed(causes) if cause[1]), ())), told])
+    place = next((found[0] for _, message in causes if (found := _PLACE.search(message))), "")
+    return told if not place or _PLACE.search(told) else f"{told} ({place.rstrip('.')})"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
@@ -16,11 +16,12 @@ from local.oneline import one_line
 from local.rows import plain
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import PinterestError
-from pinterest_transforms.settings import Settings, check_identifier, quoted
+from pinterest_transforms.settings import LEGS, Settings, check_identifier, quoted
 from pinterest_transforms.storage.tables import attach
 
 FORMATS = ("table", "jsonl", "csv")
 TABLE_ROWS = 1000
+_BATCH = LEGS["batch"]
 # A result comes a partition at a time: small ones, and no bound on all of them together.
 SESSION_SETTINGS = {
     "spark.driver.maxResultSize": "0",
@@ -60,8 +61,13 @@ def check_query(text: str) -> str:
     return text
 
 
-def open_query(spark: SparkSession, text: str) -> DataFrame:
+def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> DataFrame:
     """The query as a frame; nothing of it has run but what DESCRIBE, SHOW and EXPLAIN tell.
+
+    Args:
+        spark: session.
+        text: the query.
+        schemas: those to choose from where a bare name has no schema; none where it has one.
 
     Raises:
         QueryError: if it does not parse, names what is not there, or would change something.
@@ -73,35 +79,50 @@ def open_query(spark: SparkSession, text: str) -> DataFrame:
             raise QueryError("query must only read, and this one would change something")
         return spark.sql(text)
     except (ParseException, AnalysisException) as error:
-        raise QueryError(one_line(error).split(": ", 1)[1]) from error
+        told = one_line(error).split(": ", 1)[1]
+        if schemas and "TABLE_OR_VIEW_NOT_FOUND" in told:
+            told = f"a table must be named with its schema, or --schema be one of {', '.join(schemas)}: {told}"
+        raise QueryError(told) from error
 
 
-def check_warehouse(warehouse: Path, schema: str) -> list[str]:
-    """Schemas with tables in a warehouse folder.
+def find_schemas(warehouse: Path, schema: str | None) -> tuple[list[str], str | None]:
+    """Schemas with tables in a warehouse folder, and the one of bare names.
+
+    Args:
+        warehouse: folder of the tables.
+        schema: the schema of bare names; None for the batch leg's, else the only one that is there.
+
+    Returns:
+        All schemas, and the one of bare names; None where there are several and none is the batch leg's: a query has
+        to name its schema then.
 
     Raises:
         QueryError: if there is no such folder, or the schema asked for has no tables there.
     """
-    check_identifier(schema, "schema")
+    if schema is not None:
+        check_identifier(schema, "schema")
     if not warehouse.is_dir():
         raise QueryError(f"warehouse must be an existing folder, got {warehouse}")
     schemas = sorted({folder.parent.parent.name for folder in warehouse.glob("*/*/_delta_log") if folder.is_dir()})
-    if schema not in schemas:
-        there = ", ".join(schemas) or "(none yet)"
-        raise QueryError(f"schema must be one of {there} in {warehouse}, got {schema!r}")
-    return schemas
+    if not schemas:
+        raise QueryError(f"warehouse must hold tables, got none in {warehouse}")
+    if schema is not None and schema not in schemas:
+        raise QueryError(f"schema must be one of {', '.join(schemas)} in {warehouse}, got {schema!r}")
+    if schema is None and _BATCH in schemas:
+        schema = _BATCH
+    return schemas, schema or (schemas[0] if len(schemas) == 1 else None)
 
 
-def use_warehouse(spark: SparkSession, warehouse: Path, schema: str) -> None:
-    """Attaches the tables of every schema of a warehouse folder, and makes one schema the current one.
+def use_warehouse(spark: SparkSession, warehouse: Path, schemas: Sequence[str], schema: str | None) -> None:
+    """Attaches the tables of schemas of a warehouse folder, and makes one schema the current one.
 
     Raises:
-        QueryError: as ``check_warehouse``.
         TableError: if a table's folder is broken.
     """
-    for name in check_warehouse(warehouse, schema):
+    for name in schemas:
         attach(spark, _settings(warehouse, name))
-    spark.sql(f"USE {quoted(schema)}")
+    if schema is not None:
+        spark.sql(f"USE {quoted(schema)}")
 
 
 def write_rows(

@@ -5,8 +5,10 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
+from local.argument_types import MAX_NUMBER, path, whole_number
 from pinterest_transforms.settings import DEFAULT_USER_ID
 
+MAX_POSTS = 100_000_000
 P = TypeVar("P", bound=argparse.ArgumentParser)
 
 
@@ -20,9 +22,21 @@ def add_stack(commands: "argparse._SubParsersAction[P]") -> P:
         choices=["up", "clean", "batch"],
         help="up: start it; clean: clean what is in the bucket of one that runs; batch: answers too (default: up)",
     )
-    stack.add_argument("--folder", type=Path, default=Path("build/stack"), metavar="DIR", help="where its state goes")
+    stack.add_argument("--folder", type=path, default=Path("build/stack"), metavar="DIR", help="where its state goes")
     stack.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
-    stack.add_argument("--posts", type=int, default=11_000, metavar="N", help="posts of the source (%(default)s)")
-    stack.add_argument("--seed", type=int, default=1, metavar="N", help="what they are drawn from (%(default)s)")
-    stack.add_argument("--warehouse", type=Path, metavar="DIR", help="folder of the tables (DIR/warehouse)")
+    stack.add_argument(
+        "--posts",
+        type=whole_number(1, MAX_POSTS),
+        default=11_000,
+        metavar="N",
+        help="posts of the source (%(default)s)",
+    )
+    stack.add_argument(
+        "--seed",
+        type=whole_number(0, MAX_NUMBER),
+        default=1,
+        metavar="N",
+        help="what they are drawn from (%(default)s)",
+    )
+    stack.add_argument("--warehouse", type=path, metavar="DIR", help="folder of the tables (DIR/warehouse)")
     return stack

@@ -197,7 +197,7 @@ def _java(parent: int) -> psutil.Process:
     while time.monotonic() < deadline:
         for child in psutil.Process(parent).children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if "org.apache.spark.deploy.SparkSubmit" in child.cmdline():
+                if "org.apache.spark.api.python.PythonGatewayServer" in child.cmdline():
                     return child
         time.sleep(0.05)
     raise AssertionError("Spark did not start")

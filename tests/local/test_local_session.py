@@ -4,6 +4,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit
 
+from local.java_process import MODULE_OPTIONS
+from local.oneline import one_line
 from local.session import GIB, driver_memory
 
 
@@ -54,3 +56,40 @@ def test_a_session_litters_no_folder(spark: SparkSession, tmp_path: Path) -> Non
 
     assert {path.name for path in Path.cwd().iterdir()} == before
     assert not {"metastore_db", "spark-warehouse", "derby.log", "artifacts"} & before
+
+
+def test_java_is_opened_to_spark_as_by_its_own_start_script(spark: SparkSession) -> None:
+    wanted = spark._jvm.org.apache.spark.launcher.JavaModuleOptions.defaultModuleOptionArray()
+
+    # Nothing here multiplies matrices, and Java would warn of that module at each start.
+    assert set(wanted) - set(MODULE_OPTIONS) == {
+        "-XX:+IgnoreUnrecognizedVMOptions",
+        "--add-modules=jdk.incubator.vector",
+    }
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [b"crc\0\0\0\2\0\1\2\3\4", b"", b"other"],
+    ids=["of another object", "empty", "of another program"],
+)
+def test_a_checksum_file_beside_an_object_is_no_reason_to_fail(
+    either: SparkSession, tmp_path: Path, stale: bytes
+) -> None:
+    (tmp_path / "a.json").write_text('{"index": 1}\n', encoding="utf-8")
+    (tmp_path / ".a.json.crc").write_bytes(stale)
+
+    assert [row.value for row in either.read.text(f"{tmp_path}/a.json").collect()] == ['{"index": 1}']
+
+
+def test_a_data_file_with_a_wrong_byte_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
+    spark.range(1000).coalesce(1).write.format("delta").save(f"{tmp_path}/t")
+    (file,) = (tmp_path / "t").glob("*.parquet")
+    content = bytearray(file.read_bytes())
+    content[200] ^= 1
+    file.write_bytes(content)
+
+    with pytest.raises(Exception) as error:  # noqa: PT011 - py4j's or pyspark's
+        spark.read.format("delta").load(f"{tmp_path}/t").collect()
+
+    assert "could not verify page integrity, CRC checksum verification failed" in one_line(error.value)

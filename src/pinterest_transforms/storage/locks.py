@@ -4,8 +4,9 @@ Where a catalog manages the tables there is no folder to lock: there a job's ``m
 checkpoint keep two runs apart.
 """
 
-import fcntl
 import os
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import BusyError
 from pinterest_transforms.settings import Settings
+
+_PAUSE_SECONDS = 0.1
 
 
 @contextmanager
@@ -42,12 +45,29 @@ def _locked(settings: Settings, name: str, *, wait: bool) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while not _try_lock(handle):
+            if wait:
+                time.sleep(_PAUSE_SECONDS)
+                continue
             raise BusyError(
                 f"{name} must run once at a time on {settings.warehouse}, and another run of it is not finished"
-            ) from None
+            )
         yield
     finally:
         os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    """Locks an open file, if no other process or thread holds it. Imports what the system has: not all have fcntl."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt  # noqa: PLC0415
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl  # noqa: PLC0415
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

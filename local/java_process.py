@@ -1,0 +1,228 @@
+"""The Java process of a Spark session: started directly, within a time limit, and ended with all that it started.
+
+Spark's own start script would read the settings of whatever Spark the environment names, start a second Java to build
+a command line, show every setting (keys of buckets too) in the list of processes, and wait for ever for a Java that
+does not start.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+import pyspark
+from pyspark.java_gateway import launch_gateway
+from pyspark.serializers import UTF8Deserializer, read_int
+
+from local.environment import has_user_name, java_identity, set_spark_environment, user_name
+from local.java import JavaError, check_java, end_process
+from local.oneline import clean_text
+
+START_SECONDS = 300
+_POLL_SECONDS = 0.05
+_END_SECONDS = 10
+_LINES_QUOTED = 2
+MAIN_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
+_PACKAGES = ("lang", "lang.invoke", "lang.reflect", "io", "net", "nio", "util", "util.concurrent")
+_INTERNAL_PACKAGES = ("jdk.internal.ref", "sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar")
+# Spark's own start script gives these; a test compares them with its list.
+MODULE_OPTIONS = (
+    *(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in (*_PACKAGES, "util.concurrent.atomic")),
+    *(f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in _INTERNAL_PACKAGES),
+    "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+    "-Djdk.reflect.useDirectMethodHandle=false",
+    "-Dio.netty.tryReflectionSetAccessible=true",
+    "-Dio.netty.allocator.type=pooled",
+    "-Dio.netty.handler.ssl.defaultEndpointVerificationAlgorithm=NONE",
+    "--enable-native-access=ALL-UNNAMED",
+)
+# What the JVM itself prints at its start and no setting turns off.
+_NOISE = (b"Picked up JAVA_TOOL_OPTIONS",)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Gateway(Protocol):
+    """What is used here of py4j's gateway to the Java process."""
+
+    proc: "subprocess.Popen[bytes]"
+
+    def shutdown(self) -> None:
+        """Closes the connections to Java."""
+
+
+class JavaProcess:
+    """One Java process, from its start on."""
+
+    def __init__(self, options: Sequence[str], class_path: str) -> None:
+        """Starts it.
+
+        Args:
+            options: of Java, before the class.
+            class_path: jars besides Spark's own.
+
+        Raises:
+            JavaError: if there is no Java that Spark runs on.
+        """
+        jars = os.pathsep.join([class_path, str(Path(pyspark.__file__).parent / "jars" / "*")])
+        identity = [*java_identity(), "-Dfile.encoding=UTF-8"]
+        command = [check_java(), "-cp", jars, *MODULE_OPTIONS, *identity, *options, MAIN_CLASS]
+        self._folder = tempfile.TemporaryDirectory(prefix="spark-start-")
+        self._told = Path(self._folder.name, "connection")
+        self._output = _Output()
+        with self._output.end_to_write() as output, _signals_held():
+            self.process = subprocess.Popen(  # noqa: S603 - the user's own java
+                command,
+                env=set_spark_environment() | {"_PYSPARK_DRIVER_CONN_INFO_PATH": str(self._told)},
+                # Java ends when the other end of this pipe is closed: at any death of this process.
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                # Ctrl-C is for this process, which ends Java in its own time.
+                start_new_session=True,
+            )
+            _started.append(self)
+
+    def connect(self) -> Gateway:
+        """The connection to it, once it has told where it listens.
+
+        Raises:
+            JavaError: if it ended.
+        """
+        while not self._told.is_file():
+            if self.process.poll() is not None:
+                raise JavaError(f"Spark's Java must start, and ended with {self.process.returncode}: {self._output}")
+            time.sleep(_POLL_SECONDS)
+        with self._told.open("rb") as told:
+            names = ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET")
+            values = (str(read_int(told)), UTF8Deserializer().loads(told))  # type: ignore[no-untyped-call]
+        self._folder.cleanup()
+        os.environ.update(zip(names, values, strict=True))
+        try:
+            gateway: Gateway = launch_gateway()  # type: ignore[no-untyped-call]
+        finally:
+            for name in names:
+                del os.environ[name]
+        gateway.proc = self.process
+        self._output.pass_on()
+        if not has_user_name():
+            # Hadoop asks the system, which has no name for this user, unless it has been told one.
+            user = gateway.jvm.org.apache.hadoop.security.UserGroupInformation  # type: ignore[attr-defined]
+            user.setLoginUser(user.createRemoteUser(user_name()))
+        return gateway
+
+    @contextlib.contextmanager
+    def start_limit(self, seconds: float = START_SECONDS) -> Iterator[None]:
+        """Ends Java if what is done in here takes longer, or fails.
+
+        Raises:
+            JavaError: if it took longer.
+        """
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            self.end()
+
+        timer = threading.Timer(seconds, expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except BaseException as error:
+            timer.cancel()
+            self.end()
+            if expired.is_set():
+                raise JavaError(f"Spark must start within {seconds:g} s, and did not: {self._output}") from error
+            raise
+        timer.cancel()
+
+    def end(self) -> None:
+        """Ends it; returns when it is gone."""
+        end_process(self.process, _END_SECONDS)
+        self._folder.cleanup()
+
+
+_started: list[JavaProcess] = []
+
+
+def end_java_at_once() -> None:
+    """Ends the Java process of this process without waiting for its work: after Ctrl-C, or a request to end."""
+    for java in _started:
+        java.end()
+
+
+class _Output:
+    """What Java prints: kept while it starts, then passed on to standard error. Standard output is for answers only."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._passed_on = False
+        self._lock = threading.Lock()
+
+    def __str__(self) -> str:
+        """The first lines, for a message."""
+        with self._lock:
+            lines = [line.decode("utf-8", "replace").strip() for line in self._lines[:_LINES_QUOTED]]
+        return clean_text(" ".join(lines)) or "it printed nothing"
+
+    @contextlib.contextmanager
+    def end_to_write(self) -> Iterator[int]:
+        """Where Java prints; read until Java has ended."""
+        end_to_read, end_to_write = os.pipe()
+        threading.Thread(target=self._read, args=(end_to_read,), daemon=True, name="java-output").start()
+        try:
+            yield end_to_write
+        finally:
+            os.close(end_to_write)
+
+    def pass_on(self) -> None:
+        """From now on every line goes to standard error, those kept first."""
+        with self._lock, contextlib.suppress(ValueError, OSError):
+            self._passed_on = True
+            for line in self._lines:
+                self._write(line)
+
+    def _read(self, end_to_read: int) -> None:
+        # Closed streams: this process is about to end, and nobody reads any more.
+        with os.fdopen(end_to_read, "rb") as lines, contextlib.suppress(ValueError, OSError):
+            for line in lines:
+                if line.startswith(_NOISE):
+                    continue
+                with self._lock:
+                    if self._passed_on:
+                        self._write(line)
+                    else:
+                        self._lines.append(line)
+
+    @staticmethod
+    def _write(line: bytes) -> None:
+        sys.stderr.write(line.decode("utf-8", "replace"))
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Ctrl-C and a request to end wait until the process that has just been started is known, and can be ended too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, _frame: FrameType | None) -> None:
+        held.append(number)
+
+    before = {number: signal.signal(number, hold) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if held:
+        signal.raise_signal(held[0])
