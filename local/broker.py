@@ -16,8 +16,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.environment import java_environment
 from local.jars import JAR_FOLDER, jar_files, listed
-from local.java import check_java
+from local.java import check_java, java_output
 from local.stack_process import end_with_parent
 from pinterest_transforms.errors import PinterestError
 
@@ -97,18 +98,11 @@ def _format(command: list[str]) -> None:
     """Gives a new folder its cluster's id, as Kafka's own tool does."""
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     try:
-        ran = subprocess.run(  # noqa: S603 - the user's own java and Kafka's own tool
-            [*command, f"--cluster-id={cluster}"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_FORMAT_SECONDS,
-            check=False,
-        )
+        code, printed = java_output([*command, f"--cluster-id={cluster}"], _FORMAT_SECONDS)
     except subprocess.TimeoutExpired:
         raise BrokerError(f"the broker's folder must be made within {_FORMAT_SECONDS} s") from None
-    if ran.returncode:
-        said = (ran.stderr + ran.stdout).strip().splitlines() or ["nothing"]
+    if code:
+        said = printed.strip().splitlines() or ["nothing"]
         raise BrokerError(f"the broker's folder must be made, got {said[-1]}")
 
 
@@ -125,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except PinterestError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    os.execv(command[0], command)  # noqa: S606 - to be the broker, not its parent
+    os.execve(command[0], command, java_environment())  # noqa: S606 - to be the broker, not its parent
 
 
 if __name__ == "__main__":

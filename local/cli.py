@@ -236,8 +236,8 @@ def _stop(number: int, _frame: object) -> NoReturn:
 def _end_at_once(code: int) -> NoReturn:
     # Threads of ours that wait for Java, and threads of Java cut off in their work, would each print a traceback.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    if "local.session" in sys.modules:
-        from local.session import end_java_at_once  # noqa: PLC0415 - as above
+    if "local.java" in sys.modules:
+        from local.java import end_java_at_once  # noqa: PLC0415 - as above
 
         end_java_at_once()
     os._exit(code)

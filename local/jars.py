@@ -17,8 +17,8 @@ from xml.sax.saxutils import quoteattr
 
 import pyspark
 
-from local.environment import java_environment, java_identity
-from local.java import check_java
+from local.environment import java_identity
+from local.java import check_java, java_output
 from pinterest_transforms.errors import PinterestError
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -108,20 +108,11 @@ def _run_ivy(jars: list[Jar], work: Path) -> None:
     command += ["-jar", str(_ivy()), "-ivy", str(_wish(jars, work)), "-cache", str(work / "cache")]
     command += ["-types", "jar", "bundle", "-retrieve", str(work / "got" / "[artifact]-[revision].[ext]")]
     try:
-        ran = subprocess.run(  # noqa: S603 - the user's own java and pyspark's own jar
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS,
-            check=False,
-            env=java_environment(),
-            stdin=subprocess.DEVNULL,
-        )
+        code, printed = java_output(command, _SECONDS)
     except subprocess.TimeoutExpired as error:
         raise JarError(f"the jars could not be fetched within {_SECONDS} s") from error
-    if ran.returncode != 0:
-        raise JarError(f"the jars could not be fetched: {_reason(ran.stdout + ran.stderr)}")
+    if code != 0:
+        raise JarError(f"the jars could not be fetched: {_reason(printed)}")
 
 
 def _ivy() -> Path:

@@ -1,21 +1,28 @@
-"""Finds the Java that Spark will use and says in one line when it is not the right one."""
+"""Finds the Java that Spark will use, and starts and ends it; says in one line when it is not the right one."""
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
+from typing import IO
 
 from local.environment import java_environment
 from pinterest_transforms.errors import PinterestError
 
 SUPPORTED = (17, 21)
 NEEDED = "Java 17 or 21 is needed"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_END_SECONDS = 10
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 VERSION_SECONDS = 30
-_OUTPUT_BYTES = 10_000
+_started: "list[subprocess.Popen[bytes]]" = []
 
 
 class JavaError(PinterestError):
@@ -47,27 +54,12 @@ def check_java(seconds: float = VERSION_SECONDS) -> str:
         JavaError: if it does not start, tells no version, or tells another one.
     """
     command = java_command()
-    # A file and not a pipe: what a script of that name has started could hold a pipe open for ever.
-    with tempfile.TemporaryFile() as output:
-        try:
-            process = subprocess.Popen(  # noqa: S603 - the user's own java
-                [command, "-version"],
-                env=java_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise JavaError(f"{NEEDED}, and {command} does not start: {error.strerror}") from error
-        try:
-            process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise JavaError(f"{NEEDED}, and {command} tells no version within {seconds:g} s") from None
-        finally:
-            end_process(process, 0)
-        output.seek(0)
-        told = output.read(_OUTPUT_BYTES).decode("utf-8", "replace")
+    try:
+        _, told = java_output([command, "-version"], seconds)
+    except OSError as error:
+        raise JavaError(f"{NEEDED}, and {command} does not start: {error.strerror}") from error
+    except subprocess.TimeoutExpired:
+        raise JavaError(f"{NEEDED}, and {command} tells no version within {seconds:g} s") from None
     version = _VERSION.search(told)
     if version is None:
         raise JavaError(f"{NEEDED}, and no java was found: {command} tells no version")
@@ -76,7 +68,46 @@ def check_java(seconds: float = VERSION_SECONDS) -> str:
     return command
 
 
-def end_process(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+def java_output(command: Sequence[str], seconds: float) -> tuple[int, str]:
+    """Runs a Java to its end; its exit code and what it printed.
+
+    Raises:
+        OSError: if it cannot be started.
+        subprocess.TimeoutExpired: if it took longer; it is ended.
+    """
+    # A file and not a pipe: what a script of that name has started could hold a pipe open for ever.
+    with tempfile.TemporaryFile() as output:
+        process = start_java(command, output=output, stdin=subprocess.DEVNULL, environment=java_environment())
+        try:
+            code = process.wait(timeout=seconds)
+        finally:
+            end_process(process, 0)
+        output.seek(0)
+        return code, output.read().decode("utf-8", "replace")
+
+
+def start_java(
+    command: Sequence[str], *, output: int | IO[bytes], stdin: int, environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    """Starts a Java, which ``end_java_at_once`` ends from now on.
+
+    It has a session of its own: Ctrl-C is for this process, which ends Java in its own time.
+    """
+    with _signals_held():
+        process = subprocess.Popen(  # noqa: S603 - the user's own java
+            command, env=environment, stdin=stdin, stdout=output, stderr=output, start_new_session=True
+        )
+        _started.append(process)
+    return process
+
+
+def end_java_at_once() -> None:
+    """Ends every Java of this process without waiting for its work: after Ctrl-C, or a request to end."""
+    for process in _started:
+        end_process(process, _END_SECONDS)
+
+
+def end_process(process: "subprocess.Popen[bytes]", seconds: float = _END_SECONDS) -> None:
     """Ends a process that was started in a session of its own, and what it started: asked first, then killed."""
     if process.poll() is None:
         _signal_group(process, signal.SIGTERM)
@@ -94,3 +125,24 @@ def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
         process.kill()
     except OSError:
         process.send_signal(number)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Ctrl-C and a request to end wait until the process that has just been started is known, and can be ended too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, _frame: FrameType | None) -> None:
+        held.append(number)
+
+    before = {number: signal.signal(number, hold) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if held:
+        signal.raise_signal(held[0])

@@ -7,7 +7,6 @@ does not start.
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 import pyspark
@@ -23,12 +21,11 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.serializers import UTF8Deserializer, read_int
 
 from local.environment import has_user_name, java_identity, set_spark_environment, user_name
-from local.java import JavaError, check_java, end_process
+from local.java import JavaError, check_java, end_process, start_java
 from local.oneline import clean_text
 
 START_SECONDS = 300
 _POLL_SECONDS = 0.05
-_END_SECONDS = 10
 _LINES_QUOTED = 2
 MAIN_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
 _PACKAGES = ("lang", "lang.invoke", "lang.reflect", "io", "net", "nio", "util", "util.concurrent")
@@ -46,7 +43,6 @@ MODULE_OPTIONS = (
 )
 # What the JVM itself prints at its start and no setting turns off.
 _NOISE = (b"Picked up JAVA_TOOL_OPTIONS",)
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Gateway(Protocol):
@@ -77,18 +73,14 @@ class JavaProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="spark-start-")
         self._told = Path(self._folder.name, "connection")
         self._output = _Output()
-        with self._output.end_to_write() as output, _signals_held():
-            self.process = subprocess.Popen(  # noqa: S603 - the user's own java
+        with self._output.end_to_write() as output:
+            self.process = start_java(
                 command,
-                env=set_spark_environment() | {"_PYSPARK_DRIVER_CONN_INFO_PATH": str(self._told)},
+                output=output,
                 # Java ends when the other end of this pipe is closed: at any death of this process.
                 stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                # Ctrl-C is for this process, which ends Java in its own time.
-                start_new_session=True,
+                environment=set_spark_environment() | {"_PYSPARK_DRIVER_CONN_INFO_PATH": str(self._told)},
             )
-            _started.append(self)
 
     def connect(self) -> Gateway:
         """The connection to it, once it has told where it listens.
@@ -146,17 +138,8 @@ class JavaProcess:
 
     def end(self) -> None:
         """Ends it; returns when it is gone."""
-        end_process(self.process, _END_SECONDS)
+        end_process(self.process)
         self._folder.cleanup()
-
-
-_started: list[JavaProcess] = []
-
-
-def end_java_at_once() -> None:
-    """Ends the Java process of this process without waiting for its work: after Ctrl-C, or a request to end."""
-    for java in _started:
-        java.end()
 
 
 class _Output:
@@ -165,10 +148,14 @@ class _Output:
     def __init__(self) -> None:
         self._lines: list[bytes] = []
         self._passed_on = False
+        self._reader: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def __str__(self) -> str:
         """The first lines, for a message."""
+        if self._reader:
+            # What an ended process has printed is read in no time; one that hangs may print more.
+            self._reader.join(timeout=1)
         with self._lock:
             lines = [line.decode("utf-8", "replace").strip() for line in self._lines[:_LINES_QUOTED]]
         return clean_text(" ".join(lines)) or "it printed nothing"
@@ -177,7 +164,8 @@ class _Output:
     def end_to_write(self) -> Iterator[int]:
         """Where Java prints; read until Java has ended."""
         end_to_read, end_to_write = os.pipe()
-        threading.Thread(target=self._read, args=(end_to_read,), daemon=True, name="java-output").start()
+        self._reader = threading.Thread(target=self._read, args=(end_to_read,), daemon=True, name="java-output")
+        self._reader.start()
         try:
             yield end_to_write
         finally:
@@ -205,24 +193,3 @@ class _Output:
     @staticmethod
     def _write(line: bytes) -> None:
         sys.stderr.write(line.decode("utf-8", "replace"))
-
-
-@contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """Ctrl-C and a request to end wait until the process that has just been started is known, and can be ended too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-
-    def hold(number: int, _frame: FrameType | None) -> None:
-        held.append(number)
-
-    before = {number: signal.signal(number, hold) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if held:
-        signal.raise_signal(held[0])

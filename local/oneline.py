@@ -46,14 +46,14 @@ def one_line(error: BaseException) -> str:
 
 
 def _told(name: str, text: str) -> str:
+    message = text.partition(_TRACEBACK)[0]
     if _TRACEBACK in text and (raised := list(_RAISED_IN_PYTHON.finditer(text))):
         # A function given to Spark failed: what it raised says more than what Spark wraps around it.
-        name, text = raised[-1][1], (raised[-1][2] or "") + text[raised[-1].end() :]
-    elif _TRACEBACK in text:
-        text = text.partition(_TRACEBACK)[0]
+        name, message = raised[-1][1], raised[-1][2] or ""
+        text = message + text[raised[-1].end() :]
     if any(trace in text for trace in _JAVA_TRACES) and (causes := _JAVA_CAUSE.findall(text)):
         return _innermost(causes)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     return f"{name}: {lines[0].removesuffix(';')}" if lines else name
 
 

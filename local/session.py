@@ -17,7 +17,8 @@ from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from local.jars import delta_jars
-from local.java_process import JavaProcess, end_java_at_once
+from local.java import end_java_at_once
+from local.java_process import JavaProcess
 from pinterest_transforms.errors import PinterestError
 
 __all__ = ["SparkVersionError", "driver_memory", "end_java_at_once", "local_session", "stop_session"]

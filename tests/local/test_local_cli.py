@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,16 +15,18 @@ from pyspark.sql import SparkSession
 
 from local.batch import Batch, run_batch
 from local.display import Screen
+from local.options import parser
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import DEFAULT_USER_ID
-from tests.local.commands import command, run
+from tests.local.commands import PROJECT, command, run
 
 SLOW = "SELECT id FROM range(0, 100000000000, 1, 100000)"
 
 
 @pytest.fixture(scope="module")
 def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("warehouse")
+    # A folder's name may have anything in it that Spark, Java, SQL and URLs take for something else.
+    folder = tmp_path_factory.mktemp("warehouse") / 'it\'s "ä日🎉" [x]{a,b} 50%20 #?*+\\$1`;&=:~'
     pins = spark.sql("SELECT 7166L AS ind, '日本 🎉' AS title, TIMESTAMP'2020-08-28 03:52:47Z' AS seen")
     pins.write.format("delta").save(f"{folder}/pinterest/pins")
     spark.range(3).write.format("delta").save(f"{folder}/other/things")
@@ -76,7 +79,7 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
             "error: argument --landing: must be a path, got '' (see python -m local batch --help)",
         ),
         ("sql SELECT/**/1 --warehouse none", 2, "error: warehouse must be an existing folder, got {folder}/none"),
-        ("sql SELECT/**/1 --warehouse l", 2, "error: schema must be one of (none yet) in {folder}/l, got 'pinterest'"),
+        ("sql SELECT/**/1 --warehouse l", 2, "error: warehouse must hold tables, got none in {folder}/l"),
         ("sql SELECT/**/1;SELECT/**/2 --warehouse l", 2, "error: query must be one statement, got 2"),
         (
             "sql DROP/**/TABLE/**/pins --warehouse l",
@@ -119,21 +122,118 @@ def test_no_java_is_one_line(warehouse: Path, tmp_path: Path) -> None:
     )
 
 
+# Of another Spark, another Hadoop and another Java: any of them would change or stop the session.
+FOREIGN = {
+    "PYSPARK_SUBMIT_ARGS": "--version",
+    "PYSPARK_GATEWAY_PORT": "1",
+    "PYSPARK_PYTHON": "/no/such/python",
+    "SPARK_HOME": "/no/such/spark",
+    "SPARK_CONF_DIR": "{conf}",
+    "HADOOP_CONF_DIR": "{conf}",
+    "SPARK_REMOTE": "sc://127.0.0.1:1",
+    "SPARK_CONNECT_MODE_ENABLED": "1",
+    "SPARK_LOCAL_IP": "10.255.255.1",
+    "SPARK_LOCAL_DIRS": "/no/such/folder",
+    "JDK_JAVA_OPTIONS": "--version",
+    "_JAVA_OPTIONS": "-Xmx100000g",
+    "JAVA_TOOL_OPTIONS": "-javaagent:/no/such.jar -XX:+UseG1GC -XX:TieredStopAtLevel=1",
+}
+
+
 def test_rows_are_all_that_is_printed(warehouse: Path, tmp_path: Path) -> None:
     query = "SELECT p.*, t.id FROM pins p JOIN other.things t ON t.id = 2"
+
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "spark-defaults.conf").write_text("spark.master yarn\nspark.sql.session.timeZone Asia/Tokyo\n")
+    (conf / "core-site.xml").write_text(
+        "<configuration><property><name>fs.defaultFS</name><value>hdfs://no.such:1</value></property></configuration>"
+    )
+    foreign = {name: value.format(conf=conf) for name, value in FOREIGN.items()}
 
     # Whatever the terminal can show: data goes out as UTF-8.
     code, out, err = run(
         "sql", query, "--warehouse", os.path.relpath(warehouse, tmp_path), "--format", "jsonl",
-        folder=tmp_path, LC_ALL="C", PYTHONIOENCODING="ascii", TZ="America/New_York",
+        folder=tmp_path, LC_ALL="C", PYTHONIOENCODING="ascii", TZ="America/New_York", **foreign,
     )  # fmt: skip
 
     assert (code, err) == (0, "")
     assert [json.loads(line) for line in out.splitlines()] == [
         {"ind": 7166, "title": "日本 🎉", "seen": "2020-08-28T03:52:47Z", "id": 2}
     ]
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [conf]
+    assert list(warehouse.parent.iterdir()) == [warehouse]
     assert sorted(entry.name for entry in warehouse.iterdir()) == ["_checkpoints", "other", "pinterest"]
+
+
+UNEXPECTED = """
+import sys
+from unittest import mock
+from local.cli import main
+
+def deeper(): return deeper()
+def fail(kind): raise kind
+errors = {
+    "RuntimeError": lambda _: fail(RuntimeError("driver is gone\\nat once")),
+    "OverflowError": lambda _: int(float("inf")),
+    "UnicodeDecodeError": lambda _: b"caf\\xe9".decode(),
+    "MemoryError": lambda _: fail(MemoryError()),
+    "RecursionError": lambda _: deeper(),
+    "ValueError": lambda _: int("a row's text"),
+}
+for name, error in errors.items():
+    with mock.patch("local.query.check_query", error):
+        print(name, main(["sql", "SELECT 1", "--warehouse", "."]))
+"""
+
+
+def test_an_error_of_any_kind_is_one_line() -> None:
+    got = subprocess.run([sys.executable, "-c", UNEXPECTED], cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    where = " (--verbose shows where)"
+    assert got.stderr.splitlines() == [
+        f"error: RuntimeError: driver is gone{where}",
+        f"error: OverflowError: cannot convert float infinity to integer{where}",
+        f"error: UnicodeDecodeError: 'utf-8' codec can't decode byte 0xe9 in position 3: unexpected end of data{where}",
+        "error: MemoryError",
+        f"error: RecursionError: maximum recursion depth exceeded{where}",
+        f"error: ValueError: invalid literal for int() with base 10: …{where}",
+    ]
+    assert [line.split()[1] for line in got.stdout.splitlines()] == ["1"] * 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("stream --warehouse w --endpoint aws --rate 1e400", "--rate: value must be a number from 0 to 999999999"),
+        ("stream --warehouse w --endpoint aws --rate nan", "--rate: value must be a number from 0 to 999999999"),
+        ("stream --warehouse w --endpoint aws --rate -1", "--rate: value must be a number from 0 to 999999999"),
+        ("stack --posts 99999999999999999999", "--posts: value must be a whole number from 1 to 100000000"),
+        ("stack --posts 0", "--posts: value must be a whole number from 1 to 100000000"),
+        ("stack --seed 1.5", "--seed: value must be a whole number from 0 to 999999999"),
+        ("stack --folder a\nb", "--folder: must be a path in UTF-8 without control characters"),
+        ("batch --warehouse w --landing a\x7f", "--landing: must be a path in UTF-8 without control characters"),
+        ("sql q --warehouse a\udce9", "--warehouse: must be a path in UTF-8 without control characters"),
+    ],
+)
+def test_a_value_that_no_option_takes_is_one_line(
+    arguments: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(arguments.split(" "))
+
+    line = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert line.startswith(f"error: argument {said}, got ")
+    assert line.count("\n") == 1
+
+
+def test_a_closed_output_is_one_line() -> None:
+    query = 'exec "$0" -m local sql "SELECT 1" --warehouse . >&-'
+
+    got = subprocess.run(["sh", "-c", query, sys.executable], cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    assert (got.returncode, got.stderr) == (2, "error: standard output must be open\n")
 
 
 def test_a_query_of_what_is_not_there_is_one_line(warehouse: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from local.query import QueryError, check_query, check_warehouse, open_query, write_rows
+from local.query import QueryError, check_query, find_schemas, open_query, use_warehouse, write_rows
 
 KINDS = (
     "SELECT 7L AS ind, 'a,\"b\"\n日本' AS title, '' AS empty, CAST(NULL AS STRING) AS missing, true AS yes, 1.5D AS d, "
@@ -164,13 +164,51 @@ def test_what_does_not_parse_or_is_not_there_is_one_line(spark: SparkSession, qu
     assert "\n" not in str(told.value)
 
 
+def _warehouse(folder: Path, *schemas: str) -> Path:
+    for schema in schemas:
+        (folder / schema / "pins" / "_delta_log").mkdir(parents=True)
+    (folder / "_spark" / "x").mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "used"),
+    [
+        (["pinterest"], None, "pinterest"),
+        (["pinterest_stream"], None, "pinterest_stream"),
+        (["mine"], None, "mine"),
+        (["pinterest", "pinterest_stream"], None, "pinterest"),
+        (["a", "b"], None, None),
+        (["a", "b"], "b", "b"),
+    ],
+)
+def test_bare_names_have_the_schema_asked_for_or_the_batch_leg_s_or_the_only_one(
+    tmp_path: Path, there: list[str], asked: str | None, used: str | None
+) -> None:
+    assert find_schemas(_warehouse(tmp_path, *there), asked) == (there, used)
+
+
 def test_a_warehouse_must_have_the_schema(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match=r"^warehouse must be an existing folder, got /no/such$"):
-        check_warehouse(Path("/no/such"), "pinterest")
-    with pytest.raises(QueryError, match=r"^schema must be one of \(none yet\) in .*, got 'pinterest'$"):
-        check_warehouse(tmp_path, "pinterest")
-    (tmp_path / "pinterest" / "pins" / "_delta_log").mkdir(parents=True)
-    (tmp_path / "_spark" / "x").mkdir(parents=True)
-    with pytest.raises(QueryError, match=r"^schema must be one of pinterest in .*, got 'other'$"):
-        check_warehouse(tmp_path, "other")
-    assert check_warehouse(tmp_path, "pinterest") == ["pinterest"]
+        find_schemas(Path("/no/such"), None)
+    with pytest.raises(QueryError, match=r"^warehouse must hold tables, got none in .*$"):
+        find_schemas(tmp_path, "pinterest")
+    with pytest.raises(QueryError, match=r"^schema must be one of a, b in .*, got 'other'$"):
+        find_schemas(_warehouse(tmp_path, "a", "b"), "other")
+
+
+def test_a_bare_name_among_several_schemas_is_told_which_are_there(spark: SparkSession, tmp_path: Path) -> None:
+    for schema in ("query_a", "query_b"):
+        spark.range(2).write.format("delta").save(f"{tmp_path}/{schema}/pins")
+    schemas, schema = find_schemas(tmp_path, None)
+    use_warehouse(spark, tmp_path, schemas, schema)
+    try:
+        assert open_query(spark, "SELECT * FROM query_b.pins", schemas).count() == 2
+        with pytest.raises(QueryError) as told:
+            open_query(spark, "SELECT * FROM pins", schemas)
+        assert str(told.value).startswith(
+            "a table must be named with its schema, or --schema be one of query_a, query_b: [TABLE_OR_VIEW_NOT_FOUND]"
+        )
+    finally:
+        for name in schemas:
+            spark.sql(f"DROP SCHEMA {name} CASCADE")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -72,4 +73,46 @@ def test_a_set_up_waits_for_another(tmp_path: Path):
 
 def test_there_is_nothing_to_lock_where_a_catalog_manages_the_tables():
     with entity_lock(Settings(), PIN), entity_lock(Settings(), PIN), waiting_lock(Settings()):
+        pass
+
+
+EVERY_MODULE = """
+import importlib, pkgutil, sys
+for name in ("fcntl", "pwd", "grp", "resource", "termios"):
+    sys.modules[name] = None  # as on a system that has no such module
+import pinterest_transforms
+found = [module.name for module in pkgutil.walk_packages(pinterest_transforms.__path__, "pinterest_transforms.")]
+for name in found:
+    importlib.import_module(name)
+print(len(found))
+"""
+
+
+def test_the_library_needs_no_module_that_only_unix_has():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", EVERY_MODULE]
+    got = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert got.stderr == ""
+    assert int(got.stdout) > 30
+
+
+def test_a_lock_is_kept_without_fcntl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """As Windows has it: the first byte of a file is locked, and a second lock of it is an error at once."""
+    held: set[tuple[int, int]] = set()
+
+    def locking(handle: int, _mode: int, _size: int) -> None:
+        file = os.fstat(handle)
+        if (file.st_dev, file.st_ino) in held:
+            raise PermissionError(13, "Permission denied")
+        held.add((file.st_dev, file.st_ino))
+
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", types.SimpleNamespace(LK_NBLCK=2, locking=locking))
+    monkeypatch.setattr(sys, "platform", "win32")
+    settings = Settings(warehouse=str(tmp_path))
+
+    with entity_lock(settings, PIN), pytest.raises(BusyError), entity_lock(settings, PIN):
+        pass
+    with entity_lock(settings, GEO):
         pass
