@@ -5,9 +5,8 @@ import re
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-
-import pyspark
 
 _PROJECT = Path(__file__).resolve().parent.parent
 # What Python's workers of Spark import: the library, and the source that stands in for the platform's.
@@ -37,6 +36,23 @@ def own_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in own.items() if value or name != _TOOL_OPTIONS}
 
 
+def leave_out_other_sparks() -> None:
+    """Takes the Python side of another Spark out of the path of modules; before anything of pyspark is imported."""
+    given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    try:
+        own = Path(str(distribution("pyspark").locate_file(""))).resolve()
+    except PackageNotFoundError:
+        return
+    others = {entry for entry in given if _holds_spark(Path(entry)) and Path(entry).resolve() != own}
+    if others:
+        os.environ["PYTHONPATH"] = os.pathsep.join(entry for entry in given if entry not in others)
+        sys.path[:] = [entry for entry in sys.path if entry not in others]
+
+
+def _holds_spark(folder: Path) -> bool:
+    return (folder / "pyspark").is_dir() or folder.name.startswith(("pyspark.zip", "py4j-"))
+
+
 def java_environment() -> dict[str, str]:
     """What every Java process of this project starts with; in this locale file names are UTF-8, as Python has them."""
     return {**own_environment(os.environ), "LC_ALL": "C.UTF-8"}
@@ -44,6 +60,8 @@ def java_environment() -> dict[str, str]:
 
 def set_spark_environment() -> dict[str, str]:
     """Makes the environment of this process this project's own; that of Spark's Java process is returned."""
+    import pyspark  # noqa: PLC0415 - not before other Sparks are left out
+
     own = own_environment(os.environ)
     paths = own.get("PYTHONPATH", "").split(os.pathsep)
     ours = {

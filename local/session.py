@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import importlib.metadata
 import os
 import signal
 import tempfile
@@ -11,7 +10,6 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-import pyspark
 from pyspark import SparkConf, SparkContext
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
@@ -19,9 +17,8 @@ from pyspark.sql import SparkSession
 from local.jars import delta_jars
 from local.java import end_java_at_once
 from local.java_process import JavaProcess
-from pinterest_transforms.errors import PinterestError
 
-__all__ = ["SparkVersionError", "driver_memory", "end_java_at_once", "local_session", "stop_session"]
+__all__ = ["driver_memory", "end_java_at_once", "local_session", "stop_session"]
 
 GIB = 1024**3
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
@@ -61,10 +58,6 @@ _FIXED = {
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
-class SparkVersionError(PinterestError):
-    """Python finds another Spark than the one that is installed here."""
-
-
 def local_session(
     warehouse: str | Path, *, app_name: str = "pinterest", extra: Mapping[str, str] | None = None
 ) -> SparkSession:
@@ -83,7 +76,6 @@ def local_session(
     running = SparkContext._active_spark_context
     if running is not None:
         return SparkSession(running)
-    _check_version()
     for name in _LOGGERS:
         PySparkLogger.getLogger(name).disabled = True
     settings = {**_settings(warehouse), **(extra or {})}
@@ -165,14 +157,6 @@ def _read_without_checksum_files(context: SparkContext) -> None:
     jvm = context._jvm
     file_system = jvm.org.apache.hadoop.fs.FileSystem.getLocal(context._jsc.hadoopConfiguration())  # type: ignore[union-attr]
     file_system.setVerifyChecksum(False)
-
-
-def _check_version() -> None:
-    installed = importlib.metadata.version("pyspark")
-    if pyspark.__version__ != installed:
-        raise SparkVersionError(
-            f"pyspark must be the installed {installed}, got {pyspark.__version__}: is another Spark in PYTHONPATH?"
-        )
 
 
 def _machine_memory() -> int:

@@ -136,6 +136,7 @@ FOREIGN = {
     "SPARK_LOCAL_DIRS": "/no/such/folder",
     "JDK_JAVA_OPTIONS": "--version",
     "_JAVA_OPTIONS": "-Xmx100000g",
+    "PYTHONPATH": "{conf}:{conf}/py4j-0.10.9.7-src.zip:{project}",
     "JAVA_TOOL_OPTIONS": "-javaagent:/no/such.jar -XX:+UseG1GC -XX:TieredStopAtLevel=1",
 }
 
@@ -149,7 +150,10 @@ def test_rows_are_all_that_is_printed(warehouse: Path, tmp_path: Path) -> None:
     (conf / "core-site.xml").write_text(
         "<configuration><property><name>fs.defaultFS</name><value>hdfs://no.such:1</value></property></configuration>"
     )
-    foreign = {name: value.format(conf=conf) for name, value in FOREIGN.items()}
+    (conf / "pyspark").mkdir()
+    (conf / "pyspark" / "__init__.py").write_text("raise ImportError('another Spark')")
+    (conf / "py4j-0.10.9.7-src.zip").write_bytes(b"")
+    foreign = {name: value.format(conf=conf, project=PROJECT) for name, value in FOREIGN.items()}
 
     # Whatever the terminal can show: data goes out as UTF-8.
     code, out, err = run(
