@@ -24,7 +24,7 @@ from benchmarks.landings import ROOT
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.report import machine, revision, table, write_page
 from benchmarks.senders import source_of
-from emulation.records import column_names, json_bytes
+from emulation.records import column_names, json_line
 from emulation.synthetic import chunks
 from local.kinesis_source import KinesisSource
 from local.session import local_session, stop_session
@@ -170,7 +170,7 @@ def _trickled(place: _Place) -> tuple[list[float], list[float]]:
         rows = next(iter(chunks(PIN, int(_TRICKLE * _TRICKLED), 7)))
         began = time.monotonic()
         for number, row in enumerate(rows):
-            value = json_bytes(dict(zip(names, row, strict=True)))
+            value = json_line(dict(zip(names, row, strict=True))).encode()
             client.put_record(StreamName=Settings().stream(PIN), Data=value, PartitionKey=str(row[0]))
             put[0] += 1
             time.sleep(max(0.0, began + number / _TRICKLE - time.monotonic()))

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from emulation.outgoing import Outgoing, SendError
-from emulation.records import json_line
+from emulation.records import encode
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.errors import PinterestError
 
@@ -38,9 +38,11 @@ def _record(line: bytes, number: int, file: Path, cut_off: list[int]) -> Outgoin
     line = line.strip(b"\0\r\n")
     try:
         found = json.loads(line)
-        value = json_line(found["value"]).encode()
+        value, unfit = encode(found["value"])
         key = None if found["key"] is None else int(found["key"])
-        return Outgoing(entity_named(found["entity"]), key, value, number)
+        if key is None:
+            unfit = found.get("reason", "")
+        return Outgoing(entity_named(found["entity"]), key, value, number, unfit)
     except (ValueError, KeyError, TypeError, AttributeError, PinterestError) as error:
         if _is_no_json(error) and _HEAD.startswith(line[: len(_HEAD)]):
             cut_off.append(number + 1)

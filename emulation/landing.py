@@ -17,8 +17,9 @@ from sqlalchemy import Engine
 
 from emulation.delivery import USUAL, Delivery, deliveries
 from emulation.progress import Watch, unwatched
+from emulation.reader import read_pages
 from emulation.records import Row
-from emulation.source import count_rows, read_pages
+from emulation.source import count_rows
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.settings import Settings, landing_key

@@ -26,12 +26,14 @@ class Outgoing(NamedTuple):
             cannot be sent.
         value: the record as JSON, one object in UTF-8.
         post: number of the post in this run, from 0; what the cursor counts.
+        unfit: why the source's row cannot be sent; empty if it can.
     """
 
     entity: Entity
     key: int | None
     value: bytes
     post: int
+    unfit: str = ""
 
     @property
     def key_text(self) -> bytes:

@@ -4,7 +4,6 @@ A post with no geolocation or user is sent as far as it exists.
 """
 
 import random
-from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,8 +12,9 @@ from itertools import count, islice
 from sqlalchemy import Engine
 
 from emulation.outgoing import Outgoing
-from emulation.records import Row, column_names, json_bytes, key_of
-from emulation.source import SourceError, read_keyless, read_keys, read_of, read_pages
+from emulation.reader import TableReader
+from emulation.records import Row, column_names, encode, key_error, whole_key
+from emulation.source import SourceError
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
 
 _DRAWN = 500
@@ -31,23 +31,30 @@ class _Maker:
         self._names = {entity.name: column_names(entity) for entity in ENTITIES}
 
     def record(self, entity: Entity, row: Row, post: int) -> Outgoing:
-        """A row as it is sent."""
-        value = json_bytes(dict(zip(self._names[entity.name], row, strict=True)))
-        return Outgoing(entity, None if row[0] is None else key_of(row), value, post)
+        """A row of a reader's pages as it is sent."""
+        return Outgoing(entity, whole_key(row), *self._encoded(entity, row, post))
+
+    def keyless(self, entity: Entity, row: Row, post: int) -> Outgoing:
+        """A row that has no usable key, with what it has instead."""
+        return Outgoing(entity, None, *self._encoded(entity, row, post))._replace(unfit=key_error(row[0]))
+
+    def _encoded(self, entity: Entity, row: Row, post: int) -> tuple[bytes, int, str]:
+        value, unfit = encode(dict(zip(self._names[entity.name], row, strict=True)))
+        return value, post, unfit
 
 
 def first_pin(engine: Engine) -> str:
     """Key and id of the first pin by key, in words: what tells a source from one made anew at the same place."""
-    rows = next(read_pages(engine, PIN, page=2), ())
+    rows = next(TableReader(engine, PIN).pages(2), ())
     if not rows:
         return "no pins"
     # Where a table has no primary key, several rows may have the first key.
     ids = [str(row[1]) for row in rows if row[0] == rows[0][0]]
-    return f"first pin {key_of(rows[0])}, {min(ids)[:_LONGEST_ID]!r}"
+    return f"first pin {whole_key(rows[0])}, {min(ids)[:_LONGEST_ID]!r}"
 
 
 def posts_by_key(engine: Engine, after: int | None = None, first: int = 0, limit: int | None = None) -> Posts:
-    """Every post in the order of its key; behind them, where all are asked for, the rows that have none.
+    """Every post in the order of its key; behind them, where all are asked for, the rows without a usable one.
 
     Args:
         engine: the source.
@@ -56,7 +63,8 @@ def posts_by_key(engine: Engine, after: int | None = None, first: int = 0, limit
         limit: how many posts at most; None for all.
     """
     make = _Maker()
-    tables = [_Ahead(engine, entity, after) for entity in ENTITIES]
+    readers = [TableReader(engine, entity) for entity in ENTITIES]
+    tables = [_Ahead(reader, after) for reader in readers]
     left = limit
     while ahead := [table for table in tables if table.fill()]:
         # Behind the least of the last keys another table may have rows that are not read yet.
@@ -70,18 +78,18 @@ def posts_by_key(engine: Engine, after: int | None = None, first: int = 0, limit
             return
     if limit is not None:
         return
-    keyless = ((entity, row) for entity in ENTITIES for row in read_keyless(engine, entity))
+    keyless = ((reader.entity, row) for reader in readers for page in reader.unusable_pages() for row in page)
     numbered = zip(count(first), keyless, strict=False)
     while rows := list(islice(numbered, _TOGETHER)):
-        yield [make.record(entity, row, post) for post, (entity, row) in rows]
+        yield [make.keyless(entity, row, post) for post, (entity, row) in rows]
 
 
 class _Ahead:
     """The rows of one table that are read and not passed on yet, in the order of their keys."""
 
-    def __init__(self, engine: Engine, entity: Entity, after: int | None) -> None:
-        self.entity = entity
-        self._pages = read_pages(engine, entity, after=after)
+    def __init__(self, reader: TableReader, after: int | None) -> None:
+        self.entity = reader.entity
+        self._pages = reader.pages(after=after)
         self._rows: Sequence[Row] = ()
         self._keys: list[int] = []
         self._at = 0
@@ -90,7 +98,7 @@ class _Ahead:
         """Reads the next page where nothing is left; False if nothing is left at all. A page never parts a key."""
         if self._at == len(self._keys):
             self._rows = next(self._pages, ())
-            self._keys, self._at = [key_of(row) for row in self._rows], 0
+            self._keys, self._at = [whole_key(row) for row in self._rows], 0
         return bool(self._keys)
 
     @property
@@ -120,11 +128,10 @@ def posts_at_random(engine: Engine, seed: int, first: int = 0, limit: int | None
     Raises:
         SourceError: there are none to draw from.
     """
-    make, keys = _Maker(), array("q")
-    for page in read_keys(engine, PIN):
-        keys.extend(page)
+    make, readers = _Maker(), [TableReader(engine, entity) for entity in ENTITIES]
+    keys = readers[ENTITIES.index(PIN)].keys()
     if not keys:
-        raise SourceError(f"table {PIN.source_table} must have rows with a key, got none")
+        raise SourceError(f"table {PIN.source_table} must have rows with a usable key, got none")
     draw = random.Random(seed)
     for _ in range(first):
         draw.randrange(len(keys))
@@ -133,8 +140,8 @@ def posts_at_random(engine: Engine, seed: int, first: int = 0, limit: int | None
         count = _DRAWN if left is None else min(_DRAWN, left)
         drawn = [keys[draw.randrange(len(keys))] for _ in range(count)]
         found: dict[int, list[tuple[Entity, Row]]] = defaultdict(list)
-        for entity in ENTITIES:
-            for row in read_of(engine, entity, sorted(set(drawn))):
-                found[key_of(row)].append((entity, row))
+        for reader in readers:
+            for row in reader.rows_of(sorted(set(drawn))):
+                found[whole_key(row)].append((reader.entity, row))
         yield [make.record(entity, row, post) for post, key in enumerate(drawn, first) for entity, row in found[key]]
         first, left = first + count, None if left is None else left - count

@@ -17,6 +17,7 @@ from types import TracebackType
 from emulation.lanes import Lane
 from emulation.ledger import Ledger
 from emulation.outgoing import NO_CONNECTION, Attempt, Door, Fate, Outgoing, SendError
+from emulation.records import key_error
 
 Sleep = Callable[[float], object]
 
@@ -119,8 +120,10 @@ class Sender:
 
     def _unfit(self, record: Outgoing) -> str:
         """Why the record cannot be sent at all; empty if it can."""
+        if record.unfit:
+            return record.unfit
         if record.key is None:
-            return "a record must have a key, got none"
+            return key_error(None)
         if len(record.value) > self._door.largest:
             return f"a record must have at most {self._door.largest} bytes, got {len(record.value)}"
         return ""

@@ -1,26 +1,42 @@
-"""The source database: written and read through SQLAlchemy, whatever database the URL names.
+"""The source database, reached and written through SQLAlchemy, whatever database the URL names; ``reader`` reads it.
 
 Source: the data contract, section 2, for tables and columns. A password is part of the URL and is never printed.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, pairwise
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from emulation.records import Row, column_names, key_of
+from emulation.records import Row
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import PinterestError
 
-PAGE = 10_000
 DATABASE = "build/source.db"
+RECONNECT_WAITS = (0.5, 1, 2, 4, 8, *[15] * 8)
+"""Seconds before each attempt to reach again a database that was lost: a fail-over of RDS takes one to two minutes."""
+
 _PASSWORD_IN_TEXT = re.compile(r"(://[^:/@\s]*):[^\s]*@")
 _LAST_OF_LATIN_1 = 255
 _SECRET_OPTION = re.compile(r"pass|secret|token|key", re.IGNORECASE)
+# A server that vanished without a word would be waited for without an end.
+_READ_SECONDS = 300
+# The session's zone, which decides what a TIMESTAMP reads as.
+_UTC = {
+    "mysql": "SET time_zone = '+00:00'",
+    "mariadb": "SET time_zone = '+00:00'",
+    "postgresql": "SET TIME ZONE 'UTC'",
+}
+# MySQL: shutdown in progress; query interrupted. What else closes a connection is known to SQLAlchemy.
+_INTERRUPTED = (1053, 1317)
+_T = TypeVar("_T")
 
 _KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _NUMBERS: dict[str, type[sa.Integer] | type[sa.Double[float]]] = {
@@ -48,7 +64,10 @@ def connect(database: str, *, make_folder: bool = True) -> sa.Engine:
     """
     try:
         url = sa.make_url(database) if "://" in database else sa.URL.create("sqlite", database=database)
-        engine = sa.create_engine(url, hide_parameters=True)
+        if url.get_backend_name() in ("mysql", "mariadb") and "charset" in url.query:
+            # Any other one has letters that it cannot hold, and the server replaces them without a word.
+            url = url.update_query_dict({"charset": "utf8mb4"})
+        engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
     except (ArgumentError, ValueError):
         raise SourceError("database must be a file or a SQLAlchemy URL, as mysql+pymysql://user@host/name") from None
     except (NoSuchModuleError, ModuleNotFoundError) as error:
@@ -58,7 +77,30 @@ def connect(database: str, *, make_folder: bool = True) -> sa.Engine:
     if engine.dialect.driver == "pymysql" and any(ord(letter) > _LAST_OF_LATIN_1 for letter in url.password or ""):
         # PyMySQL cannot send it, and its own error has a part of it.
         raise SourceError("password of the database must be of Latin-1 letters alone, got others")
+    sa.event.listen(engine, "do_connect", _add_driver_options)
+    sa.event.listen(engine, "connect", partial(_begin_session, engine.dialect.name))
     return engine
+
+
+def _add_driver_options(dialect: sa.Dialect, _: object, __: object, options: dict[str, object]) -> None:
+    """Bounds the wait for an answer, and has bit fields read as the numbers that they are."""
+    if dialect.driver == "pymysql":
+        from pymysql import constants, converters  # type: ignore[import-untyped]  # noqa: PLC0415 - other drivers do without
+
+        options.setdefault("read_timeout", _READ_SECONDS)
+        bit = {constants.FIELD_TYPE.BIT: partial(int.from_bytes, byteorder="big")}
+        options["conv"] = {**converters.conversions, **bit}
+
+
+def _begin_session(dialect: str, connection: DBAPIConnection, _: object) -> None:
+    """Sets UTC; on SQLite has bytes that are no UTF-8 read, which ``records`` tells apart, instead of an error."""
+    if dialect == "sqlite":
+        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+    if dialect in _UTC:
+        cursor = connection.cursor()
+        cursor.execute(_UTC[dialect])
+        cursor.close()
+        connection.commit()
 
 
 def _check_file(file: Path, *, make_folder: bool) -> None:
@@ -97,7 +139,7 @@ def check_free(engine: sa.Engine) -> None:
     Raises:
         SourceError: if one of the three tables exists.
     """
-    with _told(engine):
+    with database_errors(engine):
         there = [e.source_table for e in ENTITIES if sa.inspect(engine).has_table(e.source_table)]
     if there:
         raise SourceError(f"{described(engine)} already has {', '.join(there)}: --replace drops and makes them again")
@@ -124,7 +166,7 @@ def write_source(
     if not replace:
         check_free(engine)
     rows: dict[str, int] = {}
-    with _told(engine), engine.connect() as connection:
+    with database_errors(engine), engine.connect() as connection:
         _begin(connection)
         for entity, lists in tables:
             table = source_table(entity)
@@ -135,90 +177,10 @@ def write_source(
     return rows
 
 
-def read_pages(
-    engine: sa.Engine, entity: Entity, page: int = PAGE, *, after: int | None = None
-) -> Iterator[Sequence[Row]]:
-    """The rows of a source table in the order of their keys, each once, a page at a time.
-
-    Each page starts after the last key of the one before: an OFFSET would read everything before it again. A key that
-    several rows have (some sources have no primary key) never falls between two pages.
-
-    Args:
-        engine: the database.
-        entity: whose table.
-        page: rows a page.
-        after: begin behind this key; None for the first row.
-
-    Raises:
-        SourceError: if the table or a column is missing, or the database refuses.
-    """
-    table, key = _keyed(entity)
-    query, last, limit = sa.select(table).where(key.is_not(None)).order_by(key), after, page
-    with _told(engine), engine.connect() as connection:
-        while True:
-            behind = query if last is None else query.where(key > last)
-            rows: Sequence[Row] = list(map(tuple, connection.execute(behind.limit(limit)).all()))
-            if len(rows) < limit:
-                if rows:
-                    yield rows
-                return
-            whole = _whole_keys(rows)
-            if not whole:
-                limit *= 2
-                continue
-            yield rows[:whole]
-            last, limit = key_of(rows[whole - 1]), page
-
-
-def read_rows(engine: sa.Engine, entity: Entity, page: int = PAGE, *, after: int | None = None) -> Iterator[Row]:
-    """The rows of a source table one by one; see ``read_pages``."""
-    return chain.from_iterable(read_pages(engine, entity, page, after=after))
-
-
-def read_keys(engine: sa.Engine, entity: Entity, page: int = PAGE) -> Iterator[Sequence[int]]:
-    """The keys of a source table, ascending, a page at a time."""
-    _, key = _keyed(entity)
-    with _told(engine), engine.connect() as connection:
-        found = connection.execution_options(yield_per=page).execute(
-            sa.select(key).where(key.is_not(None)).order_by(key)
-        )
-        yield from found.scalars().partitions()
-
-
-def read_keyless(engine: sa.Engine, entity: Entity, page: int = PAGE) -> Iterator[Row]:
-    """The rows of a source table that have no key, as a source without a primary key may hold."""
-    table, key = _keyed(entity)
-    with _told(engine), engine.connect() as connection:
-        found = connection.execution_options(yield_per=page).execute(sa.select(table).where(key.is_(None)))
-        for row in found:
-            yield tuple(row)
-
-
-def read_of(engine: sa.Engine, entity: Entity, keys: Sequence[int]) -> Sequence[Row]:
-    """The rows of a source table that have one of the keys, in the order of their keys."""
-    table, key = _keyed(entity)
-    query = sa.select(table).where(key.in_(keys)).order_by(key)
-    with _told(engine), engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(query)]
-
-
-def _keyed(entity: Entity) -> tuple[sa.TableClause, sa.ColumnClause[int]]:
-    """The table as any source has it, and its key."""
-    names = column_names(entity)
-    columns: list[sa.ColumnClause[int]] = [sa.column(name) for name in names]
-    return sa.table(entity.source_table, *columns), columns[0]
-
-
 def count_rows(engine: sa.Engine, entity: Entity) -> int:
     """How many rows a source table has."""
-    with _told(engine), engine.connect() as connection:
+    with database_errors(engine), engine.connect() as connection:
         return connection.execute(sa.select(sa.func.count()).select_from(sa.table(entity.source_table))).scalar_one()
-
-
-def _whole_keys(rows: Sequence[Row]) -> int:
-    """How many rows to keep of a full page so that its last key is complete: all before the last key begins."""
-    edges = (n for n, (one, other) in enumerate(pairwise(reversed(rows)), 1) if one[0] != other[0])
-    return len(rows) - next(edges, len(rows))
 
 
 def _begin(connection: sa.Connection) -> None:
@@ -241,13 +203,48 @@ def _inserted(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -
     return len(rows)
 
 
+def read_again(engine: sa.Engine, read: Callable[[sa.Connection], _T], *, patient: bool) -> _T:
+    """What a function reads on a connection that is held no longer; on another one where the server closed it.
+
+    Args:
+        engine: the database.
+        read: reads, and may be called again.
+        patient: try again for about two minutes where the connection is lost.
+
+    Raises:
+        SourceError: the database refuses, or stays away.
+    """
+    with database_errors(engine):
+        for wait in RECONNECT_WAITS if patient else ():
+            try:
+                return _read_once(engine, read)
+            except DBAPIError as error:
+                if not _is_lost(error):
+                    raise
+            time.sleep(wait)
+        return _read_once(engine, read)
+
+
+def _read_once(engine: sa.Engine, read: Callable[[sa.Connection], _T]) -> _T:
+    with engine.connect() as connection:
+        return read(connection)
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    """Whether the connection is to blame, and not the statement; one that cannot be opened has no statement."""
+    code = next(iter(getattr(error.orig, "args", ())), None)
+    return error.connection_invalidated or error.statement is None or code in _INTERRUPTED
+
+
 @contextmanager
-def _told(engine: sa.Engine) -> Iterator[None]:
-    """Turns an error of the database or its driver into one line without a password."""
+def database_errors(engine: sa.Engine) -> Iterator[None]:
+    """Turns an error of the database or its driver, whatever its kind, into one line without a password."""
     try:
         yield
-    except (SQLAlchemyError, ModuleNotFoundError) as error:
-        said = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+    except PinterestError:
+        raise
+    except (SQLAlchemyError, ImportError, RuntimeError, TypeError, ValueError, OverflowError, OSError) as error:
+        said = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).split("\n")[0]
         if engine.url.password:
             said = said.replace(str(engine.url.password), "***")
         raise SourceError(f"database {described(engine)} cannot be used: {masked(said)}") from None

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 
+from emulation.reader import read_pages, read_rows
 from emulation.records import column_names
 from emulation.source import (
     SourceError,
@@ -14,8 +15,6 @@ from emulation.source import (
     count_rows,
     described,
     masked,
-    read_pages,
-    read_rows,
     source_table,
     write_source,
 )

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from emulation.delivery import DIRTY
 from emulation.landing import write_landing
-from emulation.records import column_names, json_bytes
+from emulation.records import column_names, json_line
 from emulation.synthetic import chunks
 from local.display import Screen
 from local.kinesis_source import KinesisSource
@@ -88,7 +88,7 @@ def stream(ran: Ran) -> None:
             kinesis.create(settings.stream(entity), 2)
         client = Reading(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
         rows = [row for chunk in chunks(pin, 60, 5) for row in chunk]
-        values = [json_bytes(dict(zip(column_names(pin), row, strict=True))) for row in rows]
+        values = [json_line(dict(zip(column_names(pin), row, strict=True))).encode() for row in rows]
         records = [{"Data": value, "PartitionKey": str(row[0])} for value, row in zip(values, rows, strict=True)]
         client.put_records(StreamName=settings.stream(pin), Records=[*records, {"Data": b"[]", "PartitionKey": "1"}])
         ran.run("stream_kinesis", endpoint=kinesis.url, region="eu-west-1", scope="kinesis", run_id="streamed")

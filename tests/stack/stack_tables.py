@@ -7,7 +7,8 @@ from pathlib import Path
 import boto3
 import polars
 
-from emulation.source import connect, read_keys
+from emulation.reader import TableReader
+from emulation.source import connect
 from local.stack import Stack
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.schemas import CONTRACT
@@ -17,7 +18,7 @@ from pinterest_transforms.settings import Settings
 def source_keys(stack: Stack) -> dict[str, list[int]]:
     """Keys of the source, by kind."""
     engine = connect(stack.environment["PINTEREST_DATABASE"])
-    found = {entity.name: [key for page in read_keys(engine, entity) for key in page] for entity in ENTITIES}
+    found = {entity.name: list(TableReader(engine, entity).keys()) for entity in ENTITIES}
     engine.dispose()
     return found
 

@@ -13,7 +13,8 @@ import yaml
 from emulation import posts
 from emulation.cli import main
 from emulation.credentials import database_url
-from emulation.source import connect, read_pages, write_source
+from emulation.reader import read_pages
+from emulation.source import connect, write_source
 from emulation.synthetic import chunks
 from local.mariadb import DATABASE, USER
 from pinterest_transforms.entities import ENTITIES, GEO, PIN
