@@ -1,6 +1,7 @@
 """Where the source database is: an address, the environment, or ``db_creds.yaml``, which git ignores."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,9 @@ CREDENTIALS = Path("db_creds.yaml")
 _NEEDED = ("HOST", "USER", "PASSWORD")
 _OPTIONAL = ("PORT", "DATABASE")
 _DATABASE = "pinterest_data"
-_PORT = 3306
+_PORT = "3306"
+_PORT_NUMBER = re.compile("[0-9]{1,5}")
+_COMMENT = re.compile(r"\s+#.*")
 
 
 def database_url(given: str | None, default: str, environment: Mapping[str, str], file: Path = CREDENTIALS) -> str:
@@ -39,32 +42,58 @@ def connect_source(given: str | None) -> sa.Engine:
 
 def _url_of(file: Path) -> sa.URL:
     """The MySQL address of a credentials file."""
+    found = _values_of(file)
+    missing = [name for name in _NEEDED if not found.get(name)]
+    if missing:
+        raise SourceError(f"{file} must have {', '.join(_NEEDED)}; missing: {', '.join(missing)}")
+    unknown = sorted(found.keys() - {*_NEEDED, *_OPTIONAL})
+    if unknown:
+        raise SourceError(f"{file} may have {', '.join((*_NEEDED, *_OPTIONAL))}; got {', '.join(unknown)} too")
+    port = found.get("PORT") or _PORT
+    if not _PORT_NUMBER.fullmatch(port) or not 0 < int(port) < 2**16:
+        raise SourceError(f"PORT in {file} must be a number from 1 to 65535")
+    return sa.URL.create(
+        "mysql+pymysql",
+        username=found["USER"],
+        password=found["PASSWORD"],
+        host=found["HOST"],
+        port=int(port),
+        database=found.get("DATABASE") or _DATABASE,
+        query={"charset": "utf8mb4"},
+    )
+
+
+def _values_of(file: Path) -> dict[str, str]:
+    """What the file says, each value as it is written: YAML's guesses make other passwords of 0123456, no and 1.50."""
     try:
         # An OS error's text has no content of the file; a YAML error's has, so it is not told.
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8-sig")
+        # Nodes alone: no type is guessed, and nothing is built.
+        root = yaml.compose(text, yaml.BaseLoader)
     except OSError as error:
         raise SourceError(f"{file} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise SourceError(
-            f"{file} must be YAML, as NAME: value on each line; a value with special characters in quotes"
+            f"{file} must be YAML in UTF-8, as NAME: value on each line; a value with special characters in quotes"
         ) from None
-    if not isinstance(found, dict):
+    if not isinstance(root, yaml.MappingNode):
         raise SourceError(f"{file} must have {', '.join(_NEEDED)}, got no names")
-    missing = [name for name in _NEEDED if found.get(name) in (None, "")]
-    if missing:
-        raise SourceError(f"{file} must have {', '.join(_NEEDED)}; missing: {', '.join(missing)}")
-    unknown = sorted(str(name) for name in found.keys() - {*_NEEDED, *_OPTIONAL})
-    if unknown:
-        raise SourceError(f"{file} may have {', '.join((*_NEEDED, *_OPTIONAL))}; got {', '.join(unknown)} too")
-    port = found.get("PORT", _PORT)
-    if not isinstance(port, int) or not 0 < port < 2**16:
-        raise SourceError(f"PORT in {file} must be a number from 1 to 65535")
-    return sa.URL.create(
-        "mysql+pymysql",
-        username=str(found["USER"]),
-        password=str(found["PASSWORD"]),
-        host=str(found["HOST"]),
-        port=port,
-        database=str(found.get("DATABASE") or _DATABASE),
-        query={"charset": "utf8mb4"},
-    )
+    values: dict[str, str] = {}
+    for name, node in root.value:
+        if not isinstance(name, yaml.ScalarNode):
+            raise SourceError(f"{file} must have NAME: value on each line, got a name that is no text")
+        if name.value in values:
+            raise SourceError(f"{file} must have each name once, got {name.value} twice")
+        if not isinstance(node, yaml.ScalarNode) or not _is_as_written(name.value, node, text):
+            raise SourceError(f"{name.value} in {file} must be YAML text on one line: put it in quotes")
+        values[name.value] = node.value
+    return values
+
+
+def _is_as_written(name: str, node: yaml.ScalarNode, text: str) -> bool:
+    """Whether a value is in quotes, or all of its line; behind any but a password there may be a comment."""
+    start, end = node.start_mark.index, node.end_mark.index
+    if node.style in ("'", '"'):
+        return text[start] == node.style and "\n" not in text[start:end]
+    line = text[start:].partition("\n")[0].rstrip()
+    return bool(node.value == (line if name == "PASSWORD" else _COMMENT.sub("", line)))
