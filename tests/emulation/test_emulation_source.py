@@ -6,15 +6,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 
+from emulation import source
 from emulation.reader import read_pages, read_rows
 from emulation.records import column_names
 from emulation.source import (
+    RECONNECT_WAITS,
     SourceError,
     check_free,
     connect,
     count_rows,
     described,
     masked,
+    read_again,
     source_table,
     write_source,
 )
@@ -165,3 +168,57 @@ def test_what_is_no_source_says_so_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as raised:
         connect(str(file / "below" / "source.db"))
     assert str(raised.value) == f"database {file}/below/source.db cannot be made: Not a directory"
+
+
+def lost(code: int = 2013, statement: str | None = "SELECT 1", *, closed: bool = False) -> sa.exc.OperationalError:
+    """An error as SQLAlchemy wraps a driver's."""
+    said = Exception(code, "Lost connection")
+    return sa.exc.OperationalError(statement, None, said, connection_invalidated=closed)
+
+
+LOST = [lost(closed=True), lost(1053), lost(1317), lost(2003, statement=None)]
+"""Closed in the middle, a server that goes down, a query it interrupted, and one that cannot be reached again."""
+
+
+@pytest.mark.parametrize("error", LOST, ids=str)
+def test_a_database_that_was_there_is_waited_for(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, waits, failures = connect("sqlite://"), [], [error] * 3
+    monkeypatch.setattr(source.time, "sleep", waits.append)
+
+    def read(_: sa.Connection) -> str:
+        if failures:
+            raise failures.pop()
+        return "read"
+
+    assert read_again(engine, read, patient=True) == "read"
+    assert waits == list(RECONNECT_WAITS[:3])
+    # A bound, and one line; at the first read, or where the statement is to blame, none is waited for.
+    for tries, patient, each in ((len(RECONNECT_WAITS) + 1, True, error), (1, False, error), (1, True, lost(1054))):
+        failures[:] = [each] * 99
+        with pytest.raises(SourceError, match=r"\Adatabase :memory: cannot be used: \(\d+, 'Lost connection'\)\Z"):
+            read_again(engine, read, patient=patient)
+        assert len(failures) == 99 - tries
+    assert 60 < sum(RECONNECT_WAITS) < 180
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("'cryptography' package is required for caching_sha2_password"), "'cryptography' package is "),
+        (OverflowError("int too large"), "int too large"),
+        (UnicodeDecodeError("utf-8", b"c4n4ry\xe9", 6, 7, "invalid"), "'utf-8' codec can't decode byte 0xe9"),
+        (FileNotFoundError(2, "No such file or directory", "ca.pem"), "[Errno 2] No such file"),
+        (TypeError("unexpected keyword argument 'foo'\nmore"), "unexpected keyword argument 'foo'"),
+        (ValueError(), "ValueError"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_of_a_driver_is_one_line(error: Exception, said: str) -> None:
+    def fail(_: sa.Connection) -> None:
+        raise error
+
+    with pytest.raises(SourceError) as raised:
+        read_again(connect("sqlite://"), fail, patient=True)
+    assert str(raised.value).startswith(f"database :memory: cannot be used: {said}")
+    assert "c4n4ry" not in str(raised.value)
+    assert "\n" not in str(raised.value)
