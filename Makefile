@@ -14,10 +14,10 @@ POSTS ?= 11000
 SEED ?= 1
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run run-stream stack mariadb test test-stack test-bundle test-airflow connect check check-infrastructure format bench lock wheel clean distclean
+.PHONY: help run run-stream stack mariadb test test-stack test-bundle bundle-snapshots test-airflow connect check check-infrastructure format bench lock wheel clean distclean
 
 help: ## print what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
 
 run: .make/local .make/jars/.complete build/landing ## set up, make 11,000 dirty posts, clean them, print the answers, write build/report.html
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" \
@@ -40,6 +40,9 @@ test-stack: .make/dev .make/jars/.stack mariadb ## install MariaDB (Debian's, wi
 
 test-bundle: .make/dev .make/jars/.complete .make/minilake ## run the batch job as deployed, on a workspace emulator (minilake)
 	$(BIN)/python -m pytest tests/bundle/run
+
+bundle-snapshots: .make/dev ## write anew what the Databricks CLI makes of the bundle, with which tests compare (needs databricks, signed in)
+	$(BIN)/python -m tests.bundle.snapshots
 
 test-airflow: .make/dev .make/jars/.complete .make/minilake .make/airflow ## run the DAG in Airflow, against a workspace emulator
 	$(BIN)/python -m pytest tests/airflow

@@ -6,9 +6,10 @@
 # MAGIC
 # MAGIC | `access` | works on | what it needs |
 # MAGIC |---|---|---|
+# MAGIC | `managed_volume` | every compute | a managed volume that files are uploaded to |
 # MAGIC | `volume` | every compute | an external volume over the bucket |
 # MAGIC | `external_location` | every compute | an external location over the bucket |
-# MAGIC | `mount_keys` | classic, dedicated access | keys `aws-access-key` and `aws-secret-key` in a secret scope |
+# MAGIC | `mount_keys` | classic, dedicated access | keys `access_key` and `secret_key` in a secret scope |
 # MAGIC | `mount_instance_profile` | classic, dedicated access | an instance profile on the cluster |
 
 # COMMAND ----------

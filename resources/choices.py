@@ -19,7 +19,7 @@ from databricks.bundles.jobs import (
     QueueSettings,
 )
 
-from resources.variables import Variables, each, plain, value
+from resources.variables import MOUNTS, Variables, each, plain, value
 
 _ENVIRONMENT = "default"
 _STREAM_SCHEDULE = "0 0/15 * * * ?"
@@ -33,7 +33,7 @@ def compute(bundle: Bundle, job: Job) -> Job:
         return job
     profile = value(bundle, Variables.instance_profile)
     # Mounts and instance profiles are refused in standard access mode.
-    dedicated = value(bundle, Variables.landing_access) == "mount" or bool(profile)
+    dedicated = value(bundle, Variables.landing_access) in MOUNTS or bool(profile)
     for cluster in filter(None, (plain(shared.new_cluster) for shared in each(job.job_clusters))):
         cluster.data_security_mode = DataSecurityMode.SINGLE_USER if dedicated else DataSecurityMode.USER_ISOLATION
         if profile:
@@ -81,8 +81,8 @@ def _make_scheduled(job: Job, continuous: Continuous) -> None:
 
 @job_mutator
 def landing(bundle: Bundle, job: Job) -> Job:
-    """The landing's path by the way to it; the YAML has the volume's."""
-    paths = {"location": "s3://${var.bucket}", "mount": "/mnt/${var.bucket}"}
+    """The landing's path by the access to it; the YAML has the volume's."""
+    paths = {"external_location": "s3://${var.bucket}", **dict.fromkeys(MOUNTS, "/mnt/${var.bucket}")}
     if path := paths.get(value(bundle, Variables.landing_access)):
         _set(job, "landing", path)
     return job

@@ -17,9 +17,9 @@ def load_resources(bundle: Bundle) -> Resources:
     access = value(bundle, Variables.landing_access)
     url = f"s3://{value(bundle, Variables.bucket)}"
     if credential := value(bundle, Variables.storage_credential):
-        resources.add_external_location("landing", _location(bundle, url, credential))
+        resources.add_external_location("bucket", _location(bundle, url, credential))
         # By reference, so that the volume waits for the location.
-        url = "${resources.external_locations.landing.url}"
+        url = "${resources.external_locations.bucket.url}"
     if access == "volume":
         resources.add_volume("landing", _volume(VolumeType.EXTERNAL, "What the S3 sink writes.", url))
     elif access == "managed_volume":

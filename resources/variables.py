@@ -7,7 +7,8 @@ from databricks.bundles.core import Bundle, Variable, VariableOr, VariableOrList
 _T = TypeVar("_T")
 
 COMPUTE = ("classic", "serverless")
-LANDING_ACCESS = ("volume", "location", "mount", "managed_volume")
+MOUNTS = ("mount_keys", "mount_instance_profile")
+LANDING_ACCESS = ("managed_volume", "volume", "external_location", *MOUNTS)
 ORCHESTRATOR = ("schedule", "airflow")
 
 
@@ -24,6 +25,8 @@ class Variables:
     service_credential: Variable[str]
     instance_profile: Variable[str]
     service_principal: Variable[str]
+    analysts_group: Variable[str]
+    warehouse_id: Variable[str]
 
 
 def value(bundle: Bundle, variable: VariableOr[str]) -> str:
@@ -53,14 +56,15 @@ def mistakes(bundle: Bundle) -> list[str]:
     ):
         if (got := value(bundle, variable)) not in allowed:
             found.append(f"{variable.path.removeprefix('var.')} must be one of {', '.join(allowed)}, got {got!r}")
-    access = value(bundle, Variables.landing_access)
+    access, profile = value(bundle, Variables.landing_access), value(bundle, Variables.instance_profile)
     if value(bundle, Variables.compute) == "serverless":
-        if access == "mount":
-            found.append(
-                "landing_access must be volume, location or managed_volume with compute=serverless, got 'mount'"
-            )
-        if profile := value(bundle, Variables.instance_profile):
+        if access in MOUNTS:
+            others = ", ".join(one for one in LANDING_ACCESS if one not in MOUNTS)
+            found.append(f"landing_access must be one of {others} with compute=serverless, got {access!r}")
+        if profile:
             found.append(f"instance_profile must be empty with compute=serverless, got {profile!r}")
-    if access in ("mount", "managed_volume") and (credential := value(bundle, Variables.storage_credential)):
+    elif access == "mount_instance_profile" and not profile:
+        found.append("instance_profile must be given with landing_access=mount_instance_profile, got ''")
+    if access in (*MOUNTS, "managed_volume") and (credential := value(bundle, Variables.storage_credential)):
         found.append(f"storage_credential must be empty with landing_access={access}, got {credential!r}")
     return found

@@ -5,11 +5,10 @@ import re
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings, quoted
 
-# `stream_kinesis` reads access_key and secret_key, `mount_s3` aws-access-key and aws-secret-key: both names of a key
-# get the same value.
-ACCESS_NAMES = ("access_key", "aws-access-key")
-SECRET_NAMES = ("secret_key", "aws-secret-key")
-KEY_NAMES = (*ACCESS_NAMES, *SECRET_NAMES)
+# What the notebooks `stream_kinesis` and `mount_s3` read from the secret scope.
+ACCESS_NAME = "access_key"
+SECRET_NAME = "secret_key"  # noqa: S105 - a name
+KEY_NAMES = (ACCESS_NAME, SECRET_NAME)
 
 # Where the course keeps the keys of AWS.
 CREDENTIALS_TABLE = "hive_metastore.default.authentication_credentials"

@@ -14,7 +14,7 @@ from databricks.sdk.service.workspace import SecretMetadata
 
 from pinterest_transforms.errors import SettingsError
 from workspace.errors import WorkspaceError
-from workspace.names import ACCESS_NAMES, KEY_NAMES, quoted_table
+from workspace.names import ACCESS_NAME, KEY_NAMES, quoted_table
 from workspace.screen import Screen
 from workspace.statements import StatementError, Warehouse
 from workspace.steps import Steps, named
@@ -91,7 +91,7 @@ def from_table(screen: Screen, warehouse: Warehouse, table: str) -> KeyPair:
 def put_keys(
     client: WorkspaceClient, steps: Steps, scope: str, read: Callable[[], KeyPair], *, replace: bool = False
 ) -> None:
-    """Puts the keys into the scope. The four names are written together, so that no two keys are ever mixed.
+    """Puts the keys into the scope. Both are written together, so that no two keys are ever mixed.
 
     Args:
         client: the workspace.
@@ -115,12 +115,12 @@ def put_keys(
     def put() -> None:
         pair = read()
         for name in KEY_NAMES:
-            client.secrets.put_secret(scope, name, string_value=pair.access if name in ACCESS_NAMES else pair.secret)
+            client.secrets.put_secret(scope, name, string_value=pair.access if name == ACCESS_NAME else pair.secret)
 
     if there.isdisjoint(KEY_NAMES):
         steps.make(what, put)
     else:
-        steps.change(what, "all four", put)
+        steps.change(what, "both", put)
 
 
 def drop_table(warehouse: Warehouse, steps: Steps, table: str, *, drop: bool) -> None:

@@ -38,7 +38,7 @@ _ROOT = {
 }
 _NAMED = {
     "artifacts": {"type": "", "path": "", "build": "", "dynamic_version": ""},
-    "variables": {"description": "", "type": "", "default": "", "lookup": None},
+    "variables": {"description": "", "type": "", "default": ""},
     "targets": _TARGET,
 }
 
@@ -49,12 +49,14 @@ class BundleError(Exception):
 
 def load(root: Path = ROOT) -> dict:
     """``databricks.yml`` with what it includes; paths are relative to the bundle's root afterwards."""
-    top = _read(root / "databricks.yml", root)
-    bundle = top
-    for pattern in top.get("include", []):
+    bundle = _read(root / "databricks.yml", root)
+    check_resource_keys(bundle, "databricks.yml")
+    for path in [path for path in bundle.get("sync", {}).get("paths", []) if not (root / path).exists()]:
+        raise BundleError(f"sync.paths must name what is there, got {path!r}")
+    for pattern in bundle.get("include", []):
         files = sorted(path.relative_to(root) for path in root.glob(pattern))
-        if not files:
-            raise BundleError(f"include must name files, got {pattern!r}")
+        if not files or any(file.suffix not in (".yml", ".yaml", ".json") for file in files):
+            raise BundleError(f"include must name YAML or JSON files, got {pattern!r}")
         for file in files:
             bundle = _with_resources(bundle, _read(root / file, root), file.as_posix())
     return bundle
@@ -74,7 +76,6 @@ def for_target(bundle: dict, target: str) -> dict:
         if name not in result["variables"]:
             raise BundleError(f"variable {name!r} of target {target} must be declared")
         result["variables"][name] = {**result["variables"][name], "default": value}
-        result["variables"][name].pop("lookup", None)
     if "run_as" in over:
         result["run_as"] = copy.deepcopy(over["run_as"])
     return result
@@ -96,8 +97,11 @@ def _parsed(text: str) -> object:
 
 
 def _read(path: Path, root: Path) -> dict:
-    content = copy.deepcopy(_parsed(path.read_text(encoding="utf-8")))
     name = path.relative_to(root).as_posix()
+    try:
+        content = copy.deepcopy(_parsed(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise BundleError(f"{name} must be YAML, got {type(error).__name__}") from error
     if not isinstance(content, dict):
         raise BundleError(f"{name} must be a mapping, got {type(content).__name__}")
     _check_keys(content, _ROOT, name)
@@ -133,4 +137,18 @@ def _with_resources(bundle: dict, more: dict, file: str) -> dict:
     for kind, named in (more.get("resources") or {}).items():
         if twice := set(named) & set(bundle.get("resources", {}).get(kind, {})):
             raise BundleError(f"{file}: {kind}.{', '.join(sorted(twice))} must be declared once")
-    return merged(bundle, more)
+    result = merged(bundle, more)
+    check_resource_keys(result, file)
+    return result
+
+
+def check_resource_keys(bundle: dict, where: str) -> None:
+    """Refuses a key that two kinds of resource share (commands take bare keys), is a variable, or names nothing."""
+    first: dict[str, str] = {}
+    for kind, named in (bundle.get("resources") or {}).items():
+        for key, resource in named.items():
+            if key in first:
+                raise BundleError(f"{where}: key {key} must be of one kind of resource, got {first[key]} and {kind}")
+            if "${" in key or not resource:
+                raise BundleError(f"{where}: {kind}.{key} must have a plain key and a definition")
+            first[key] = kind

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from tests.bundle.loading import BundleError
 
 REFERENCE = re.compile(r"\$\{([a-zA-Z]+[\w.-]*)\}")
-WAREHOUSE = "0123456789abcdef"
 
 
 def values(declared: Mapping[str, dict], given: Mapping[str, str]) -> dict[str, object]:
-    """Value of each variable: given, else its default, else what the CLI would look up."""
+    """Value of each variable: given, else its default."""
     if unknown := set(given) - set(declared):
         raise BundleError(f"variable {', '.join(sorted(unknown))} must be declared")
     found: dict[str, object] = {}
@@ -19,8 +18,6 @@ def values(declared: Mapping[str, dict], given: Mapping[str, str]) -> dict[str, 
             found[name] = given[name]
         elif "default" in declaration:
             found[name] = declaration["default"]
-        elif "lookup" in declaration:
-            found[name] = WAREHOUSE
         else:
             raise BundleError(f"variable {name} must have a value: it has no default")
     return found
@@ -66,14 +63,19 @@ def found_at(known: object, path: str) -> object:
 def settled(bundle: dict) -> dict:
     """The bundle with ``${resources.…}`` replaced too, where the configuration says what the deploy will find."""
 
-    def put(value: object) -> object:
+    def put(value: object, inside: tuple[str, ...] = ()) -> object:
         if isinstance(value, dict):
-            return {key: put(inner) for key, inner in value.items()}
+            return {key: put(inner, inside) for key, inner in value.items()}
         if isinstance(value, list):
-            return [put(inner) for inner in value]
+            return [put(inner, inside) for inner in value]
         if isinstance(value, str) and "${resources." in value:
-            return put(REFERENCE.sub(lambda found: str(found_at(bundle, found[1])), value))
+            return REFERENCE.sub(lambda found: str(follow(found[1], inside)), value)
         return value
+
+    def follow(path: str, inside: tuple[str, ...]) -> object:
+        if path in inside:
+            raise BundleError(f"${{{path}}} must not refer to itself")
+        return put(found_at(bundle, path), (*inside, path))
 
     return put(bundle)
 

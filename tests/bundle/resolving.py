@@ -1,27 +1,26 @@
-"""Our own resolver of the bundle, since the Databricks CLI cannot be had here; the Python step is the real one.
+"""Our own resolver of the bundle, for tests that need no Databricks CLI; the Python step is the real one.
 
 It follows the order of the CLI's ``Initialize`` phase: includes, the target's overrides, variables, the mode's presets,
 bundle-wide ``run_as`` and permissions, defaults, and then ``databricks.bundles.build``, which also parses each resource
-into its typed class and refuses unknown keys and values. Left out: what needs a workspace (lookups, paths of uploaded
-files).
+into its typed class and refuses unknown keys and values. ``test_bundle_cli.py`` holds its results against the CLI's.
+Left out: what needs a workspace.
 """
 
 import functools
 import json
 import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from databricks.bundles import build
 
-from tests.bundle.loading import ROOT, BundleError, for_target, load
-from tests.bundle.references import filled, found_at, references, values
+from tests.bundle.loading import BundleError, check_resource_keys, for_target, load
+from tests.bundle.references import filled, settled, values
 
 USER = {"userName": "someone@example.com", "short_name": "someone", "domain_friendly_name": "someone"}
 # What a team gives for the variables without a default.
 GIVEN = {
+    "warehouse_id": "0123456789abcdef",
     "notification_email": "alerts@example.com",
     "analysts_group": "analysts",
     "stewards_group": "stewards",
@@ -33,6 +32,12 @@ _LEVELS = {
     "jobs": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_VIEW", "CAN_RUN": "CAN_MANAGE_RUN"},
     "dashboards": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_READ"},
     "secret_scopes": {"CAN_MANAGE": "MANAGE", "CAN_VIEW": "READ"},
+}
+# The deployer's own level, where a resource names anybody's.
+_OWNER = {"jobs": "IS_OWNER", "dashboards": "CAN_MANAGE"}
+_ONE_OF = {
+    "bundle": {"engine": ("direct", "terraform"), "mode": ("development", "production")},
+    "presets": {"trigger_pause_status": ("PAUSED", "UNPAUSED")},
 }
 
 
@@ -55,15 +60,13 @@ def _resolved_text(target: str, variables: tuple[tuple[str, str], ...]) -> str:
     return json.dumps(resolve(load(), target, given))
 
 
-def resolve(files: dict, target: str, given: dict[str, str], *, root: Path = ROOT, as_the_cli: bool = False) -> dict:
-    """The same of files that were read before, with exactly these variables.
+def resolve(files: dict, target: str, given: dict[str, str]) -> dict:
+    """The same of files that were read before, with exactly these variables; ``warnings`` has the Python step's.
 
     Args:
         files: what ``load`` gave.
         target: the target.
         given: values of variables.
-        root: the bundle's folder.
-        as_the_cli: start the Python step as a process of its own, as the CLI does.
     """
     bundle = for_target(files, target)
     found = values(bundle["variables"], given)
@@ -78,41 +81,79 @@ def resolve(files: dict, target: str, given: dict[str, str], *, root: Path = ROO
     bundle["variables"] = {name: {**bundle["variables"][name], "value": found[name]} for name in found}
     bundle = filled(bundle, known)
     del bundle["targets"], bundle["include"]
+    _check_settings(bundle)
     _apply_mode(bundle)
-    _apply_bundle_wide(bundle)
-    for phase in ("load_resources", "apply_mutators"):
-        bundle = filled(_python_step(bundle, phase, root, as_the_cli=as_the_cli), known)
-    for path in set(references(bundle["resources"])):
-        found_at(bundle, path)
-    return bundle
+    _initialize(bundle, bundle["resources"])
+    loaded, warnings = _python_step(bundle, "load_resources")
+    loaded = filled(loaded, known)
+    _initialize(loaded, _added(bundle["resources"], loaded["resources"]))
+    changed, more = _python_step(loaded, "apply_mutators")
+    bundle = filled(changed, known)
+    settled(bundle)
+    return {**bundle, "warnings": [*warnings, *more]}
+
+
+def _check_settings(bundle: dict) -> None:
+    for part, settings in _ONE_OF.items():
+        for name, allowed in settings.items():
+            if (got := bundle.get(part, {}).get(name)) and got not in allowed:
+                raise BundleError(f"{name} must be {' or '.join(allowed)}, got {got!r}")
+    run_as = bundle.get("run_as")
+    if run_as is not None and len([name for name in run_as.values() if name]) != 1:
+        raise BundleError("run_as must name a service principal or a user")
+    for entry in bundle.get("permissions", []):
+        if entry["level"] not in _LEVELS["jobs"]:
+            raise BundleError(f"level must be {' or '.join(_LEVELS['jobs'])}, got {entry['level']!r}")
 
 
 def _apply_mode(bundle: dict) -> None:
-    """The presets of a mode and of the target, on what is there before Python runs."""
-    mode, presets = bundle["bundle"]["mode"], bundle.get("presets", {})
-    if mode == "development":
+    """The presets of a mode and of the target."""
+    presets = bundle.get("presets", {})
+    if bundle["bundle"]["mode"] == "development":
         presets = {"name_prefix": f"[dev {USER['short_name']}] ", "trigger_pause_status": "PAUSED", **presets}
         presets["tags"] = {"dev": USER["short_name"], **presets.get("tags", {})}
-    elif mode == "production":
-        if bundle["workspace"]["root_path"].startswith(f"/Workspace/Users/{USER['userName']}/"):
-            raise BundleError("a target of mode production must have a root_path of its own")
-    elif mode:
-        raise BundleError(f"mode must be development or production, got {mode!r}")
-    prefix, resources = presets.get("name_prefix", ""), bundle["resources"]
+        presets["jobs_max_concurrent_runs"] = 4
+    elif bundle["workspace"]["root_path"].startswith(f"/Workspace/Users/{USER['userName']}/"):
+        raise BundleError("a target of mode production must have a root_path of its own")
+    bundle["presets"] = presets
+
+
+def _initialize(bundle: dict, resources: dict) -> None:
+    """Presets, defaults, ``run_as`` and permissions on resources that were declared in YAML, or then by Python."""
+    presets = bundle["presets"]
+    prefix = presets.get("name_prefix", "")
     for kind, name in _PREFIXED.items():
         for resource in resources.get(kind, {}).values():
             resource[name] = prefix + resource[name]
     for schema in resources.get("schemas", {}).values():
         schema["name"] = plain_prefix(prefix) + schema["name"]
+    for volume in resources.get("volumes", {}).values():
+        volume.setdefault("volume_type", "MANAGED")
     for job in resources.get("jobs", {}).values():
         job["tags"] = {**presets.get("tags", {}), **job.get("tags", {})}
-        job.setdefault("max_concurrent_runs", 4 if mode == "development" else 1)
+        job.setdefault("max_concurrent_runs", presets.get("jobs_max_concurrent_runs", 1))
         # The CLI switches it on where a job does not say, whatever starts the job.
         job.setdefault("queue", {"enabled": True})
         for trigger in ("schedule", "continuous", "trigger"):
             if trigger in job:
                 job[trigger].setdefault("pause_status", presets.get("trigger_pause_status", "UNPAUSED"))
-    bundle["presets"] = presets
+        if run_as := bundle.get("run_as"):
+            job.setdefault("run_as", dict(run_as))
+    for dashboard in resources.get("dashboards", {}).values():
+        if dashboard.setdefault("embed_credentials", False) and bundle.get("run_as"):
+            raise BundleError("a dashboard with embed_credentials must not stand beside run_as")
+    _permit(bundle, resources)
+
+
+def _permit(bundle: dict, resources: dict) -> None:
+    for kind, levels in _LEVELS.items():
+        for resource in resources.get(kind, {}).values():
+            entries = [*resource.get("permissions", [])]
+            entries += [{**entry, "level": levels[entry["level"]]} for entry in bundle.get("permissions", [])]
+            if entries and kind in _OWNER:
+                entries.append({"level": _OWNER[kind], "user_name": USER["userName"]})
+            if entries:
+                resource["permissions"] = entries
 
 
 def plain_prefix(prefix: str) -> str:
@@ -122,45 +163,39 @@ def plain_prefix(prefix: str) -> str:
     return re.sub(r"_+", "_", re.sub(r"\W", "_", text.lower())).strip("_") + end
 
 
-def _apply_bundle_wide(bundle: dict) -> None:
-    """``run_as`` and ``permissions`` of the whole bundle, on each resource that takes them."""
-    run_as = bundle.get("run_as")
-    if run_as is not None and not any(run_as.values()):
-        raise BundleError("run_as must name a service principal or a user")
-    for job in bundle["resources"].get("jobs", {}).values():
-        if run_as:
-            job.setdefault("run_as", dict(run_as))
-    for dashboard in bundle["resources"].get("dashboards", {}).values():
-        if dashboard.setdefault("embed_credentials", False) and run_as:
-            raise BundleError("a dashboard with embed_credentials must not stand beside run_as")
-    for kind, levels in _LEVELS.items():
-        for resource in bundle["resources"].get(kind, {}).values():
-            for entry in bundle.get("permissions", []):
-                added = {**entry, "level": levels[entry["level"]]}
-                resource["permissions"] = [*resource.get("permissions", []), added]
+def _added(before: dict, after: dict) -> dict:
+    """Resources that Python declared; it may add to those of YAML, and change none."""
+    for kind, named in before.items():
+        for key, resource in named.items():
+            if _without_empty(after[kind].get(key)) != _without_empty(resource):
+                raise BundleError(f"{kind}.{key} must be declared once, in YAML or in Python")
+    check_resource_keys({"resources": after}, "Python")
+    return {
+        kind: {key: one for key, one in named.items() if key not in before.get(kind, {})}
+        for kind, named in after.items()
+    }
 
 
-def _python_step(bundle: dict, phase: str, root: Path, *, as_the_cli: bool) -> dict:
-    """``python -m databricks.bundles.build``, the protocol of the CLI."""
+def _without_empty(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: inner for key, one in value.items() if (inner := _without_empty(one)) not in ({}, [], None)}
+    return [_without_empty(one) for one in value] if isinstance(value, list) else value
+
+
+def _python_step(bundle: dict, phase: str) -> tuple[dict, list[str]]:
+    """``python -m databricks.bundles.build``, the protocol of the CLI; its result and its warnings."""
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: str(Path(folder, f"{name}.json")) for name in ("input", "output", "diagnostics", "locations")}
         # Older versions of the package look for the section below `experimental`; the CLI writes both.
         sent = {**bundle, "experimental": {"python": bundle.get("python", {})}}
         Path(paths["input"]).write_text(json.dumps(sent), encoding="utf-8")
-        if as_the_cli:
-            words = [word for name, path in paths.items() for word in (f"--{name}", path)]
-            command = [sys.executable, "-m", "databricks.bundles.build", "--phase", phase, *words]
-            subprocess.run(command, cwd=root, check=False, capture_output=True, timeout=60)
-            told = [json.loads(line) for line in Path(paths["diagnostics"]).read_text(encoding="utf-8").splitlines()]
-            output = json.loads(Path(paths["output"]).read_text(encoding="utf-8"))
-        else:
-            # Not main(): it sets up logging for the whole process.
-            output, _, diagnostics = build.python_mutator(build._Args(phase=phase, unknown_args=[], **paths))
-            told = [item.as_dict() for item in diagnostics.items]
+        # Not main(): it sets up logging for the whole process.
+        output, _, diagnostics = build.python_mutator(build._Args(phase=phase, unknown_args=[], **paths))
+        told = [item.as_dict() for item in diagnostics.items]
     if errors := [entry for entry in told if entry["severity"] == "error"]:
         raise BundleError("; ".join(_told(entry) for entry in errors))
     output.pop("experimental", None)
-    return output
+    return output, [_told(entry) for entry in told]
 
 
 def _told(diagnostic: dict) -> str:

@@ -12,9 +12,9 @@ CHOICES = [
     for compute, orchestrator, access in itertools.product(
         ("classic", "serverless"),
         ("schedule", "airflow"),
-        ("volume", "location", "mount", "managed_volume"),
+        ("managed_volume", "volume", "external_location", "mount_keys"),
     )
-    if (compute, access) != ("serverless", "mount")
+    if (compute, access) != ("serverless", "mount_keys")
 ]
 
 

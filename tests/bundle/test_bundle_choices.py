@@ -2,11 +2,12 @@
 
 import pytest
 
+from pinterest_transforms.storage.mounts import ACCESS
+from resources.variables import LANDING_ACCESS
 from tests.bundle.loading import BundleError
 from tests.bundle.references import settled
-from tests.bundle.resolving import GIVEN, resolved
-
-PROFILE = "arn:aws:iam::000000000000:instance-profile/pinterest"
+from tests.bundle.resolving import GIVEN, TARGETS, resolved
+from tests.bundle.snapshots import PROFILE
 
 
 def job(name: str, target: str = "prod", **variables: str) -> dict:
@@ -15,20 +16,6 @@ def job(name: str, target: str = "prod", **variables: str) -> dict:
 
 def parameters(of: dict) -> dict[str, str]:
     return {parameter["name"]: parameter["default"] for parameter in of["parameters"]}
-
-
-def test_the_batch_job_cleans_side_by_side_between_its_checks() -> None:
-    tasks = {
-        task["task_key"]: [one["task_key"] for one in task.get("depends_on", [])] for task in job("batch")["tasks"]
-    }
-    cleaned = ["clean_pin", "clean_geo", "clean_user"]
-    assert tasks == {
-        "check_landing": [],
-        "set_up_tables": ["check_landing"],
-        **{name: ["set_up_tables"] for name in cleaned},
-        "analyse": cleaned,
-        "check_quality": ["analyse"],
-    }
 
 
 def test_a_failed_quality_gate_is_not_asked_again() -> None:
@@ -55,17 +42,6 @@ def test_dev_is_paused_whatever_the_compute(compute: str) -> None:
         assert (found.get("schedule") or found["continuous"])["pause_status"] == "PAUSED"
 
 
-def test_serverless_jobs_have_an_environment_with_the_wheel_and_no_cluster() -> None:
-    for name in ("batch", "stream", "maintenance"):
-        found = job(name, compute="serverless")
-        assert "job_clusters" not in found
-        assert found["environments"] == [
-            {"environment_key": "default", "spec": {"environment_version": "5", "dependencies": ["dist/*.whl"]}}
-        ]
-        assert {task["environment_key"] for task in found["tasks"]} == {"default"}
-        assert not any("libraries" in task or "job_cluster_key" in task for task in found["tasks"])
-
-
 def test_airflow_pauses_the_batch_job_alone() -> None:
     paused = {name: job(name, orchestrator="airflow") for name in ("batch", "stream", "maintenance")}
     assert paused["batch"]["schedule"]["pause_status"] == "PAUSED"
@@ -73,78 +49,37 @@ def test_airflow_pauses_the_batch_job_alone() -> None:
     assert paused["maintenance"]["schedule"]["pause_status"] == "UNPAUSED"
 
 
-@pytest.mark.parametrize("compute", ["classic", "serverless"])
-def test_the_schedule_runs_in_prod_where_it_is_the_orchestrator(compute: str) -> None:
-    assert job("batch", compute=compute)["schedule"]["pause_status"] == "UNPAUSED"
-
-
-@pytest.mark.parametrize(
-    ("access", "path"),
-    [
-        ("volume", "/Volumes/main/pinterest/landing"),
-        ("managed_volume", "/Volumes/main/pinterest/landing"),
-        ("location", "s3://user-12f6caff3559-bucket"),
-        ("mount", "/mnt/user-12f6caff3559-bucket"),
-    ],
-)
-def test_the_landing_is_where_its_access_puts_it(access: str, path: str) -> None:
-    assert parameters(job("batch", landing_access=access))["landing"] == path
-
-
-@pytest.mark.parametrize(
-    ("given", "mode"),
-    [
-        ({}, "USER_ISOLATION"),
-        ({"landing_access": "mount"}, "SINGLE_USER"),
-        ({"instance_profile": PROFILE}, "SINGLE_USER"),
-    ],
-    ids=["volume", "mount", "profile"],
-)
-def test_clusters_are_dedicated_where_a_mount_or_a_profile_needs_it(given: dict[str, str], mode: str) -> None:
-    cluster = job("batch", **given)["job_clusters"][0]["new_cluster"]
-    assert cluster["data_security_mode"] == mode
-    assert cluster["aws_attributes"].get("instance_profile_arn") == given.get("instance_profile")
-
-
-@pytest.mark.parametrize(
-    ("given", "credential", "scope"),
-    [
-        ({}, "", "pinterest"),
-        ({"service_credential": "kinesis"}, "kinesis", ""),
-        ({"instance_profile": PROFILE}, "", ""),
-    ],
-    ids=["scope", "credential", "profile"],
-)
-def test_the_stream_has_one_way_into_kinesis(given: dict[str, str], credential: str, scope: str) -> None:
-    found = parameters(job("stream", **given))
-    assert (found["credential"], found["scope"]) == (credential, scope)
-
-
 def test_an_external_volume_waits_for_the_location_that_the_bundle_makes() -> None:
     bundle = resolved("prod", storage_credential="landing")
-    assert (
-        bundle["resources"]["volumes"]["landing"]["storage_location"] == "${resources.external_locations.landing.url}"
-    )
-    location = bundle["resources"]["external_locations"]["landing"]
+    assert bundle["resources"]["volumes"]["landing"]["storage_location"] == "${resources.external_locations.bucket.url}"
+    location = bundle["resources"]["external_locations"]["bucket"]
     assert (location["url"], location["credential_name"]) == ("s3://user-12f6caff3559-bucket", "landing")
     assert (location["read_only"], location["skip_validation"]) == (True, True)
     assert location["grants"] == [{"principal": GIVEN["service_principal"], "privileges": ["READ_FILES"]}]
     assert settled(bundle)["resources"]["volumes"]["landing"]["storage_location"] == "s3://user-12f6caff3559-bucket"
 
 
-@pytest.mark.parametrize(
-    ("access", "kind"), [("volume", "EXTERNAL"), ("managed_volume", "MANAGED"), ("location", None), ("mount", None)]
-)
-def test_a_landing_volume_is_made_where_the_access_needs_one(access: str, kind: str | None) -> None:
-    resources = resolved("prod", landing_access=access)["resources"]
-    assert resources["volumes"].get("landing", {}).get("volume_type") == kind
+def test_the_bundle_and_the_notebook_name_each_access_alike() -> None:
+    assert LANDING_ACCESS == ACCESS
+
+
+def test_dev_needs_nothing_that_a_new_workspace_lacks() -> None:
+    bundle = resolved("dev")
+    resources = bundle["resources"]
+    assert not any("job_clusters" in one for one in resources["jobs"].values())
+    assert {one["volume_type"] for one in resources["volumes"].values()} == {"MANAGED"}
     assert "external_locations" not in resources
 
 
-def test_no_address_means_no_messages_and_an_address_all_of_them() -> None:
-    for name in ("batch", "stream", "maintenance"):
-        assert "email_notifications" not in job(name, "dev")
-        assert job(name)["email_notifications"]["on_failure"] == [GIVEN["notification_email"]]
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_missing_warehouse_costs_the_dashboard_and_a_line(target: str) -> None:
+    without, there = resolved(target, warehouse_id=""), resolved(target, warehouse_id="1")
+    assert without["warnings"] == [
+        "no dashboard: warehouse_id must be the ID of a SQL warehouse (`databricks warehouses list`), got ''"
+    ]
+    assert there["warnings"] == []
+    assert there["resources"].pop("dashboards")
+    assert without["resources"] == there["resources"]
 
 
 def test_nobody_is_granted_anything_in_dev() -> None:
@@ -158,18 +93,23 @@ def test_nobody_is_granted_anything_in_dev() -> None:
     [
         ({"compute": "spark"}, "compute must be one of classic, serverless, got 'spark'"),
         ({"orchestrator": "cron"}, "orchestrator must be one of schedule, airflow, got 'cron'"),
-        ({"landing_access": ""}, "landing_access must be one of volume, location, mount, managed_volume, got ''"),
+        ({"landing_access": ""}, f"landing_access must be one of {', '.join(ACCESS)}, got ''"),
         (
-            {"compute": "serverless", "landing_access": "mount"},
-            "landing_access must be volume, location or managed_volume with compute=serverless, got 'mount'",
+            {"compute": "serverless", "landing_access": "mount_keys"},
+            "landing_access must be one of managed_volume, volume, external_location with compute=serverless, "
+            "got 'mount_keys'",
+        ),
+        (
+            {"landing_access": "mount_instance_profile"},
+            "instance_profile must be given with landing_access=mount_instance_profile, got ''",
         ),
         (
             {"compute": "serverless", "instance_profile": PROFILE},
             f"instance_profile must be empty with compute=serverless, got {PROFILE!r}",
         ),
         (
-            {"landing_access": "mount", "storage_credential": "x"},
-            "storage_credential must be empty with landing_access=mount, got 'x'",
+            {"landing_access": "mount_keys", "storage_credential": "x"},
+            "storage_credential must be empty with landing_access=mount_keys, got 'x'",
         ),
     ],
 )

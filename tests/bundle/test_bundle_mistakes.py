@@ -157,10 +157,10 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         "schemas.batch: a grant must name a principal",
     ),
     "analysts who read secrets": (
-        lambda b: b["resources"]["secret_scopes"]["pinterest"]["permissions"].append(
+        lambda b: b["resources"]["secret_scopes"]["aws_keys"]["permissions"].append(
             {"level": "READ", "group_name": "analysts"}
         ),
-        "secret_scopes.pinterest: analysts must not read secrets",
+        "secret_scopes.aws_keys: analysts must not read secrets",
     ),
 }
 

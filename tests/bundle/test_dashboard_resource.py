@@ -9,13 +9,17 @@ from tests.bundle.references import settled
 from tests.bundle.resolving import GIVEN, TARGETS, resolved
 
 
+def deployed(target: str) -> dict:
+    return settled(resolved(target, warehouse_id=GIVEN["warehouse_id"]))
+
+
 def dashboard(target: str) -> dict:
-    return settled(resolved(target))["resources"]["dashboards"]["pinterest"]
+    return deployed(target)["resources"]["dashboards"]["pinterest"]
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_its_bare_tables_are_those_that_the_batch_job_of_the_same_target_writes(target: str) -> None:
-    bundle = settled(resolved(target))
+    bundle = deployed(target)
     job = {entry["name"]: entry["default"] for entry in bundle["resources"]["jobs"]["pinterest_batch"]["parameters"]}
     found = bundle["resources"]["dashboards"]["pinterest"]
     assert (found["dataset_catalog"], found["dataset_schema"]) == (job["catalog"], job["schema"])
@@ -23,7 +27,7 @@ def test_its_bare_tables_are_those_that_the_batch_job_of_the_same_target_writes(
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_viewers_read_with_their_own_rights_on_the_warehouse_of_the_target(target: str) -> None:
-    bundle = resolved(target)
+    bundle = deployed(target)
     found = bundle["resources"]["dashboards"]["pinterest"]
     assert found["embed_credentials"] is False
     assert found["warehouse_id"] == bundle["variables"]["warehouse_id"]["value"]
@@ -31,7 +35,7 @@ def test_viewers_read_with_their_own_rights_on_the_warehouse_of_the_target(targe
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_it_lies_below_the_bundle_s_own_folder(target: str) -> None:
-    bundle = resolved(target)
+    bundle = deployed(target)
     parent = bundle["resources"]["dashboards"]["pinterest"]["parent_path"]
     assert parent == f"{bundle['workspace']['root_path']}/resources"
 

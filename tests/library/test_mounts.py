@@ -44,6 +44,7 @@ SETTINGS = Settings(user_id="abc123", catalog="main")
 @pytest.mark.parametrize(
     ("access", "landing"),
     [
+        ("managed_volume", "/Volumes/main/pinterest/landing"),
         ("volume", "/Volumes/main/pinterest/landing"),
         ("external_location", "s3://user-abc123-bucket"),
         ("mount_keys", "/mnt/user-abc123-bucket"),
@@ -82,8 +83,8 @@ def test_keys_are_given_apart_from_the_address() -> None:
     reach_landing(platform, SETTINGS, "mount_keys", scope="aws")
     assert CANARY not in str(platform.mounted)
     assert platform.configs == {
-        "fs.s3a.access.key": f"{CANARY}-aws-aws-access-key",
-        "fs.s3a.secret.key": f"{CANARY}-aws-aws-secret-key",
+        "fs.s3a.access.key": f"{CANARY}-aws-access_key",
+        "fs.s3a.secret.key": f"{CANARY}-aws-secret_key",
     }
 
 
@@ -105,7 +106,7 @@ def test_a_missing_secret_is_a_refusal_too() -> None:
         raise RuntimeError(f"Secret does not exist with scope: {scope} and key: {key}")
 
     platform.secrets = SimpleNamespace(get=missing)
-    with pytest.raises(MountError, match="Secret does not exist with scope: aws and key: aws-access-key"):
+    with pytest.raises(MountError, match="Secret does not exist with scope: aws and key: access_key"):
         reach_landing(platform, SETTINGS, "mount_keys", scope="aws")
 
 

@@ -79,7 +79,7 @@ def test_a_permission_that_is_missing_is_told_with_the_step(fake: Fake, capsys: 
 
 
 def test_a_throttled_workspace_is_waited_for_as_long_as_it_asks(fake: Fake) -> None:
-    fake.scopes["pinterest"] = dict.fromkeys(["access_key", "secret_key", "aws-access-key", "aws-secret-key"], "there")
+    fake.scopes["pinterest"] = dict.fromkeys(["access_key", "secret_key"], "there")
     fake.fail("GET", "secrets/list", 429, error("REQUEST_LIMIT_EXCEEDED", "slow down"), {"Retry-After": "1"}, times=2)
     began = time.monotonic()
     assert main(["set-up", "--secrets-from", "environment"]) == 0

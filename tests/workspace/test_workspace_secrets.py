@@ -21,7 +21,7 @@ ACCESS, SECRET = "AKIACANARYCANARY0001", "canary/secret+012345678901234567890123
 OTHER_ACCESS, OTHER_SECRET = "AKIACANARYCANARY0002", "canary/other++0123456789012345678901234="
 TABLE = "hive_metastore.default.authentication_credentials"
 COLUMNS = ["Access key ID", "Secret access key"]
-STORED = {"access_key": ACCESS, "aws-access-key": ACCESS, "secret_key": SECRET, "aws-secret-key": SECRET}
+STORED = {"access_key": ACCESS, "secret_key": SECRET}
 FROM_TABLE = ["set-up", "--secrets-from", "table"]
 FROM_ENVIRONMENT = ["set-up", "--secrets-from", "environment"]
 

@@ -46,7 +46,7 @@ def deployed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 def test_everything_that_is_asked_for_is_made(deployed: Fake) -> None:
     assert main(EVERYTHING) == 0
-    assert set(deployed.scopes["pinterest"]) == {"access_key", "secret_key", "aws-access-key", "aws-secret-key"}
+    assert set(deployed.scopes["pinterest"]) == {"access_key", "secret_key"}
     assert deployed.storage_credentials["pinterest"]["aws_iam_role"] == {"role_arn": ROLE}
     location = deployed.locations["landing"]
     assert (location["url"], location["credential_name"]) == ("s3://user-12f6caff3559-bucket", "pinterest")

@@ -1,4 +1,4 @@
-"""Makes the landing reachable, in the four ways a Databricks workspace may offer; says what works where one is refused.
+"""Makes the landing reachable, in the ways a Databricks workspace may offer; says what works where one is refused.
 
 Mounts need classic compute with dedicated access. Volumes and external locations work everywhere.
 """
@@ -10,17 +10,20 @@ from typing import Protocol
 from pinterest_transforms.errors import MountError, SettingsError
 from pinterest_transforms.settings import Settings
 
-ACCESS = ("volume", "external_location", "mount_keys", "mount_instance_profile")
+ACCESS = ("managed_volume", "volume", "external_location", "mount_keys", "mount_instance_profile")
+"""The bundle's variable ``landing_access`` has the same values."""
 
 _INSTEAD = (
     "mounts need classic compute with dedicated access; on standard or serverless compute use access=volume "
     "or access=external_location"
 )
 _HINTS = {
+    "managed_volume": "the bundle makes the volume (landing_access=managed_volume), you must have READ VOLUME on it; "
+    "or use access=volume or access=external_location",
     "volume": "a volume must exist and you must have READ VOLUME on it; or use access=external_location with s3://…",
     "external_location": "an external location must cover the bucket and you must have READ FILES on it; "
     "or use access=volume",
-    "mount_keys": f"the keys must be in the secret scope as aws-access-key and aws-secret-key; {_INSTEAD}",
+    "mount_keys": f"the keys must be in the secret scope as access_key and secret_key; {_INSTEAD}",
     "mount_instance_profile": f"the cluster must have an instance profile that may read the bucket; {_INSTEAD}",
 }
 _MOUNT_NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
@@ -66,9 +69,9 @@ def reach_landing(dbutils: Dbutils, settings: Settings, access: str, *, mount_na
     Args:
         dbutils: the notebook's.
         settings: names and places; ``landing`` may name the folder, else it is made from the other names.
-        access: ``volume``, ``external_location``, ``mount_keys`` or ``mount_instance_profile``.
+        access: one of ``ACCESS``.
         mount_name: name below ``/mnt``; empty for the bucket's name.
-        scope: secret scope that holds ``aws-access-key`` and ``aws-secret-key``, for ``mount_keys``.
+        scope: secret scope that holds ``access_key`` and ``secret_key``, for ``mount_keys``.
 
     Returns:
         The landing's path: the folder that holds ``topics/``.
@@ -80,7 +83,7 @@ def reach_landing(dbutils: Dbutils, settings: Settings, access: str, *, mount_na
     if access not in ACCESS:
         raise SettingsError(f"access must be one of {', '.join(ACCESS)}, got {access!r}")
     try:
-        if access == "volume":
+        if access in ("managed_volume", "volume"):
             landing = settings.landing or f"/Volumes/{settings.catalog}/{settings.schema}/landing"
         elif access == "external_location":
             landing = settings.landing or f"s3://{settings.bucket}"
@@ -121,8 +124,8 @@ def _keys(dbutils: Dbutils, scope: str) -> dict[str, str]:
         raise SettingsError("scope must name the secret scope of the keys for access=mount_keys, got ''")
     # Given apart from the address: an address with keys in it would be listed to everybody by mounts().
     return {
-        "fs.s3a.access.key": dbutils.secrets.get(scope, "aws-access-key"),
-        "fs.s3a.secret.key": dbutils.secrets.get(scope, "aws-secret-key"),
+        "fs.s3a.access.key": dbutils.secrets.get(scope, "access_key"),
+        "fs.s3a.secret.key": dbutils.secrets.get(scope, "secret_key"),
     }
 
 
