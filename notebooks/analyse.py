@@ -19,7 +19,8 @@ if importlib.util.find_spec("pinterest_transforms") is None:
 from pinterest_transforms.analysis import answer_named
 from pinterest_transforms.charts import figure_for
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.storage import answers, summary, tables
+from pinterest_transforms.storage import answers, summary
+from pinterest_transforms.storage.readiness import ensure_tables
 
 # COMMAND ----------
 
@@ -37,7 +38,7 @@ settings = Settings(
     schema=dbutils.widgets.get("schema"),
     warehouse=dbutils.widgets.get("warehouse"),
 )
-tables.set_up(spark, settings)
+ensure_tables(spark, settings)
 answers.refresh_answers(spark, settings, say=print)
 
 

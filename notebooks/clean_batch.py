@@ -22,6 +22,7 @@ from pinterest_transforms.entities import GEO, PIN, USER, entities_named
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.storage import summary, tables
 from pinterest_transforms.storage.landing import check_landing, take_landing
+from pinterest_transforms.storage.readiness import ensure_tables
 
 # COMMAND ----------
 
@@ -53,7 +54,7 @@ check_landing(spark, settings)
 # COMMAND ----------
 
 # DBTITLE 1,Take, clean, merge
-tables.set_up(spark, settings)
+ensure_tables(spark, settings)
 for entity in entities:
     take_landing(spark, settings, entity, run_id, rebuild=dbutils.widgets.get("rebuild") == "true", say=print)
 

@@ -20,9 +20,10 @@ if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
 from pinterest_transforms.entities import entities_named
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.storage import summary, tables
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, whole_number_of
+from pinterest_transforms.storage import summary
 from pinterest_transforms.storage.kinesis import Reading, check_streams
+from pinterest_transforms.storage.readiness import ensure_tables
 from pinterest_transforms.storage.streams import rebuild_streams, take_streams
 
 # COMMAND ----------
@@ -53,7 +54,7 @@ settings = Settings(
     catalog=dbutils.widgets.get("catalog"),
     schema=dbutils.widgets.get("schema"),
     warehouse=dbutils.widgets.get("warehouse"),
-    raw_days=int(dbutils.widgets.get("raw_days")),
+    raw_days=whole_number_of(dbutils.widgets.get("raw_days"), "raw_days", most=36_500),
 )
 scope, credential = dbutils.widgets.get("scope"), dbutils.widgets.get("credential")
 reading = Reading(
@@ -81,7 +82,7 @@ if not rebuild:
 # COMMAND ----------
 
 # DBTITLE 1,Keep, clean, merge
-tables.set_up(spark, settings)
+ensure_tables(spark, settings)
 if rebuild:
     rebuild_streams(spark, settings, entities, run_id, allow_losses=reading.allow_losses, say=print)
 else:

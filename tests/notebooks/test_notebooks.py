@@ -1,6 +1,7 @@
 """Runs every notebook, the very files, over a small dirty landing."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
@@ -109,6 +110,9 @@ def test_a_notebook_is_in_source_format_and_thin(path: Path) -> None:
     assert '"../src"' in text, "opened in a workspace folder, it must find the sources beside it"
     code = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert len(code) < 70
+    assert not re.search(r"\b(int|float)\(", "\n".join(code)), (
+        "a widget's number is read by a helper, which says what is wrong"
+    )
 
 
 def test_mount_s3_returns_the_landing(ran: Ran) -> None:
@@ -187,6 +191,8 @@ def test_maintain_shows_every_table_and_takes_nothing_from_them(ran: Ran) -> Non
         ("maintain", {"quarantine_days": ""}, "quarantine_days must be a whole number from 0 to 36500, got ''"),
         ("maintain", {"vacuum_hours": "24"}, "vacuum_hours must be at least 168, so that readers and writers"),
         ("clean_batch", {"entity": "pins"}, "widget entity must be one of all, pin, geo, user, got 'pins'"),
+        ("stream_kinesis", {"raw_days": "thirty"}, "raw_days must be a whole number from 0 to 36500, got 'thirty'"),
+        ("stream_kinesis", {"raw_days": "1.5"}, "raw_days must be a whole number from 0 to 36500, got '1.5'"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_one_clear_line(ran: Ran, name: str, values: dict[str, str], said: str) -> None:
