@@ -1,6 +1,5 @@
 """What an answer of the API means for the records of a request, where it does not speak of each."""
 
-import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -15,7 +14,6 @@ _NARROW = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStat
 
 _PASSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 _NEVER_PASSES = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
-_PAGE = re.compile(rb"\s*<(?:!|html|head|body|\?xml)", re.IGNORECASE)
 
 
 def refused_or_again(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
@@ -34,7 +32,7 @@ def refused_or_again(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
     if not reply.code or reply.code in _PASSES or (reply.code >= 500 and reply.code not in _NEVER_PASSES):
         return Attempt(reply.name, all_of(records, Fate.AGAIN, reason), reply.wait)
     every = f"{_phrase(reply.code)} ({reply.code}): {reply.text or 'no reason given'}"
-    if reply.code in _NO_USE and not _PAGE.match(reply.body):
+    if reply.code in _NO_USE and not reply.page:
         raise SendError(every)
     return Attempt(reply.name, refused, narrow=True, blocked=every)
 
@@ -46,14 +44,13 @@ def _phrase(code: int) -> str:
         return "unknown status"
 
 
-def not_understood(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
+def not_understood(records: Sequence[Outgoing], *, page: bool) -> Attempt:
     """A 200 that cannot be read: they may all have been taken.
 
     Sent again, they may arrive twice; not sent again, they may be lost. A page is no answer of the API: smaller
     requests tell whose it is.
     """
-    reason = "200 with an answer not understood"
-    if _PAGE.match(reply.body):
+    if page:
         reason = "200 with a page in place of an answer"
         return Attempt("200 page", all_of(records, Fate.AGAIN, reason), narrow=True, blocked=reason)
-    return Attempt("200 not understood", all_of(records, Fate.AGAIN, reason))
+    return Attempt("200 not understood", all_of(records, Fate.AGAIN, "200 with an answer not understood"))

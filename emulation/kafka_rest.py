@@ -33,13 +33,14 @@ class KafkaRest:
         reply = self._http.request("POST", f"{self._url}/topics/{topic}", body_of(records), CONTENT)
         found = reply.json.get("offsets")
         entries = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        codes = [each.get("error_code") for each in (*entries, reply.json)]
         for code in _NO_ACCESS:
-            if any(each.get("error_code") == code for each in (*entries, reply.json)):
+            if code in codes:
                 raise SendError(f"{topic} is refused: error_code {code}: the proxy may not write to it")
         if reply.code != HTTPStatus.OK:
             return refused_or_again(reply, records)
         if len(entries) != len(records):
-            return not_understood(reply, records)
+            return not_understood(records, page=reply.page)
         return Attempt(reply.name, [_verdict(each) for each in entries])
 
 

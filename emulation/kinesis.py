@@ -57,7 +57,7 @@ class KinesisApi:
         reply = self._http.request("PUT", f"{url}/records", b'{"records":[' + parts + b"]}", _JSON)
         if reply.code != HTTPStatus.OK:
             return _refused(reply, records, stream)
-        return _judged_all(reply, reply.json.get("Records"), records)
+        return _judged_all(reply.json.get("Records"), records, page=reply.page)
 
 
 class KinesisDirect:
@@ -103,15 +103,16 @@ class KinesisDirect:
         except told.BotoCoreError as error:
             name = type(error).__name__
             return Attempt(name, all_of(records, Fate.AGAIN, name))
-        return _judged_all(Reply(HTTPStatus.OK, b""), answer.get("Records"), records)
+        # What is not of Kinesis has none; its text is not to be had here.
+        return _judged_all(answer.get("Records"), records, page="Records" not in answer)
 
 
-def _judged_all(reply: Reply, entries: object, records: Sequence[Outgoing]) -> Attempt:
+def _judged_all(entries: object, records: Sequence[Outgoing], *, page: bool) -> Attempt:
     """Kinesis' word on each record of a PutRecords: the call as a whole is 200 whatever became of them."""
     verdicts = [_judged(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     if len(verdicts) != len(records):
-        return not_understood(reply, records)
-    return Attempt(reply.name, verdicts)
+        return not_understood(records, page=page)
+    return Attempt("200", verdicts)
 
 
 def _judged(entry: dict[str, object]) -> Verdict:
@@ -136,4 +137,6 @@ def _refused(reply: Reply, records: Sequence[Outgoing], stream: str) -> Attempt:
 
 
 def _read_one(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
-    return Attempt(reply.name, [TAKEN]) if reply.json.get("SequenceNumber") else not_understood(reply, records)
+    return (
+        Attempt(reply.name, [TAKEN]) if reply.json.get("SequenceNumber") else not_understood(records, page=reply.page)
+    )

@@ -3,6 +3,7 @@
 import email.utils
 import ipaddress
 import os
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from emulation.outgoing import NO_CONNECTION, SendError, one_line
 
 _LOOPBACK_NAMES = ("localhost",)
 _TEXT_LIMIT = 200
+_PAGE = re.compile(rb"\s*<(?:!|html|head|body|\?xml)", re.IGNORECASE)
 _CONNECT = 10.0
 """Seconds in which another machine answers that it is there."""
 _GLANCE = 0.1
@@ -59,6 +61,11 @@ class Reply:
         except ValueError:
             found = None
         return found if isinstance(found, dict) else {}
+
+    @property
+    def page(self) -> bool:
+        """Whether it is a page for people: the API answers with none."""
+        return bool(_PAGE.match(self.body))
 
     @property
     def text(self) -> str:

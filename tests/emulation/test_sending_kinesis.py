@@ -104,6 +104,25 @@ def test_what_passes_is_sent_again_directly(aws: Server, tmp_path: Path, name: s
     assert aws.requests == [500, 500]
 
 
+@pytest.mark.parametrize("code", [403, 406, 200])
+def test_directly_too_what_is_blocked_on_the_way_is_found(aws: Server, tmp_path: Path, code: int) -> None:
+    page = does.status(code, "<html>blocked</html>")
+
+    async def firewall(server, request, origin, found):
+        return await (page if any(r["value"]["index"] == 7 for r in found) else does.accept)(
+            server, request, origin, found
+        )
+
+    aws.usual = firewall
+    sent = send(aws, tmp_path, records(50), door=direct)
+    assert sent.arrived == Counter(set(range(50)) - {7})
+    assert list(sent.failed) == [7]
+    aws.usual = page
+    with pytest.raises(SendError, match=r"^Kinesis in eu-west-1, streaming-abc123-\*: .*(40[36]|page)"):
+        send(aws, tmp_path / "other", records(50), door=direct)
+    assert not (tmp_path / "other" / "failed.jsonl").exists()
+
+
 STOPPING = {
     "ResourceNotFoundException": NOT_THERE,
     "AccessDeniedException": "streaming-abc123-pin is refused: AccessDeniedException",
