@@ -12,12 +12,14 @@ class Mistake(NamedTuple):
         before: what stands in it.
         after: what is put there.
         told: what our resolver or our checks say of it; the CLI's words are in ``cli/refused.json``.
+        target: the target that it harms.
     """
 
     file: str
     before: str
     after: str
     told: str
+    target: str = "staging"
 
 
 _BATCH, _ROOT = "resources/batch.job.yml", "databricks.yml"
@@ -134,6 +136,32 @@ MISTAKES = {
         "trigger_pause_status: PAUSED",
         "trigger_pause_status: STOPPED",
         "trigger_pause_status must be PAUSED or UNPAUSED, got 'STOPPED'",
+    ),
+    "a prefix in dev without the user": Mistake(
+        _ROOT,
+        "    mode: development\n",
+        "    mode: development\n    presets:\n      name_prefix: dev_\n",
+        "name_prefix must hold the user's name in mode development, got 'dev_'",
+        "dev",
+    ),
+    "jobs that start by themselves in dev": Mistake(
+        _ROOT,
+        "    mode: development\n",
+        "    mode: development\n    presets:\n      trigger_pause_status: UNPAUSED\n",
+        "trigger_pause_status must not be UNPAUSED in mode development",
+        "dev",
+    ),
+    "a root in a volume": Mistake(
+        _ROOT,
+        "root_path: /Workspace/Users/",
+        "root_path: /Volumes/",
+        "root_path must not be in /Volumes, got '/Volumes/",
+    ),
+    "a volume's computed path": Mistake(
+        "resources/stream_pipeline.volume.yml",
+        "      name: pipeline\n",
+        "      name: pipeline\n      volume_path: /Volumes/a/b/c\n",
+        "Unexpected field 'volume_path'",
     ),
     "a bundle's setting that is none": Mistake(
         _ROOT, "  engine: direct", "  engin: direct", "bundle: unknown key engin"

@@ -98,6 +98,8 @@ def _check_settings(bundle: dict) -> None:
         for name, allowed in settings.items():
             if (got := bundle.get(part, {}).get(name)) and got not in allowed:
                 raise BundleError(f"{name} must be {' or '.join(allowed)}, got {got!r}")
+    if (root := bundle["workspace"]["root_path"]).startswith("/Volumes/"):
+        raise BundleError(f"root_path must not be in /Volumes, got {root!r}")
     run_as = bundle.get("run_as")
     if run_as is not None and len([name for name in run_as.values() if name]) != 1:
         raise BundleError("run_as must name a service principal or a user")
@@ -113,6 +115,12 @@ def _apply_mode(bundle: dict) -> None:
         presets = {"name_prefix": f"[dev {USER['short_name']}] ", "trigger_pause_status": "PAUSED", **presets}
         presets["tags"] = {"dev": USER["short_name"], **presets.get("tags", {})}
         presets["jobs_max_concurrent_runs"] = 4
+        if USER["short_name"] not in presets["name_prefix"]:
+            raise BundleError(
+                f"name_prefix must hold the user's name in mode development, got {presets['name_prefix']!r}"
+            )
+        if presets["trigger_pause_status"] == "UNPAUSED":
+            raise BundleError("trigger_pause_status must not be UNPAUSED in mode development")
     elif bundle["workspace"]["root_path"].startswith(f"/Workspace/Users/{USER['userName']}/"):
         raise BundleError("a target of mode production must have a root_path of its own")
     bundle["presets"] = presets

@@ -128,15 +128,14 @@ def _write(name: str, content: dict) -> None:
 
 def main() -> None:
     """Writes the files of every choice, and what the CLI says of each planted mistake."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
-    found: dict[str, dict[str, object]] = {}
     with ThreadPoolExecutor(2) as pool:
         results = pool.map(lambda choice: _validated(*choice), CHOICES.values())
-        for name, (bundle, _) in zip(CHOICES, results, strict=True):
-            found[name] = _neutral(bundle)
-        said = pool.map(lambda mistake: _validated("staging", {}, mistake)[1], MISTAKES)
-        _write("refused", dict(zip(MISTAKES, said, strict=True)))
+        found = {name: _neutral(bundle) for name, (bundle, _) in zip(CHOICES, results, strict=True)}
+        said = pool.map(lambda name: _validated(MISTAKES[name].target, {}, name)[1], MISTAKES)
+        refused = dict(zip(MISTAKES, said, strict=True))
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    _write("refused", refused)
     for name, content in found.items():
         base = found[name.partition(".")[0]] if "." in name else {}
         changed = {path: content.get(path) for path in {*base, *content} if base.get(path) != content.get(path)}

@@ -8,7 +8,7 @@ import pytest
 from tests.bundle.checking import findings
 from tests.bundle.loading import BundleError, load
 from tests.bundle.mistakes import MISTAKES, plant
-from tests.bundle.resolving import GIVEN, resolve, resolved
+from tests.bundle.resolving import GIVEN, TARGETS, resolve, resolved
 from tests.bundle.snapshots import CHOICES, FOLDER, as_the_cli_writes, kept
 
 
@@ -24,11 +24,12 @@ def test_our_resolver_gives_what_the_cli_gives(name: str) -> None:
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_planted_in_a_file_is_refused(copied: Path, name: str) -> None:
     plant(MISTAKES[name], copied)
-    assert MISTAKES[name].told in refusal(copied)
+    assert MISTAKES[name].told in refusal(copied, MISTAKES[name].target)
 
 
-def test_the_bundle_as_it_is_is_not_refused(copied: Path) -> None:
-    assert refusal(copied) == ""
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_bundle_as_it_is_is_not_refused(copied: Path, target: str) -> None:
+    assert refusal(copied, target) == ""
 
 
 def test_each_mistake_was_shown_to_the_cli_which_refuses_most() -> None:
@@ -37,9 +38,9 @@ def test_each_mistake_was_shown_to_the_cli_which_refuses_most() -> None:
     assert len([name for name, errors in refused.items() if errors]) > len(MISTAKES) / 2
 
 
-def refusal(root: Path) -> str:
-    """What the resolver, or then the checks, say of a bundle; empty if it is good."""
+def refusal(root: Path, target: str) -> str:
+    """What the resolver, or then the checks, say of a target; empty if it is good."""
     try:
-        return "; ".join(findings(resolve(load(root), "staging", GIVEN), root=root))
+        return "; ".join(findings(resolve(load(root), target, {} if target == "dev" else GIVEN), root=root))
     except BundleError as error:
         return str(error)
