@@ -192,8 +192,8 @@ def _told(error: Exception, *, verbose: bool) -> int:
     from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
-    from local.oneline import one_line  # noqa: PLC0415
     from local.query import QueryError  # noqa: PLC0415
+    from pinterest_transforms.error_format import one_line  # noqa: PLC0415
 
     # A disk that is full, an output that cannot be written: nothing of this project's. Any other is perhaps a bug.
     expected = isinstance(error, PinterestError | PySparkException | Py4JJavaError | OSError | MemoryError)

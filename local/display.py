@@ -12,8 +12,8 @@ from pyspark.sql.types import DataType, DoubleType, StringType
 from rich.console import Console, RenderableType
 from rich.markdown import Markdown
 
-from local.oneline import clean_text
 from local.table import Rows, render
+from pinterest_transforms.error_format import clean_text
 from pinterest_transforms.errors import PinterestError
 
 ROWS_SHOWN = 20

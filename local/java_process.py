@@ -22,7 +22,7 @@ from pyspark.serializers import UTF8Deserializer, read_int
 
 from local.environment import has_user_name, java_identity, set_spark_environment, user_name
 from local.java import JavaError, check_java, end_process, start_java
-from local.oneline import clean_text
+from pinterest_transforms.error_format import clean_text
 
 START_SECONDS = 300
 _POLL_SECONDS = 0.05

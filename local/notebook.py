@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from local.cells import Cell, NotebookError, read_cells
 from local.dbutils import Dbutils, Machine, NotebookExit
 from local.display import Screen
-from local.oneline import one_line
+from pinterest_transforms.error_format import one_line
 
 _DEPTH = 20
 _DECLARES = re.compile(r"\bwidgets\s*\.\s*(?:text|dropdown|combobox|multiselect)\s*\(")

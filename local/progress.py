@@ -11,7 +11,7 @@ from typing import Self, TextIO
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from local.oneline import clean_text
+from pinterest_transforms.error_format import clean_text
 
 _WORTH_TELLING_SECONDS = 2.0
 _LIVE_SECONDS, _TOLD_SECONDS = 0.5, 5.0

@@ -12,9 +12,9 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.types import StructField
 
 from local.display import Screen, spark_rows
-from local.oneline import one_line
 from local.rows import plain
 from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.error_format import one_line
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import LEGS, Settings, check_identifier, quoted
 from pinterest_transforms.storage.tables import attach

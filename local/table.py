@@ -13,8 +13,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from local.oneline import clean_text
 from local.rows import plain, utc
+from pinterest_transforms.error_format import clean_text
 
 # Numbers that are names: a year, a key. Nobody reads the year 2,018.
 _NAMES = re.compile(r"(?:\A|_)(?:year|ind|index|id)\Z", re.IGNORECASE)

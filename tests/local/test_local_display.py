@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.control import strip_control_codes
 
 from local.display import DisplayError, Screen
-from local.oneline import clean_text
+from pinterest_transforms.error_format import clean_text
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from local.oneline import one_line
 from local.progress import Steps
+from pinterest_transforms.error_format import one_line
 from pinterest_transforms.errors import TableError
 
 

@@ -5,8 +5,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit
 
 from local.java_process import MODULE_OPTIONS
-from local.oneline import one_line
 from local.session import GIB, driver_memory
+from pinterest_transforms.error_format import one_line
 
 
 def _use_delta(spark: SparkSession, folder: Path, schema: str) -> DataFrame:

@@ -319,7 +319,10 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
 
     def failing(spark, settings, entity, *given):
         if entity is USER:
-            raise ValueError("no room\nfor users")
+            raise ValueError(
+                "An error occurred while calling o1.append.\n: org.apache.spark.SparkException: Job aborted.\n"
+                "Caused by: java.io.IOException: No space left on device\n\tat a.b"
+            )
         return take_batch(spark, settings, entity, *given)
 
     place.put(geo(1, "a"))
@@ -328,7 +331,7 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
         patched.setattr(streams, "take_batch", failing)
         with pytest.raises(StreamError) as error:
             place.take(GEO, USER, trigger="1 second")
-    assert str(error.value) == "streaming-abc-user: ValueError: no room"
+    assert str(error.value) == "streaming-abc-user: IOException: No space left on device"
     assert isinstance(error.value.__cause__, ValueError)
     assert not place.spark.streams.active
     assert place.rows(USER) == {}

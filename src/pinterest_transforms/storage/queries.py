@@ -9,6 +9,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pinterest_transforms.entities import Entity
+from pinterest_transforms.error_format import one_line
 from pinterest_transforms.errors import PinterestError, StreamError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage.batches import Work
@@ -116,12 +117,11 @@ def _raise_of(one: Running) -> None:
 
 def _reason(error: StreamingQueryException) -> str:
     """The line of a query's failure that says most: that of the source, if it is one of its own."""
-    text = str(error)
-    for line in text.splitlines():
+    for line in str(error).splitlines():
         _, found, said = line.partition("StreamError: ")
         if found:
             return said.strip()
-    return text.strip().split("\n")[0]
+    return one_line(error)
 
 
 def stop_all(running: list[Running]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame, SparkSession
 
 from pinterest_transforms.entities import Entity
+from pinterest_transforms.error_format import one_line
 from pinterest_transforms.errors import CheckpointError, StreamError, TableError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import kinesis, raw, tables
@@ -252,8 +253,7 @@ def _started(spark: SparkSession, work: Work, reading: Reading) -> Running:
         except Exception as error:
             failures.append(error)
             # One line: Spark searches what it is told, and of a long text with Java's calls in it its stack overflows.
-            said = str(error).strip().partition("\n")[0]
-            raise StreamError(f"{type(error).__name__}: {said}") from None
+            raise StreamError(one_line(error)) from None
 
     frame = kinesis.stream_of(spark, work.settings, work.entity, reading)
     writer = frame.writeStream.foreachBatch(each).queryName(f"{work.settings.stream(work.entity)}-{work.run_id}")

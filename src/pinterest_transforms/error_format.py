@@ -58,9 +58,11 @@ def _told(name: str, text: str) -> str:
 
 
 def _innermost(causes: list[tuple[str, str]]) -> str:
-    """The innermost cause; with where it happened, if only one further out says so."""
-    told = ": ".join(filter(None, causes[-1]))
-    if not causes[-1][1]:
-        told = ": ".join([*filter(None, next((cause for cause in reversed(causes) if cause[1]), ())), told])
-    place = next((found[0] for _, message in causes if (found := _PLACE.search(message))), "")
+    """The innermost cause; with what those further out know of it: what was run, and where."""
+    kind, message = causes[-1]
+    outer = [text for name, text in causes if text.endswith(message) and name == kind] if message else []
+    told = ": ".join(filter(None, (kind, outer[0] if outer else message)))
+    if not message:
+        told = ": ".join([*next((cause for cause in reversed(causes) if cause[1]), ()), told])
+    place = next((found[0] for _, text in causes if (found := _PLACE.search(text))), "")
     return told if not place or _PLACE.search(told) else f"{told} ({place.rstrip('.')})"

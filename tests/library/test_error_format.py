@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.oneline import one_line
+from pinterest_transforms.error_format import one_line
 from pinterest_transforms.errors import TableError
 
 FULL = """\
@@ -28,6 +28,13 @@ PERMISSION = """\
 Caused by: java.io.FileNotFoundException: /w/pins/_delta_log/00.json (Permission denied)
 \tat java.base/java.io.FileOutputStream.open0(Native Method)
 """
+PROGRAM = """\
+: org.apache.spark.SparkException: Job aborted.
+Caused by: java.io.IOException: Cannot run program "/venv/bin/python": error=13, Permission denied
+\tat java.base/java.lang.ProcessBuilder.start(ProcessBuilder.java:1143)
+Caused by: java.io.IOException: error=13, Permission denied
+\tat java.base/java.lang.ProcessImpl.forkAndExec(Native Method)
+"""
 WITHOUT_MESSAGE = """\
 : org.apache.spark.SparkException: Exception thrown in awaitResult: \n\tat a.b(C.scala:1)
 Caused by: java.util.concurrent.ExecutionException: the task has failed
@@ -38,6 +45,7 @@ CASES = [
     (FULL, "IOException: No space left on device (file:/w/pins)"),
     (CHECKSUM, "ChecksumException: Checksum error: file:/l/a.json at 0 exp: 1 got: 2"),
     (PERMISSION, "FileNotFoundException: /w/pins/_delta_log/00.json (Permission denied)"),
+    (PROGRAM, 'IOException: Cannot run program "/venv/bin/python": error=13, Permission denied'),
     (WITHOUT_MESSAGE, "ExecutionException: the task has failed: StackOverflowError"),
 ]
 CALL = "An error occurred while calling o89.append.\n"
