@@ -16,6 +16,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.argument_types import whole_number
 from local.environment import java_environment
 from local.jars import JAR_FOLDER, jar_files, listed
 from local.java import check_java, java_output
@@ -110,8 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Becomes the broker."""
     parser = argparse.ArgumentParser(prog="python -m local.broker", description="Apache Kafka on loopback, one node.")
     parser.add_argument("--folder", required=True, type=Path, help="where it keeps its data")
-    parser.add_argument("--port", required=True, type=int, help="loopback port of its clients")
-    parser.add_argument("--controller-port", required=True, type=int, help="loopback port of the cluster's controller")
+    parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="loopback port of its clients")
+    parser.add_argument(
+        "--controller-port",
+        required=True,
+        type=whole_number(0, 65_535),
+        help="loopback port of the cluster's controller",
+    )
     asked = parser.parse_args(arguments)
     end_with_parent()
     try:

@@ -23,6 +23,7 @@ import aiohttp
 from aiohttp import web
 
 from infrastructure.templates import template_path
+from local.argument_types import whole_number
 from local.gateway_api import Api, read_api
 from local.gateway_checks import Call, DeniedError, Throttle, check_body, check_key, check_policy, check_signature
 from local.gateway_integrations import Answer, Integrations
@@ -117,7 +118,7 @@ async def _serve(asked: argparse.Namespace, api: Api) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until it is ended."""
     parser = argparse.ArgumentParser(prog="python -m local.gateway", description="API Gateway, from its template.")
-    parser.add_argument("--port", required=True, type=int, help="its loopback port")
+    parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="its loopback port")
     parser.add_argument("--proxy", required=True, metavar="URL", help="the REST proxy")
     parser.add_argument("--aws", required=True, metavar="URL", help="endpoint of Kinesis")
     parser.add_argument("--template", type=Path, default=template_path("api"), metavar="FILE")

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 import orjson
 from aiohttp import web
 
+from local.argument_types import whole_number
 from local.kinesis_asked import MEDIA_TYPE, Asked, asked_of, filter_of, fits
 from local.kinesis_shards import (
     ACCOUNT,
@@ -366,7 +367,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serves until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m local.kinesis_stand_in", description="Kinesis in memory.")
     parser.add_argument("--streams", nargs="+", default=[], metavar="NAME", help="streams to begin with")
-    parser.add_argument("--shards", type=int, default=1, metavar="N", help="shards of each of them (default 1)")
+    parser.add_argument(
+        "--shards", type=whole_number(1, 10_000), default=1, metavar="N", help="shards of each of them (default 1)"
+    )
     parser.add_argument("--limits", action="store_true", help="read no more from a shard than Kinesis lets")
     asked = parser.parse_args(arguments)
     kinesis = KinesisStandIn(limits=asked.limits)

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.argument_types import whole_number
 from local.stack_process import HOST, end_with_parent
 from pinterest_transforms.errors import PinterestError
 
@@ -89,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Becomes the server."""
     parser = argparse.ArgumentParser(prog="python -m local.mariadb", description="MariaDB on loopback.")
     parser.add_argument("--folder", required=True, type=Path, help="where it keeps its data")
-    parser.add_argument("--port", required=True, type=int, help="its loopback port")
+    parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="its loopback port")
     asked = parser.parse_args(arguments)
     end_with_parent()
     try:

@@ -18,6 +18,7 @@ from aiohttp import web
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
+from local.argument_types import whole_number
 from local.rest_proxy_producer import Producing, Written
 from local.rest_proxy_records import MEDIA_TYPE, RefusedError, media_type_of, records_of
 from local.stack_process import HOST, end_with_parent
@@ -132,7 +133,7 @@ async def _serve(port: int, kafka: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until it is ended."""
     parser = argparse.ArgumentParser(prog="python -m local.rest_proxy", description="Kafka's REST proxy, v2 JSON.")
-    parser.add_argument("--port", required=True, type=int, help="its loopback port")
+    parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="its loopback port")
     parser.add_argument("--kafka", required=True, metavar="HOST:PORT", help="the broker")
     asked = parser.parse_args(arguments)
     end_with_parent()

@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from local.argument_types import MAX_NUMBER, whole_number
 from local.sink_files import Files, Finished, Put, SinkError
 from local.stack_process import HOST, end_with_parent
 
@@ -138,14 +139,24 @@ def _tell_state(port: int, sink: Sink) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sinks until it is ended, or meets a record that it cannot write."""
     parser = argparse.ArgumentParser(prog="python -m local.sink", description="Writes Kafka's topics into a bucket.")
-    parser.add_argument("--port", required=True, type=int, help="loopback port that tells its state")
+    parser.add_argument(
+        "--port", required=True, type=whole_number(0, 65_535), help="loopback port that tells its state"
+    )
     parser.add_argument("--kafka", required=True, metavar="HOST:PORT", help="the broker")
     parser.add_argument("--s3", required=True, metavar="URL", help="endpoint of S3")
     parser.add_argument("--bucket", required=True, help="where the objects go")
     parser.add_argument("--topics-regex", required=True, metavar="REGEX", help="which topics")
     parser.add_argument("--group", default="connect-sink", help="consumer group (%(default)s)")
-    parser.add_argument("--flush-size", type=int, default=1_000, metavar="N", help="records of a file (%(default)s)")
-    parser.add_argument("--rotate-ms", type=int, default=2_000, metavar="MS", help="rotate.schedule.interval.ms")
+    parser.add_argument(
+        "--flush-size",
+        type=whole_number(1, MAX_NUMBER),
+        default=1_000,
+        metavar="N",
+        help="records of a file (%(default)s)",
+    )
+    parser.add_argument(
+        "--rotate-ms", type=whole_number(1, MAX_NUMBER), default=2_000, metavar="MS", help="rotate.schedule.interval.ms"
+    )
     asked = parser.parse_args(arguments)
     end_with_parent()
     try:

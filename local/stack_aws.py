@@ -6,6 +6,7 @@ python -m local.stack_aws --port 4566
 import argparse
 from collections.abc import Sequence
 
+from local.argument_types import whole_number
 from local.moto_app import moto_app
 from local.stack_process import HOST, end_with_parent
 
@@ -13,7 +14,7 @@ from local.stack_process import HOST, end_with_parent
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serves until it is ended."""
     parser = argparse.ArgumentParser(prog="python -m local.stack_aws", description="S3 and Kinesis in memory.")
-    parser.add_argument("--port", required=True, type=int, help="its loopback port")
+    parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="its loopback port")
     asked = parser.parse_args(arguments)
     end_with_parent()
     from werkzeug.serving import run_simple  # noqa: PLC0415 - takes a while, and mistakes are told before

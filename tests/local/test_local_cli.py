@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
+from local import broker, kinesis_stand_in, rest_proxy, sink
 from local.batch import Batch, run_batch
 from local.display import Screen
 from local.options import parser
@@ -230,6 +232,25 @@ def test_a_value_that_no_option_takes_is_one_line(
     assert ended.value.code == 2
     assert line.startswith(f"error: argument {said}, got ")
     assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("main", "option", "value"),
+    [
+        (broker.main, "--controller-port", "99999"),
+        (kinesis_stand_in.main, "--shards", "0"),
+        (sink.main, "--flush-size", "-1"),
+        (rest_proxy.main, "--port", "1e3"),
+    ],
+)
+def test_numbers_of_the_parts_have_bounds(
+    main: Callable[[list[str]], None], option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([option, value])
+
+    assert ended.value.code == 2
+    assert f"argument {option}: value must be a whole number from " in capsys.readouterr().err
 
 
 def test_a_closed_output_is_one_line() -> None:

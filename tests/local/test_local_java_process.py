@@ -117,8 +117,11 @@ def test_a_java_that_cannot_be_run_is_told(java: MakeJava, make: Callable[[Path]
     assert str(error.value) == f"Java 17 or 21 is needed, and {script} does not start: {reason}"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("version", ["", VERSION], ids=["asked for its version", "started"])
+@pytest.mark.parametrize(
+    ("number", "code", "version"),
+    [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, VERSION)],
+    ids=["asked for its version", "started"],
+)
 def test_one_signal_ends_a_start_that_hangs(
     java: MakeJava, tmp_path: Path, number: signal.Signals, code: int, version: str
 ) -> None:
