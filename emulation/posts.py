@@ -30,17 +30,10 @@ class _Maker:
     def __init__(self) -> None:
         self._names = {entity.name: column_names(entity) for entity in ENTITIES}
 
-    def record(self, entity: Entity, row: Row, post: int) -> Outgoing:
-        """A row of a reader's pages as it is sent."""
-        return Outgoing(entity, whole_key(row), *self._encoded(entity, row, post))
-
-    def keyless(self, entity: Entity, row: Row, post: int) -> Outgoing:
-        """A row that has no usable key, with what it has instead."""
-        return Outgoing(entity, None, *self._encoded(entity, row, post))._replace(unfit=key_error(row[0]))
-
-    def _encoded(self, entity: Entity, row: Row, post: int) -> tuple[bytes, int, str]:
+    def record(self, entity: Entity, key: int | None, row: Row, post: int) -> Outgoing:
+        """A row as it is sent; with what it has instead where there is no usable key."""
         value, unfit = encode(dict(zip(self._names[entity.name], row, strict=True)))
-        return value, post, unfit
+        return Outgoing(entity, key, value, post, key_error(row[0]) if key is None else unfit)
 
 
 def first_pin(engine: Engine) -> str:
@@ -72,7 +65,9 @@ def posts_by_key(engine: Engine, after: int | None = None, first: int = 0, limit
         for start in range(0, len(keys) if left is None else min(left, len(keys)), _TOGETHER):
             some = keys[start : start + _TOGETHER][:left]
             posts = dict(zip(some, count(first), strict=False))
-            yield [make.record(table.entity, row, posts[key]) for table in ahead for key, row in table.take(some[-1])]
+            yield [
+                make.record(table.entity, key, row, posts[key]) for table in ahead for key, row in table.take(some[-1])
+            ]
             first, left = first + len(some), None if left is None else left - len(some)
         if left == 0:
             return
@@ -81,7 +76,7 @@ def posts_by_key(engine: Engine, after: int | None = None, first: int = 0, limit
     keyless = ((reader.entity, row) for reader in readers for page in reader.unusable_pages() for row in page)
     numbered = zip(count(first), keyless, strict=False)
     while rows := list(islice(numbered, _TOGETHER)):
-        yield [make.keyless(entity, row, post) for post, (entity, row) in rows]
+        yield [make.record(entity, None, row, post) for post, (entity, row) in rows]
 
 
 class _Ahead:
@@ -143,5 +138,7 @@ def posts_at_random(engine: Engine, seed: int, first: int = 0, limit: int | None
         for reader in readers:
             for row in reader.rows_of(sorted(set(drawn))):
                 found[whole_key(row)].append((reader.entity, row))
-        yield [make.record(entity, row, post) for post, key in enumerate(drawn, first) for entity, row in found[key]]
+        yield [
+            make.record(entity, key, row, post) for post, key in enumerate(drawn, first) for entity, row in found[key]
+        ]
         first, left = first + count, None if left is None else left - count

@@ -190,7 +190,7 @@ class TableReader:
         return self._key.in_([_bound(value) for value in stored])
 
     def _fetch(self, query: sa.Select[*Row]) -> Sequence[Row]:
-        return self._read(lambda connection: [row._tuple() for row in connection.execute(query)])
+        return self._read(lambda connection: list(map(tuple, connection.execute(query).all())))
 
     def _read(self, read: Callable[[sa.Connection], _T]) -> _T:
         """What a function reads; a database that answered before is waited for when it is lost."""
@@ -211,10 +211,13 @@ def read_rows(engine: sa.Engine, entity: Entity, page: int = PAGE, *, after: int
     return chain.from_iterable(read_pages(engine, entity, page, after=after))
 
 
-def _usable(rows: Sequence[Row]) -> list[Row]:
+def _usable(rows: Sequence[Row]) -> Sequence[Row]:
     """The rows that have a usable key, with it as a whole number."""
+    if {type(row[0]) for row in rows} == {int}:
+        # As nearly every source has them, and asked for within bounds.
+        return rows
     keyed = ((parse_key(row[0]), row) for row in rows)
-    return [row if key is row[0] else (key, *row[1:]) for key, row in keyed if key is not None]
+    return [(key, *row[1:]) for key, row in keyed if key is not None]
 
 
 def _whole_keys(rows: Sequence[Row]) -> int:

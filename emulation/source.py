@@ -4,6 +4,7 @@ Source: the data contract, section 2, for tables and columns. A password is part
 """
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from emulation.records import Row
 from pinterest_transforms.entities import ENTITIES, Entity
@@ -28,7 +29,6 @@ _LAST_OF_LATIN_1 = 255
 _SECRET_OPTION = re.compile(r"pass|secret|token|key", re.IGNORECASE)
 # A server that vanished without a word would be waited for without an end.
 _READ_SECONDS = 300
-# The session's zone, which decides what a TIMESTAMP reads as.
 _UTC = {
     "mysql": "SET time_zone = '+00:00'",
     "mariadb": "SET time_zone = '+00:00'",
@@ -36,6 +36,8 @@ _UTC = {
 }
 # MySQL: shutdown in progress; query interrupted. What else closes a connection is known to SQLAlchemy.
 _INTERRUPTED = (1053, 1317)
+# What SQLite's driver says of bytes where text belongs.
+_NO_TEXT = "Could not decode to UTF-8"
 _T = TypeVar("_T")
 
 _KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -93,9 +95,7 @@ def _add_driver_options(dialect: sa.Dialect, _: object, __: object, options: dic
 
 
 def _begin_session(dialect: str, connection: DBAPIConnection, _: object) -> None:
-    """Sets UTC; on SQLite has bytes that are no UTF-8 read, which ``records`` tells apart, instead of an error."""
-    if dialect == "sqlite":
-        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+    """Has the session's zone be UTC, which decides what a TIMESTAMP reads as."""
     if dialect in _UTC:
         cursor = connection.cursor()
         cursor.execute(_UTC[dialect])
@@ -227,7 +227,18 @@ def read_again(engine: sa.Engine, read: Callable[[sa.Connection], _T], *, patien
 
 def _read_once(engine: sa.Engine, read: Callable[[sa.Connection], _T]) -> _T:
     with engine.connect() as connection:
-        return read(connection)
+        try:
+            return read(connection)
+        except OperationalError as error:
+            session = connection.connection.dbapi_connection
+            if not isinstance(session, sqlite3.Connection) or _NO_TEXT not in str(error.orig):
+                raise
+            # So that one row costs no other one; ``records`` tells it apart. It takes three times as long.
+            session.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+            try:
+                return read(connection)
+            finally:
+                session.text_factory = str
 
 
 def _is_lost(error: DBAPIError) -> bool:
