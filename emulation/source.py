@@ -230,8 +230,10 @@ def _read_once(engine: sa.Engine, read: Callable[[sa.Connection], _T]) -> _T:
         try:
             return read(connection)
         except OperationalError as error:
+            if _NO_TEXT not in str(error.orig):
+                raise
             session = connection.connection.dbapi_connection
-            if not isinstance(session, sqlite3.Connection) or _NO_TEXT not in str(error.orig):
+            if not isinstance(session, sqlite3.Connection):
                 raise
             # So that one row costs no other one; ``records`` tells it apart. It takes three times as long.
             session.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
