@@ -41,7 +41,7 @@ def _record(line: bytes, number: int, file: Path, cut_off: list[int]) -> Outgoin
         value, unfit = encode(found["value"])
         key = None if found["key"] is None else int(found["key"])
         if key is None:
-            unfit = found.get("reason", "")
+            unfit = str(found.get("reason", ""))
         return Outgoing(entity_named(found["entity"]), key, value, number, unfit)
     except (ValueError, KeyError, TypeError, AttributeError, PinterestError) as error:
         if _is_no_json(error) and _HEAD.startswith(line[: len(_HEAD)]):

@@ -24,8 +24,6 @@ from pinterest_transforms.entities import Entity
 
 _T = TypeVar("_T")
 PAGE = 10_000
-# The contract's two names of the key; the entity's own comes first.
-_KEY_NAMES = ("index", "ind")
 # The most keys in one statement, each in up to two spellings: SQLite takes 32,766 values.
 _KEYS_A_STATEMENT = 5_000
 
@@ -143,12 +141,12 @@ class TableReader:
     @cached_property
     def _table(self) -> sa.TableClause:
         """The table with the columns of the contract, the key first, by the name that it has there."""
-        table, own = self.entity.source_table, self.entity.key_fields[0]
+        table = self.entity.source_table
         nothing = sa.select(sa.text("*")).select_from(sa.table(table)).limit(0)
         names = {name.lower(): name for name in self._read(lambda connection: connection.execute(nothing).keys())}
-        key = next((names[name] for name in (own, *_KEY_NAMES) if name in names), None)
+        key = next((names[name] for name in self.entity.key_fields if name in names), None)
         if key is None:
-            raise SourceError(f"table {table} must have a column {' or '.join(_KEY_NAMES)}, got neither")
+            raise SourceError(f"table {table} must have a column {' or '.join(self.entity.key_fields)}, got neither")
         columns: list[sa.ColumnClause[Value]] = [sa.column(name) for name in (key, *self.entity.fields)]
         return sa.table(table, *columns)
 

@@ -257,7 +257,10 @@ def database_errors(engine: sa.Engine) -> Iterator[None]:
     except PinterestError:
         raise
     except (SQLAlchemyError, ImportError, RuntimeError, TypeError, ValueError, OverflowError, OSError) as error:
-        said = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).split("\n")[0]
+        # What a value is wrong for may quote it, and it may be a row's.
+        quotes = isinstance(error, ValueError) and not isinstance(error, UnicodeError)
+        text = "" if quotes else str(getattr(error, "orig", None) or error).strip()
+        said = text.split("\n")[0] or type(error).__name__
         if engine.url.password:
             said = said.replace(str(engine.url.password), "***")
         raise SourceError(f"database {described(engine)} cannot be used: {masked(said)}") from None

@@ -195,3 +195,16 @@ def test_a_killed_run_goes_on_behind_its_key(server: Server, tmp_path: Path) -> 
     assert main(given) == 1
     assert first.isdisjoint(arrived(server))
     assert first | set(arrived(server)) == {(f"abc123.{e.name}", key) for e in (PIN, GEO, USER) for key in range(1500)}
+
+
+def test_tables_that_store_their_keys_in_different_ways_are_read_in_step(tmp_path: Path) -> None:
+    keys = [9, 10, 2, 100, 33]
+    for entity, (kind, stored) in zip(ENTITIES, (("TEXT", str), ("BIGINT", int), ("REAL", float)), strict=True):
+        rows = [{"ind": stored(key), entity.fields[0]: str(key)} for key in keys]
+        make(tmp_path / "a.db", {"ind": kind, **dict.fromkeys(entity.fields, "")}, rows, entity.source_table)
+    engine = connect(str(tmp_path / "a.db"))
+    sent = [(r.post, r.key, r.entity.name) for some in posts_by_key(engine) for r in some]
+    names = [entity.name for entity in ENTITIES]
+    assert sorted(sent) == sorted((post, key, name) for post, key in enumerate(sorted(keys)) for name in names)
+    assert [key for _, key, name in sent if name == "pin"] == sorted(keys)
+    assert {r.key for some in posts_by_key(engine, after=9, first=2, limit=2) for r in some} == {10, 33}

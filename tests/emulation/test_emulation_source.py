@@ -209,7 +209,7 @@ def test_a_database_that_was_there_is_waited_for(error: Exception, monkeypatch: 
         (UnicodeDecodeError("utf-8", b"c4n4ry\xe9", 6, 7, "invalid"), "'utf-8' codec can't decode byte 0xe9"),
         (FileNotFoundError(2, "No such file or directory", "ca.pem"), "[Errno 2] No such file"),
         (TypeError("unexpected keyword argument 'foo'\nmore"), "unexpected keyword argument 'foo'"),
-        (ValueError(), "ValueError"),
+        (ValueError("year 10000 is out of range: c4n4ry"), "ValueError"),
     ],
     ids=lambda value: type(value).__name__,
 )
