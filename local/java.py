@@ -6,12 +6,10 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 from local.environment import java_environment
 from pinterest_transforms.errors import PinterestError
@@ -20,6 +18,8 @@ SUPPORTED = (17, 21)
 NEEDED = "Java 17 or 21 is needed"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _END_SECONDS = 10
+_READ_SECONDS = 5
+_OUTPUT_BYTES = 1_000_000
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 VERSION_SECONDS = 30
 _started: "list[subprocess.Popen[bytes]]" = []
@@ -75,19 +75,28 @@ def java_output(command: Sequence[str], seconds: float) -> tuple[int, str]:
         OSError: if it cannot be started.
         subprocess.TimeoutExpired: if it took longer; it is ended.
     """
-    # A file and not a pipe: what a script of that name has started could hold a pipe open for ever.
-    with tempfile.TemporaryFile() as output:
-        process = start_java(command, output=output, stdin=subprocess.DEVNULL, environment=java_environment())
-        try:
-            code = process.wait(timeout=seconds)
-        finally:
-            end_process(process, 0)
-        output.seek(0)
-        return code, output.read().decode("utf-8", "replace")
+    printed: list[bytes] = []
+    process = start_java(command, output=subprocess.PIPE, stdin=subprocess.DEVNULL, environment=java_environment())
+
+    def read() -> None:
+        assert process.stdout  # noqa: S101 - it was asked for
+        printed.append(process.stdout.read(_OUTPUT_BYTES))
+        while process.stdout.read(_OUTPUT_BYTES):
+            pass
+
+    # In a thread: what a script of that name has started may hold the pipe open for ever, or print for ever.
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        code = process.wait(timeout=seconds)
+    finally:
+        end_process(process, 0)
+    reader.join(timeout=_READ_SECONDS)
+    return code, b"".join(printed).decode("utf-8", "replace")
 
 
 def start_java(
-    command: Sequence[str], *, output: int | IO[bytes], stdin: int, environment: Mapping[str, str]
+    command: Sequence[str], *, output: int, stdin: int, environment: Mapping[str, str]
 ) -> "subprocess.Popen[bytes]":
     """Starts a Java, which ``end_java_at_once`` ends from now on.
 
@@ -95,7 +104,7 @@ def start_java(
     """
     with _signals_held():
         process = subprocess.Popen(  # noqa: S603 - the user's own java
-            command, env=environment, stdin=stdin, stdout=output, stderr=output, start_new_session=True
+            command, env=environment, stdin=stdin, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
         _started.append(process)
     return process

@@ -26,7 +26,7 @@ from pinterest_transforms.error_format import clean_text
 
 START_SECONDS = 300
 _POLL_SECONDS = 0.05
-_LINES_QUOTED = 2
+_LINES_QUOTED, _LINES_KEPT = 2, 1000
 MAIN_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
 _PACKAGES = ("lang", "lang.invoke", "lang.reflect", "io", "net", "nio", "util", "util.concurrent")
 _INTERNAL_PACKAGES = ("jdk.internal.ref", "sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar")
@@ -71,7 +71,7 @@ class JavaProcess:
         identity = [*java_identity(), "-Dfile.encoding=UTF-8"]
         command = [check_java(), "-cp", jars, *MODULE_OPTIONS, *identity, *options, MAIN_CLASS]
         self._folder = tempfile.TemporaryDirectory(prefix="spark-start-")
-        self._told = Path(self._folder.name, "connection")
+        self._connection_file = Path(self._folder.name, "connection")
         self._output = _Output()
         with self._output.end_to_write() as output:
             self.process = start_java(
@@ -79,7 +79,7 @@ class JavaProcess:
                 output=output,
                 # Java ends when the other end of this pipe is closed: at any death of this process.
                 stdin=subprocess.PIPE,
-                environment=set_spark_environment() | {"_PYSPARK_DRIVER_CONN_INFO_PATH": str(self._told)},
+                environment=set_spark_environment() | {"_PYSPARK_DRIVER_CONN_INFO_PATH": str(self._connection_file)},
             )
 
     def connect(self) -> Gateway:
@@ -88,13 +88,13 @@ class JavaProcess:
         Raises:
             JavaError: if it ended.
         """
-        while not self._told.is_file():
+        while not self._connection_file.is_file():
             if self.process.poll() is not None:
                 raise JavaError(f"Spark's Java must start, and ended with {self.process.returncode}: {self._output}")
             time.sleep(_POLL_SECONDS)
-        with self._told.open("rb") as told:
+        with self._connection_file.open("rb") as file:
             names = ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET")
-            values = (str(read_int(told)), UTF8Deserializer().loads(told))  # type: ignore[no-untyped-call]
+            values = (str(read_int(file)), UTF8Deserializer().loads(file))  # type: ignore[no-untyped-call]
         self._folder.cleanup()
         os.environ.update(zip(names, values, strict=True))
         try:
@@ -187,7 +187,7 @@ class _Output:
                 with self._lock:
                     if self._passed_on:
                         self._write(line)
-                    else:
+                    elif len(self._lines) < _LINES_KEPT:
                         self._lines.append(line)
 
     @staticmethod

@@ -79,10 +79,10 @@ def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> D
             raise QueryError("query must only read, and this one would change something")
         return spark.sql(text)
     except (ParseException, AnalysisException) as error:
-        told = one_line(error).split(": ", 1)[1]
-        if schemas and "TABLE_OR_VIEW_NOT_FOUND" in told:
-            told = f"a table must be named with its schema, or --schema be one of {', '.join(schemas)}: {told}"
-        raise QueryError(told) from error
+        reason = one_line(error).removeprefix(f"{type(error).__name__}: ")
+        if schemas and "TABLE_OR_VIEW_NOT_FOUND" in reason:
+            reason = f"a table must be named with its schema, or --schema be one of {', '.join(schemas)}: {reason}"
+        raise QueryError(reason) from error
 
 
 def find_schemas(warehouse: Path, schema: str | None) -> tuple[list[str], str | None]:

@@ -42,10 +42,10 @@ def one_line(error: BaseException) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     if isinstance(error, PinterestError):
         return clean_text(text)
-    return clean_text(_DATA.sub(r"\1…", _told(type(error).__name__, text.partition(_STREAM_STATE)[0])))
+    return clean_text(_DATA.sub(r"\1…", _describe(type(error).__name__, text.partition(_STREAM_STATE)[0])))
 
 
-def _told(name: str, text: str) -> str:
+def _describe(name: str, text: str) -> str:
     message = text.partition(_TRACEBACK)[0]
     if _TRACEBACK in text and (raised := list(_RAISED_IN_PYTHON.finditer(text))):
         # A function given to Spark failed: what it raised says more than what Spark wraps around it.
@@ -61,8 +61,8 @@ def _innermost(causes: list[tuple[str, str]]) -> str:
     """The innermost cause; with what those further out know of it: what was run, and where."""
     kind, message = causes[-1]
     outer = [text for name, text in causes if text.endswith(message) and name == kind] if message else []
-    told = ": ".join(filter(None, (kind, outer[0] if outer else message)))
+    line = ": ".join(filter(None, (kind, outer[0] if outer else message)))
     if not message:
-        told = ": ".join([*next((cause for cause in reversed(causes) if cause[1]), ()), told])
+        line = ": ".join([*next((cause for cause in reversed(causes) if cause[1]), ()), line])
     place = next((found[0] for _, text in causes if (found := _PLACE.search(text))), "")
-    return told if not place or _PLACE.search(told) else f"{told} ({place.rstrip('.')})"
+    return line if not place or _PLACE.search(line) else f"{line} ({place.rstrip('.')})"

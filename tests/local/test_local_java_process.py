@@ -89,8 +89,9 @@ def test_an_error_at_the_start_leaves_no_java(java: MakeJava) -> None:
     assert _started_by(script) is None
 
 
-def test_a_java_that_tells_no_version_for_ever_is_told(java: MakeJava) -> None:
-    script = java(HANGS)
+@pytest.mark.parametrize("prints", ["", "yes &\n"], ids=["silent", "prints for ever"])
+def test_a_java_that_tells_no_version_for_ever_is_told(java: MakeJava, prints: str) -> None:
+    script = java(prints + HANGS)
 
     with pytest.raises(JavaError) as error:
         check_java(0.5)
