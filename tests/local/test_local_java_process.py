@@ -1,6 +1,5 @@
 """A Java that does not do what it should: every start ends, in one line, and leaves nothing behind."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -36,16 +35,33 @@ def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeJava:
     return make
 
 
-def _started_by(java: Path) -> psutil.Process | None:
-    """What the script has started, if it still runs."""
+def _wait_until(holds: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + 60
-    file = java.with_name("java.pid")
-    while not (file.is_file() and file.read_text()) and time.monotonic() < deadline:
+    while not holds() and time.monotonic() < deadline:
         time.sleep(0.02)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(int(file.read_text()))
-        return None if process.status() == psutil.STATUS_ZOMBIE else process
-    return None
+    return holds()
+
+
+def _has_started(java: Path) -> bool:
+    """Whether the script has started something."""
+    file = java.with_name("java.pid")
+    return _wait_until(lambda: file.is_file() and file.read_text().endswith("\n"))
+
+
+def _has_ended(java: Path) -> bool:
+    """Whether what the script has started has ended, too."""
+    file = java.with_name("java.pid")
+    if not file.is_file():
+        return True  # it was ended before
+    number = int(file.read_text())
+
+    def ended() -> bool:
+        try:
+            return psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    return _wait_until(ended)
 
 
 @pytest.mark.parametrize(
@@ -70,23 +86,24 @@ def test_a_java_that_ends_at_its_start_is_told_at_once(java: MakeJava, script: s
 def test_a_start_that_never_ends_is_ended(java: MakeJava) -> None:
     script = java(VERSION + "echo waiting for a debugger\n" + HANGS)
     process = JavaProcess([], "")
+    assert _has_started(script)
 
-    with pytest.raises(JavaError) as error, process.start_limit(1):
+    with pytest.raises(JavaError) as error, process.start_limit(0.5):
         process.connect()
 
-    assert str(error.value) == "Spark must start within 1 s, and did not: waiting for a debugger"
-    assert _started_by(script) is None
+    assert str(error.value) == "Spark must start within 0.5 s, and did not: waiting for a debugger"
+    assert _has_ended(script)
 
 
 def test_an_error_at_the_start_leaves_no_java(java: MakeJava) -> None:
     script = java(VERSION + HANGS)
     process = JavaProcess([], "")
 
-    assert _started_by(script)
+    assert _has_started(script)
     with pytest.raises(ZeroDivisionError), process.start_limit(60):
         raise ZeroDivisionError
 
-    assert _started_by(script) is None
+    assert _has_ended(script)
 
 
 @pytest.mark.parametrize("prints", ["", "yes &\n"], ids=["silent", "prints for ever"])
@@ -97,7 +114,7 @@ def test_a_java_that_tells_no_version_for_ever_is_told(java: MakeJava, prints: s
         check_java(0.5)
 
     assert str(error.value) == f"Java 17 or 21 is needed, and {script} tells no version within 0.5 s"
-    assert _started_by(script) is None
+    assert _has_ended(script)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +147,7 @@ def test_one_signal_ends_a_start_that_hangs(
     (tmp_path / "w" / "pinterest" / "pins" / "_delta_log").mkdir(parents=True)
 
     with command("sql", "SELECT 1", "--warehouse", "w", folder=tmp_path, JAVA_HOME=os.environ["JAVA_HOME"]) as process:
-        assert _started_by(script)
+        assert _has_started(script)
         process.send_signal(number)
         try:
             _, err = process.communicate(timeout=30)
@@ -138,4 +155,4 @@ def test_one_signal_ends_a_start_that_hangs(
             pytest.fail("the signal ended nothing")
 
     assert (process.returncode, err) == (code, "")
-    assert _started_by(script) is None
+    assert _has_ended(script)
