@@ -14,7 +14,7 @@ from pyspark.sql.types import StructField
 from local.display import Screen, spark_rows
 from local.rows import plain
 from pinterest_transforms.entities import ENTITIES
-from pinterest_transforms.error_format import one_line
+from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import LEGS, Settings, check_identifier, quoted
 from pinterest_transforms.storage.tables import attach
@@ -79,7 +79,7 @@ def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> D
             raise QueryError("query must only read, and this one would change something")
         return spark.sql(text)
     except (ParseException, AnalysisException) as error:
-        reason = one_line(error).removeprefix(f"{type(error).__name__}: ")
+        reason = message_of(error)
         if schemas and "TABLE_OR_VIEW_NOT_FOUND" in reason:
             reason = f"a table must be named with its schema, or --schema be one of {', '.join(schemas)}: {reason}"
         raise QueryError(reason) from error

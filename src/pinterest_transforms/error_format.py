@@ -45,6 +45,11 @@ def one_line(error: BaseException) -> str:
     return clean_text(_DATA.sub(r"\1…", _describe(type(error).__name__, text.partition(_STREAM_STATE)[0])))
 
 
+def message_of(error: BaseException) -> str:
+    """As ``one_line``, without the name of the error's own kind: for a message that tells it by other words."""
+    return one_line(error).removeprefix(f"{type(error).__name__}: ")
+
+
 def _describe(name: str, text: str) -> str:
     message = text.partition(_TRACEBACK)[0]
     if _TRACEBACK in text and (raised := list(_RAISED_IN_PYTHON.finditer(text))):

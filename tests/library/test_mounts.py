@@ -90,10 +90,14 @@ def test_keys_are_given_apart_from_the_address() -> None:
 
 @pytest.mark.parametrize("access", ACCESS)
 def test_a_refusal_says_the_way_that_works(access: str) -> None:
+    refusal = (
+        "An error occurred while calling o1.ls.\n: java.lang.RuntimeException: wrapped\n\tat a.b(C.scala:1)\n"
+        "Caused by: java.lang.SecurityException: DBFS mounts are disabled\n\tat a.b(C.scala:2)"
+    )
     with pytest.raises(MountError) as caught:
-        reach_landing(Platform(refuses="DBFS mounts are disabled\n  at x"), SETTINGS, access, scope="aws")
+        reach_landing(Platform(refuses=refusal), SETTINGS, access, scope="aws")
     message = str(caught.value)
-    assert message.startswith(f"access={access} was refused: DBFS mounts are disabled at x")
+    assert message.startswith(f"access={access} was refused: SecurityException: DBFS mounts are disabled.")
     assert "use access=" in message
     assert "\n" not in message
     assert CANARY not in message

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import MountError, SettingsError
 from pinterest_transforms.settings import Settings
 
@@ -93,7 +94,7 @@ def reach_landing(dbutils: Dbutils, settings: Settings, access: str, *, mount_na
     except (MountError, SettingsError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = message_of(error)[:300]
         raise MountError(f"access={access} was refused: {reason}. What it needs: {_HINTS[access]}") from None
     return landing
 
@@ -115,7 +116,7 @@ def _mounted(dbutils: Dbutils, settings: Settings, access: str, name: str, scope
     try:
         dbutils.fs.mount(source, point, extra_configs=keys)
     except Exception as error:
-        raise MountError(_without(str(error), keys.values(), access)) from None
+        raise MountError(_without(message_of(error), keys.values(), access)) from None
     return point
 
 
