@@ -3,8 +3,7 @@
 import pytest
 
 from tests.bundle.loading import BundleError, load
-from tests.bundle.references import references
-from tests.bundle.resolving import GIVEN, TARGETS, resolve, resolved
+from tests.bundle.resolving import GIVEN, resolve, resolved
 
 PRINCIPAL = GIVEN["service_principal"]
 
@@ -56,13 +55,6 @@ def test_prod_must_be_told_what_no_default_can_know(name: str) -> None:
     with pytest.raises(BundleError) as error:
         resolve(load(), "prod", {other: value for other, value in GIVEN.items() if other != name})
     assert str(error.value) == f"variable {name} must have a value: it has no default"
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_only_references_to_resources_are_left(target: str) -> None:
-    left = set(references(resolved(target)))
-    assert left
-    assert all(reference.startswith("resources.") for reference in left)
 
 
 @pytest.mark.parametrize(

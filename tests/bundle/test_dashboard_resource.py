@@ -1,7 +1,6 @@
 """The dashboard as a target deploys it: whose tables it reads, with whose rights, and who may open it."""
 
 import pytest
-from databricks.bundles.dashboards import Dashboard
 
 from tests.bundle.dashboard_reading import DASHBOARD, ROOT
 from tests.bundle.loading import load
@@ -33,13 +32,6 @@ def test_viewers_read_with_their_own_rights_on_the_warehouse_of_the_target(targe
     assert found["warehouse_id"] == bundle["variables"]["warehouse_id"]["value"]
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_it_lies_below_the_bundle_s_own_folder(target: str) -> None:
-    bundle = deployed(target)
-    parent = bundle["resources"]["dashboards"]["pinterest"]["parent_path"]
-    assert parent == f"{bundle['workspace']['root_path']}/resources"
-
-
 @pytest.mark.parametrize("target", ["staging", "prod"])
 def test_analysts_may_open_it_and_change_nothing(target: str) -> None:
     entries = [
@@ -52,13 +44,6 @@ def test_in_dev_it_is_the_deployer_s_alone_and_says_so() -> None:
     found = dashboard("dev")
     assert not found.get("permissions")
     assert found["display_name"].startswith("[dev ")
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_it_is_a_dashboard_that_the_cli_knows(target: str) -> None:
-    found = dashboard(target)
-    assert (ROOT / found["file_path"]).samefile(DASHBOARD)
-    assert Dashboard.from_dict(found).display_name == found["display_name"]
 
 
 def test_its_file_is_not_uploaded_beside_it() -> None:

@@ -51,7 +51,8 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deployed(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("workspace")
     with workspace(folder / "emulator") as there:
-        there.deploy(resolved("prod", catalog="spark_catalog"))
+        # Dev's compute and landing, with the contract's names.
+        there.deploy(resolved("prod", catalog="spark_catalog", compute="serverless", landing_access="managed_volume"))
         yield Deployed(there, landing, folder / "warehouse")
 
 
