@@ -1,14 +1,14 @@
 """From source rows to landing files, as Kafka and its S3 sink would leave them.
 
 Source: the data contract, section 1, for the files' names. A key lives in one partition; a file is complete when it
-gets its name, so a reader that takes ``*.json`` never sees half of one.
+gets its name, so a reader never sees half of one.
 """
 
+import gzip
 import json
-import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,9 @@ from emulation.records import Row
 from emulation.source import count_rows
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, SettingsError
+from pinterest_transforms.landing_files import partition_and_start
 from pinterest_transforms.settings import Settings, landing_key
+from pinterest_transforms.storage.listing import list_folder
 
 PARTITIONS = 3
 RECORDS_PER_FILE = 1000
@@ -66,12 +68,17 @@ def check_landing(settings: Settings, partitions: int = PARTITIONS, *, append: b
     if not settings.landing or "://" in settings.landing or (landing.exists() and not landing.is_dir()):
         raise SettingsError(f"landing must be a folder of this machine, got {settings.landing!r}")
     for entity in ENTITIES:
-        folder = Path(settings.topic_folder(entity))
-        files = sorted(folder.glob("partition=*/*.json"))
+        folder, files = settings.topic_folder(entity), _files(settings, entity)
         if files and not append:
             raise LandingError(f"{folder} already has {len(files)} files: --append goes on behind them")
         for file in files:
-            _check_partition(file, entity, partitions)
+            _check_partition(file, entity, settings.topic(entity), partitions)
+
+
+def _files(settings: Settings, entity: Entity) -> list[str]:
+    """The files of records that a topic has, by the rule that the pipeline takes them by."""
+    folder = settings.topic_folder(entity)
+    return sorted(list_folder(folder, settings.topic(entity)).records) if Path(folder).is_dir() else []
 
 
 def write_landing(
@@ -104,7 +111,8 @@ def write_landing(
         raise SettingsError(f"{wrong[0]} must be at least 1, got {wrong[1]}")
     landed = Landed(settings.topic(entity))
     try:
-        files = [_Partition(settings, entity, number) for number in range(partitions)]
+        offsets = next_offsets(_files(settings, entity), settings.topic(entity))
+        files = [_Partition(settings, entity, number, offsets.get(number, 0)) for number in range(partitions)]
         for key, line in deliveries(rows, entity, delivery, seed, landed.counts):
             partition = files[partition_of(key, partitions)]
             partition.lines.append(line)
@@ -155,15 +163,12 @@ def land_source(
 class _Partition:
     """One partition of a topic: the lines that wait for their file, and the offset of the first of them."""
 
-    def __init__(self, settings: Settings, entity: Entity, number: int) -> None:
+    def __init__(self, settings: Settings, entity: Entity, number: int, offset: int) -> None:
         self.lines: list[str] = []
         self._root = Path(settings.landing)
         self._topic = settings.topic(entity)
         self._number = number
-        self._offset = next_offset(self._folder())
-
-    def _folder(self) -> Path:
-        return self._root.joinpath(landing_key(self._topic, self._number, 0)).parent
+        self._offset = offset
 
     def flush(self, landed: Landed) -> None:
         """Writes the waiting lines as a file; the S3 sink ends every record with a line feed."""
@@ -186,27 +191,33 @@ class _Partition:
         self.lines = []
 
 
-def next_offset(folder: Path) -> int:
-    """The offset behind the last record of a partition's folder; 0 where there is none."""
-    last = max(folder.glob("*.json"), key=_start, default=None)
-    return _start(last) + last.read_bytes().count(b"\n") if last else 0
+def next_offsets(files: Iterable[str], topic: str) -> dict[int, int]:
+    """The offset behind the last record of each partition that has files."""
+    last: dict[int, tuple[int, str]] = {}
+    for file in files:
+        partition, start = partition_and_start(file, topic)
+        last[int(partition)] = max(last.get(int(partition), (-1, "")), (start, file))
+    return {partition: start + sum(1 for _ in _lines(file)) for partition, (start, file) in last.items()}
 
 
-def _start(file: Path) -> int:
-    """The start offset in a file's name."""
-    found = re.search(r"\+(\d+)\.json\Z", file.name)
-    if not found:
-        raise LandingError(f"landing file must be named <topic>+<partition>+<start offset>.json, got {file.name!r}")
-    return int(found[1])
+def _lines(file: str) -> Iterator[bytes]:
+    """Lines of a landing file, a last one without its end too: it has an offset as well.
 
-
-def _check_partition(file: Path, entity: Entity, partitions: int) -> None:
-    """Sees to it that the first record of a file stands in the partition it would be given."""
+    Raises:
+        LandingError: it cannot be read.
+    """
     try:
-        with file.open(encoding="utf-8", errors="replace") as lines:
-            line = next(lines, "")
+        with gzip.open(file) if file.endswith(".gz") else Path(file).open("rb") as content:
+            yield from content
+    except (EOFError, zlib.error) as error:
+        raise LandingError(f"{file} cannot be read: it must be whole gzip") from error
     except OSError as error:
-        raise LandingError(f"{file} cannot be read: {error.strerror}") from error
+        raise LandingError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def _check_partition(file: str, entity: Entity, topic: str, partitions: int) -> None:
+    """Sees to it that the first record of a file stands in the partition it would be given."""
+    line = next(_lines(file), b"").decode(errors="replace")
     try:
         record = json.loads(line)
         key = next(record[name] for name in (*entity.key_fields, "index", "ind") if name in record)
@@ -214,5 +225,5 @@ def _check_partition(file: Path, entity: Entity, partitions: int) -> None:
     except (ValueError, TypeError, OverflowError, StopIteration):
         return  # a broken line says nothing
     usable = whole >= 0 and float(key) == float(whole) and whole < _KEY_LIMIT
-    if usable and file.parent.name != f"partition={partition_of(whole, partitions)}":
+    if usable and int(partition_and_start(file, topic)[0]) != partition_of(whole, partitions):
         raise LandingError(f"{file} has key {whole}, which {partitions} partitions put elsewhere: append with as many")

@@ -1,3 +1,4 @@
+import gzip
 import json
 import math
 import re
@@ -284,6 +285,34 @@ def test_a_landing_is_gone_on_with_only_when_asked(settings: Settings) -> None:
     write_landing(rows_of(GEO), GEO, settings, records_per_file=400, delivery=HARSH)
     after = landed_lines(Path(settings.landing))
     assert after == {partition: lines * 2 for partition, lines in before.items()}
+
+
+def test_a_landing_is_gone_on_with_behind_every_file_that_is_taken_and_no_other(settings: Settings) -> None:
+    folder = Path(settings.landing, "topics/0abc.geo")
+    files = {
+        "year=2026/month=01/0abc.geo+0+0000000040.json.gz": gzip.compress(b"{}\n" * 5),
+        "partition=0/0abc.geo+0+0000000000.json": b"{}\n" * 40,
+        "partition=1/0abc.geo+1+0000000003.json": b"{}\n{}",
+        "_temporary/0/0abc.geo+2+0000000900.json": b"{}\n",
+        "partition=2/0abc.geo+2+0000000800.keys.json": b"1\n",
+        "partition=2/0abc.geo+2+0000000700.JSON": b"{}\n",
+        "partition=2/export.json": b"{}\n",
+        "tombstone/0abc.geo+2+0000000600.json": b"null\n",
+    }
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    (folder / "partition=2/loop").symlink_to("..")
+    check_landing(settings, append=True)
+    write_landing(rows_of(GEO), GEO, settings, records_per_file=5000, delivery=ONCE)
+    written = {file.name for file in folder.rglob("partition=*/*.json")} - {Path(name).name for name in files}
+    assert written == {"0abc.geo+0+0000000045.json", "0abc.geo+1+0000000005.json", "0abc.geo+2+0000000000.json"}
+
+    broken = folder / "0abc.geo+2+0000009000.json.gz"
+    broken.write_bytes(gzip.compress(b"{}\n" * 99)[:-9])
+    with pytest.raises(LandingError) as raised:
+        write_landing(rows_of(GEO), GEO, settings, delivery=ONCE)
+    assert str(raised.value) == f"{broken} cannot be read: it must be whole gzip"
 
 
 def test_going_on_with_other_partitions_would_move_keys(settings: Settings) -> None:
