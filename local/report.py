@@ -66,6 +66,7 @@ class ReportData:
         answers: the answers, in the order of the page.
         quality: the quality of the data.
         tables: a row for each table, any columns (such as table, rows, version, schema_version); may be empty.
+        landing: what is to be known of the landing's files, as those that are not taken; a line each.
     """
 
     title: str
@@ -79,6 +80,7 @@ class ReportData:
     answers: tuple[AnswerBlock, ...]
     quality: QualityBlock
     tables: pd.DataFrame
+    landing: tuple[str, ...] = ()
 
 
 def write_report(path: Path, data: ReportData) -> Path:
@@ -111,7 +113,12 @@ def _page(data: ReportData) -> str:
         tables_section(data.tables),
     ]
     facts = facts_html(
-        {"Made from": data.source, "User id": data.user_id, "Library": data.library_version},
+        {
+            "Made from": data.source,
+            **({"Landing": "; ".join(data.landing)} if data.landing else {}),
+            "User id": data.user_id,
+            "Library": data.library_version,
+        },
         data.made_at,
         data.latest_post,
         data.latest_arrivals,

@@ -11,6 +11,7 @@ from pinterest_transforms.analysis import ANSWERS
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import answers, summary, tables
+from pinterest_transforms.storage.arrivals import landed
 
 
 def gather(spark: SparkSession, settings: Settings) -> ReportData:
@@ -23,6 +24,8 @@ def gather(spark: SparkSession, settings: Settings) -> ReportData:
         AnswerBlock(answer.name, answer.question, answers.read_answer(spark, settings, answer).toPandas())
         for answer in ANSWERS
     )
+    landing: list[str] = []
+    landed(spark, settings, landing.append)
     latest = summary.latest(spark, settings).first()
     quality = QualityBlock(
         summary.runs(spark, settings).toPandas(),
@@ -42,6 +45,7 @@ def gather(spark: SparkSession, settings: Settings) -> ReportData:
         answers=blocks,
         quality=quality,
         tables=summary.versions(spark, settings).toPandas(),
+        landing=tuple(landing),
     )
 
 

@@ -65,7 +65,7 @@ def key_numbers_html(posts: int, runs: pd.DataFrame) -> str:
 
 
 def _pairs_html(kind: str, pairs: Sequence[tuple[str, str]]) -> str:
-    broad = {"Made from": ' class="broad"', "Newest arrivals": ' class="broad"'}
+    broad = dict.fromkeys(("Made from", "Landing", "Newest arrivals"), ' class="broad"')
     lines = (f"<div{broad.get(name, '')}><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in pairs)
     return f'<dl class="{kind}">\n' + "\n".join(lines) + "\n</dl>"
 

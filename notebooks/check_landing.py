@@ -41,9 +41,10 @@ settings = Settings(
 # MAGIC %md
 # MAGIC ## What has landed
 # MAGIC A topic without files has not sent anything yet. A newest file that is older than it should be: look at the S3
-# MAGIC sink first (MSK Connect, its connector's state), then at the senders.
+# MAGIC sink first (MSK Connect, its connector's state), then at the senders. Files that are not taken are named: the
+# MAGIC sink writes `<topic>+<partition>+<offset>.json`, or `.json.gz` where it compresses.
 
 # COMMAND ----------
 
 # DBTITLE 1,Files of each topic
-display(landed(spark, settings))
+display(landed(spark, settings, say=print))

@@ -75,19 +75,19 @@ def judged(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> Dat
     In steps, one projection each: what one step names, the next one may use often, and it is computed once.
 
     Args:
-        records: raw records: ``raw``, ``misplaced``, and whatever else is to be carried along, as ``_source``.
+        records: raw records: ``raw``, and whatever else is to be carried along, as ``_source``.
         entity: the kind they should be.
         every_raw: keep the raw text of every record; else of those alone that are rejected or repaired.
 
     Returns:
-        The contract's columns of the entity, then what the records had beside ``raw`` and ``misplaced``, then ``raw``,
+        The contract's columns of the entity, then what the records had beside ``raw``, then ``raw``,
         ``rejections`` (ARRAY<STRING>, empty for a usable record, ``quality.BLANK`` alone for an empty line),
         ``repairs`` (ARRAY<STRING>, clean columns whose value was unusable, empty for none) and ``unknown_fields``
         (ARRAY<STRING> or null). One row a record or empty line.
     """
-    carried = [name for name in records.columns if name not in ("raw", "misplaced")]
+    carried = [name for name in records.columns if name != "raw"]
     given = {name: F.col(f"given_{name}") for name in entity.fields if name not in _NOT_KEPT}
-    read = _with_given(quality.parsed(records, entity), [*carried, "raw", "misplaced"], entity, [*given])
+    read = _with_given(quality.parsed(records, entity), [*carried, "raw"], entity, [*given])
     texts = {name: columns.text(given[name], F.col("raw"), name) for name in _TEXTS[entity.name]}
     values = _VALUES[entity.name](given, texts)
     contract = CONTRACT[entity.name].fields[1:]

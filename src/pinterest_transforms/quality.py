@@ -1,7 +1,7 @@
 """Parse and judge: which records are usable, which are rejected and why, which fields nobody knows.
 
-A *raw record* is what both legs make of whatever arrives: ``raw`` (its bytes as they came, as STRING), ``misplaced`` (a
-reason why its position is unknown, or null) and ``_source``. Source: the data contract, section 3, "Nothing is lost".
+A *raw record* is what both legs make of whatever arrives: ``raw`` (its bytes as they came, as STRING) and ``_source``.
+Source: the data contract, section 3, "Nothing is lost".
 """
 
 import secrets
@@ -20,7 +20,6 @@ from pinterest_transforms.schemas import SOURCE_TYPE
 RAW_RECORD = T.StructType(
     [
         T.StructField("raw", T.StringType()),
-        T.StructField("misplaced", T.StringType()),
         T.StructField("_source", SOURCE_TYPE),
     ]
 )
@@ -31,7 +30,6 @@ GIVEN_TWICE = "a field is given twice"
 NO_KEY = "no usable key"
 OTHER_KIND = "a record of another kind"
 UNUSABLE = "unusable value"
-MISPLACED = "its file's name has no topic, partition and offset"
 
 BLANK = "blank"
 """Not a reason, but what stands in its place for an empty line, which is no record."""
@@ -133,14 +131,13 @@ def rejections() -> Column:
     """Every reason why a record is rejected, as ARRAY<STRING>; empty for a usable one, ``BLANK`` alone for no record.
 
     Returns:
-        A column of a frame with ``misplaced``, ``raw``, what ``parsed`` adds, and ``ind``.
+        A column of a frame with ``raw``, what ``parsed`` adds, and ``ind``.
     """
     readable, is_text, names = F.col("readable"), F.col("is_text"), F.col("names")
     raw = F.col("raw")
     blank = F.when(readable | raw.startswith("{"), F.lit(False)).otherwise(F.btrim(raw, F.lit(_JSON_SPACE)) == "")
     reasons = {
         BLANK: blank,
-        MISPLACED: F.col("misplaced").isNotNull() & ~blank,
         NOT_TEXT: ~is_text,
         NOT_AN_OBJECT: ~readable & is_text & ~blank,
         GIVEN_TWICE: readable & (F.size(F.array_distinct(names)) < F.size(names)),

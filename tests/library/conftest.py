@@ -31,7 +31,6 @@ def raw_records() -> MakeRecords:
         )
         return session.createDataFrame(rows, "position string, content binary").select(
             text.alias("raw"),
-            nothing.cast("string").alias("misplaced"),
             source.alias("_source"),
         )
 

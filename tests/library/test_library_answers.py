@@ -250,7 +250,7 @@ def cleaned(spark: SparkSession, landing: Settings, tmp_path_factory: pytest.Tem
     with connect_mode(False):
         for entity in ENTITIES:
             paths = [str(path) for path in sorted(Path(landing.topic_folder(entity)).rglob("*.json"))]
-            with kept_rows(spark, landing, entity, landed_records(spark, landing, entity, paths)) as (rows, counts):
+            with kept_rows(spark, landing, entity, landed_records(spark, paths)) as (rows, counts):
                 newest(rows, counts["read"]).write.parquet(str(folders[entity.name]))
     return folders
 

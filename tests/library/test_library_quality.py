@@ -12,7 +12,7 @@ from emulation.records import column_names, json_line
 from emulation.synthetic import chunks
 from pinterest_transforms.cleaning import is_rejected, is_usable, judged
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
-from pinterest_transforms.quality import MISPLACED, parsed
+from pinterest_transforms.quality import parsed
 
 NOT_TEXT = "not UTF-8"
 NOT_ONE = "not exactly one JSON object"
@@ -384,16 +384,6 @@ def test_raw_texts_are_kept_of_the_bad_records_alone_if_asked_for(spark: SparkSe
     lines = [GOOD, "{}", '{"ind":7,"country":[]}', b"\xff", '{"ind":7,"country":"\ufffd"}']
     rows = judged(raw_records(spark, lines), GEO, every_raw=False).orderBy("_source.position").collect()
     assert [row["raw"] is not None for row in rows] == [False, True, True, True, False]
-
-
-def test_a_record_whose_place_is_unknown_is_rejected_with_every_other_reason(spark: SparkSession, raw_records) -> None:
-    records = raw_records(spark, [GOOD, "{}", b"\xff"]).withColumn("misplaced", F.lit(MISPLACED))
-    rows = judged(records, GEO).orderBy("_source.position").select("rejections").collect()
-    assert [row["rejections"] for row in rows] == [
-        ["its file's name has no topic, partition and offset"],
-        ["its file's name has no topic, partition and offset", NO_KEY, OTHER],
-        ["its file's name has no topic, partition and offset", NOT_TEXT],
-    ]
 
 
 PARTS = [

@@ -64,6 +64,7 @@ DATA = ReportData(
     answers=tuple(AnswerBlock(name, question, ANSWERS[name]) for name, question in QUESTIONS.items()),
     quality=QUALITY,
     tables=pd.DataFrame([("pins", 11_001, 3)], columns=["table", "rows", "delta_version"]),
+    landing=("x.pin: 1 file is not named <topic>… and not taken: 'a.JSON'",),
 )
 EMPTY = replace(
     DATA,
@@ -141,6 +142,7 @@ def test_the_page_says_what_it_is_made_from_when_and_up_to_when(reader):
         "Posts <1>",
         "/some where/<landing>&",
         "12f6caff3559",
+        "x.pin: 1 file is not named <topic>… and not taken: 'a.JSON'",
         "1.2.3",
         "23 Nov 2025, 09:05 UTC",
         "2 Nov 2022, 03:52 UTC",

@@ -17,19 +17,30 @@ def test_files_bytes_and_time_of_each_topic(make_place: Callable[..., Place], ei
     files = [place.put(0, pin(1), pin(2), age=7200), place.put(2, pin(3), partition=1, age=3600)]
     geo = place.put(0, "", entity=GEO, age=60)
     geo.with_name("_hidden.json").touch()
+    geo.with_name("abc.geo+0+0000000001.JSON").touch()
+    geo.with_name("abc.geo+0+0000000001.keys.json").touch()
     settings = (place if warehouse else place.with_settings(warehouse="")).settings
-    frame = landed(either, settings)
+    said: list[str] = []
+    frame = landed(either, settings, said.append)
+    assert said == [
+        "abc.geo: 1 file is not named <topic>+<partition>+<offset>.json or .json.gz and not taken: "
+        "'partition=0/abc.geo+0+0000000001.JSON'"
+    ]
     assert [(field.name, field.dataType.simpleString()) for field in frame.schema] == [
         ("topic", "string"),
         ("files", "bigint"),
         ("bytes", "bigint"),
         ("newest_file", "timestamp"),
+        ("not_taken", "bigint"),
     ]
-    rows = [tuple(row) for row in frame.selectExpr("topic", "files", "bytes", "unix_seconds(newest_file)").collect()]
+    rows = [
+        tuple(row)
+        for row in frame.selectExpr("topic", "files", "bytes", "unix_seconds(newest_file)", "not_taken").collect()
+    ]
     assert rows == [
-        ("abc.pin", 2, sum(file.stat().st_size for file in files), int(files[1].stat().st_mtime)),
-        ("abc.geo", 1, 1, int(geo.stat().st_mtime)),
-        ("abc.user", 0, 0, None),
+        ("abc.pin", 2, sum(file.stat().st_size for file in files), int(files[1].stat().st_mtime), 0),
+        ("abc.geo", 1, 1, int(geo.stat().st_mtime), 1),
+        ("abc.user", 0, 0, None, 0),
     ]
 
 

@@ -1,5 +1,7 @@
 """Landing, again and again: any order, twice, rewritten, late, too large; and whose checkpoint it is."""
 
+import gzip
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -11,7 +13,9 @@ from storage_places import YEAR, Place, counts, pin, write
 from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.errors import CheckpointError, LandingError
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import landing, merging, tables
+from pinterest_transforms.storage import files, landing, merging, tables
+from pinterest_transforms.storage.batches import Work
+from pinterest_transforms.storage.guard import Guard, load_guard
 
 
 def topic_lines(seed: int) -> dict[tuple[int, int], list]:
@@ -81,7 +85,7 @@ def test_files_that_are_late_or_rewritten(place: Place):
     place.take()
     assert place.titles() == {1: "a", 2: "later", 3: "a", 4: "new"}
     assert place.sources() == {1: ("0", 200), 2: ("0", 51), 3: ("0", 100), 4: ("0", 52)}
-    assert place.counted()[1:] == [counts(4, 3)]
+    assert place.counted()[1:] == [counts(6, 3)]
 
     half = '{"index": 6, "ti'
     place.put(100, pin(3, "a"), pin(5, "grown"), half)  # it is being written
@@ -98,6 +102,38 @@ def test_files_that_are_late_or_rewritten(place: Place):
     before = place.content()
     place.take()
     assert place.content() == before
+
+
+def test_other_content_at_a_place_is_told_and_a_rebuild_leaves_nothing_of_an_earlier_topic(place: Place):
+    def take(*, rebuild: bool = False) -> list[str]:
+        said: list[str] = []
+        landing.take_landing(place.spark, place.settings, PIN, "run", rebuild=rebuild, say=said.append)
+        return [line.partition(" stand at ")[0] for line in said if "run with --rebuild" in line]
+
+    first = [pin(1, "a"), pin(2, "b"), "rubbish", pin(4, "d", follower_count="lots"), pin(5, "e")]
+    files = [place.put(0, *first), place.put(100, pin(9, "of the old topic"), "old rubbish")]
+    assert take() == []
+    place.put(0, *first)
+    place.put(50, pin(6, "late"))
+    assert take() == []  # taken again, and equal
+    before = files[0].stat()
+    place.put(0, pin(1, "A"), first[1], "RUBBISH", pin(4, "d", follower_count="less"), "[" + "]" * 25)
+    assert files[0].stat().st_size == before.st_size
+    assert take() == ["abc.pin: 4 records"]
+    assert place.titles() == {1: "a", 2: "b", 4: "d", 5: "e", 6: "late", 9: "of the old topic"}
+    assert take() == ["abc.pin: 4 records"]  # until it is put right
+
+    for file in (*files, files[0].with_name("abc.pin+0+0000000050.json")):
+        file.unlink()
+    new = place.put(0, pin(7, "new"), pin(2, "b"), age=-10)
+    assert take() == ["abc.pin: 5 records"]
+    assert take(rebuild=True) == []
+    assert (place.titles(), place.noted()) == ({7: "new", 2: "b"}, [])
+
+    place.put(2, pin(8, "newer"), age=-20)
+    new.unlink()  # by age, as a bucket's rules do
+    assert take(rebuild=True) == []
+    assert place.titles() == {7: "new", 2: "b", 8: "newer"}
 
 
 def test_files_that_spark_passes_over_are_taken(place: Place, tmp_path: Path):
@@ -128,13 +164,26 @@ def test_files_that_spark_passes_over_are_taken(place: Place, tmp_path: Path):
 def test_a_file_that_is_gone_while_it_is_taken_is_taken_when_it_is_back(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    moment, aside, take_files = place.put(0, pin(1, "a")), tmp_path / "aside", landing._take_files
+    moment, aside = place.put(0, pin(1, "a")), tmp_path / "aside"
     place.put(10, pin(2, "a"))
+    take_files, raw_records = landing._take_files, files.raw_records
 
     def without_it(*given):
         moment.rename(aside)
-        take_files(*given)
+        return take_files(*given)
 
+    def while_it_is_read(*given):
+        frame = raw_records(*given)
+        moment.rename(aside)
+        return frame
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "raw_records", while_it_is_read)
+        with pytest.raises(LandingError) as error:
+            place.take()
+    said = f"a landing file must be readable to its end, got file://{moment}: run again, or land it again"
+    assert str(error.value) == said
+    aside.rename(moment)
     with monkeypatch.context() as patched:
         patched.setattr(landing, "_take_files", without_it)
         place.take()
@@ -145,12 +194,45 @@ def test_a_file_that_is_gone_while_it_is_taken_is_taken_when_it_is_back(
     assert place.counted() == [counts(1, 1), counts(1, 1)]
 
 
-def test_a_file_name_that_spark_cannot_read_is_told(place: Place):
-    file = place.put(0, pin(1, "a"))
-    odd = file.rename(file.with_name("a:b.json"))
-    with pytest.raises(LandingError) as error:
-        place.take()
-    assert str(error.value) == f"a landing file's name must have no colon, which Spark cannot read, got file:{odd}"
+def test_what_auto_loader_finds_is_taken_by_the_same_rule_and_no_sizes_are_kept(place: Place):
+    """Auto Loader is on Databricks alone; here its rows are given."""
+    guard = Guard(f"{place.settings.checkpoint(PIN)}.json", "query", sizes={"of an older library": 1})
+    work = Work(place.settings, PIN, "run", guard)
+    names = [
+        "0/abc.pin+0+0000000005.JSON",
+        "0/x.avro",
+        "_temporary/abc.pin+0+9.json",
+        "0/abc.pin+0+0000000000.keys.json",
+    ]
+    others = [str(place.put(0, pin(9)).parent.parent / f"partition={name}") for name in names]
+    rows = [(str(place.put(offset, pin(offset, "a"))), 40) for offset in (0, 1)] + [(other, 7) for other in others]
+    for number, row in enumerate((rows[:3], rows[3:], rows[1:2])):
+        frame = place.spark.createDataFrame(row, "path string, length bigint")
+        landing._take_rows(frame, work, number)
+    assert place.titles() == {0: "a", 1: "a"}
+    assert place.counted() == [counts(2, 2), counts(1, 0)]
+    assert guard.seen["others"] == 2
+    assert load_guard(place.settings.checkpoint(PIN)).sizes == {}
+    frame = place.spark.createDataFrame([(rows[0][0], 10**9)], "path string, length bigint")
+    with pytest.raises(LandingError, match=f"at most 268435456 bytes, got 1000000000 in {rows[0][0]}: split it"):
+        landing._take_rows(frame, work, 3)
+
+
+def test_what_an_older_library_has_taken_is_not_taken_again(place: Place):
+    place.put(0, pin(1, "a"))
+    place.take()
+    checkpoint, key = Path(place.settings.checkpoint(PIN)), "topics/abc.pin/partition=0/abc.pin+0+0000000000.json"
+    shutil.rmtree(checkpoint)
+    write(checkpoint / "offsets/0", "v1")
+    write(checkpoint / "metadata", "{}")
+    guard = load_guard(str(checkpoint))
+    guard.sizes, guard.last = {key: Path(place.settings.landing, key).stat().st_size}, {}
+    guard.save()
+    place.put(1, pin(2, "b"))
+    place.take()
+    assert place.titles() == {1: "a", 2: "b"}
+    assert place.counted() == [counts(1, 1)] * 2
+    assert [path.name for path in checkpoint.iterdir()] == ["files.jsonl"]
 
 
 def test_an_empty_topic_then_a_file_too_large_then_what_is_right(place: Place):
@@ -163,16 +245,27 @@ def test_an_empty_topic_then_a_file_too_large_then_what_is_right(place: Place):
     place.put(0, pin(1, "small"))
     large = place.put(100, pin(2, "x" * 500))
     small = place.with_settings(max_file_bytes=100)
+    torn = place.put(200, pin(3, "torn"))
+    torn = torn.rename(f"{torn}.gz")
+    said = (
+        f"a landing file must have at most 100 bytes, got {large.stat().st_size} in {large}: split it; "
+        f"a landing file named .gz must be whole gzip, got {torn}: land it again"
+    )
     with pytest.raises(LandingError) as error:
         small.take()
-    size = large.stat().st_size
-    assert str(error.value) == f"a landing file must have at most 100 bytes, got {size} in file:{large}: split it"
-    assert (place.rows(), place.noted(), place.counted()) == ({}, [], [])
+    assert str(error.value) == f"{said}; the other files were taken"
+    assert place.titles() == {1: "small"}
+    with pytest.raises(LandingError) as error:
+        small.take(rebuild=True)
+    assert str(error.value) == f"{said}; nothing was read"
+    assert (place.titles(), place.counted()) == ({1: "small"}, [counts(1, 1)])
 
     large.unlink()
-    small.take()
-    assert place.titles() == {1: "small"}
-    assert place.counted() == [counts(1, 1)]
+    torn.write_bytes(gzip.compress(json.dumps(pin(3, "whole")).encode()))
+    small.take()  # goes on with the rebuild
+    assert place.titles() == {1: "small", 3: "whole"}
+    assert place.sources()[3] == ("0", 200)
+    assert place.counted() == [counts(1, 1), counts(2, 2)]
 
 
 def test_checkpoints_belong_to_their_tables_and_landing(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -30,8 +30,10 @@ def test_files_overlap_if_two_lines_can_have_one_position(start: int, partition:
 
 
 def test_a_path_with_escapes_gives_the_objects_key() -> None:
-    tally = [Row(path="file:///a%20b/topics/abc.pin/odd%20name.json", block=0, first=0, lines=1)]
-    assert places.pieces(tally, TOPIC)[0][2:4] == ("topics/abc.pin/odd name.json", "topics/abc.pin/odd name.json")
+    path = "file:///a%20b/topics/abc.pin/hour=10%3A00%20h/abc.pin+7+0000000000.json.gz"
+    tally = [Row(path=path, block=0, first=0, lines=1)]
+    key = "topics/abc.pin/hour=10:00 h/abc.pin+7+0000000000.json.gz"
+    assert places.pieces(tally, TOPIC)[0][2:4] == (key, "7")
 
 
 def test_a_file_that_is_read_in_many_pieces_keeps_its_lines_numbers(place: Place) -> None:

@@ -20,7 +20,7 @@ from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, j
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import merging, places, quarantine, tables
+from pinterest_transforms.storage import conflicts, merging, places, quarantine, tables
 from pinterest_transforms.storage.guard import Guard
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import RUNS_TABLE
@@ -41,11 +41,13 @@ class Batch:
         run_id: the run, as its caller named it.
         batch_id: number of the micro-batch in its query.
         files: keys of all files read, where the batch replaces what was made of them; None to merge.
+        compare: whether its places may stand in the tables with another content.
     """
 
     run_id: str
     batch_id: int
     files: tuple[str, ...] | None = None
+    compare: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ def take_batch(
         replaces = batch.files is not None  # then what was there before must go, even if nothing comes in its place
         if counts["read"] == 0 and not replaces and (keep is None or counts["lines"] == 0):
             return counts
+        if batch.compare and str(batch.batch_id) not in guard.before:  # a replay finds its own rows
+            guard.conflicts += conflicts.count_conflicts(spark, settings, entity, rows)
         replay, made = _begun(spark, settings, entity, batch, guard)
         if keep is not None:
             keep(rows, replay)

@@ -26,6 +26,8 @@ def check_checkpoint_files(checkpoint: str, remedy: str) -> None:
         CheckpointError: a file is empty or torn, or is not there where others say that it was.
     """
     root = Path(checkpoint)
+    if not (root / "metadata").exists():  # Spark has not been here
+        return
     _check_content(root / "metadata", remedy)
     sources = sorted((root / "sources").glob("[0-9]*"))
     for folder in (root / "offsets", root / "commits", *sources):

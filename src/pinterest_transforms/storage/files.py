@@ -1,19 +1,25 @@
 r"""Landing files -> raw records, one a line, split on ``\n`` alone; ``places`` numbers them."""
 
-import os
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import LandingError
-from pinterest_transforms.quality import MISPLACED
+from pinterest_transforms.landing_files import FileStamp, Listing
 from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.listing import list_folder
 
 _GLOB = re.compile(r"([\\*?\[\]{}])")
+# What Spark says of a file that cannot be read, and of one that is gone.
+_UNREAD = re.compile(
+    r"FAILED_READ_FILE\S+ Encountered error while reading file (.+?)\.(?: File does not exist|\s+SQLSTATE)"
+    r"|PATH_NOT_FOUND\] Path does not exist: (.+?)\.\s+SQLSTATE"
+)
+# Read past checksums that Hadoop's own file system finds beside a file (`.<name>.crc`): they may be another file's.
+_NO_CHECKSUMS = {"fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem", "fs.file.impl.disable.cache": "true"}
 
 
 def as_glob(path: str) -> str:
@@ -31,19 +37,21 @@ def key_of(path: str, topic: str) -> str:
     return marker + path.rpartition(f"/{marker}")[2]
 
 
-def listing(spark: SparkSession, settings: Settings, folder: str) -> dict[str, int]:
-    """Path and bytes of each landing file below a folder; no content is read. As Spark does, without hidden ones."""
+def listing(spark: SparkSession, settings: Settings, topic: str) -> Listing:
+    """What stands below a topic's folder, which is there; no content is read.
+
+    Raises:
+        LandingError: a folder of this machine cannot be read.
+    """
+    folder = f"{settings.landing.rstrip('/')}/topics/{topic}"
     if on_this_machine(settings, folder):
-        # Spark follows links to folders, which rglob does not.
-        folders = os.walk(folder, followlinks=True)
-        there = (Path(parent, name) for parent, _, names in folders for name in names if _is_landed(name))
-        return {str(path): path.stat().st_size for path in there if path.is_file()}
-    found = reader(spark).load(as_glob(folder)).select("path", "length").collect()
-    return {row["path"]: row["length"] for row in found}
-
-
-def _is_landed(name: str) -> bool:
-    return name.endswith(".json") and not name.startswith((".", "_"))
+        return list_folder(folder, topic)
+    found = Listing(topic)
+    modified = F.unix_micros("modificationTime").alias("modified")
+    for row in reader(spark).load(as_glob(folder)).select("path", "length", modified).toLocalIterator():
+        below = key_of(row["path"], topic).removeprefix(f"topics/{topic}/")
+        found.add(row["path"], below, FileStamp(row["length"], row["modified"] * 1000))
+    return found
 
 
 def on_this_machine(settings: Settings, folder: str) -> bool:
@@ -52,68 +60,47 @@ def on_this_machine(settings: Settings, folder: str) -> bool:
 
 
 def reader(spark: SparkSession):  # type: ignore[no-untyped-def]  # noqa: ANN201 - classic and Connect readers share no type
-    """Reads whole ``*.json`` files below a folder, as path, modificationTime, length and content."""
-    options = {"pathGlobFilter": "*.json", "recursiveFileLookup": "true"}
-    return spark.read.format("binaryFile").options(**options)
+    """Reads whole files below a folder, as path, modificationTime, length and content; hidden ones are left out."""
+    return spark.read.format("binaryFile").option("recursiveFileLookup", "true")
 
 
-def check_files(sizes: dict[str, int], limit: int) -> None:
-    """Refuses files that are too large, or whose names Spark cannot read, before anything is read.
+@contextmanager
+def naming_unread() -> Iterator[None]:
+    """Makes one line of Spark's error about a landing file, which comes with calls of Java's.
 
     Raises:
-        LandingError: naming the first such file.
+        LandingError: naming the file.
     """
-    for path, size in sorted(sizes.items()):
-        if size > limit:
-            raise LandingError(f"a landing file must have at most {limit} bytes, got {size} in {path}: split it")
-        if ":" in path.rpartition("/")[2]:
-            raise LandingError(f"a landing file's name must have no colon, which Spark cannot read, got {path}")
+    try:
+        yield
+    except Exception as error:
+        found = _UNREAD.search(str(error))
+        if found is None:
+            raise
+        path = found[1] or found[2]
+        raise LandingError(
+            f"a landing file must be readable to its end, got {path}: run again, or land it again"
+        ) from error
 
 
-def raw_records(spark: SparkSession, settings: Settings, entity: Entity, paths: Sequence[str]) -> DataFrame:
+def raw_records(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
     """Every line of the files as a raw record, blank ones too, not yet located.
 
     Args:
         spark: session.
-        settings: names and places.
-        entity: whose topic the files belong to.
-        paths: the files.
+        paths: files of records; what is packed (``.gz``) is one piece.
 
     Returns:
-        ``raw``, ``misplaced``, ``_place`` (STRUCT<path STRING, block BIGINT, arrived TIMESTAMP>: the file, where in it
-        the piece begins that one task reads, and its time) and ``_row`` (BIGINT, grows by one from line to line of a
-        piece). ``places.located`` makes ``_source`` of the last two.
+        ``raw``, ``_place`` (STRUCT<path STRING, block BIGINT, arrived TIMESTAMP>: the file, where in it the piece
+        begins that one task reads, and its time) and ``_row`` (BIGINT, grows by one from line to line of a piece).
+        ``places.located`` makes ``_source`` of the last two.
     """
-    options = {"lineSep": "\n", "recursiveFileLookup": "true"}
-    lines = spark.read.options(**options).text([as_glob(path) for path in paths])
-    nowhere = F.lit(None).cast("string")
-    topic = settings.topic(entity)
-    if any(partition_and_start(path, topic) is None for path in paths):
-        placed = F.col("_metadata.file_name").rlike(rf"\A{_name_pattern(topic)}\z")
-        nowhere = F.when(~placed, F.lit(MISPLACED))
+    lines = spark.read.options(lineSep="\n", **_NO_CHECKSUMS).text([as_glob(path) for path in paths])
     place = F.struct(
         F.col("_metadata.file_path").alias("path"),
         F.col("_metadata.file_block_start").alias("block"),
         F.col("_metadata.file_modification_time").alias("arrived"),
     )
     return lines.select(
-        F.col("value").alias("raw"),
-        nowhere.alias("misplaced"),
-        place.alias("_place"),
-        F.monotonically_increasing_id().alias("_row"),
+        F.col("value").alias("raw"), place.alias("_place"), F.monotonically_increasing_id().alias("_row")
     )
-
-
-def partition_and_start(path: str, topic: str) -> tuple[str, int] | None:
-    """Partition, and offset of the first line, from the file's name alone; None if it does not say them.
-
-    >>> partition_and_start("x/topics/a.pin/partition=3/a.pin+3+0000000050.json", "a.pin")
-    ('3', 50)
-    """
-    found = re.fullmatch(_name_pattern(topic), path.rpartition("/")[2])
-    return (found[1], int(found[2])) if found else None
-
-
-def _name_pattern(topic: str) -> str:
-    """What the sink calls a file. Java and Python read it alike."""
-    return rf"{topic.replace('.', '[.]')}[+]([0-9]{{1,9}})[+]([0-9]{{1,18}})[.]json"

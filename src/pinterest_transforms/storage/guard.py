@@ -16,7 +16,15 @@ from pathlib import Path
 from pinterest_transforms.errors import CheckpointError
 from pinterest_transforms.storage.checkpoint_files import check_checkpoint_files
 
+TAKEN_FILES = "files.jsonl"
+"""File of a checkpoint's folder that says which landing files were taken; a folder that Spark fills has no such one."""
 REBUILD = "run again with --rebuild to clean everything again"
+
+
+def flush_to_disk() -> None:
+    """Puts what was written before on the disk: a state that says "done" must never be safer there than the data."""
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 @dataclass
@@ -31,9 +39,11 @@ class Guard:
         commits: their last commits when a run ended, ``commits.commit_id`` by the table's name.
         rebuild: true while the first batch is to replace what it reads again.
         before: versions of the clean table before a batch was merged, by the batch's id.
-        sizes: bytes of each landing file when it was taken, by its key.
-        again: files that were rewritten and are being taken again, by the id of that batch.
-        next_again: id of the next such batch.
+        sizes: what an older library noted of landing files; empty.
+        again: landing files that are being taken, by the id of that batch.
+        next_again: id of the next such batch; of the stream leg, of a rebuild.
+        last: the greatest offset that a landing file began with, by its partition.
+        conflicts: records that came to offsets which were taken with another content.
         cleared: false until the checkpoint of the life before is gone.
         seen: how far a run of a stream is, for whoever watches: its ``run_id``, ``batches``, ``read``, ``rejected`` and
             ``repaired``; in seconds since 1970 when it ``began``, when the newest record ``arrived``, when it was there
@@ -51,6 +61,8 @@ class Guard:
     sizes: dict[str, int] = field(default_factory=dict)
     again: dict[str, list[str]] = field(default_factory=dict)
     next_again: int = 0
+    last: dict[str, int] = field(default_factory=dict)
+    conflicts: int = 0
     cleared: bool = True
     seen: dict[str, str | float] = field(default_factory=dict)
 
@@ -61,9 +73,7 @@ class Guard:
             self.__dict__.update(saved.__dict__)
 
     def save(self) -> None:
-        """Writes it whole, or not at all; what it says is done is on the disk before it."""
-        if hasattr(os, "sync"):
-            os.sync()
+        """Writes it whole, or not at all."""
         target = Path(self.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
@@ -133,7 +143,8 @@ def load_guard(checkpoint: str) -> Guard | None:
 def has_begun(checkpoint: str) -> bool:
     """True if a query has run with the checkpoint, and it is not one to be removed."""
     known = load_guard(checkpoint)
-    return Path(checkpoint, "metadata").is_file() and (known is None or known.cleared)
+    begun = any(Path(checkpoint, name).is_file() for name in ("metadata", TAKEN_FILES))
+    return begun and (known is None or known.cleared)
 
 
 def _load(path: str) -> Guard | None:

@@ -145,7 +145,7 @@ def check_streams(client: "KinesisClient", settings: Settings, entities: Sequenc
 
 
 def raw_records(frame: DataFrame, settings: Settings, entity: Entity) -> DataFrame:
-    """The source's rows as raw records: ``raw``, ``misplaced``, ``_source``.
+    """The source's rows as raw records: ``raw``, ``_source``.
 
     A sequence number has more digits than any number type; as text of one width it sorts like the number.
     """
@@ -157,11 +157,7 @@ def raw_records(frame: DataFrame, settings: Settings, entity: Entity) -> DataFra
         F.col("approximateArrivalTimestamp").alias("arrived"),
         F.lit(None).cast("string").alias("file"),
     )
-    return frame.select(
-        F.col("data").cast("string").alias("raw"),
-        F.lit(None).cast("string").alias("misplaced"),
-        source.alias("_source"),
-    )
+    return frame.select(F.col("data").cast("string").alias("raw"), source.alias("_source"))
 
 
 def stream_of(spark: SparkSession, settings: Settings, entity: Entity, reading: Reading) -> DataFrame:

@@ -1,37 +1,33 @@
-"""Takes what is new in the landing: each file once, by a stream that ends when nothing is left.
+"""Takes what is new in the landing: each file once, and again where it was rewritten.
 
-Auto Loader finds the files on Databricks, Spark's file stream on one machine. Either says only *which* files are new;
-they are then read by name, so that sizes are checked first and every pass reads no more than it needs.
+On one machine the landing is listed and compared with what was taken. On Databricks Auto Loader says which files are
+new. Either way they are then read by name, so that sizes are checked first and every pass reads no more than it needs.
 """
 
-from collections.abc import Callable
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pyspark.errors import AnalysisException, StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import types as T
 
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, PinterestError
+from pinterest_transforms.landing_files import FEW_NAMED, FileStamp, Listing, others_text
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import files, tables
+from pinterest_transforms.storage import conflicts, files, tables
 from pinterest_transforms.storage.batches import Batch, Work, take_batch
 from pinterest_transforms.storage.checkpoint_files import check_query_error
 from pinterest_transforms.storage.commits import check_commits, last_commit_ids
 from pinterest_transforms.storage.guard import REBUILD, Guard, open_guard
+from pinterest_transforms.storage.listing import unusable
 from pinterest_transforms.storage.locks import entity_lock
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
+from pinterest_transforms.storage.taken import UNKNOWN, TakenFiles
 
-_FILE = T.StructType(
-    [
-        T.StructField("path", T.StringType()),
-        T.StructField("modificationTime", T.TimestampType()),
-        T.StructField("length", T.LongType()),
-        T.StructField("content", T.BinaryType()),
-    ]
-)
 _ALL_FILES = 1_000_000_000
-_YEARS = "36500d"
 
 Say = Callable[[str], None]
 
@@ -66,22 +62,29 @@ def take_landing(
     """
     with entity_lock(settings, entity):
         guard = _opened(spark, settings, entity, rebuild=rebuild)
-        folder = settings.topic_folder(entity)
-        if not _is_there(spark, settings, folder):
+        if not is_there(spark, settings, settings.topic_folder(entity)):
             say(f"{settings.topic(entity)}: nothing has arrived yet")
             return
         work = Work(settings, entity, run_id, guard)
-        listed = files.listing(spark, settings, folder) if settings.warehouse else {}
-        # What a killed run had begun is finished before anything new: it is known by what the guard keeps of it.
-        _take_again(spark, work, listed, say)
-        _take_new(spark, work, say)
-        guard.reload()  # over Spark Connect the batches ran elsewhere
-        guard.rebuild = False
-        guard.save()
+        if not (guard.last or guard.rebuild):
+            # A new checkpoint, or an older library's: what the table holds may be of other objects.
+            guard.last = conflicts.last_offsets(spark, settings, entity)
+        bad = ""
         if settings.warehouse:
-            _take_rewritten(spark, work, listed, say)
+            bad = _take_listed(spark, work, say)
+        else:
+            _take_found(spark, work, say)
+        guard.rebuild = False
         guard.commits = last_commit_ids(spark, settings, guard.tables)
         guard.save()
+        if guard.conflicts:
+            say(
+                f"{settings.topic(entity)}: {guard.conflicts:,} records stand at offsets that were taken with another "
+                "content: objects were rewritten, or the topic was made again; remove the old topic's objects, if "
+                "there are any, and run with --rebuild"
+            )
+        if bad:
+            raise LandingError(f"{bad}; the other files were taken")
 
 
 def check_landing(spark: SparkSession, settings: Settings) -> str:
@@ -91,17 +94,24 @@ def check_landing(spark: SparkSession, settings: Settings) -> str:
         LandingError: there is no landing, or it holds nobody's or somebody else's topics.
     """
     root = f"{settings.landing.rstrip('/')}/topics"
-    if not settings.landing or not _is_there(spark, settings, root):
+    if not settings.landing or not is_there(spark, settings, root):
         raise LandingError(f"landing must be a folder that holds topics/, got {settings.landing!r}")
-    if not any(_is_there(spark, settings, settings.topic_folder(entity)) for entity in ENTITIES):
-        paths = files.listing(spark, settings, root)
-        topics = sorted({path.rpartition("/topics/")[2].partition("/")[0] for path in paths})
-        found = ", ".join(topics[:9]) or "no files"
+    if not any(is_there(spark, settings, settings.topic_folder(entity)) for entity in ENTITIES):
+        found = ", ".join(_topics(spark, settings, root)[:9]) or "no files"
         raise LandingError(f"landing must hold topics {settings.user_id}.pin, .geo or .user, got {found}")
     return settings.landing
 
 
-def _is_there(spark: SparkSession, settings: Settings, folder: str) -> bool:
+def _topics(spark: SparkSession, settings: Settings, root: str) -> list[str]:
+    """Names of the folders of a landing that has none of this user."""
+    if files.on_this_machine(settings, root):
+        return sorted(folder.name for folder in Path(root).iterdir() if folder.is_dir())
+    paths = files.reader(spark).load(files.as_glob(root)).select("path").toLocalIterator()
+    return sorted({row["path"].rpartition("/topics/")[2].partition("/")[0] for row in paths})
+
+
+def is_there(spark: SparkSession, settings: Settings, folder: str) -> bool:
+    """True if a folder of the landing is there."""
     if files.on_this_machine(settings, folder):
         return Path(folder).is_dir()
     try:
@@ -122,40 +132,103 @@ def _opened(spark: SparkSession, settings: Settings, entity: Entity, *, rebuild:
     return guard
 
 
-def _stream(spark: SparkSession, work: Work) -> DataFrame:
-    """The new files' names and sizes. The content is not asked for, so it is not read."""
-    settings, entity, rebuild = work.settings, work.entity, work.guard.rebuild
-    limit = str(_ALL_FILES if rebuild else settings.max_files_per_batch)
-    common = {"pathGlobFilter": "*.json", "recursiveFileLookup": "true"}
-    if settings.warehouse:
-        # By default files over a week older than the newest are skipped without a word.
-        options = {**common, "maxFilesPerTrigger": limit, "maxFileAge": _YEARS}
-        source = spark.readStream.format("binaryFile").schema(_FILE).options(**options)
-    else:
-        options = {
-            "cloudFiles.format": "binaryFile",
-            "cloudFiles.allowOverwrites": "true",
-            "cloudFiles.maxFilesPerTrigger": limit,
-            "cloudFiles.schemaLocation": f"{settings.checkpoint(entity)}.schema",
-        }
-        source = spark.readStream.format("cloudFiles").options(**common, **options)
-    return source.load(files.as_glob(settings.topic_folder(entity))).select("path", "length")
+def _take_listed(spark: SparkSession, work: Work, say: Say) -> str:
+    """Takes files of the landing that are new or were rewritten, the oldest first.
+
+    Returns:
+        What is to be said of files that cannot be taken, and are looked at again in the next run; empty if all can.
+
+    Raises:
+        LandingError: such a file stands in the way of a rebuild, which would lose what was made of it before.
+    """
+    settings, guard, topic = work.settings, work.guard, work.settings.topic(work.entity)
+    listing = files.listing(spark, settings, topic)
+    for line in listing.remarks():
+        say(line)
+    taken = TakenFiles(settings.checkpoint(work.entity))
+    _adopt(guard, taken, settings.checkpoint(work.entity))
+
+    def is_new(path: str) -> bool:
+        return not taken.is_taken(files.key_of(path, topic), listing.records[path])
+
+    local = files.on_this_machine(settings, settings.topic_folder(work.entity))
+    reasons = {
+        path: unusable(path, stamp.size, settings.max_file_bytes, local=local)
+        for path, stamp in listing.records.items()
+        if is_new(path)
+    }
+    bad = {path: reason for path, reason in reasons.items() if reason}
+    if bad and guard.rebuild:
+        raise LandingError(f"{_few(bad)}; nothing was read")
+    good = {path: stamp for path, stamp in listing.records.items() if path not in bad}
+    # What a killed run had begun is finished before anything new: by its number it is known what was counted.
+    for number, paths in list(guard.again.items()):
+        say(f"{topic}: {len(paths)} files that another run had begun")
+        _take_noted(spark, work, taken, {path: good[path] for path in paths if path in good}, int(number))
+    new = sorted(filter(is_new, good), key=lambda path: (good[path].modified, path))
+    say(f"{topic}: {len(new)} new files")
+    if taken.stamps and (line := conflicts.going_back(conflicts.starts_of(new, topic), guard.last)):
+        say(f"{topic}: {line}")
+    size = _ALL_FILES if guard.rebuild else settings.max_files_per_batch
+    for first in range(0, len(new), size):
+        guard.next_again += 1
+        _take_noted(spark, work, taken, {path: good[path] for path in new[first : first + size]}, guard.next_again - 1)
+    return _few(bad)
 
 
-def _take_new(spark: SparkSession, work: Work, say: Say) -> None:
+def _few(bad: Mapping[str, str]) -> str:
+    """What is to be said of the first few files that cannot be taken, and how many more there are."""
+    more = f"; and {len(bad) - FEW_NAMED} more" if len(bad) > FEW_NAMED else ""
+    return "; ".join(reason for _, reason in sorted(bad.items())[:FEW_NAMED]) + more
+
+
+def _take_noted(spark: SparkSession, work: Work, taken: TakenFiles, stamps: dict[str, FileStamp], number: int) -> None:
+    """One micro-batch of listed files. Which ones is saved with the rest of the guard before anything is written."""
+    guard, topic = work.guard, work.settings.topic(work.entity)
+    guard.again = {str(number): sorted(stamps)}
+    there = _take_files(spark, work, list(stamps), number)
+    taken.add({files.key_of(path, topic): stamps[path] for path in there})
+    guard.again = {}
+    guard.save()
+
+
+def _adopt(guard: Guard, taken: TakenFiles, checkpoint: str) -> None:
+    """Takes over what an older library noted, whose file stream had a checkpoint and numbered its micro-batches."""
+    if guard.sizes:
+        taken.add({key: FileStamp(size, UNKNOWN) for key, size in guard.sizes.items()})
+        guard.sizes, guard.again, guard.before = {}, {}, {}
+        guard.query_id, guard.next_again = uuid.uuid4().hex, 0
+        guard.save()
+        Path(checkpoint, "metadata").unlink(missing_ok=True)
+        for name in ("offsets", "commits", "sources"):
+            shutil.rmtree(Path(checkpoint, name), ignore_errors=True)
+
+
+def _take_found(spark: SparkSession, work: Work, say: Say) -> None:
+    """Takes what Auto Loader finds. The content is not asked for, so it is not read."""
+    settings, entity, guard = work.settings, work.entity, work.guard
+    topic = settings.topic(entity)
+    options = {
+        "cloudFiles.format": "binaryFile",
+        "cloudFiles.allowOverwrites": "true",
+        "cloudFiles.maxFilesPerTrigger": str(_ALL_FILES if guard.rebuild else settings.max_files_per_batch),
+        "cloudFiles.schemaLocation": f"{settings.checkpoint(entity)}.schema",
+        "recursiveFileLookup": "true",
+    }
+    source = spark.readStream.format("cloudFiles").options(**options)
+    found = source.load(files.as_glob(settings.topic_folder(entity))).select("path", "length")
     failures: list[Exception] = []
 
     def each(frame: DataFrame, batch_id: int) -> None:
         try:
-            sizes = {row["path"]: row["length"] for row in frame.collect()}
-            _take_files(frame.sparkSession, work, sizes, batch_id)
+            _take_rows(frame, work, batch_id)
         except Exception as error:
             failures.append(error)
             raise
 
-    say(f"{work.settings.topic(work.entity)}: looking for new files")
-    writer = _stream(spark, work).writeStream.foreachBatch(each)
-    writer = writer.option("checkpointLocation", work.settings.checkpoint(work.entity))
+    say(f"{topic}: looking for new files")
+    guard.seen = {}
+    writer = found.writeStream.foreachBatch(each).option("checkpointLocation", settings.checkpoint(entity))
     query = writer.trigger(availableNow=True).start()
     try:
         query.awaitTermination()
@@ -168,48 +241,45 @@ def _take_new(spark: SparkSession, work: Work, say: Say) -> None:
     finally:
         if query.isActive:
             query.stop()
+    guard.reload()  # over Spark Connect the batches ran elsewhere
+    if guard.seen:
+        say(f"{topic}: {others_text(int(guard.seen['others']), json.loads(str(guard.seen['examples'])))}")
 
 
-def _take_files(spark: SparkSession, work: Work, sizes: dict[str, int], batch_id: int) -> None:
-    """One micro-batch: the files of these paths and sizes."""
-    settings, entity, guard = work.settings, work.entity, work.guard
-    topic = settings.topic(entity)
-    files.check_files(sizes, settings.max_file_bytes)
-    # A file that was taken away between its listing and its reading cannot be had any more.
-    local = {path: Path(path.removeprefix("file:")) for path in sizes if path.startswith("file:/")}
-    paths = sorted(path for path in sizes if path not in local or local[path].is_file())
-    keys = {files.key_of(path, topic): sizes[path] for path in paths}
-    replace = guard.rebuild and batch_id == 0
-    batch = Batch(work.run_id, batch_id, tuple(keys) if replace else None)
-    if paths:
-        take_batch(spark, settings, entity, files.raw_records(spark, settings, entity, paths), batch, guard)
-    guard.sizes.update(keys)
+def _take_rows(frame: DataFrame, work: Work, batch_id: int) -> None:
+    """One micro-batch of the files that Auto Loader has found."""
+    settings, guard = work.settings, work.guard
+    topic = settings.topic(work.entity)
+    others = int(guard.seen.get("others", 0))
+    listing = Listing(topic, others=others, examples=json.loads(str(guard.seen.get("examples", "[]"))))
+    for row in frame.collect():
+        below = files.key_of(row["path"], topic).removeprefix(f"topics/{topic}/")
+        listing.add(row["path"], below, FileStamp(row["length"], UNKNOWN))
+    for path, stamp in sorted(listing.records.items()):
+        if reason := unusable(path, stamp.size, settings.max_file_bytes, local=False):
+            raise LandingError(reason)
+    guard.seen = {"others": listing.others, "examples": json.dumps(listing.examples)} if listing.others else {}
+    guard.sizes = {}  # what an older library noted here, for nobody
+    _take_files(frame.sparkSession, work, list(listing.records), batch_id)
     guard.save()
 
 
-def _take_rewritten(spark: SparkSession, work: Work, listed: dict[str, int], say: Say) -> None:
-    """Takes what Spark's file stream does not give: it knows a file by its name alone, and gives each name once.
+def _take_files(spark: SparkSession, work: Work, paths: list[str], batch_id: int) -> list[str]:
+    """One micro-batch of files.
 
-    That is files that have grown since they were taken, and files that were there when the run began and were not
-    taken: the stream passes over one that is empty, and a file that is gone for a moment is gone for good.
+    Returns:
+        Those that were there: one that was taken away since its listing cannot be had any more.
     """
-    guard, topic = work.guard, work.settings.topic(work.entity)
-    sizes = files.listing(spark, work.settings, work.settings.topic_folder(work.entity))
-    known = {path: guard.sizes.get(files.key_of(path, topic)) for path in sizes}
-    missed = [path for path, size in sizes.items() if known[path] is None and size and path in listed]
-    changed = [path for path, size in sizes.items() if known[path] not in (None, size)]
-    if missed or changed:
-        guard.next_again -= 1
-        guard.again = {str(guard.next_again): sorted([*missed, *changed])}
-        guard.save()
-        _take_again(spark, work, sizes, say)
-
-
-def _take_again(spark: SparkSession, work: Work, sizes: dict[str, int], say: Say) -> None:
-    """Takes the files the guard says are to be taken by name."""
-    guard = work.guard
-    for number, paths in list(guard.again.items()):
-        say(f"{work.settings.topic(work.entity)}: {len(paths)} files were rewritten")
-        _take_files(spark, work, {path: sizes[path] for path in paths if path in sizes}, int(number))
-        guard.again = {}
-        guard.save()
+    settings, entity, guard = work.settings, work.entity, work.guard
+    local = files.on_this_machine(settings, settings.landing)
+    there = sorted(path for path in paths if not local or Path(path).is_file())
+    topic, replace = settings.topic(entity), guard.rebuild and batch_id == 0
+    keys = tuple(files.key_of(path, topic) for path in there)
+    starts = conflicts.starts_of(there, topic)
+    compare = not replace and bool(conflicts.goes_back(starts, guard.last))
+    batch = Batch(work.run_id, batch_id, keys if replace else None, compare)
+    if there:
+        with files.naming_unread():
+            take_batch(spark, settings, entity, files.raw_records(spark, there), batch, guard)
+    guard.last |= {shard: max(greatest, guard.last.get(shard, -1)) for shard, (_, greatest) in starts.items()}
+    return there

@@ -11,6 +11,7 @@ from pinterest_transforms.schemas import clean_schema
 from pinterest_transforms.settings import Settings, quoted
 from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.commits import commit_id
+from pinterest_transforms.storage.conflicts import of_this_topic
 from pinterest_transforms.storage.retry import with_retries
 
 _FEW = 2_000_000
@@ -86,7 +87,7 @@ def write_clean(
 
 
 def without_read(there: DataFrame, rows: DataFrame, files: tuple[str, ...]) -> DataFrame:
-    """What a table holds of neither these files nor a position that was just read.
+    """What a table holds of neither these files nor a position that was just read, nor of an earlier topic.
 
     A file may have been joined to another one and be gone, and its records are there again.
     """
@@ -94,7 +95,8 @@ def without_read(there: DataFrame, rows: DataFrame, files: tuple[str, ...]) -> D
     kept = there.where(~F.coalesce(source["file"].isin(list(files)), F.lit(False)))
     read = rows.select(source["shard"].alias("_shard"), source["position"].alias("_position"))
     same = (source["shard"] == F.col("_shard")) & (source["position"] == F.col("_position"))
-    return kept.join(read, same, "left_anti")
+    kept = kept.join(read, same, "left_anti")
+    return of_this_topic(kept, rows) if files else kept
 
 
 def _written_since(commits: Sequence[Row], before: int) -> int:

@@ -12,8 +12,9 @@ from urllib.parse import unquote
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from pinterest_transforms.landing_files import partition_and_start
 from pinterest_transforms.schemas import POSITION_WIDTH
-from pinterest_transforms.storage.files import key_of, partition_and_start
+from pinterest_transforms.storage.files import key_of
 
 PLACE = "_place"
 Piece = tuple[str, int, str, str, int, int]
@@ -31,7 +32,7 @@ def pieces(tally: Sequence[Row], topic: str) -> list[Piece]:
     path, offset = "", 0
     for row in sorted(tally, key=lambda row: (row["path"], row["block"])):
         key = key_of(unquote(row["path"]), topic)
-        shard, start = partition_and_start(key, topic) or (key, 0)
+        shard, start = partition_and_start(key, topic)
         offset = offset if row["path"] == path else start
         path = row["path"]
         found.append((path, row["block"], key, shard, offset - row["first"], row["lines"]))

@@ -48,9 +48,8 @@ def keep(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFram
 
 
 def records(spark: SparkSession, settings: Settings, entity: Entity) -> DataFrame:
-    """Everything that is kept of an entity, as raw records: ``raw``, ``misplaced``, ``_source``."""
-    nowhere = F.lit(None).cast("string").alias("misplaced")
-    return _of(spark, settings, entity).select(F.col("data").cast("string").alias("raw"), nowhere, "_source")
+    """Everything that is kept of an entity, as raw records: ``raw``, ``_source``."""
+    return _of(spark, settings, entity).select(F.col("data").cast("string").alias("raw"), "_source")
 
 
 def newest_arrival(spark: SparkSession, settings: Settings, entity: Entity) -> float | None:

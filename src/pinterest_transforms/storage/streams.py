@@ -22,7 +22,7 @@ from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import kinesis, raw, tables
 from pinterest_transforms.storage.batches import Batch, Work, take_batch
 from pinterest_transforms.storage.commits import check_commits, last_commit_ids
-from pinterest_transforms.storage.guard import Guard, has_begun, load_guard, open_guard
+from pinterest_transforms.storage.guard import Guard, flush_to_disk, has_begun, load_guard, open_guard
 from pinterest_transforms.storage.kinesis import AVAILABLE_NOW, TRIM_HORIZON, Reading
 from pinterest_transforms.storage.landing import Say, silent
 from pinterest_transforms.storage.locks import entity_lock
@@ -169,6 +169,7 @@ def _rebuild(spark: SparkSession, work: Work, say: Say) -> None:
         now = int(tables.last_commit(spark, settings, settings.clean_table(entity))["version"])
         guard.before = {str(int(guard.seen.pop(_BEGUN))): now}
     guard.rebuild = False
+    flush_to_disk()
     guard.save()
 
 
@@ -283,6 +284,7 @@ def _take(frame: DataFrame, work: Work, batch_id: int) -> None:
     seen["arrived"], seen["at"] = max(before, arrived), time.time()
     tidied = float(seen.setdefault("tidied", seen["at"]))
     tidy = (batch_id + 1) % _TIDIED_EVERY == 0 or time.time() - tidied > _DAY
+    flush_to_disk()
     guard.save()
     if tidy:
         raw.maintain(spark, settings, entity)

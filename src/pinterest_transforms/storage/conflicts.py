@@ -1,0 +1,113 @@
+"""Records at places that were taken before with another content: objects rewritten, or a topic that was made again.
+
+A topic that is made again begins at offset 0. What the old one left in the tables then stands at the places of other
+records, or behind them, where it would win for ever.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.landing_files import partition_and_start
+from pinterest_transforms.schemas import CONTRACT
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.specs import QUARANTINE_TABLE
+
+_PLACE = ["_shard", "_position"]
+
+
+def last_offsets(spark: SparkSession, settings: Settings, entity: Entity) -> dict[str, int]:
+    """The last offset of each partition that has a row in the clean table."""
+    shard, position = _place()
+    rows = spark.table(settings.qualified(settings.clean_table(entity))).select(shard, position)
+    last = rows.groupBy("_shard").agg(F.max("_position").alias("last")).collect()
+    return {row["_shard"]: int(row["last"]) for row in last}
+
+
+def starts_of(paths: Iterable[str], topic: str) -> dict[str, tuple[int, int]]:
+    """The least and the greatest start offset of each partition's files."""
+    found: dict[str, tuple[int, int]] = {}
+    for path in paths:
+        shard, start = partition_and_start(path, topic)
+        least, greatest = found.get(shard, (start, start))
+        found[shard] = min(least, start), max(greatest, start)
+    return found
+
+
+def goes_back(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> list[str]:
+    """Partitions whose files begin at or before offsets that were taken: late, rewritten, or of another topic."""
+    return sorted(shard for shard, (least, _) in starts.items() if least <= last.get(shard, -1))
+
+
+def going_back(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> str:
+    """What is to be said of partitions whose files begin before ones that were taken; empty if there are none."""
+    back = [shard for shard in goes_back(starts, last) if starts[shard][0] < last[shard]]
+    if not back:
+        return ""
+    shard, more = back[0], f", and of {len(back) - 1} more" if len(back) > 1 else ""
+    return (
+        f"offsets of partition {shard} go back from {last[shard]} to {starts[shard][0]}{more}: files are late or were "
+        "rewritten; if the topic was made again, run with --rebuild"
+    )
+
+
+def count_conflicts(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame) -> int:
+    """How many places of a batch stand in the tables with another content.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        entity: the kind of record.
+        rows: judged rows with ``_source``; ``raw`` of the bad ones.
+    """
+    values = F.struct(*CONTRACT[entity.name].names)
+    raw = F.when(is_rejected() | is_repaired(), F.make_valid_utf8("raw"))
+    batch = rows.where(is_usable() | is_rejected())
+    batch = batch.select(*_place(), F.when(is_usable(), values).alias("_values"), raw.alias("_raw"))
+    clean = spark.table(settings.qualified(settings.clean_table(entity))).select(*_place(), values.alias("_there"))
+    noted = spark.table(settings.qualified(QUARANTINE_TABLE)).where(F.col("topic") == settings.origin(entity))
+    noted = noted.select(*_place(), F.col("raw").alias("_there"))
+    others = [_others(batch, clean, "_values"), _others(batch, noted, "_raw")]
+    return others[0].union(others[1]).distinct().count()
+
+
+def _others(batch: DataFrame, there: DataFrame, column: str) -> DataFrame:
+    """Places of a batch at which something stands, and nothing that is equal."""
+    taken = there.join(batch.select(_PLACE).distinct(), _PLACE, "left_semi")
+    taken = taken.groupBy(_PLACE).agg(F.collect_set("_there").alias("_taken"))
+    equal = F.coalesce(F.array_contains("_taken", F.col(column)), F.lit(False))
+    return batch.join(taken, _PLACE).where(~equal).select(_PLACE)
+
+
+def of_this_topic(kept: DataFrame, rows: DataFrame) -> DataFrame:
+    """What a table holds of files that are gone, without what an earlier topic of the same name left there.
+
+    The sink writes offsets in their order. So a row whose offset lies behind that of a partition's first file, but
+    which arrived before that file, is of an earlier topic, as is all that had arrived before then. Rows of files that
+    went by age have lower offsets, and stay.
+
+    Args:
+        kept: rows of a table whose files are gone.
+        rows: what was read of all files that are there.
+    """
+    shard, position = _place()
+    arrived = F.col("_source")["arrived"]
+    begins = rows.select(shard, position, arrived.alias("_since"))
+    first = begins.groupBy("_shard").agg(
+        F.min("_position").alias("_first"), F.min_by("_since", "_position").alias("_since")
+    )
+    later = (F.col("_source")["shard"] == F.col("_shard")) & (F.col("_source")["position"] > F.col("_first"))
+    found = (
+        kept.join(F.broadcast(first), later & (arrived < F.col("_since"))).agg(F.max("_since").alias("since")).first()
+    )
+    if found is None or found["since"] is None:
+        return kept
+    return kept.where(arrived >= F.lit(found["since"]))
+
+
+def _place() -> tuple[Column, Column]:
+    source = F.col("_source")
+    return source["shard"].alias("_shard"), source["position"].alias("_position")

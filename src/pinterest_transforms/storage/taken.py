@@ -1,0 +1,84 @@
+"""Which landing files were taken, and as what: a line a file, appended to a file beside the checkpoint's state.
+
+A file is looked at again when its size or its time is another one. A line that a kill or a power cut has torn says
+nothing: its file is read again, which changes nothing.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pinterest_transforms.errors import CheckpointError
+from pinterest_transforms.landing_files import FileStamp
+from pinterest_transforms.storage.guard import TAKEN_FILES, flush_to_disk
+
+UNKNOWN = -1
+"""When a file was modified that an older library took, which noted sizes alone."""
+
+_SPARE = 1000
+
+
+class TakenFiles:
+    """The files of one checkpoint's life.
+
+    Attributes:
+        stamps: the size and time of each when it was taken, by its key.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        """Reads what is noted in a checkpoint's folder, which is made where it is not there.
+
+        Raises:
+            CheckpointError: the folder cannot be written.
+        """
+        self._path = Path(checkpoint, TAKEN_FILES)
+        lines: list[bytes] = []
+        if self._path.is_file():
+            lines = self._path.read_bytes().split(b"\n")
+        self.stamps = dict(filter(None, map(_parsed, lines)))
+        whole = not lines or lines[-1] == b""
+        if not lines or not whole or len(lines) > 2 * len(self.stamps) + _SPARE:
+            self._rewrite()
+
+    def is_taken(self, key: str, stamp: FileStamp) -> bool:
+        """True if the file was taken as it is now."""
+        known = self.stamps.get(key)
+        return known is not None and known in (stamp, FileStamp(stamp.size, UNKNOWN))
+
+    def add(self, stamps: Mapping[str, FileStamp]) -> None:
+        """Notes files by their keys; on the disk when it returns.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        self.stamps.update(stamps)
+        flush_to_disk()
+        self._write(self._path, "ab", stamps)
+
+    def _rewrite(self) -> None:
+        """Writes a line a file: whole, or not at all."""
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        self._write(temporary, "wb", self.stamps)
+        temporary.replace(self._path)
+
+    def _write(self, path: Path, mode: str, stamps: Mapping[str, FileStamp]) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open(mode) as file:
+                file.writelines(json.dumps([key, *stamp]).encode() + b"\n" for key, stamp in stamps.items())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise CheckpointError(f"a checkpoint's folder must be writable, got {path}: {error.strerror}") from error
+
+
+def _parsed(line: bytes) -> tuple[str, FileStamp] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    match found:
+        case [str(key), int(size), int(modified)]:
+            return key, FileStamp(size, modified)
+    return None

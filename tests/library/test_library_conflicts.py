@@ -1,0 +1,27 @@
+"""Files that begin before offsets that were taken. No Spark; what stands in the tables is in the tests of storage."""
+
+import pytest
+
+from pinterest_transforms.storage.conflicts import goes_back, going_back, starts_of
+
+
+def paths(*starts: tuple[int, int]) -> list[str]:
+    return [f"x/abc.pin+{partition}+{start:010d}.json.gz" for partition, start in starts]
+
+
+@pytest.mark.parametrize(
+    ("files", "compared", "said"),
+    [
+        ([], [], ""),
+        ([(0, 101), (1, 8), (2, 0)], [], ""),
+        ([(0, 100), (0, 200)], ["0"], ""),  # the last one again, as it grows
+        ([(0, 0)], ["0"], "offsets of partition 0 go back from 100 to 0: "),
+        ([(0, 300), (0, 50), (1, 7), (2, 0)], ["0", "1"], "offsets of partition 0 go back from 100 to 50: "),
+        ([(1, 3), (0, 9)], ["0", "1"], "offsets of partition 0 go back from 100 to 9, and of 1 more: "),
+    ],
+)
+def test_a_start_offset_that_goes_back_is_told(files: list[tuple[int, int]], compared: list[str], said: str) -> None:
+    starts, last = starts_of(paths(*files), "abc.pin"), {"0": 100, "1": 7}
+    assert goes_back(starts, last) == compared
+    reasons = "files are late or were rewritten; if the topic was made again, run with --rebuild"
+    assert going_back(starts, last) == (said and said + reasons)
