@@ -3,6 +3,7 @@
 Source: the data contract, section 2, for tables and columns. A password is part of the URL and is never printed.
 """
 
+import logging
 import re
 import sqlite3
 import time
@@ -39,6 +40,9 @@ _INTERRUPTED = (1053, 1317)
 # What SQLite's driver says of bytes where text belongs.
 _NO_TEXT = "Could not decode to UTF-8"
 _T = TypeVar("_T")
+_LOG = logging.getLogger(__name__)
+# Its pool writes a traceback for each connection that a server closed; what is to be said of it is said here.
+logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
 
 _KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _NUMBERS: dict[str, type[sa.Integer] | type[sa.Double[float]]] = {
@@ -221,6 +225,7 @@ def read_again(engine: sa.Engine, read: Callable[[sa.Connection], _T], *, patien
             except DBAPIError as error:
                 if not _is_lost(error):
                     raise
+                _LOG.warning("database %s: %s; tries again in %g s", described(engine), _said(engine, error), wait)
             time.sleep(wait)
         return _read_once(engine, read)
 
@@ -257,10 +262,14 @@ def database_errors(engine: sa.Engine) -> Iterator[None]:
     except PinterestError:
         raise
     except (SQLAlchemyError, ImportError, RuntimeError, TypeError, ValueError, OverflowError, OSError) as error:
-        # What a value is wrong for may quote it, and it may be a row's.
-        quotes = isinstance(error, ValueError) and not isinstance(error, UnicodeError)
-        text = "" if quotes else str(getattr(error, "orig", None) or error).strip()
-        said = text.split("\n")[0] or type(error).__name__
-        if engine.url.password:
-            said = said.replace(str(engine.url.password), "***")
-        raise SourceError(f"database {described(engine)} cannot be used: {masked(said)}") from None
+        raise SourceError(f"database {described(engine)} cannot be used: {_said(engine, error)}") from None
+
+
+def _said(engine: sa.Engine, error: Exception) -> str:
+    """What an error says, in one line, without a password; that of a value is left out, since it may quote a row."""
+    quotes = isinstance(error, ValueError) and not isinstance(error, UnicodeError)
+    text = "" if quotes else str(getattr(error, "orig", None) or error).strip()
+    said = text.split("\n")[0] or type(error).__name__
+    if engine.url.password:
+        said = said.replace(str(engine.url.password), "***")
+    return masked(said)

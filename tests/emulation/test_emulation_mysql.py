@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from emulation.reader import TableReader
 from emulation.source import SourceError, connect
 from pinterest_transforms.entities import USER
+from tests.emulation.commands import ROOT
 
 PLUGIN = b"caching_sha2_password\0"
 SALT = b"abcdefghijklmnopqrst"
@@ -116,3 +117,13 @@ def test_without_what_the_login_needs_it_is_one_line(server: MySql8, monkeypatch
         f"database {backend}+pymysql://me:***@127.0.0.1:{server.port}/posts cannot be used: "
         "'cryptography' package is required for sha256_password or caching_sha2_password auth methods"
     )
+
+
+def test_a_client_machine_gets_what_the_login_needs() -> None:
+    pinned = (ROOT / "requirements" / "client.txt").read_text(encoding="utf-8").splitlines()
+    assert {line.split("==")[0] for line in pinned if "==" in line} >= {
+        "cryptography",
+        "pymysql",
+        "sqlalchemy",
+        "pyyaml",
+    }

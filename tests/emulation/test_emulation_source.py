@@ -181,7 +181,7 @@ LOST = [lost(closed=True), lost(1053), lost(1317), lost(2003, statement=None)]
 
 
 @pytest.mark.parametrize("error", LOST, ids=str)
-def test_a_database_that_was_there_is_waited_for(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_was_there_is_waited_for(error: Exception, monkeypatch, caplog) -> None:
     engine, waits, failures = connect("sqlite://"), [], [error] * 3
     monkeypatch.setattr(source.time, "sleep", waits.append)
 
@@ -192,6 +192,8 @@ def test_a_database_that_was_there_is_waited_for(error: Exception, monkeypatch: 
 
     assert read_again(engine, read, patient=True) == "read"
     assert waits == list(RECONNECT_WAITS[:3])
+    said = f"database :memory:: {error.orig}; tries again in "
+    assert [record.message for record in caplog.records] == [f"{said}{wait:g} s" for wait in waits]
     # A bound, and one line; at the first read, or where the statement is to blame, none is waited for.
     for tries, patient, each in ((len(RECONNECT_WAITS) + 1, True, error), (1, False, error), (1, True, lost(1054))):
         failures[:] = [each] * 99
