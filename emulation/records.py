@@ -78,7 +78,6 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-_NUL = b"\\u0000"
 _SLOW = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
 
 
@@ -89,25 +88,20 @@ def encode(record: Record) -> tuple[bytes, str]:
     that it can be kept and read again.
     """
     try:
-        value = orjson.dumps(record, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
-        unfit = ""
-        if _NUL not in value:
-            return value, unfit
+        return orjson.dumps(record, _plain, orjson.OPT_PASSTHROUGH_DATETIME), ""
     except TypeError:
         text = _slowly(record)
-        value, unfit = text.encode("utf-8", "backslashreplace"), _text_error("a record", text)
     reasons = (
         _text_error(name, _plain(field) if isinstance(field, bytes) else field) for name, field in record.items()
     )
-    return value, next(filter(None, reasons), unfit)
+    unfit = next(filter(None, reasons), _text_error("a record", text))
+    return text.encode("utf-8", "backslashreplace"), unfit
 
 
 def _text_error(name: str, field: object) -> str:
     """Why a field is no text that can be sent; empty if it is, or no text at all. Its value is not quoted."""
     if not isinstance(field, str):
         return ""
-    if "\0" in field:
-        return f"{name} must be text without U+0000, got one"
     try:
         field.encode()
     except UnicodeEncodeError:
