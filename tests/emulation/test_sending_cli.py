@@ -226,7 +226,9 @@ def test_another_order_is_not_gone_on_with(server: Server, source: Path, tmp_pat
     assert main([*other, "--restart"]) == 0
 
 
-def test_no_credential_is_printed_or_written(server: Server, source: Path, tmp_path: Path) -> None:
+def test_no_credential_is_printed_or_written(
+    server: Server, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
     canaries = {
         "PINTEREST_API_KEY": "c4n4ryKEY",
         "AWS_ACCESS_KEY_ID": "c4n4ryID",
@@ -242,18 +244,18 @@ def test_no_credential_is_printed_or_written(server: Server, source: Path, tmp_p
 
         return script
 
+    for name, canary in canaries.items():
+        monkeypatch.setenv(name, canary)
     printed = ""
     for access in ("api-key", "iam"):
         for code in (422, 500, 403):
             server.usual = echo(code)
             given = arguments("batches", server, source, tmp_path, "--rows", "5", "--access", access, "--attempts", "2")
-            process = started([*given, "--restart"], **canaries)
-            printed += "".join(process.communicate(timeout=60))
-            assert process.returncode == (2 if code == 403 else 1)
+            assert main([*given, "--restart"]) == (2 if code == 403 else 1)
+            printed += "".join(capfd.readouterr())
     unreachable = ["--database", "mysql+pymysql://root:c4n4ryPASSWORD@127.0.0.1:1/x"]
-    process = started([*arguments("batches", server, source, tmp_path, "--all"), *unreachable], **canaries)
-    printed += "".join(process.communicate(timeout=60))
-    assert process.returncode == 2
+    assert main([*arguments("batches", server, source, tmp_path, "--all"), *unreachable]) == 2
+    printed += "".join(capfd.readouterr())
     shown = [{name.lower(): value for name, value in headers.items()} for headers in server.headers]
     assert any(headers.get("x-api-key") == "c4n4ryKEY" for headers in shown)
     assert any("AWS4-HMAC-SHA256" in headers.get("authorization", "") for headers in shown)

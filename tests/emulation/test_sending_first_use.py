@@ -23,7 +23,7 @@ from tests.emulation.misbehaving import Server
 
 CLIENT_ONLY = """\
 import sys
-for name in ("numpy", "pyspark", "pandas", "pyarrow", "delta", "plotly"):
+for name in ("numpy", "pyspark", "pandas", "pyarrow", "delta", "plotly", "aiohttp"):
     sys.modules[name] = None
 from emulation.cli import main
 sys.exit(main(sys.argv[1:]))
