@@ -138,9 +138,9 @@ def test_check_landing_shows_what_each_topic_holds(ran: Ran) -> None:
     for entity in ENTITIES:
         files = list(Path(ran.settings.topic_folder(entity)).rglob("*.json"))
         newest = datetime.fromtimestamp(max(file.stat().st_mtime for file in files), UTC)
-        count, size, day, time = shown[ran.settings.topic(entity)]
+        count, size, day, time, not_taken = shown[ran.settings.topic(entity)]
         assert (int(count), int(size)) == (len(files), sum(file.stat().st_size for file in files))
-        assert (day, time[:8]) == (f"{newest:%Y-%m-%d}", f"{newest:%H:%M:%S}")
+        assert (day, time[:8], not_taken) == (f"{newest:%Y-%m-%d}", f"{newest:%H:%M:%S}", "0")
 
 
 def test_set_up_tables_shows_the_tables_with_their_versions(ran: Ran) -> None:

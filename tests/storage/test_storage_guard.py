@@ -8,7 +8,7 @@ import pytest
 
 from pinterest_transforms.errors import CheckpointError
 from pinterest_transforms.storage import guard as guards
-from pinterest_transforms.storage.guard import Guard, open_guard
+from pinterest_transforms.storage.guard import TAKEN_FILES, Guard, open_guard
 
 IDS = {"pins": "1", "quarantine": "2", "runs": "3"}
 AFTER = "; nothing was read; run again with --rebuild to clean everything again"
@@ -29,9 +29,12 @@ def opened(checkpoint: Path, source: str = "/landing", ids: dict[str, str] = IDS
     return open_guard(str(checkpoint), source, ids, fresh=rebuild, rebuild=rebuild)
 
 
-def test_a_guard_is_the_same_one_when_opened_again(checkpoint: Path):
+@pytest.mark.parametrize("file", ["metadata", TAKEN_FILES])
+def test_a_guard_is_the_same_one_when_opened_again(checkpoint: Path, file: str):
+    """Whether a query of Spark's has run with the checkpoint, or a landing was listed."""
     first = opened(checkpoint)
     begin(checkpoint)
+    (checkpoint / "metadata").rename(checkpoint / file)
     first.sizes["a"] = 7
     first.before = {"0": 3}
     first.save()
