@@ -214,8 +214,9 @@ def test_what_auto_loader_finds_is_taken_by_the_same_rule_and_no_sizes_are_kept(
     assert guard.seen["others"] == 2
     assert load_guard(place.settings.checkpoint(PIN)).sizes == {}
     frame = place.spark.createDataFrame([(rows[0][0], 10**9)], "path string, length bigint")
-    with pytest.raises(LandingError, match=f"at most 268435456 bytes, got 1000000000 in {rows[0][0]}: split it"):
+    with pytest.raises(LandingError) as error:
         landing._take_rows(frame, work, 3)
+    assert str(error.value).endswith(f" at most 268435456 bytes, got 1000000000 in {rows[0][0]}: split it")
 
 
 def test_what_an_older_library_has_taken_is_not_taken_again(place: Place):
