@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Protocol
 
 import pyspark
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.java_gateway import launch_gateway
 from pyspark.serializers import UTF8Deserializer, read_int
 
 from local.environment import has_user_name, java_identity, set_spark_environment, user_name
 from local.java import JavaError, check_java, end_process, start_java
-from pinterest_transforms.error_format import clean_text
+from pinterest_transforms.error_format import clean_text, one_line
 
 START_SECONDS = 300
 _POLL_SECONDS = 0.05
@@ -115,7 +116,7 @@ class JavaProcess:
         """Ends Java if what is done in here takes longer, or fails.
 
         Raises:
-            JavaError: if it took longer.
+            JavaError: if it took longer, or Java could not do it.
         """
         expired = threading.Event()
 
@@ -130,9 +131,14 @@ class JavaProcess:
             yield
         except BaseException as error:
             timer.cancel()
+            is_late = expired.is_set()
+            # Before Java ends: its exceptions have no text any more after that.
+            reason = "" if is_late else one_line(error)
             self.end()
-            if expired.is_set():
-                raise JavaError(f"Spark must start within {seconds:g} s, and did not: {self._output}") from error
+            if is_late:
+                raise JavaError(f"Spark must start within {seconds:g} s, and did not: {self._output}") from None
+            if isinstance(error, Py4JError):
+                raise JavaError(f"Spark must start, and did not: {reason}") from None
             raise
         timer.cancel()
 

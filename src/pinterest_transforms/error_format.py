@@ -38,8 +38,12 @@ def one_line(error: BaseException) -> str:
     Of an exception of Java it is the innermost cause, wherever Spark has wrapped it: in a call, a stream, or over Spark
     Connect. Data that a message quotes is left out.
     """
-    # Where in the file it is, whoever shows this line says.
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    try:
+        # Where in the file it is, whoever shows this line says.
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+    except Exception:
+        # An exception of a Java that has ended.
+        text = ""
     if isinstance(error, PinterestError):
         return clean_text(text)
     return clean_text(_DATA.sub(r"\1…", _describe(type(error).__name__, text.partition(_STREAM_STATE)[0])))

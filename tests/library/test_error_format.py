@@ -140,3 +140,14 @@ def test_no_data_is_quoted(message: str) -> None:
 
 def test_a_message_of_this_project_is_left_as_it_is() -> None:
     assert one_line(TableError("The value 'x' of the type must be one")) == "The value 'x' of the type must be one"
+
+
+class Unreadable(Exception):  # noqa: N818
+    """As an exception of Java is when Java has ended."""
+
+    def __str__(self) -> str:
+        raise ConnectionError
+
+
+def test_an_error_without_a_text_is_told_by_its_name() -> None:
+    assert one_line(Unreadable()) == "Unreadable"

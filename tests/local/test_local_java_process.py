@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from py4j.protocol import Py4JNetworkError
 
 from local.java import JavaError, check_java
 from local.java_process import JavaProcess
@@ -104,6 +105,16 @@ def test_an_error_at_the_start_leaves_no_java(java: MakeJava) -> None:
         raise ZeroDivisionError
 
     assert _has_ended(script)
+
+
+def test_an_error_of_java_at_the_start_is_told(java: MakeJava) -> None:
+    java(VERSION + HANGS)
+    process = JavaProcess([], "")
+
+    with pytest.raises(JavaError) as error, process.start_limit(60):
+        raise Py4JNetworkError("Answer from Java side is empty")
+
+    assert str(error.value) == "Spark must start, and did not: Py4JNetworkError: Answer from Java side is empty"
 
 
 @pytest.mark.parametrize("prints", ["", "yes &\n"], ids=["silent", "prints for ever"])
