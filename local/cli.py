@@ -200,8 +200,18 @@ def _told(error: Exception, *, verbose: bool) -> int:
     if verbose:
         print(_without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)
     hint = "" if expected or verbose else " (--verbose shows where)"
+    if code := _crash_of_java():
+        hint = f"; Spark's Java has ended with {code}: was it killed, or is memory short?"
     print(_without_secrets(f"error: {one_line(error)}{hint}"), file=sys.stderr)
     return USAGE if isinstance(error, QueryError | SettingsError | LandingError) else FAILED
+
+
+def _crash_of_java() -> int | None:
+    if "local.java" not in sys.modules:
+        return None
+    from local.java import crashed_java  # noqa: PLC0415 - as above
+
+    return crashed_java()
 
 
 def _without_secrets(text: str) -> str:

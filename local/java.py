@@ -112,8 +112,13 @@ def start_java(
 
 def end_java_at_once() -> None:
     """Ends every Java of this process without waiting for its work: after Ctrl-C, or a request to end."""
-    for process in _started:
-        end_process(process, _END_SECONDS)
+    for process in list(_started):
+        end_process(process)
+
+
+def crashed_java() -> int | None:
+    """Exit code of a Java of this process that ended without being asked; None if there is none."""
+    return next((code for process in _started if (code := process.poll())), None)
 
 
 def end_process(process: "subprocess.Popen[bytes]", seconds: float = _END_SECONDS) -> None:
@@ -125,6 +130,8 @@ def end_process(process: "subprocess.Popen[bytes]", seconds: float = _END_SECOND
         except subprocess.TimeoutExpired:
             _signal_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
             process.wait()
+    if process in _started:
+        _started.remove(process)
 
 
 def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:

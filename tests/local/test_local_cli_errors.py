@@ -14,7 +14,11 @@ UNEXPECTED = """
 import sys
 from unittest import mock
 from local.cli import main
+from local.java import start_java
 
+def crash(_):
+    start_java(["sh", "-c", "kill -9 $$"], output=-3, stdin=-3, environment={}).wait()
+    raise ConnectionRefusedError(111, "Connection refused")
 def deeper(): return deeper()
 def fail(kind): raise kind
 errors = {
@@ -24,6 +28,7 @@ errors = {
     "MemoryError": lambda _: fail(MemoryError()),
     "RecursionError": lambda _: deeper(),
     "ValueError": lambda _: int("a row's text"),
+    "crash": crash,
 }
 for name, error in errors.items():
     with mock.patch("local.query.check_query", error):
@@ -42,7 +47,10 @@ def test_an_error_of_any_kind_is_one_line() -> None:
         "error: MemoryError",
         f"error: RecursionError: maximum recursion depth exceeded{where}",
         f"error: ValueError: invalid literal for int() with base 10: …{where}",
+        "error: ConnectionRefusedError: [Errno 111] Connection refused; "
+        "Spark's Java has ended with -9: was it killed, or is memory short?",
     ]
+    # The last one, an error of the system, has ended the process.
     assert [line.split()[1] for line in got.stdout.splitlines()] == ["1"] * 6
 
 
