@@ -1,4 +1,4 @@
-"""Which landing files were taken, as it stands on the disk: torn lines, older libraries, a full disk. No Spark."""
+"""Which landing files were taken, as it stands on the disk: torn lines, a full disk. No Spark."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from pinterest_transforms.errors import CheckpointError
 from pinterest_transforms.landing_files import FileStamp
-from pinterest_transforms.storage.taken import UNKNOWN, TakenFiles
+from pinterest_transforms.storage.taken import TakenFiles
 
 ONE, TWO = FileStamp(7, 1_795_787_319_927_577_018), FileStamp(9, 2)
 KEY = 'topics/abc.pin/a "b"\n/abc.pin+0+0000000000.json'
@@ -19,9 +19,6 @@ def test_a_file_is_taken_until_its_size_or_time_is_another_one(tmp_path: Path) -
     assert not taken.is_taken(KEY, ONE._replace(size=8))
     assert not taken.is_taken(KEY, ONE._replace(modified=ONE.modified + 1))
     assert not taken.is_taken("another", ONE)
-    taken.add({"old": FileStamp(5, UNKNOWN)})
-    assert taken.is_taken("old", FileStamp(5, 1))
-    assert not taken.is_taken("old", FileStamp(6, 1))
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))

@@ -35,7 +35,7 @@ def test_a_guard_is_the_same_one_when_opened_again(checkpoint: Path, file: str):
     first = opened(checkpoint)
     begin(checkpoint)
     (checkpoint / "metadata").rename(checkpoint / file)
-    first.sizes["a"] = 7
+    first.last["a"] = 7
     first.before = {"0": 3}
     first.save()
     assert opened(checkpoint) == first
@@ -45,12 +45,12 @@ def test_a_guard_is_the_same_one_when_opened_again(checkpoint: Path, file: str):
 def test_a_new_checkpoint_is_a_new_life(checkpoint: Path):
     first = opened(checkpoint)
     begin(checkpoint)
-    first.sizes["a"] = 7
+    first.last["a"] = 7
     first.save()
     shutil.rmtree(checkpoint)
     second = opened(checkpoint)
     assert second.query_id != first.query_id
-    assert (second.sizes, second.rebuild) == ({}, False)
+    assert (second.last, second.rebuild) == ({}, False)
 
 
 def test_a_checkpoint_of_another_table_is_refused(checkpoint: Path):
@@ -142,10 +142,10 @@ def test_a_kill_while_a_guard_is_saved_leaves_the_old_one(checkpoint: Path, monk
 
     with monkeypatch.context() as patched:
         patched.setattr(guards.os, "fsync", killed)
-        first.sizes["a"] = 7
+        first.last["a"] = 7
         with pytest.raises(KeyboardInterrupt):
             first.save()
-    assert opened(checkpoint).sizes == {}
+    assert opened(checkpoint).last == {}
 
 
 def test_a_guard_of_an_older_library_is_understood(checkpoint: Path):
@@ -161,7 +161,7 @@ def test_a_reload_takes_over_what_another_process_saved(checkpoint: Path):
     here = opened(checkpoint)
     begin(checkpoint)
     there = opened(checkpoint)
-    there.sizes["a"] = 7
+    there.last["a"] = 7
     there.save()
     here.reload()
-    assert here.sizes == {"a": 7}
+    assert here.last == {"a": 7}

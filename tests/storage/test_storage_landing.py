@@ -196,7 +196,7 @@ def test_a_file_that_is_gone_while_it_is_taken_is_taken_when_it_is_back(
 
 def test_what_auto_loader_finds_is_taken_by_the_same_rule_and_no_sizes_are_kept(place: Place):
     """Auto Loader is on Databricks alone; here its rows are given."""
-    guard = Guard(f"{place.settings.checkpoint(PIN)}.json", "query", sizes={"of an older library": 1})
+    guard = Guard(f"{place.settings.checkpoint(PIN)}.json", "query")
     work = Work(place.settings, PIN, "run", guard)
     names = [
         "0/abc.pin+0+0000000005.JSON",
@@ -212,28 +212,12 @@ def test_what_auto_loader_finds_is_taken_by_the_same_rule_and_no_sizes_are_kept(
     assert place.titles() == {0: "a", 1: "a"}
     assert place.counted() == [counts(2, 2), counts(1, 0)]
     assert guard.seen["others"] == 2
-    assert load_guard(place.settings.checkpoint(PIN)).sizes == {}
+    assert load_guard(place.settings.checkpoint(PIN)).last == {"0": 1}
+    assert not Path(place.settings.checkpoint(PIN), "files.jsonl").exists()  # nothing grows where nobody reads it
     frame = place.spark.createDataFrame([(rows[0][0], 10**9)], "path string, length bigint")
     with pytest.raises(LandingError) as error:
         landing._take_rows(frame, work, 3)
     assert str(error.value).endswith(f" at most 268435456 bytes, got 1000000000 in {rows[0][0]}: split it")
-
-
-def test_what_an_older_library_has_taken_is_not_taken_again(place: Place):
-    place.put(0, pin(1, "a"))
-    place.take()
-    checkpoint, key = Path(place.settings.checkpoint(PIN)), "topics/abc.pin/partition=0/abc.pin+0+0000000000.json"
-    shutil.rmtree(checkpoint)
-    write(checkpoint / "offsets/0", "v1")
-    write(checkpoint / "metadata", "{}")
-    guard = load_guard(str(checkpoint))
-    guard.sizes, guard.last = {key: Path(place.settings.landing, key).stat().st_size}, {}
-    guard.save()
-    place.put(1, pin(2, "b"))
-    place.take()
-    assert place.titles() == {1: "a", 2: "b"}
-    assert place.counted() == [counts(1, 1)] * 2
-    assert [path.name for path in checkpoint.iterdir()] == ["files.jsonl"]
 
 
 def test_an_empty_topic_then_a_file_too_large_then_what_is_right(place: Place):

@@ -39,7 +39,6 @@ class Guard:
         commits: their last commits when a run ended, ``commits.commit_id`` by the table's name.
         rebuild: true while the first batch is to replace what it reads again.
         before: versions of the clean table before a batch was merged, by the batch's id.
-        sizes: what an older library noted of landing files; empty.
         again: landing files that are being taken, by the id of that batch.
         next_again: id of the next such batch; of the stream leg, of a rebuild.
         last: the greatest offset that a landing file began with, by its partition.
@@ -58,7 +57,6 @@ class Guard:
     commits: dict[str, str] = field(default_factory=dict)
     rebuild: bool = False
     before: dict[str, int] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
     again: dict[str, list[str]] = field(default_factory=dict)
     next_again: int = 0
     last: dict[str, int] = field(default_factory=dict)

@@ -5,8 +5,6 @@ new. Either way they are then read by name, so that sizes are checked first and 
 """
 
 import json
-import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -25,7 +23,7 @@ from pinterest_transforms.storage.guard import REBUILD, Guard, open_guard
 from pinterest_transforms.storage.listing import unusable
 from pinterest_transforms.storage.locks import entity_lock
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
-from pinterest_transforms.storage.taken import UNKNOWN, TakenFiles
+from pinterest_transforms.storage.taken import TakenFiles
 
 _ALL_FILES = 1_000_000_000
 
@@ -146,7 +144,6 @@ def _take_listed(spark: SparkSession, work: Work, say: Say) -> str:
     for line in listing.remarks():
         say(line)
     taken = TakenFiles(settings.checkpoint(work.entity))
-    _adopt(guard, taken, settings.checkpoint(work.entity))
 
     def is_new(path: str) -> bool:
         return not taken.is_taken(files.key_of(path, topic), listing.records[path])
@@ -190,18 +187,6 @@ def _take_noted(spark: SparkSession, work: Work, taken: TakenFiles, stamps: dict
     taken.add({files.key_of(path, topic): stamps[path] for path in there})
     guard.again = {}
     guard.save()
-
-
-def _adopt(guard: Guard, taken: TakenFiles, checkpoint: str) -> None:
-    """Takes over what an older library noted, whose file stream had a checkpoint and numbered its micro-batches."""
-    if guard.sizes:
-        taken.add({key: FileStamp(size, UNKNOWN) for key, size in guard.sizes.items()})
-        guard.sizes, guard.again, guard.before = {}, {}, {}
-        guard.query_id, guard.next_again = uuid.uuid4().hex, 0
-        guard.save()
-        Path(checkpoint, "metadata").unlink(missing_ok=True)
-        for name in ("offsets", "commits", "sources"):
-            shutil.rmtree(Path(checkpoint, name), ignore_errors=True)
 
 
 def _take_found(spark: SparkSession, work: Work, say: Say) -> None:
@@ -254,12 +239,11 @@ def _take_rows(frame: DataFrame, work: Work, batch_id: int) -> None:
     listing = Listing(topic, others=others, examples=json.loads(str(guard.seen.get("examples", "[]"))))
     for row in frame.collect():
         below = files.key_of(row["path"], topic).removeprefix(f"topics/{topic}/")
-        listing.add(row["path"], below, FileStamp(row["length"], UNKNOWN))
+        listing.add(row["path"], below, FileStamp(row["length"], 0))
     for path, stamp in sorted(listing.records.items()):
         if reason := unusable(path, stamp.size, settings.max_file_bytes, local=False):
             raise LandingError(reason)
     guard.seen = {"others": listing.others, "examples": json.dumps(listing.examples)} if listing.others else {}
-    guard.sizes = {}  # what an older library noted here, for nobody
     _take_files(frame.sparkSession, work, list(listing.records), batch_id)
     guard.save()
 

@@ -13,9 +13,6 @@ from pinterest_transforms.errors import CheckpointError
 from pinterest_transforms.landing_files import FileStamp
 from pinterest_transforms.storage.guard import TAKEN_FILES, flush_to_disk
 
-UNKNOWN = -1
-"""When a file was modified that an older library took, which noted sizes alone."""
-
 _SPARE = 1000
 
 
@@ -43,8 +40,7 @@ class TakenFiles:
 
     def is_taken(self, key: str, stamp: FileStamp) -> bool:
         """True if the file was taken as it is now."""
-        known = self.stamps.get(key)
-        return known is not None and known in (stamp, FileStamp(stamp.size, UNKNOWN))
+        return self.stamps.get(key) == stamp
 
     def add(self, stamps: Mapping[str, FileStamp]) -> None:
         """Notes files by their keys; on the disk when it returns.
