@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pyspark.sql import DataFrame, SparkSession
 
 from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.landing_files import Listing
 from pinterest_transforms.settings import Settings
@@ -48,7 +49,7 @@ def landed(spark: SparkSession, settings: Settings, say: Say = silent) -> DataFr
     except PinterestError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split())[:_MOST_SAID] or type(error).__name__
+        said = message_of(error)[:_MOST_SAID]
         raise LandingError(f"landing must be readable, got {settings.landing!r}: {said}") from None
     return spark.createDataFrame(rows, _COLUMNS)
 
