@@ -18,8 +18,6 @@ _UNREAD = re.compile(
     r"FAILED_READ_FILE\S+ Encountered error while reading file (.+?)\.(?: File does not exist|\s+SQLSTATE)"
     r"|PATH_NOT_FOUND\] Path does not exist: (.+?)\.\s+SQLSTATE"
 )
-# Read past checksums that Hadoop's own file system finds beside a file (`.<name>.crc`): they may be another file's.
-_NO_CHECKSUMS = {"fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem", "fs.file.impl.disable.cache": "true"}
 
 
 def as_glob(path: str) -> str:
@@ -95,7 +93,7 @@ def raw_records(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
         begins that one task reads, and its time) and ``_row`` (BIGINT, grows by one from line to line of a piece).
         ``places.located`` makes ``_source`` of the last two.
     """
-    lines = spark.read.options(lineSep="\n", **_NO_CHECKSUMS).text([as_glob(path) for path in paths])
+    lines = spark.read.option("lineSep", "\n").text([as_glob(path) for path in paths])
     place = F.struct(
         F.col("_metadata.file_path").alias("path"),
         F.col("_metadata.file_block_start").alias("block"),
