@@ -181,6 +181,11 @@ def test_what_cannot_be_taken_is_told_with_its_name(folder: Path) -> None:
     for name, (content, wanted) in contents.items():
         path = put(folder / f"{name}.json.gz", content)
         assert unusable(str(path), len(content), 50_000, local=True) == wanted.format(path), name
+    colon = put(folder / "[a]" / "hour=10:00" / number(0))
+    assert unusable(str(colon), 3, 9, local=True) == (
+        f"a landing file's path must have no colon beside one of \\*?[]{{}}, which Spark cannot read, got {colon}"
+    )
+    assert unusable(str(put(folder / "hour=10:00" / number(0))), 3, 9, local=True) == ""
     assert unusable(str(folder / "gone.json"), 1, 9, local=True) == (
         f"a landing file must be readable, got {folder / 'gone.json'}: No such file or directory"
     )

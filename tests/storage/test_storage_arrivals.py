@@ -17,8 +17,8 @@ def test_files_bytes_and_time_of_each_topic(make_place: Callable[..., Place], ei
     files = [place.put(0, pin(1), pin(2), age=7200), place.put(2, pin(3), partition=1, age=3600)]
     geo = place.put(0, "", entity=GEO, age=60)
     geo.with_name("_hidden.json").touch()
-    geo.with_name("abc.geo+0+0000000001.JSON").touch()
-    geo.with_name("abc.geo+0+0000000001.keys.json").touch()
+    geo.with_name("abc.geo+0+0000000001.JSON").write_text("{}")
+    geo.with_name("abc.geo+0+0000000001.keys.json").write_text("1")
     settings = (place if warehouse else place.with_settings(warehouse="")).settings
     said: list[str] = []
     frame = landed(either, settings, said.append)

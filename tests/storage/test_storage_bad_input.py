@@ -60,7 +60,7 @@ def taken(make_place: Callable[..., Place], said: list[str]) -> Place:
     write(folder / "abc.pin+0+0000000000.keys.json", "1", "2")
     write(folder.parent / "tombstone/abc.pin+0+0000000900.json", "null")
     packed = "\n".join(map(json.dumps, (pin(30, "packed"), "", pin(31, "three")))).replace('""', "")
-    write(folder.parent / "year=2026/hour=10:00/abc.pin+7+0000000040.json.gz", gzip.compress(packed.encode()), end="")
+    write(folder.parent / "year=2026/hour=10/abc.pin+7+0000000040.json.gz", gzip.compress(packed.encode()), end="")
     (folder.parent / "loop").symlink_to(".")
     landing.take_landing(place.spark, place.settings, PIN, "run", say=said.append)
     return place

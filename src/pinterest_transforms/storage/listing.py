@@ -6,6 +6,7 @@ two such folders without an end. Here each folder and each file is looked at onc
 
 import gzip
 import os
+import re
 import stat
 import zlib
 from collections import deque
@@ -15,6 +16,8 @@ from pinterest_transforms.errors import LandingError
 from pinterest_transforms.landing_files import FileStamp, Listing, is_hidden
 
 _CHUNK = 1 << 20
+# Where a path has one of these, Spark takes it apart, and a part of it with a colon for an address.
+_PATTERN = re.compile(r"[\\*?\[\]{}]")
 
 
 def list_folder(folder: str, topic: str) -> Listing:
@@ -103,6 +106,8 @@ def unusable(path: str, size: int, limit: int, *, local: bool) -> str:
     """
     if size > limit:
         return f"a landing file must have at most {limit} bytes, got {size} in {path}: split it"
+    if local and ":" in path and _PATTERN.search(path):
+        return f"a landing file's path must have no colon beside one of \\*?[]{{}}, which Spark cannot read, got {path}"
     said = ""
     try:
         if local and path.endswith(".gz") and _holds_more(path, limit):
