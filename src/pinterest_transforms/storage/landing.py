@@ -67,13 +67,14 @@ def take_landing(
         if not (guard.last or guard.rebuild):
             # A new checkpoint, or an older library's: what the table holds may be of other objects.
             guard.last = conflicts.last_offsets(spark, settings, entity)
-        bad = ""
+        bad, begun = "", dict(guard.before)
         if settings.warehouse:
             bad = _take_listed(spark, work, say)
         else:
             _take_found(spark, work, say)
         guard.rebuild = False
-        guard.commits = last_commit_ids(spark, settings, guard.tables)
+        if guard.before != begun:  # else nothing was taken, and what others wrote meanwhile is theirs to remember
+            guard.commits = last_commit_ids(spark, settings, guard.tables)
         guard.save()
         if guard.conflicts:
             say(

@@ -89,15 +89,17 @@ def take_streams(
             }
             work.guard.save()
         running: list[Running] = []
+        begun = [dict(work.guard.before) for work in works]
         stack.callback(stop_all, running)
         for work in works:
             say(f"{settings.stream(work.entity)}: reading from where it was left")
             running.append(_started(spark, work, reading))
         again = partial(_started, spark, reading=reading) if reading.trigger == AVAILABLE_NOW else None
         watch(running, again, stop, say)
-        for work in works:
+        for work, before in zip(works, begun, strict=True):
             work.guard.reload()  # over Spark Connect the batches ran elsewhere
-            _save_commits(spark, work)
+            if work.guard.before != before:
+                _save_commits(spark, work)
 
 
 def rebuild_streams(
