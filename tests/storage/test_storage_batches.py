@@ -25,7 +25,7 @@ FIRST = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_8
 
 def record(number: int, raw: str, shard: int = 0) -> tuple[object, ...]:
     position = str(FIRST + number).zfill(POSITION_WIDTH)
-    return raw, None, (STREAM, SHARD.format(shard), position, ARRIVED, None)
+    return raw, (STREAM, SHARD.format(shard), position, ARRIVED, None)
 
 
 def text(key: int, title: str, followers: str = "9k") -> str:
