@@ -45,8 +45,8 @@ _FIXED = {
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     # Of a local file only what the file itself tells is checked; see _read_without_checksum_files.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
-    # A file costs little to open here. By default each counts as 4 MiB, which makes a task of every 32 small files: twice
-    # the memory and half as much time again for a landing of one record per file.
+    # A file costs little to open here. By default each counts as 4 MiB, which makes a task of every 32 small files:
+    # twice the memory and half as much time again for a landing of one record per file.
     "spark.sql.files.openCostInBytes": "65536",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
