@@ -1,12 +1,13 @@
 """Files that a sender leaves for its next run: where they are, and how they are written."""
 
-import errno
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from emulation.outgoing import SendError
+from pinterest_transforms.file_lock import try_lock
 
 _STATE = Path("build/emulation")
 
@@ -65,13 +66,12 @@ def open_alone(path: Path) -> BinaryIO:
     """
     while True:
         file = _opened(path)
-        try:
-            _lock(file)
-        except OSError as error:
-            # Some network drives have no locks.
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                file.close()
-                raise SendError(f"cursor {path} is in use by another run: --cursor FILE keeps another place") from None
+        is_free = True
+        with suppress(OSError):  # some network drives have no locks
+            is_free = try_lock(file.fileno())
+        if not is_free:
+            file.close()
+            raise SendError(f"cursor {path} is in use by another run: --cursor FILE keeps another place")
         # Who had it may just have removed it.
         if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
             return file
@@ -84,18 +84,6 @@ def remove(path: Path, file: BinaryIO) -> None:
         file.close()  # it removes no file that is open
     path.unlink(missing_ok=True)
     file.close()
-
-
-def _lock(file: BinaryIO) -> None:
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415 - there alone
-
-        file.seek(2**30)  # behind all that is read
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl  # noqa: PLC0415 - not there
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -65,7 +65,7 @@ def take_landing(
             return
         work = Work(settings, entity, run_id, guard)
         if not (guard.last or guard.rebuild):
-            # A new checkpoint, or an older library's: what the table holds may be of other objects.
+            # A new checkpoint: what the table holds may be of other objects.
             guard.last = conflicts.last_offsets(spark, settings, entity)
         bad, begun = "", dict(guard.before)
         if settings.warehouse:

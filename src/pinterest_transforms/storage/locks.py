@@ -5,7 +5,6 @@ checkpoint keep two runs apart.
 """
 
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import BusyError
+from pinterest_transforms.file_lock import try_lock
 from pinterest_transforms.settings import Settings
 
 _PAUSE_SECONDS = 0.1
@@ -45,7 +45,7 @@ def _locked(settings: Settings, name: str, *, wait: bool) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o644)
     try:
-        while not _try_lock(handle):
+        while not try_lock(handle):
             if wait:
                 time.sleep(_PAUSE_SECONDS)
                 continue
@@ -55,19 +55,3 @@ def _locked(settings: Settings, name: str, *, wait: bool) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _try_lock(handle: int) -> bool:
-    """Locks an open file, if no other process or thread holds it. Imports what the system has: not all have fcntl."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt  # noqa: PLC0415
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl  # noqa: PLC0415
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True

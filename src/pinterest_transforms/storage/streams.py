@@ -214,9 +214,11 @@ def _opened(spark: SparkSession, settings: Settings, entity: Entity, reading: Re
         way_out_of_torn_files=NEW_CHECKPOINT,
     )
     if not guard.rebuild:
-        raw_commit = {name: guard.commits[name]} if name in guard.commits else {}
+        # Raw records first: of those the others can be made again.
+        others = dict(guard.commits)
+        raw_commit = {name: others.pop(name)} if name in others else {}
         check_commits(spark, settings, raw_commit, NEW_CHECKPOINT)
-        check_commits(spark, settings, guard.commits, way_out)
+        check_commits(spark, settings, others, way_out)
     if new or "arrived" not in guard.seen:
         # What arrived up to then may be there already: a batch looks for it.
         there = newest if new else raw.newest_arrival(spark, settings, entity)
