@@ -28,7 +28,7 @@ ARRIVAL = 1000
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "bench"
-_GIVEN_TWICE = re.compile(rb'^\{"(ind|index)": [0-9]+, "\1": .*\n', re.MULTILINE)
+_GIVEN_TWICE = re.compile(rb'^\{"(ind|index)": ?[0-9]+, ?"\1": ?.*\n', re.MULTILINE)
 _MAKERS = ("emulation", "benchmarks/landings.py")
 
 Say = Callable[[str], None]
