@@ -29,12 +29,13 @@ from emulation.synthetic import chunks
 from local.kinesis_source import KinesisSource
 from local.session import local_session, stop_session
 from pinterest_transforms.entities import ENTITIES, PIN
+from pinterest_transforms.ingest import kinesis
+from pinterest_transforms.ingest.checkpoint_state import load_state
+from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
+from pinterest_transforms.ingest.streams import ingest_streams
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import kinesis, tables
-from pinterest_transforms.storage.guard import load_guard
-from pinterest_transforms.storage.kinesis import Reading
+from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.specs import RUNS_TABLE
-from pinterest_transforms.storage.streams import take_streams
 
 RESULTS = Path(__file__).with_name("streams.md")
 SHARE_BAR, RATE_BAR = 0.5, 4_000
@@ -76,7 +77,7 @@ class _Place:
 
     spark: SparkSession
     folder: Path
-    reading: Reading
+    reading: KinesisSourceConfig
 
     @property
     def settings(self) -> Settings:
@@ -85,8 +86,8 @@ class _Place:
 
     def taken(self) -> float:
         """Records that the streams' queries have taken."""
-        guards = [load_guard(self.settings.checkpoint(entity)) for entity in ENTITIES]
-        return sum(float(guard.seen.get("read", 0.0)) for guard in guards if guard)
+        states = [load_state(self.settings.checkpoint(entity)) for entity in ENTITIES]
+        return sum(float(state.progress.get("read", 0.0)) for state in states if state)
 
     def runs(self) -> polars.DataFrame:
         """The micro-batches, the oldest first."""
@@ -122,8 +123,8 @@ def _until(place: _Place, done: Callable[[], bool], look: Callable[[float], None
     watch = threading.Thread(target=wait, daemon=True)
     watch.start()
     said: list[float] = []
-    take_streams(
-        place.spark, place.settings, ENTITIES, "bench", place.reading, client, say=lambda _: said.append(time.time())
+    ingest_streams(
+        place.spark, place.settings, ENTITIES, "bench", place.reading, client, log=lambda _: said.append(time.time())
     )
     watch.join()
     return said[0]
@@ -142,7 +143,7 @@ def _raw(place: _Place, records: int) -> float:
 
     began, queries = time.time(), []
     for entity in ENTITIES:
-        frame = kinesis.stream_of(place.spark, Settings(), entity, place.reading)
+        frame = kinesis.read_stream(place.spark, Settings(), entity, place.reading)
         start = frame.writeStream.foreachBatch(writer(str(place.folder / entity.name)))
         start = start.option("checkpointLocation", str(place.folder / f"{entity.name}-checkpoint"))
         queries.append(start.trigger(processingTime=_AT_ONCE).start())
@@ -195,7 +196,7 @@ def _trickled(place: _Place) -> tuple[list[float], list[float]]:
 def _empty(place: _Place, seconds: float = 15.0) -> list[float]:
     """Seconds of micro-batches of which nothing is made, from the trigger to its end."""
     client = place.reading.client()
-    frame = kinesis.stream_of(place.spark, Settings(), PIN, replace(place.reading, initial_position="latest"))
+    frame = kinesis.read_stream(place.spark, Settings(), PIN, replace(place.reading, initial_position="latest"))
     start = frame.writeStream.foreachBatch(lambda _frame, _id: None)
     query = start.option("checkpointLocation", str(place.folder / "empty")).trigger(processingTime=_AT_ONCE).start()
     ended = time.monotonic() + seconds
@@ -215,7 +216,9 @@ def measure(posts: int, rounds: int, history: int, work: Path, say: Callable[[st
 
     def place(name: str, endpoint: str, **how: str) -> _Place:
         (work / name).mkdir()
-        return _Place(spark, work / name, Reading(endpoint=endpoint, region="us-east-1", trigger=_AT_ONCE, **how))
+        return _Place(
+            spark, work / name, KinesisSourceConfig(endpoint=endpoint, region="us-east-1", trigger=_AT_ONCE, **how)
+        )
 
     try:
         ours: list[float] = []

@@ -16,9 +16,10 @@ from pyspark.sql import types as T
 from benchmarks import plain_way
 from benchmarks.polars_clean import Cleaned, clean_topic
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
+from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import landing, tables
+from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.specs import RUNS_TABLE
 
 Facts = dict[str, dict[str, int | str | None]]
@@ -69,7 +70,7 @@ class Ours:
 
     def run(self, place: str, entity: Entity) -> None:
         """``take_landing`` of one topic."""
-        landing.take_landing(self._spark, self._places[place], entity, "bench")
+        ingest_landing(self._spark, self._places[place], [entity], "bench")
 
     def facts(self, place: str) -> Facts:
         """Sums of ``runs``, the table's rows, and a digest of the contract's columns."""

@@ -22,9 +22,9 @@ from emulation.records import Row
 from emulation.source import count_rows
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, SettingsError
+from pinterest_transforms.ingest.landing_listing import list_folder
 from pinterest_transforms.landing_files import partition_and_start
 from pinterest_transforms.settings import Settings, landing_key
-from pinterest_transforms.storage.listing import list_folder
 
 PARTITIONS = 3
 RECORDS_PER_FILE = 1000

@@ -9,9 +9,9 @@ from local.report import AnswerBlock, QualityBlock, ReportData
 from pinterest_transforms import __version__
 from pinterest_transforms.analysis import ANSWERS
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
+from pinterest_transforms.ingest.landing_summary import landing_summary
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import answers, summary, tables
-from pinterest_transforms.storage.arrivals import landed
 
 
 def gather(spark: SparkSession, settings: Settings) -> ReportData:
@@ -25,7 +25,7 @@ def gather(spark: SparkSession, settings: Settings) -> ReportData:
         for answer in ANSWERS
     )
     landing: list[str] = []
-    landed(spark, settings, landing.append)
+    landing_summary(spark, settings, landing.append)
     latest = summary.latest(spark, settings).first()
     quality = QualityBlock(
         summary.runs(spark, settings).toPandas(),

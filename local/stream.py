@@ -18,10 +18,10 @@ from local.progress import Steps
 from local.sender import Sender
 from pinterest_transforms.entities import ENTITIES, entities_named
 from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.ingest.checkpoint_state import load_state
+from pinterest_transforms.ingest.kinesis import AVAILABLE_NOW, KinesisSourceConfig
+from pinterest_transforms.ingest.queries import how_far
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.guard import load_guard
-from pinterest_transforms.storage.kinesis import AVAILABLE_NOW, Reading
-from pinterest_transforms.storage.queries import how_far
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 """What an endpoint of one's own is asked with: it takes anything, but boto3 wants something."""
@@ -65,7 +65,7 @@ class Stream:
         """
         settings = self.settings()
         entities_named(self.entity)
-        Reading(initial_position=self.initial_position, trigger=self.trigger)
+        KinesisSourceConfig(initial_position=self.initial_position, trigger=self.trigger)
         if self.database and (self.endpoint or self.entity != "all"):
             raise SettingsError(
                 "--database is sent to streams of this run's own: give it without --endpoint and --entity"
@@ -74,7 +74,7 @@ class Stream:
             raise SettingsError(
                 f"database must be there, got {self.database}: python -m emulation generate --posts N makes one"
             )
-        if self.database and any(load_guard(settings.checkpoint(entity)) for entity in ENTITIES):
+        if self.database and any(load_state(settings.checkpoint(entity)) for entity in ENTITIES):
             raise SettingsError(
                 f"warehouse must have no streams yet where --database is sent to new ones, got some in {self.warehouse}"
             )
@@ -166,8 +166,8 @@ def _stopped_when_read(sender: Sender, settings: Settings, stopping: Stopping) -
 
     def wait() -> None:
         while not over.wait(_GLANCE) and not stopping.asked:
-            guards = [load_guard(settings.checkpoint(entity)) for entity in ENTITIES]
-            if sum(float(guard.seen.get("read", 0.0)) for guard in guards if guard) >= (sender.acknowledged or 0):
+            states = [load_state(settings.checkpoint(entity)) for entity in ENTITIES]
+            if sum(float(state.progress.get("read", 0.0)) for state in states if state) >= (sender.acknowledged or 0):
                 # Again and again: the notebook removes what asked an earlier run.
                 stopping.stop()
 

@@ -17,7 +17,7 @@ if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.storage.arrivals import landed
+from pinterest_transforms.ingest.landing_summary import landing_summary
 
 # COMMAND ----------
 
@@ -47,4 +47,4 @@ settings = Settings(
 # COMMAND ----------
 
 # DBTITLE 1,Files of each topic
-display(landed(spark, settings, say=print))
+display(landing_summary(spark, settings, log=print))

@@ -21,7 +21,7 @@ if importlib.util.find_spec("pinterest_transforms") is None:
 from pinterest_transforms.entities import GEO, PIN, USER, entities_named
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.storage import summary, tables
-from pinterest_transforms.storage.landing import check_landing, take_landing
+from pinterest_transforms.ingest.landing import check_landing, ingest_landing
 from pinterest_transforms.storage.readiness import ensure_tables
 
 # COMMAND ----------
@@ -55,8 +55,8 @@ check_landing(spark, settings)
 
 # DBTITLE 1,Take, clean, merge
 ensure_tables(spark, settings)
-for entity in entities:
-    take_landing(spark, settings, entity, run_id, rebuild=dbutils.widgets.get("rebuild") == "true", say=print)
+rebuild = dbutils.widgets.get("rebuild") == "true"
+ingest_landing(spark, settings, entities, run_id, rebuild=rebuild, log=print)
 
 display(summary.run_totals(spark, settings, run_id))
 

@@ -22,9 +22,9 @@ if importlib.util.find_spec("pinterest_transforms") is None:
 from pinterest_transforms.entities import entities_named
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, whole_number_of
 from pinterest_transforms.storage import summary
-from pinterest_transforms.storage.kinesis import Reading, check_streams
+from pinterest_transforms.ingest.kinesis import KinesisSourceConfig, check_streams
 from pinterest_transforms.storage.readiness import ensure_tables
-from pinterest_transforms.storage.streams import rebuild_streams, take_streams
+from pinterest_transforms.ingest.streams import rebuild_streams, ingest_streams
 
 # COMMAND ----------
 
@@ -57,7 +57,7 @@ settings = Settings(
     raw_days=whole_number_of(dbutils.widgets.get("raw_days"), "raw_days", most=36_500),
 )
 scope, credential = dbutils.widgets.get("scope"), dbutils.widgets.get("credential")
-reading = Reading(
+source = KinesisSourceConfig(
     region=dbutils.widgets.get("region"),
     endpoint=dbutils.widgets.get("endpoint"),
     initial_position=dbutils.widgets.get("initial_position"),
@@ -72,7 +72,7 @@ run_id = dbutils.widgets.get("run_id") or uuid.uuid4().hex
 entities = entities_named(dbutils.widgets.get("entity"))
 rebuild = dbutils.widgets.get("rebuild") == "true"
 if not rebuild:
-    client = reading.client(dbutils.credentials.getServiceCredentialsProvider(credential) if credential else None)
+    client = source.client(dbutils.credentials.getServiceCredentialsProvider(credential) if credential else None)
     check_streams(client, settings, entities)
 
 # COMMAND ----------
@@ -84,9 +84,9 @@ if not rebuild:
 # DBTITLE 1,Keep, clean, merge
 ensure_tables(spark, settings)
 if rebuild:
-    rebuild_streams(spark, settings, entities, run_id, allow_losses=reading.allow_losses, say=print)
+    rebuild_streams(spark, settings, entities, run_id, allow_losses=source.allow_losses, log=print)
 else:
-    take_streams(spark, settings, entities, run_id, reading, client, say=print)
+    ingest_streams(spark, settings, entities, run_id, source, client, log=print)
 
 display(summary.run_totals(spark, settings, run_id))
 

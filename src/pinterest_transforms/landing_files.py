@@ -5,7 +5,7 @@ Confluent's connector: keys and headers stand beside the values, tombstones in a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -62,6 +62,43 @@ def partition_and_start(path: str, topic: str) -> tuple[str, int]:
     if found is None:
         raise ValueError(f"a file of records must be named {topic}+<partition>+<offset>.json, got {path!r}")
     return found["partition"], int(found["start"])
+
+
+def key_of(path: str, topic: str) -> str:
+    """Object key of a landing file: what stands from ``topics/`` on.
+
+    >>> key_of("file:/tmp/x/topics/a.pin/partition=0/a.pin+0+0000000000.json", "a.pin")
+    'topics/a.pin/partition=0/a.pin+0+0000000000.json'
+    """
+    marker = f"topics/{topic}/"
+    return marker + path.rpartition(f"/{marker}")[2]
+
+
+def start_offsets(paths: Iterable[str], topic: str) -> dict[str, tuple[int, int]]:
+    """The least and the greatest start offset of each partition's files."""
+    found: dict[str, tuple[int, int]] = {}
+    for path in paths:
+        shard, start = partition_and_start(path, topic)
+        least, greatest = found.get(shard, (start, start))
+        found[shard] = min(least, start), max(greatest, start)
+    return found
+
+
+def goes_back(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> list[str]:
+    """Partitions whose files begin at or before offsets that were ingested: late, rewritten, or of another topic."""
+    return sorted(shard for shard, (least, _) in starts.items() if least <= last.get(shard, -1))
+
+
+def backward_offsets_text(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> str:
+    """A message about partitions whose files begin before ingested ones; empty if there are none."""
+    back = [shard for shard in goes_back(starts, last) if starts[shard][0] < last[shard]]
+    if not back:
+        return ""
+    shard, more = back[0], f", and of {len(back) - 1} more" if len(back) > 1 else ""
+    return (
+        f"offsets of partition {shard} go back from {last[shard]} to {starts[shard][0]}{more}: files are late or were "
+        "rewritten; if the topic was made again, run with --rebuild"
+    )
 
 
 def _pattern(topic: str) -> re.Pattern[str]:

@@ -7,19 +7,19 @@ from pyspark.sql import types as T
 
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version every table carries. Raise it when a column is added; set-up adds what an older table lacks."""
 
 SOURCE_TYPE = T.StructType(
     [
-        T.StructField("origin", T.StringType()),
         T.StructField("shard", T.StringType()),
         T.StructField("position", T.StringType()),
         T.StructField("arrived", T.TimestampType()),
         T.StructField("file", T.StringType()),
     ]
 )
-POSITION_WIDTH = 130
+LANDING_POSITION_WIDTH, KINESIS_POSITION_WIDTH = 20, 130
+"""Digits of a position: zero-padded, it sorts as text like the number."""
 
 
 def _column(name: str, kind: T.DataType, comment: str) -> T.StructField:

@@ -15,9 +15,9 @@ from emulation.landing import write_landing
 from emulation.synthetic import chunks
 from pinterest_transforms.analysis import ANSWERS, Answer
 from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.ingest.landing import take_landing
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import answers, summary, tables
-from pinterest_transforms.storage.landing import take_landing
 from tests.bundle.dashboard_reading import WidgetQuery, datasets, load, queries, widgets
 
 SCHEMA = "dashboard"

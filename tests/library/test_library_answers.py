@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from chispa import assert_df_equality
+from pinterest_transforms.storage.batches import kept_rows
+from pinterest_transforms.storage.merging import newest
 from pyspark.sql import DataFrame, SparkSession
 
 from emulation.delivery import Delivery
@@ -20,11 +22,9 @@ from local.connect import connect_mode
 from pinterest_transforms import analysis
 from pinterest_transforms.analysis import ANSWERS, Posts
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
+from pinterest_transforms.ingest.landing_reader import raw_records as landed_records
 from pinterest_transforms.schemas import CONTRACT, clean_schema
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.batches import kept_rows
-from pinterest_transforms.storage.files import raw_records as landed_records
-from pinterest_transforms.storage.merging import newest
 
 COLUMNS = {
     "top_category_by_country": [("country", "string"), ("category", "string"), ("category_count", "bigint")],

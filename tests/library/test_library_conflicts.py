@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinterest_transforms.storage.conflicts import goes_back, going_back, starts_of
+from pinterest_transforms.ingest.conflicts import goes_back, going_back, starts_of
 
 
 def paths(*starts: tuple[int, int]) -> list[str]:

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from pinterest_transforms.errors import LandingError
+from pinterest_transforms.ingest.landing_listing import list_folder, unusable
 from pinterest_transforms.landing_files import FileKind, FileStamp, Listing, file_kind
-from pinterest_transforms.storage.listing import list_folder, unusable
 
 TOPIC = "abc.pin"
 NAME = "abc.pin+0+0000000050"

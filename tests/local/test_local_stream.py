@@ -12,8 +12,8 @@ from emulation.source import connect, write_source
 from emulation.synthetic import chunks
 from local.kinesis_stand_in import serving
 from pinterest_transforms.entities import ENTITIES, PIN, USER
+from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.kinesis import Reading
 from tests.local.commands import command, run
 
 SETTINGS = Settings(leg="stream")
@@ -53,7 +53,7 @@ def test_a_source_goes_through_a_kinesis_of_its_own(tmp_path: Path) -> None:
 def test_ctrl_c_stops_it_and_the_same_command_goes_on(tmp_path: Path) -> None:
     warehouse = tmp_path / "warehouse"
     with serving() as kinesis:
-        client = Reading(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
+        client = KinesisSourceConfig(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
         kinesis.create(SETTINGS.stream(PIN))
         guard = Path(Settings(leg="stream", warehouse=str(warehouse)).checkpoint(PIN) + ".json")
 

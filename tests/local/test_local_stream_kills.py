@@ -9,8 +9,8 @@ import polars
 
 from local.kinesis_stand_in import serving
 from pinterest_transforms.entities import GEO
+from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.kinesis import Reading
 from tests.local.commands import command, run
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
@@ -38,7 +38,7 @@ def test_a_stream_killed_behind_each_write_has_every_record_once(tmp_path: Path)
     stream, keys = settings.stream(GEO), []
     with serving() as kinesis:
         kinesis.create(stream, 2)
-        client = Reading(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
+        client = KinesisSourceConfig(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
         given = ["stream", "--endpoint", kinesis.url, "--region", "eu-west-1", "--entity", "geo"]
         given += ["--warehouse", settings.warehouse]
         for number, death in enumerate(DEATHS):

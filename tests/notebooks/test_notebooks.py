@@ -22,8 +22,8 @@ from local.report import write_report
 from local.report_data import gather
 from pinterest_transforms.analysis import ANSWERS
 from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.kinesis import Reading
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SCHEMA, STREAM = "notebook_runs", "notebook_streams"
@@ -87,7 +87,7 @@ def stream(ran: Ran) -> None:
         patched.setenv("PINTEREST_SECRET_KINESIS_SECRET_KEY", "a-secret-key")
         for entity in ENTITIES:
             kinesis.create(settings.stream(entity), 2)
-        client = Reading(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
+        client = KinesisSourceConfig(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
         rows = [row for chunk in chunks(pin, 60, 5) for row in chunk]
         values = [json_line(dict(zip(column_names(pin), row, strict=True))).encode() for row in rows]
         records = [{"Data": value, "PartitionKey": str(row[0])} for value, row in zip(values, rows, strict=True)]

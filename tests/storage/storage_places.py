@@ -15,9 +15,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pinterest_transforms.entities import PIN, Entity
+from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings, landing_key
-from pinterest_transforms.storage import landing
 
 Line = str | bytes | dict[str, object]
 Values = dict[int, tuple[object, ...]]
@@ -41,7 +41,7 @@ class Place:
         return write(file, *lines, end=end, age=age)
 
     def take(self, entity: Entity = PIN, run_id: str = "run", *, rebuild: bool = False) -> None:
-        landing.take_landing(self.spark, self.settings, entity, run_id, rebuild=rebuild)
+        ingest_landing(self.spark, self.settings, [entity], run_id, rebuild=rebuild)
 
     def rows(self, entity: Entity = PIN) -> Values:
         """The clean table's contract columns, by key; fails if a key is there twice."""

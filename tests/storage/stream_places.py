@@ -16,10 +16,11 @@ from storage_places import WORK, Line, Place, Values
 from local.kinesis_source import KinesisSource
 from local.kinesis_stand_in import KinesisStandIn, serving
 from pinterest_transforms.entities import ENTITIES, GEO, Entity
+from pinterest_transforms.ingest import streams
+from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
+from pinterest_transforms.ingest.micro_batch import Log, no_log
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import streams, tables
-from pinterest_transforms.storage.kinesis import Reading
-from pinterest_transforms.storage.landing import Say, silent
+from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.specs import raw_spec, raw_table
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ class StreamPlace(Place):
 
     kinesis: KinesisStandIn
 
-    def reading(self, **changes: object) -> Reading:
+    def reading(self, **changes: object) -> KinesisSourceConfig:
         given = {"region": "eu-west-1", "endpoint": self.kinesis.url, "access_key": "none", "secret_key": "none"}
-        return Reading(**{**given, **changes})
+        return KinesisSourceConfig(**{**given, **changes})
 
     def client(self) -> "KinesisClient":
         return self.reading().client()
@@ -56,15 +57,15 @@ class StreamPlace(Place):
         return [int(record["SequenceNumber"]) for record in said["Records"]]
 
     def take(
-        self, *entities: Entity, run_id: str = "run", say: Say = silent, rebuild: bool = False, **reading: object
+        self, *entities: Entity, run_id: str = "run", log: Log = no_log, rebuild: bool = False, **reading: object
     ) -> None:
         """Takes what is in the streams, or makes the tables again of what is kept of them."""
         which = entities or (GEO,)
         if rebuild:
-            streams.rebuild_streams(self.spark, self.settings, which, run_id, say=say, **reading)
+            streams.rebuild_streams(self.spark, self.settings, which, run_id, log=log, **reading)
         else:
-            streams.take_streams(
-                self.spark, self.settings, which, run_id, self.reading(**reading), self.client(), say=say
+            streams.ingest_streams(
+                self.spark, self.settings, which, run_id, self.reading(**reading), self.client(), log=log
             )
 
     def countries(self) -> dict[int, object]:

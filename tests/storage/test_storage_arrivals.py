@@ -8,7 +8,7 @@ from storage_places import Place, pin
 
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import LandingError
-from pinterest_transforms.storage.arrivals import landed
+from pinterest_transforms.ingest.landing_summary import landing_summary
 
 
 @pytest.mark.parametrize("warehouse", [True, False], ids=["this machine", "spark"])
@@ -21,7 +21,7 @@ def test_files_bytes_and_time_of_each_topic(make_place: Callable[..., Place], ei
     geo.with_name("abc.geo+0+0000000001.keys.json").write_text("1")
     settings = (place if warehouse else place.with_settings(warehouse="")).settings
     said: list[str] = []
-    frame = landed(either, settings, said.append)
+    frame = landing_summary(either, settings, said.append)
     assert said == [
         "abc.geo: 1 file is not named <topic>+<partition>+<offset>.json or .json.gz and not taken: "
         "'partition=0/abc.geo+0+0000000001.JSON'"
@@ -46,6 +46,6 @@ def test_files_bytes_and_time_of_each_topic(make_place: Callable[..., Place], ei
 
 def test_a_landing_that_cannot_be_read_is_one_line(place: Place):
     with pytest.raises(LandingError) as error:
-        landed(place.spark, place.with_settings(landing="s9://bucket").settings)
+        landing_summary(place.spark, place.with_settings(landing="s9://bucket").settings)
     assert str(error.value).startswith("landing must be readable, got 's9://bucket': ")
     assert "\n" not in str(error.value)

@@ -62,7 +62,7 @@ def taken(make_place: Callable[..., Place], said: list[str]) -> Place:
     packed = "\n".join(map(json.dumps, (pin(30, "packed"), "", pin(31, "three")))).replace('""', "")
     write(folder.parent / "year=2026/hour=10/abc.pin+7+0000000040.json.gz", gzip.compress(packed.encode()), end="")
     (folder.parent / "loop").symlink_to(".")
-    landing.take_landing(place.spark, place.settings, PIN, "run", say=said.append)
+    landing.ingest_landing(place.spark, place.settings, PIN, "run", say=said.append)
     return place
 
 

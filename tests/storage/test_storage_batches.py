@@ -5,16 +5,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from pinterest_transforms.storage.batches import Batch, staged, take_batch
 from pyspark.errors import PySparkNotImplementedError
 from pyspark.sql import DataFrame, SparkSession
 from storage_places import Place, counts, pin
 
 from pinterest_transforms.entities import PIN
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.quality import NOT_AN_OBJECT, RAW_RECORD, UNUSABLE
 from pinterest_transforms.schemas import POSITION_WIDTH
 from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.batches import Batch, staged, take_batch
-from pinterest_transforms.storage.guard import Guard
 
 STREAM = "streaming-abc-pin"
 SHARD = "shardId-00000000000{}"
@@ -43,7 +43,9 @@ def stream_tables(make_place: Callable[..., Place]) -> Place:
     return place
 
 
-def take(place: Place, frame: DataFrame, number: int, guard: Guard, files: tuple[str, ...] | None = None) -> None:
+def take(
+    place: Place, frame: DataFrame, number: int, guard: CheckpointState, files: tuple[str, ...] | None = None
+) -> None:
     """As the stream leg does, which keeps the records as they came."""
     take_batch(place.spark, place.settings, PIN, frame, Batch("run", number, files), guard, lambda *_: None)
 
@@ -59,7 +61,7 @@ def test_records_of_a_stream_merge_by_their_sequence_numbers(stream_tables: Plac
     if either is not stream_tables.spark:
         for table in ("abc_pin_table", "quarantine", "runs"):
             either.sql(f"DELETE FROM {place.settings.qualified(table)}")
-    guard = Guard(str(tmp_path / "guard.json"), "query")
+    guard = CheckpointState(str(tmp_path / "guard.json"), "query")
 
     def frame(*records: tuple[object, ...]) -> DataFrame:
         return either.createDataFrame(list(records), RAW_RECORD)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pinterest_transforms.errors import CheckpointError
-from pinterest_transforms.storage.checkpoint_files import check_checkpoint_files, check_query_error
+from pinterest_transforms.ingest.checkpoint_files import check_checkpoint_files, check_query_error
 
 REMEDY = "do this"
 OFFSET = 'v1\n{"batchWatermarkMs":0,"conf":{}}\n{"logOffset":1}'

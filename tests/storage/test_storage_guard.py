@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pinterest_transforms.errors import CheckpointError
+from pinterest_transforms.ingest.checkpoint_state import INGESTED_FILES, CheckpointState, open_state
 from pinterest_transforms.storage import guard as guards
-from pinterest_transforms.storage.guard import TAKEN_FILES, Guard, open_guard
 
 IDS = {"pins": "1", "quarantine": "2", "runs": "3"}
 AFTER = "; nothing was read; run again with --rebuild to clean everything again"
@@ -25,11 +25,13 @@ def begin(checkpoint: Path) -> None:
     (checkpoint / "metadata").write_text("{}")
 
 
-def opened(checkpoint: Path, source: str = "/landing", ids: dict[str, str] = IDS, *, rebuild: bool = False) -> Guard:
-    return open_guard(str(checkpoint), source, ids, fresh=rebuild, rebuild=rebuild)
+def opened(
+    checkpoint: Path, source: str = "/landing", ids: dict[str, str] = IDS, *, rebuild: bool = False
+) -> CheckpointState:
+    return open_state(str(checkpoint), source, ids, fresh=rebuild, rebuild=rebuild)
 
 
-@pytest.mark.parametrize("file", ["metadata", TAKEN_FILES])
+@pytest.mark.parametrize("file", ["metadata", INGESTED_FILES])
 def test_a_guard_is_the_same_one_when_opened_again(checkpoint: Path, file: str):
     """Whether a query of Spark's has run with the checkpoint, or a landing was listed."""
     first = opened(checkpoint)

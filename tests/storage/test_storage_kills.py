@@ -12,10 +12,10 @@ from storage_places import Killed, Place, counts, dying, pin
 
 from pinterest_transforms import quality
 from pinterest_transforms.entities import PIN
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState
+from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.quality import NOT_AN_OBJECT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.storage import landing, merging, quarantine
-from pinterest_transforms.storage.guard import Guard
-from pinterest_transforms.storage.taken import TakenFiles
 
 Kill = Callable[..., None]
 
@@ -54,8 +54,8 @@ def test_killed_at_every_step_and_run_again(place: Place, kill: Kill):
     kill(place, quarantine, "write", after=True)
     assert place.counted() == numbers
     kill(place, landing, "take_batch", after=True)
-    kill(place, TakenFiles, "add", after=True)
-    kill(place, Guard, "save", after=False, when=lambda guard: not guard.again)
+    kill(place, IngestedFiles, "add", after=True)
+    kill(place, CheckpointState, "save", after=False, when=lambda guard: not guard.again)
     place.take()
     wanted |= {1: "c", 2: "z", 3: "new", 4: "four"}
     numbers += [counts(6, 4, rejected=1, repaired=1)]

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pinterest_transforms.storage.batches import Work
 from storage_places import YEAR, Place, counts, pin, write
 
 from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.errors import CheckpointError, LandingError
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import files, landing, merging, tables
-from pinterest_transforms.storage.batches import Work
-from pinterest_transforms.storage.guard import Guard, load_guard
 
 
 def topic_lines(seed: int) -> dict[tuple[int, int], list]:
@@ -107,7 +107,7 @@ def test_files_that_are_late_or_rewritten(place: Place):
 def test_other_content_at_a_place_is_told_and_a_rebuild_leaves_nothing_of_an_earlier_topic(place: Place):
     def take(*, rebuild: bool = False) -> list[str]:
         said: list[str] = []
-        landing.take_landing(place.spark, place.settings, PIN, "run", rebuild=rebuild, say=said.append)
+        landing.ingest_landing(place.spark, place.settings, PIN, "run", rebuild=rebuild, say=said.append)
         return [line.partition(" stand at ")[0] for line in said if " stand at " in line]
 
     first = [pin(1, "a"), pin(2, "b"), "rubbish", pin(4, "d", follower_count="lots"), pin(5, "e")]
@@ -196,7 +196,7 @@ def test_a_file_that_is_gone_while_it_is_taken_is_taken_when_it_is_back(
 
 def test_what_auto_loader_finds_is_taken_by_the_same_rule_and_no_sizes_are_kept(place: Place):
     """Auto Loader is on Databricks alone; here its rows are given."""
-    guard = Guard(f"{place.settings.checkpoint(PIN)}.json", "query")
+    guard = CheckpointState(f"{place.settings.checkpoint(PIN)}.json", "query")
     work = Work(place.settings, PIN, "run", guard)
     names = [
         "0/abc.pin+0+0000000005.JSON",
@@ -212,7 +212,7 @@ def test_what_auto_loader_finds_is_taken_by_the_same_rule_and_no_sizes_are_kept(
     assert place.titles() == {0: "a", 1: "a"}
     assert place.counted() == [counts(2, 2), counts(1, 0)]
     assert guard.seen["others"] == 2
-    assert load_guard(place.settings.checkpoint(PIN)).last == {"0": 1}
+    assert load_state(place.settings.checkpoint(PIN)).last == {"0": 1}
     assert not Path(place.settings.checkpoint(PIN), "files.jsonl").exists()  # nothing grows where nobody reads it
     frame = place.spark.createDataFrame([(rows[0][0], 10**9)], "path string, length bigint")
     with pytest.raises(LandingError) as error:
@@ -222,7 +222,7 @@ def test_what_auto_loader_finds_is_taken_by_the_same_rule_and_no_sizes_are_kept(
 
 def test_an_empty_topic_then_a_file_too_large_then_what_is_right(place: Place):
     said: list[str] = []
-    landing.take_landing(place.spark, place.settings, GEO, "run", say=said.append)
+    landing.ingest_landing(place.spark, place.settings, GEO, "run", say=said.append)
     assert said == ["abc.geo: nothing has arrived yet"]
     Path(place.settings.landing, "topics", "abc.pin", "partition=0").mkdir(parents=True)
     place.take()

@@ -26,9 +26,9 @@ from stream_places import (  # noqa: F401 - three are fixtures
 from pinterest_transforms import quality
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import StreamError
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.quality import NOT_AN_OBJECT, UNUSABLE
 from pinterest_transforms.storage import batches, merging, quarantine, raw
-from pinterest_transforms.storage.guard import Guard
 
 Kill = Callable[..., None]
 
@@ -54,7 +54,7 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Kill:
     return run_and_kill
 
 
-def is_last(guard: Guard) -> bool:
+def is_last(guard: CheckpointState) -> bool:
     """True where a micro-batch saves its guard at its end."""
     return bool(guard.seen.get("read"))
 
@@ -95,7 +95,7 @@ def test_killed_at_every_step_and_run_again(place: StreamPlace, kill: Kill):
     at += place.put(geo(1, "c"), geo(2, "y"), geo(3, "new"), "rubbish", worse)
     kill(place, quarantine, "write", after=True)
     kill(place, batches, "_write_run", after=True)
-    kill(place, Guard, "save", after=True, when=is_last)
+    kill(place, CheckpointState, "save", after=True, when=is_last)
     place.take()
     assert [position for position, _ in place.raw()] == at
     assert place.countries() == {1: "c", 2: "y", 3: "new", 4: "four", 9: "n", 10: "meanwhile"}

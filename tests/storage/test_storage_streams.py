@@ -29,9 +29,9 @@ from emulation.synthetic import chunks
 from pinterest_transforms.analysis import ANSWERS
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.errors import BusyError, CheckpointError, SettingsError, StreamError, TableError
+from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.quality import NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.storage import answers, raw, streams, tables
-from pinterest_transforms.storage.kinesis import Reading
 from pinterest_transforms.storage.locks import entity_lock
 
 Keyed = tuple[int, bytes]
@@ -375,7 +375,7 @@ def test_a_stream_that_is_not_there(place: StreamPlace):
     assert str(error.value) == f"stream {STREAM} must be there and readable, got ResourceNotFoundException"
     assert not place.checkpoint().exists()
     with pytest.raises(StreamError) as error:
-        streams.take_streams(
+        streams.ingest_streams(
             place.spark, place.settings, (USER,), "run", place.reading(),
             place.reading(endpoint="http://127.0.0.1:9").client(),
         )  # fmt: skip
@@ -400,14 +400,16 @@ def test_a_stream_that_is_not_there(place: StreamPlace):
 )  # fmt: skip
 def test_what_cannot_be_read_so_is_refused(given: dict[str, str], message: str):
     with pytest.raises(SettingsError) as error:
-        Reading(**given)
+        KinesisSourceConfig(**given)
     assert str(error.value) == message
 
 
 def test_what_the_source_is_told():
-    assert Reading().options("s") == {"streamName": "s", "initialPosition": "trim_horizon"}
+    assert KinesisSourceConfig().options("s") == {"streamName": "s", "initialPosition": "trim_horizon"}
     keys = {"access_key": "a", "secret_key": "geheim"}
-    reading = Reading("r", "http://e", "2026-01-31T13:00:00.9+01:00", "5 seconds", **keys, allow_losses=True)
+    reading = KinesisSourceConfig(
+        "r", "http://e", "2026-01-31T13:00:00.9+01:00", "5 seconds", **keys, allow_losses=True
+    )
     at = '{"at_timestamp": "2026-01-31 12:00:00 +0000", "format": "yyyy-MM-dd HH:mm:ss ZZZ"}'
     assert reading.options("s") == {
         "streamName": "s",
@@ -419,4 +421,4 @@ def test_what_the_source_is_told():
         "failOnDataLoss": "false",
     }
     assert "geheim" not in repr(reading)
-    assert Reading(service_credential="c").options("s")["serviceCredential"] == "c"
+    assert KinesisSourceConfig(service_credential="c").options("s")["serviceCredential"] == "c"

@@ -14,14 +14,15 @@ from conftest import INTERPRETED, TEST_SETTINGS
 
 from local.session import local_session
 from pinterest_transforms.entities import entity_named
+from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import landing, tables
+from pinterest_transforms.storage import tables
 
 
 def die_after(step: str) -> None:
     """The first call of that function is the last thing this process does."""
     name, _, function = step.rpartition(".")
-    module = import_module(f"pinterest_transforms.storage.{name}")
+    module = import_module(f"pinterest_transforms.ingest.{name}")
     work = getattr(module, function)
 
     def dying(*given: object, **named: object) -> None:
@@ -41,4 +42,4 @@ if __name__ == "__main__":
         sys.exit(1)
     tables.answer_specs = list
     tables.set_up(spark, settings)
-    landing.take_landing(spark, settings, entity, "process")
+    ingest_landing(spark, settings, [entity], "process")

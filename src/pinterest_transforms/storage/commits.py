@@ -1,40 +1,127 @@
-"""The last commits of a leg's tables: kept beside a checkpoint, and compared when it is opened again.
+"""The last commits of a leg's tables: stored beside a checkpoint, and compared when it is opened again.
 
 A checkpoint says which records were read, not that the tables still hold them. A commit that a power cut took away, or
 a table that was restored to an older version, would be a successful run over missing rows.
+
+On one machine the files of the Delta log are read; a question to the history is a Spark job of its own. Where a catalog
+manages the tables there is only the history.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from pyspark.sql import Row, SparkSession
 
-from pinterest_transforms.errors import CheckpointError
+from pinterest_transforms.errors import CheckpointError, TableError
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
 
 _MAX_COMMITS = 1000
 """Commits since the last run that are looked at: Delta reads a file for each."""
+_WRITES = {"MERGE": ("numTargetRowsInserted", "numTargetRowsUpdated"), "WRITE": ("numOutputRows",)}
 
 
-def commit_id(commit: Row) -> str:
-    """Version and fingerprint of a commit, a row of ``DESCRIBE HISTORY``: ``12:3f2a9c01d2e4``.
+@dataclass(frozen=True)
+class Commit:
+    """A commit of a Delta table.
 
-    Its time is left out: Delta takes it from the file, and a copy of the warehouse has other ones.
+    Attributes:
+        version: the table's version.
+        operation: such as ``MERGE``; empty where its file is empty or torn.
+        fingerprint: of its content, the same in a copy of the warehouse.
+        metrics: its operation metrics.
     """
-    content = [commit["operation"], sorted((commit["operationMetrics"] or {}).items())]
-    return f"{commit['version']}:{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]}"
+
+    version: int
+    operation: str
+    fingerprint: str
+    metrics: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Version and fingerprint: ``12:3f2a9c01d2e4``."""
+        return f"{self.version}:{self.fingerprint}"
+
+    @property
+    def is_creation(self) -> bool:
+        """True if nobody has written to the table since it was made."""
+        return self.operation == "CREATE TABLE"
+
+    @property
+    def rows_written(self) -> int:
+        """Rows it inserted or updated; 0 for maintenance."""
+        return sum(int(self.metrics.get(name, 0)) for name in _WRITES.get(self.operation, ()))
+
+
+def last_commit(spark: SparkSession, settings: Settings, table: str) -> Commit:
+    """The table's last commit.
+
+    Raises:
+        TableError: it has none.
+    """
+    return commits_since(spark, settings, table, -1, newest=1)[0]
+
+
+def commits_since(
+    spark: SparkSession, settings: Settings, table: str, version: int, *, newest: int = _MAX_COMMITS
+) -> list[Commit]:
+    """Commits of a table from that version on, the newest first; the last one is among them in any case.
+
+    Raises:
+        TableError: the table has no commits.
+    """
+    folder = settings.table_folder(table)
+    if folder is not None:
+        found = _from_files(folder / "_delta_log", version, newest)
+    else:
+        rows = spark.sql(f"DESCRIBE HISTORY {settings.qualified(table)} LIMIT {newest:d}").collect()
+        found = [_from_history(row) for at, row in enumerate(rows) if at == 0 or row["version"] >= version]
+    if not found:
+        raise TableError(f"table {settings.schema}.{table} must have a history, got none")
+    return found
+
+
+def _from_files(log: Path, version: int, newest: int) -> list[Commit]:
+    files = sorted(log.glob("[0-9]*[0-9].json"), reverse=True)
+    chosen = [file for at, file in enumerate(files[:newest]) if at == 0 or int(file.stem) >= version]
+    return [_from_file(file) for file in chosen]
+
+
+def _from_file(file: Path) -> Commit:
+    content = file.read_bytes()
+    info: dict[str, object] = {}
+    for line in content.splitlines():
+        try:
+            action = json.loads(line)
+        except ValueError:
+            break
+        if isinstance(action, dict) and "commitInfo" in action:
+            info = action["commitInfo"]
+            break
+    metrics = info.get("operationMetrics")
+    return Commit(
+        int(file.stem),
+        str(info.get("operation", "")),
+        hashlib.sha256(content).hexdigest()[:12],
+        metrics if isinstance(metrics, dict) else {},
+    )
+
+
+def _from_history(row: Row) -> Commit:
+    # Its time is left out: Delta takes it from the file, and a copy of the table has other ones.
+    metrics = row["operationMetrics"] or {}
+    content = json.dumps([row["operation"], sorted(metrics.items())])
+    return Commit(row["version"], row["operation"], hashlib.sha256(content.encode()).hexdigest()[:12], metrics)
 
 
 def last_commit_ids(spark: SparkSession, settings: Settings, names: Iterable[str]) -> dict[str, str]:
-    """Returns the ``commit_id`` of each table's last commit, by the table's name."""
+    """Returns ``Commit.id`` of each table's last commit, by the table's name."""
     names = list(names)
     with ThreadPoolExecutor(len(names)) as pool:
-        return dict(
-            zip(names, pool.map(lambda name: commit_id(tables.last_commit(spark, settings, name)), names), strict=True)
-        )
+        return dict(zip(names, pool.map(lambda name: last_commit(spark, settings, name).id, names), strict=True))
 
 
 def check_commits(spark: SparkSession, settings: Settings, known: Mapping[str, str], remedy: str) -> None:
@@ -43,7 +130,7 @@ def check_commits(spark: SparkSession, settings: Settings, known: Mapping[str, s
     Args:
         spark: session.
         settings: names and places.
-        known: ``commit_id`` of each table's last commit after that run, by the table's name.
+        known: ``Commit.id`` of each table's last commit after that run, by the table's name.
         remedy: what an error says can be done.
 
     Raises:
@@ -55,23 +142,22 @@ def check_commits(spark: SparkSession, settings: Settings, known: Mapping[str, s
 
 def _check_table(spark: SparkSession, settings: Settings, name: str, known: str, remedy: str) -> None:
     label, version = f"table {settings.schema}.{name}", int(known.partition(":")[0])
-    newest = tables.last_commit(spark, settings, name)
-    count = int(newest["version"]) - version + 1
-    if count < 1:
+    newest = last_commit(spark, settings, name)
+    if newest.version < version:
         raise CheckpointError(
             f"{label} must be at version {version} or later, as the last run left it, got version "
-            f"{newest['version']}: a commit was lost; nothing was read; {remedy}"
+            f"{newest.version}: a commit was lost; nothing was read; {remedy}"
         )
-    since = [newest] if count == 1 else tables.history(spark, settings, name, min(count, _MAX_COMMITS))
+    since = [newest] if newest.version == version else commits_since(spark, settings, name, version)
     for commit in since:
         # Delta removes commits after a month: what is no longer there cannot be compared.
-        if commit["version"] == version and commit_id(commit) != known:
+        if commit.version == version and commit.id != known:
             raise CheckpointError(
                 f"{label} must have in version {version} the commit that the last run left, got another or an empty "
                 f"one: a commit was lost; nothing was read; {remedy}"
             )
-        if commit["version"] > version and commit["operation"] == "RESTORE":
+        if commit.version > version and commit.operation == "RESTORE":
             raise CheckpointError(
                 f"{label} must hold what the last run left, got a table that was restored in version "
-                f"{commit['version']}; nothing was read; {remedy}"
+                f"{commit.version}; nothing was read; {remedy}"
             )

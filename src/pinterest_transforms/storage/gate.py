@@ -136,18 +136,15 @@ def _counted(spark: SparkSession, settings: Settings, run_id: str, now: datetime
 def _newest(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
     """When the newest record of each topic of this user id arrived; topics of which none did are left out."""
     names = [*(settings.clean_table(entity) for entity in ENTITIES), QUARANTINE_TABLE]
+    arrived = F.unix_micros("_source.arrived").alias("arrived")
+    topics = [*(F.lit(settings.origin(entity)) for entity in ENTITIES), F.col("topic")]
     sources = [
-        tables.read(spark, settings, name).select("_source.origin", F.unix_micros("_source.arrived").alias("arrived"))
-        for name in names
+        tables.read(spark, settings, name).select(topic.alias("topic"), arrived)
+        for name, topic in zip(names, topics, strict=True)
     ]
-    last = (
-        reduce(lambda one, other: one.unionAll(other), sources)
-        .groupBy("origin")
-        .agg(F.max("arrived").alias("arrived"))
-        .collect()
-    )
-    topics = {settings.origin(entity) for entity in ENTITIES}
-    found = {row["origin"]: row["arrived"] for row in last if row["origin"] in topics}
+    last = reduce(DataFrame.unionAll, sources).groupBy("topic").agg(F.max("arrived").alias("arrived")).collect()
+    known = {settings.origin(entity) for entity in ENTITIES}
+    found = {row["topic"]: row["arrived"] for row in last if row["topic"] in known}
     return {topic: datetime.fromtimestamp(at / 1e6, UTC) for topic, at in found.items() if at is not None}
 
 

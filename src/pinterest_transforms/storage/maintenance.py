@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings, whole_number_of
-from pinterest_transforms.storage import raw, tables
+from pinterest_transforms.storage import raw_archive, tables
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, answer_specs, raw_table, work_specs
 
@@ -140,7 +140,7 @@ def _tidied(spark: SparkSession, settings: Settings, name: str, retention: Reten
     table, before = settings.qualified(name), int(tables.last_commit(spark, settings, name)["version"])
     if name == raw_table(settings):
         for entity in ENTITIES:
-            raw.maintain(spark, settings, entity, now)
+            raw_archive.maintain(spark, settings, entity, now)
     else:
         if name == QUARANTINE_TABLE and retention.quarantine_days:
             _forget(spark, settings, now - timedelta(days=retention.quarantine_days))

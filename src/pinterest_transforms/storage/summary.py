@@ -6,9 +6,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import ENTITIES, GEO
+from pinterest_transforms.quarantine import REJECTED, REPAIRED
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.quarantine import REJECTED, REPAIRED
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE, work_specs
 
 

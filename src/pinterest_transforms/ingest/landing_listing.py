@@ -98,7 +98,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def unusable(path: str, size: int, limit: int, *, local: bool) -> str:
+def why_unusable(path: str, size: int, limit: int, *, local: bool) -> str:
     """Why a file cannot be taken, as a line that names it; empty if it can, as far as is known.
 
     What is packed on this machine (``local``) is unpacked once, up to the limit and no further: a small file may hold

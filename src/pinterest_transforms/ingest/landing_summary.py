@@ -7,17 +7,18 @@ from pyspark.sql import DataFrame, SparkSession
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import LandingError, PinterestError
+from pinterest_transforms.ingest import landing_reader
+from pinterest_transforms.ingest.landing import check_landing, is_there
+from pinterest_transforms.ingest.micro_batch import Log, no_log
 from pinterest_transforms.landing_files import Listing
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import files
-from pinterest_transforms.storage.landing import Say, check_landing, is_there, silent
 
 _COLUMNS = "topic STRING, files BIGINT, bytes BIGINT, newest_file TIMESTAMP, not_taken BIGINT"
 _MOST_SAID = 300
 _NS = 1_000_000_000
 
 
-def landed(spark: SparkSession, settings: Settings, say: Say = silent) -> DataFrame:
+def landing_summary(spark: SparkSession, settings: Settings, log: Log = no_log) -> DataFrame:
     """What stands in the landing, a row a topic.
 
     The smallest file of each topic is opened: a bucket may be listed by who must not read it.
@@ -25,7 +26,7 @@ def landed(spark: SparkSession, settings: Settings, say: Say = silent) -> DataFr
     Args:
         spark: session.
         settings: names and places.
-        say: told of files that are not taken, and of what else is to be known.
+        log: for messages about files that are not taken.
 
     Returns:
         topic, files, bytes, newest_file (UTC; null if there is none) and not_taken, how many files hold no records.
@@ -39,12 +40,12 @@ def landed(spark: SparkSession, settings: Settings, say: Say = silent) -> DataFr
         for entity in ENTITIES:
             topic = settings.topic(entity)
             there = is_there(spark, settings, settings.topic_folder(entity))
-            listing = files.listing(spark, settings, topic) if there else Listing(topic)
+            listing = landing_reader.listing(spark, settings, topic) if there else Listing(topic)
             if listing.records:
                 smallest = min(listing.records, key=lambda path: (listing.records[path].size, path))
-                files.raw_records(spark, [smallest]).head(1)
+                landing_reader.raw_records(spark, [smallest]).head(1)
             for line in listing.remarks():
-                say(line)
+                log(line)
             rows.append(_row(listing))
     except PinterestError:
         raise

@@ -4,14 +4,11 @@ A topic that is made again begins at offset 0. What the old one left in the tabl
 records, or behind them, where it would win for ever.
 """
 
-from collections.abc import Iterable, Mapping
-
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable
 from pinterest_transforms.entities import Entity
-from pinterest_transforms.landing_files import partition_and_start
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE
@@ -25,33 +22,6 @@ def last_offsets(spark: SparkSession, settings: Settings, entity: Entity) -> dic
     rows = spark.table(settings.qualified(settings.clean_table(entity))).select(shard, position)
     last = rows.groupBy("_shard").agg(F.max("_position").alias("last")).collect()
     return {row["_shard"]: int(row["last"]) for row in last}
-
-
-def starts_of(paths: Iterable[str], topic: str) -> dict[str, tuple[int, int]]:
-    """The least and the greatest start offset of each partition's files."""
-    found: dict[str, tuple[int, int]] = {}
-    for path in paths:
-        shard, start = partition_and_start(path, topic)
-        least, greatest = found.get(shard, (start, start))
-        found[shard] = min(least, start), max(greatest, start)
-    return found
-
-
-def goes_back(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> list[str]:
-    """Partitions whose files begin at or before offsets that were taken: late, rewritten, or of another topic."""
-    return sorted(shard for shard, (least, _) in starts.items() if least <= last.get(shard, -1))
-
-
-def going_back(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> str:
-    """What is to be said of partitions whose files begin before ones that were taken; empty if there are none."""
-    back = [shard for shard in goes_back(starts, last) if starts[shard][0] < last[shard]]
-    if not back:
-        return ""
-    shard, more = back[0], f", and of {len(back) - 1} more" if len(back) > 1 else ""
-    return (
-        f"offsets of partition {shard} go back from {last[shard]} to {starts[shard][0]}{more}: files are late or were "
-        "rewritten; if the topic was made again, run with --rebuild"
-    )
 
 
 def count_conflicts(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame) -> int:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import SettingsError, StreamError
-from pinterest_transforms.schemas import POSITION_WIDTH
+from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _INTERVAL = re.compile(r"\A[0-9]+ (seconds?|minutes?)\Z")
 
 
 @dataclass(frozen=True)
-class Reading:
+class KinesisSourceConfig:
     """How the streams are read.
 
     Attributes:
@@ -103,7 +103,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Stream:
+class StreamInfo:
     """Which stream this is.
 
     Attributes:
@@ -115,7 +115,7 @@ class Stream:
     hours: int
 
 
-def described(client: "KinesisClient", name: str) -> Stream:
+def describe_stream(client: "KinesisClient", name: str) -> StreamInfo:
     """The stream of that name.
 
     Raises:
@@ -131,7 +131,7 @@ def described(client: "KinesisClient", name: str) -> Stream:
     except BotoCoreError as error:
         raise StreamError(f"stream {name} must be there and readable, got {type(error).__name__}") from None
     made = found["StreamCreationTimestamp"].astimezone(UTC).isoformat()
-    return Stream(f"{found['StreamARN']} made {made}", found["RetentionPeriodHours"])
+    return StreamInfo(f"{found['StreamARN']} made {made}", found["RetentionPeriodHours"])
 
 
 def check_streams(client: "KinesisClient", settings: Settings, entities: Sequence[Entity]) -> None:
@@ -141,17 +141,16 @@ def check_streams(client: "KinesisClient", settings: Settings, entities: Sequenc
         StreamError: one is not there, or may not be asked.
     """
     for entity in entities:
-        described(client, settings.stream(entity))
+        describe_stream(client, settings.stream(entity))
 
 
-def raw_records(frame: DataFrame, settings: Settings, entity: Entity) -> DataFrame:
+def raw_records(frame: DataFrame) -> DataFrame:
     """The source's rows as raw records: ``raw``, ``_source``.
 
     A sequence number has more digits than any number type; as text of one width it sorts like the number.
     """
-    position = F.lpad("sequenceNumber", F.greatest(F.length("sequenceNumber"), F.lit(POSITION_WIDTH)), "0")
+    position = F.lpad("sequenceNumber", F.greatest(F.length("sequenceNumber"), F.lit(KINESIS_POSITION_WIDTH)), "0")
     source = F.struct(
-        F.lit(settings.stream(entity)).alias("origin"),
         F.col("shardId").alias("shard"),
         position.alias("position"),
         F.col("approximateArrivalTimestamp").alias("arrived"),
@@ -160,9 +159,9 @@ def raw_records(frame: DataFrame, settings: Settings, entity: Entity) -> DataFra
     return frame.select(F.col("data").cast("string").alias("raw"), source.alias("_source"))
 
 
-def stream_of(spark: SparkSession, settings: Settings, entity: Entity, reading: Reading) -> DataFrame:
+def read_stream(spark: SparkSession, settings: Settings, entity: Entity, source: KinesisSourceConfig) -> DataFrame:
     """The entity's stream, as the source gives it."""
-    return spark.readStream.format("kinesis").options(**reading.options(settings.stream(entity))).load()
+    return spark.readStream.format("kinesis").options(**source.options(settings.stream(entity))).load()
 
 
 def _position(text: str) -> str:

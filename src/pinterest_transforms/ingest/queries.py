@@ -11,11 +11,11 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.error_format import one_line
 from pinterest_transforms.errors import PinterestError, StreamError
+from pinterest_transforms.ingest.checkpoint_files import check_query_error
+from pinterest_transforms.ingest.checkpoint_state import load_state
+from pinterest_transforms.ingest.delta_effects import IngestContext
+from pinterest_transforms.ingest.micro_batch import Log
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.batches import Work
-from pinterest_transforms.storage.checkpoint_files import check_query_error
-from pinterest_transforms.storage.guard import load_guard
-from pinterest_transforms.storage.landing import Say
 
 NEW_CHECKPOINT = (
     "new_checkpoint begins at the initial position again, and what is there already is found by its position"
@@ -32,21 +32,21 @@ _TOLD_EVERY = 15.0
 class Running:
     """A query that is watched."""
 
-    work: Work
+    context: IngestContext
     query: StreamingQuery
     failures: list[Exception]
     batches: float
     told: float = field(default_factory=time.monotonic)
 
 
-def watch(running: list[Running], again: Callable[[Work], Running] | None, stop: Path, say: Say) -> None:
+def watch(running: list[Running], again: Callable[[IngestContext], Running] | None, stop: Path, log: Log) -> None:
     """Looks after the queries until all have ended, one fails, or somebody asks to stop.
 
     Args:
         running: the queries; those that are started meanwhile are added.
         again: starts a query whose pass may have left something; None where queries run on by themselves.
         stop: the file whose appearance asks to stop.
-        say: told how far they are.
+        log: for messages about how far they are.
 
     Raises:
         CheckpointError: Spark could not read a query's checkpoint.
@@ -56,18 +56,18 @@ def watch(running: list[Running], again: Callable[[Work], Running] | None, stop:
     while left:
         for one in list(left):
             if one.query.isActive:
-                _tell(one, say)
+                _tell(one, log)
                 continue
             _raise_of(one)
-            one.work.guard.reload()  # over Spark Connect the batches ran elsewhere
+            one.context.state.reload()  # over Spark Connect the batches ran elsewhere
             left.remove(one)
-            seen = one.work.guard.seen
+            seen = one.context.state.progress
             if again and seen["batches"] != one.batches and float(seen["arrived"]) < began:
                 # A pass takes a limited amount: another one sees whether something is left of before this run.
-                left.append(again(one.work))
+                left.append(again(one.context))
                 running.append(left[-1])
         if stop.exists():
-            say("stopping, as asked")
+            log("stopping, as asked")
             until = time.monotonic() + _GRACE
             while time.monotonic() < until and any(_is_busy(one.query) for one in left):
                 time.sleep(_GLANCE)
@@ -80,12 +80,12 @@ def _is_busy(query: StreamingQuery) -> bool:
     return query.isActive and query.status["message"] == "Processing new data"
 
 
-def _tell(one: Running, say: Say) -> None:
+def _tell(one: Running, log: Log) -> None:
     """A line about a query now and then."""
     if time.monotonic() - one.told < _TOLD_EVERY:
         return
     one.told = time.monotonic()
-    say(how_far(one.work.settings, one.work.entity))
+    log(how_far(one.context.settings, one.context.entity))
 
 
 def how_far(settings: Settings, entity: Entity) -> str:
@@ -93,10 +93,10 @@ def how_far(settings: Settings, entity: Entity) -> str:
 
     It asks nothing of Spark, so that it can be asked at any time by anybody who sees the checkpoints.
     """
-    guard, name = load_guard(settings.checkpoint(entity)), settings.clean_table(entity)
-    if guard is None or not guard.seen.get("at"):
+    state, name = load_state(settings.checkpoint(entity)), settings.clean_table(entity)
+    if state is None or not state.progress.get("at"):
         return f"{name}: nothing new yet"
-    seen = {key: float(value) for key, value in guard.seen.items() if key != "run_id"}
+    seen = {key: float(value) for key, value in state.progress.items() if key != "run_id"}
     rate, late = seen["read"] / max(0.001, seen["at"] - seen["began"]), max(0.0, seen["at"] - seen["arrived"])
     numbers = f"{seen['read']:,.0f} records, {rate:,.0f}/s, {late:.1f} s behind"
     return f"{name}: {numbers}, {seen['rejected']:,.0f} rejected, {seen['repaired']:,.0f} repaired"
@@ -110,8 +110,8 @@ def _raise_of(one: Running) -> None:
     if one.failures and isinstance(one.failures[0], PinterestError):
         raise one.failures[0]
     if not one.failures:
-        check_query_error(error, one.work.settings.checkpoint(one.work.entity), NEW_CHECKPOINT)
-    name = one.work.settings.stream(one.work.entity)
+        check_query_error(error, one.context.settings.checkpoint(one.context.entity), NEW_CHECKPOINT)
+    name = one.context.settings.stream(one.context.entity)
     raise StreamError(f"{name}: {_reason(error)}") from (one.failures[0] if one.failures else error)
 
 

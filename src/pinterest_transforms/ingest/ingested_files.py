@@ -1,4 +1,4 @@
-"""Which landing files were taken, and as what: a line a file, appended to a file beside the checkpoint's state.
+"""Which landing files were ingested, and as what: one line per file, appended to a file beside the checkpoint's state.
 
 A file is looked at again when its size or its time is another one. A line that a kill or a power cut has torn says
 nothing: its file is read again, which changes nothing.
@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pinterest_transforms.errors import CheckpointError
+from pinterest_transforms.ingest.checkpoint_state import INGESTED_FILES, flush_to_disk
 from pinterest_transforms.landing_files import FileStamp
-from pinterest_transforms.storage.guard import TAKEN_FILES, flush_to_disk
 
 _SPARE = 1000
 
 
-class TakenFiles:
+class IngestedFiles:
     """The files of one checkpoint's life.
 
     Attributes:
-        stamps: the size and time of each when it was taken, by its key.
+        stamps: the size and time of each when it was ingested, by its key.
     """
 
     def __init__(self, checkpoint: str) -> None:
@@ -29,7 +29,7 @@ class TakenFiles:
         Raises:
             CheckpointError: the folder cannot be written.
         """
-        self._path = Path(checkpoint, TAKEN_FILES)
+        self._path = Path(checkpoint, INGESTED_FILES)
         lines: list[bytes] = []
         if self._path.is_file():
             lines = self._path.read_bytes().split(b"\n")
@@ -38,8 +38,8 @@ class TakenFiles:
         if not lines or not whole or len(lines) > 2 * len(self.stamps) + _SPARE:
             self._rewrite()
 
-    def is_taken(self, key: str, stamp: FileStamp) -> bool:
-        """True if the file was taken as it is now."""
+    def is_ingested(self, key: str, stamp: FileStamp) -> bool:
+        """True if the file was ingested as it is now."""
         return self.stamps.get(key) == stamp
 
     def add(self, stamps: Mapping[str, FileStamp]) -> None:

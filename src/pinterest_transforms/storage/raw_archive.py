@@ -1,4 +1,4 @@
-"""Keeps every record of a stream as it came: Kinesis forgets within days, and the clean tables must outlive that.
+"""The raw archive: every record of a stream as it came. Kinesis forgets within days, and clean tables outlive that.
 
 Records are appended once each. What is there already is looked up by when it arrived, which Delta knows of each file: a
 batch looks at the files of its own minutes alone, however old the stream is.
@@ -15,36 +15,31 @@ from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import raw_table
 
-_GONE = "pinterest.gone_before"
+_PURGED = "pinterest.purged_before"
 """Property that says up to when records of a kind were removed, if any were: ``<property>.<kind>``."""
 
 
-def keep(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame, *, behind: float) -> float:
+def append(
+    spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame, known: tuple[int, int] | None
+) -> None:
     """Appends a batch's records, those that are not there yet.
 
     Args:
         spark: session.
         settings: names and places.
         entity: the kind of record.
-        rows: kept rows with ``raw`` and ``_source``.
-        behind: arrivals up to this one, in seconds since 1970, may be there already; infinity if all may be.
-
-    Returns:
-        When the newest of them arrived, in seconds since 1970.
+        rows: checkpointed rows with ``raw`` and ``_source``.
+        known: first and last arrival of the batch, in microseconds since 1970, if some of it may be there already.
     """
-    arrived = F.unix_micros(F.col("_source")["arrived"])
-    span = rows.agg(F.min(arrived).alias("first"), F.max(arrived).alias("last")).first()
-    if span is None or span["first"] is None:
-        return 0.0
     fresh = rows.select(F.lit(entity.name).alias("kind"), F.col("raw").cast("binary").alias("data"), "_source")
-    if span["first"] / 1e6 <= behind:
-        there = _of(spark, settings, entity).where(_arrived().between(_moment(span["first"]), _moment(span["last"])))
+    if known:
+        first, last = (F.timestamp_micros(F.lit(moment)) for moment in known)
+        there = _of(spark, settings, entity).where(_arrived().between(first, last))
         position = [F.col("_source")[name].alias(f"_{name}") for name in ("shard", "position")]
         same = [F.col("_source")[name] == F.col(f"_{name}") for name in ("shard", "position")]
         fresh = fresh.join(there.select(*position), same, "left_anti")
     name = settings.qualified(raw_table(settings))
     with_retries(lambda: fresh.writeTo(name).append())
-    return float(span["last"] / 1e6)
 
 
 def records(spark: SparkSession, settings: Settings, entity: Entity) -> DataFrame:
@@ -58,14 +53,14 @@ def newest_arrival(spark: SparkSession, settings: Settings, entity: Entity) -> f
     return None if row is None or row["last"] is None else float(row["last"] / 1e6)
 
 
-def gone_before(spark: SparkSession, settings: Settings, entity: Entity) -> str:
+def purged_before(spark: SparkSession, settings: Settings, entity: Entity) -> str:
     """Up to when records of an entity were removed, as an ISO date; empty if all that was ever read is still there."""
-    return tables.properties(spark, settings, raw_table(settings)).get(f"{_GONE}.{entity.name}", "")
+    return tables.properties(spark, settings, raw_table(settings)).get(f"{_PURGED}.{entity.name}", "")
 
 
-def say_gone(spark: SparkSession, settings: Settings, entity: Entity, day: datetime) -> None:
+def record_purge(spark: SparkSession, settings: Settings, entity: Entity, day: datetime) -> None:
     """Notes that records of an entity from before that day are not all there."""
-    pair = f"'{_GONE}.{entity.name}' = '{day.date().isoformat()}'"
+    pair = f"'{_PURGED}.{entity.name}' = '{day.date().isoformat()}'"
     name = settings.qualified(raw_table(settings))
     with_retries(lambda: spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pair})"))
 
@@ -81,7 +76,7 @@ def maintain(spark: SparkSession, settings: Settings, entity: Entity, now: datet
         # With its zone: a day of UTC, whatever the session's zone is.
         old = f"_source.arrived < TIMESTAMP '{day.date().isoformat()} 00:00:00+00:00'"
         if _of(spark, settings, entity).where(old).head(1):
-            say_gone(spark, settings, entity, day)
+            record_purge(spark, settings, entity, day)
             statement = f"DELETE FROM {name} WHERE kind = '{kind}' AND {old}"
             with_retries(lambda: spark.sql(statement).collect())
     with_retries(lambda: spark.sql(f"OPTIMIZE {name} WHERE kind = '{kind}'").collect())
@@ -93,7 +88,3 @@ def _of(spark: SparkSession, settings: Settings, entity: Entity) -> DataFrame:
 
 def _arrived() -> Column:
     return F.col("_source")["arrived"]
-
-
-def _moment(micros: int) -> Column:
-    return F.timestamp_micros(F.lit(micros))

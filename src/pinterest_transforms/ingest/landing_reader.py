@@ -1,4 +1,4 @@
-r"""Landing files -> raw records, one a line, split on ``\n`` alone; ``places`` numbers them."""
+r"""Landing files -> raw records, one per line, split on ``\n`` alone; ``file_splits`` numbers them."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,10 +8,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.errors import LandingError
-from pinterest_transforms.landing_files import FileStamp, Listing
+from pinterest_transforms.ingest.landing_listing import list_folder
+from pinterest_transforms.landing_files import FileStamp, Listing, key_of
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.listing import list_folder
 
+SPLIT = "_split"
+"""Column that says which split of which file a row is of."""
 _GLOB = re.compile(r"([\\*?\[\]{}])")
 # What Spark says of a file that cannot be read, and of one that is gone.
 _UNREAD = re.compile(
@@ -23,16 +25,6 @@ _UNREAD = re.compile(
 def as_glob(path: str) -> str:
     """The path as a pattern that matches it alone."""
     return _GLOB.sub(r"\\\1", path)
-
-
-def key_of(path: str, topic: str) -> str:
-    """Object key of a landing file: what stands from ``topics/`` on.
-
-    >>> key_of("file:/tmp/x/topics/a.pin/partition=0/a.pin+0+0000000000.json", "a.pin")
-    'topics/a.pin/partition=0/a.pin+0+0000000000.json'
-    """
-    marker = f"topics/{topic}/"
-    return marker + path.rpartition(f"/{marker}")[2]
 
 
 def listing(spark: SparkSession, settings: Settings, topic: str) -> Listing:
@@ -82,23 +74,21 @@ def naming_unread() -> Iterator[None]:
 
 
 def raw_records(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
-    """Every line of the files as a raw record, blank ones too, not yet located.
+    """Every line of the files as a raw record, blank ones too, without ``_source``.
 
     Args:
         spark: session.
-        paths: files of records; what is packed (``.gz``) is one piece.
+        paths: files of records; a compressed one (``.gz``) is one split.
 
     Returns:
-        ``raw``, ``_place`` (STRUCT<path STRING, block BIGINT, arrived TIMESTAMP>: the file, where in it the piece
-        begins that one task reads, and its time) and ``_row`` (BIGINT, grows by one from line to line of a piece).
-        ``places.located`` makes ``_source`` of the last two.
+        ``raw``, ``_split`` (STRUCT<path STRING, block BIGINT, arrived TIMESTAMP>: the file, where in it the split
+        begins that one task reads, and its modification time) and ``_row`` (BIGINT, grows by one from line to line of
+        a split). ``file_splits.add_source`` makes ``_source`` of the last two.
     """
     lines = spark.read.option("lineSep", "\n").text([as_glob(path) for path in paths])
-    place = F.struct(
+    split = F.struct(
         F.col("_metadata.file_path").alias("path"),
         F.col("_metadata.file_block_start").alias("block"),
         F.col("_metadata.file_modification_time").alias("arrived"),
     )
-    return lines.select(
-        F.col("value").alias("raw"), place.alias("_place"), F.monotonically_increasing_id().alias("_row")
-    )
+    return lines.select(F.col("value").alias("raw"), split.alias(SPLIT), F.monotonically_increasing_id().alias("_row"))

@@ -1,0 +1,41 @@
+"""The latest version of each key: by position, then shard, then raw text. Source: the data contract, section 3."""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+_FEW = 2_000_000
+"""Of fewer rows, the keys that come more than once are sent to every task: 16 bytes each, and a hash table's own."""
+
+
+def latest_per_key(rows: DataFrame) -> DataFrame:
+    """The latest version of each key, by ``_source.position``, then shard, then raw text.
+
+    Args:
+        rows: clean columns with ``ind``, ``_source`` and ``raw``.
+    """
+    versions = Window.partitionBy("ind").orderBy(*(column.desc() for column in source_order()))
+    return rows.withColumn("_rank", F.row_number().over(versions)).where("_rank = 1").drop("_rank")
+
+
+def source_order() -> list[Column]:
+    """What orders the versions of a key; the greatest is the latest."""
+    source = F.col("_source")
+    return [source["position"], source["shard"], F.col("raw")]
+
+
+def greatest_per_key(rows: DataFrame, order: str, count: int) -> DataFrame:
+    """The row with the greatest number of each key.
+
+    Two numbers per key are aggregated, without sorting, and only keys that come more than once are joined to; where
+    they are few no wide row is moved. Moving and sorting wide rows costs as much as parsing them.
+
+    Args:
+        rows: checkpointed rows with ``ind``.
+        order: BIGINT column, different in each row of a key.
+        count: how many rows there are.
+    """
+    latest = rows.groupBy("ind").agg(F.max(order).alias("_latest"), F.count("*").alias("_versions"))
+    latest = latest.where("_versions > 1").select("ind", "_latest")
+    if count < _FEW:
+        latest = F.broadcast(latest)
+    return rows.join(latest, "ind", "left").where(f"_latest IS NULL OR _latest = {order}")

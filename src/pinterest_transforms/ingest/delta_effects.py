@@ -1,0 +1,242 @@
+"""The effects of a micro-batch on Delta tables; ``micro_batch`` says their order."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from pinterest_transforms import __version__
+from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, judged
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.ingest import conflicts, writers
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState
+from pinterest_transforms.ingest.file_splits import add_source, can_be_ordered, file_splits, has_overlapping_offsets
+from pinterest_transforms.ingest.landing_reader import SPLIT
+from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RunCounts
+from pinterest_transforms.schemas import RUNS
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import raw_archive
+from pinterest_transforms.storage.commits import commits_since, last_commit
+from pinterest_transforms.storage.retry import with_retries
+from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
+
+_MAX_NAMES = 100
+"""A sender that makes up a name for each record must not make ``runs`` as large as the data."""
+
+
+@dataclass(frozen=True)
+class IngestContext:
+    """What the micro-batches of a query share; plain data, since over Spark Connect they run elsewhere.
+
+    Attributes:
+        settings: names and places.
+        entity: the kind of record.
+        run_id: the run, as its caller named it.
+        state: the checkpoint's state.
+    """
+
+    settings: Settings
+    entity: Entity
+    run_id: str
+    state: CheckpointState
+
+
+@dataclass(frozen=True)
+class DeltaEffects:
+    """The effects of one micro-batch, ``micro_batch.Effects``.
+
+    Attributes:
+        spark: the session of the records.
+        context: of the query.
+        batch: which micro-batch.
+        rows: evaluated records with ``_source``, checkpointed.
+        counts: of them.
+        ordered: whether ``file_splits.ORDER`` orders the versions of a key.
+    """
+
+    spark: SparkSession
+    context: IngestContext
+    batch: MicroBatch
+    rows: DataFrame
+    counts: Counts
+    ordered: bool
+
+    def clean_version(self) -> int:
+        """Version of the clean table."""
+        return last_commit(self.spark, self._settings, self._clean).version
+
+    def count_conflicts(self) -> int:
+        """Positions of the batch at which the tables hold another content."""
+        return conflicts.count_conflicts(self.spark, self._settings, self.context.entity, self.rows)
+
+    def has_quarantined(self) -> bool:
+        """Whether quarantine holds records of this topic; only this entity's one writer adds any."""
+        there = self.spark.table(self._settings.qualified(QUARANTINE_TABLE))
+        return bool(there.where(F.col("topic") == self._topic).head(1))
+
+    def archive_raw(self, known_until: float) -> None:
+        """Appends the records as they came."""
+        first, last = self.counts.first_arrival, self.counts.last_arrival
+        known = (first, last) if first / 1e6 <= known_until else None
+        raw_archive.append(self.spark, self._settings, self.context.entity, self.rows, known)
+
+    def write_quarantine(self, *, may_exist: bool) -> None:
+        """Adds or replaces what was rejected and repaired."""
+        files = self.batch.files if self.batch.mode == "replace" else None
+        distinct = self.ordered
+        writers.write_quarantine(
+            self.spark, self._settings, self._topic, self.rows, files, distinct=distinct, may_exist=may_exist
+        )
+
+    def write_clean(self, since: int) -> int:
+        """Appends to a table that nobody has written to, else merges; or replaces."""
+        if self.batch.mode == "replace":
+            return writers.replace_clean(self.spark, self._settings, self.context.entity, self.rows, self.batch.files)
+        usable = self.counts.read - self.counts.rejected
+        rows = writers.latest_usable(self.rows, usable, ordered=self.ordered)
+        is_new = last_commit(self.spark, self._settings, self._clean).is_creation
+        writers.merge_clean(self.spark, self._settings, self.context.entity, rows, is_new=is_new)
+        commits = commits_since(self.spark, self._settings, self._clean, since + 1)
+        return sum(commit.rows_written for commit in commits if commit.version > since)
+
+    def unknown_fields(self) -> dict[str, int]:
+        """Fields that no schema knows, and how many records have them; the most frequent ones."""
+        found = self.rows.where(F.size("unknown_fields") > 0)
+        names = found.select(F.explode(F.array_distinct("unknown_fields")).alias("name"))
+        most = names.groupBy("name").count().orderBy(F.desc("count"), "name").limit(_MAX_NAMES)
+        return {row["name"]: row["count"] for row in most.collect()}
+
+    def recorded_read(self) -> int | None:
+        """``read`` of the batch's row in ``runs``."""
+        row = self.spark.table(self._runs).where(self._which_run()).select("read").first()
+        return None if row is None else int(row["read"])
+
+    def remove_run(self) -> None:
+        """Deletes the batch's row of ``runs``."""
+        statement = f"DELETE FROM {self._runs} WHERE {self._which_run()}"
+        with_retries(lambda: self.spark.sql(statement).collect())
+
+    def append_run(self, started: datetime, seconds: float, counts: RunCounts, unknown: dict[str, int]) -> None:
+        """Adds the batch's row to ``runs``."""
+        values = {
+            "run_id": self.context.run_id,
+            "query_id": self.context.state.query_id,
+            "batch_id": self.batch.batch_id,
+            "topic": self._topic,
+            "started": started,
+            "seconds": seconds,
+            **asdict(counts),
+            "library_version": __version__,
+        }
+        # As literals: a frame made of Python objects takes twice as long.
+        literals = {name: F.lit(value) for name, value in values.items()}
+        literals["unknown_fields"] = F.from_json(F.lit(json.dumps(unknown)), "map<string,bigint>")
+        row = self.spark.range(0, 1, 1, 1).select(*(literals[f.name].cast(f.dataType).alias(f.name) for f in RUNS))
+        with_retries(lambda: row.writeTo(self._runs).append())
+
+    def _which_run(self) -> str:
+        # All of it is made here or checked: a uuid, a number, a user id and an entity.
+        query_id, batch_id = self.context.state.query_id, self.batch.batch_id
+        return f"query_id = '{query_id}' AND batch_id = {batch_id} AND topic = '{self._topic}'"
+
+    @property
+    def _settings(self) -> Settings:
+        return self.context.settings
+
+    @property
+    def _topic(self) -> str:
+        return self._settings.origin(self.context.entity)
+
+    @property
+    def _clean(self) -> str:
+        return self._settings.clean_table(self.context.entity)
+
+    @property
+    def _runs(self) -> str:
+        return self._settings.qualified(RUNS_TABLE)
+
+
+@contextmanager
+def evaluated(
+    spark: SparkSession, context: IngestContext, batch: MicroBatch, records: DataFrame
+) -> Iterator[DeltaEffects]:
+    """Evaluates raw records once; their rows are kept while the effects are used.
+
+    Raw texts are kept of the bad records alone, or of all where they are archived, or where two may have one position,
+    and the texts decide.
+
+    Args:
+        spark: the session of the records.
+        context: of the query.
+        batch: which micro-batch.
+        records: raw records, ``quality.RAW_RECORD``, or those of ``landing_reader.raw_records``.
+    """
+    settings, entity = context.settings, context.entity
+    landing = SPLIT in records.columns
+    with ExitStack() as stack:
+        rows, tally = stack.enter_context(_checkpointed(spark, context, records, every_raw=not landing))
+        ordered = False
+        if landing:
+            splits = file_splits(tally, settings.topic(entity))
+            if has_overlapping_offsets(splits):
+                rows, tally = stack.enter_context(_checkpointed(spark, context, records, every_raw=True))
+                splits = file_splits(tally, settings.topic(entity))
+            ordered = can_be_ordered(splits)
+            rows = add_source(rows, splits)
+        numbers = {name: sum(row[name] for row in tally) for name in ("lines", *_conditions())}
+        if not landing:
+            numbers |= {name: tally[0][name] or 0 for name in ("first_arrival", "last_arrival")}
+        yield DeltaEffects(spark, context, batch, rows, Counts(**numbers), ordered)
+
+
+@contextmanager
+def _checkpointed(
+    spark: SparkSession, context: IngestContext, records: DataFrame, *, every_raw: bool
+) -> Iterator[tuple[DataFrame, list[Row]]]:
+    """Evaluated rows, and their counts: one row per file split where they come from files."""
+    frame = judged(records, context.entity, every_raw=every_raw)
+    with materialized(spark, context.settings, context.entity, frame) as rows:
+        split: list[Column] = []
+        if SPLIT in records.columns:
+            split = [F.col(SPLIT)[name].alias(name) for name in ("path", "block", "arrived")]
+            more = [F.min("_row").alias("first")]
+        else:
+            arrived = F.unix_micros(F.col("_source")["arrived"])
+            more = [F.min(arrived).alias("first_arrival"), F.max(arrived).alias("last_arrival")]
+        counted = (F.count_if(condition).alias(name) for name, condition in _conditions().items())
+        yield rows, rows.groupBy(*split).agg(F.count("*").alias("lines"), *counted, *more).collect()
+
+
+def _conditions() -> dict[str, Column]:
+    """What is counted, ``micro_batch.Counts``."""
+    return {
+        "read": is_usable() | is_rejected(),
+        "rejected": is_rejected(),
+        "repaired": is_repaired(),
+        "unknown": F.size("unknown_fields") > 0,
+    }
+
+
+@contextmanager
+def materialized(spark: SparkSession, settings: Settings, entity: Entity, frame: DataFrame) -> Iterator[DataFrame]:
+    """The frame, computed once and kept while it is used. Serverless may refuse to keep it: then in a table."""
+    try:
+        kept = frame.localCheckpoint(eager=True)
+    except (PySparkException, NotImplementedError) as error:
+        message = str(error).upper()
+        if not any(refusal in message for refusal in ("NOT_SUPPORTED", "UNSUPPORTED", "NOT_IMPLEMENTED")):
+            raise
+    else:
+        yield kept
+        return
+    name = settings.qualified(f"staged_{entity.name}")
+    frame.writeTo(name).using("delta").createOrReplace()
+    try:
+        yield spark.table(name)
+    finally:
+        spark.sql(f"DROP TABLE IF EXISTS {name}")

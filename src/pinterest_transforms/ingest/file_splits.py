@@ -1,0 +1,119 @@
+"""Positions of a landing's records: the offset in the file's name plus the number of the line.
+
+Spark reads a file's lines in order, but does not tell their numbers. It gives a number per row, which grows by one from
+line to line of the file split that one task reads. So once the rows of a batch are checkpointed, and with them those
+numbers, the first one of each split is looked up, and the rest is arithmetic. Nothing is read for it a second time.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from urllib.parse import unquote
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F
+
+from pinterest_transforms.ingest.landing_reader import SPLIT
+from pinterest_transforms.landing_files import key_of, partition_and_start
+from pinterest_transforms.schemas import LANDING_POSITION_WIDTH
+
+ORDER = "_order"
+"""Number of a row that orders the versions of a key as shard and position do."""
+_MAX_BIGINT = 2**63 - 1
+_SPLITS = (
+    "array<struct<_path: string, _block: bigint, _key: string, _shard: string, _delta: bigint, _shard_number: bigint>>"
+)
+
+
+@dataclass(frozen=True)
+class FileSplit:
+    """A part of a file that one task has read.
+
+    Attributes:
+        path: the file, as Spark names it.
+        block: where in the file the split begins, in bytes.
+        key: the file's object key.
+        shard: the partition in the file's name.
+        arrived: when the file was modified.
+        first_row: the least row number of the split's lines.
+        lines: how many there are.
+        position: of the first one.
+    """
+
+    path: str
+    block: int
+    key: str
+    shard: str
+    arrived: datetime
+    first_row: int
+    lines: int
+    position: int
+
+    @property
+    def end(self) -> int:
+        """The position behind its last line."""
+        return self.position + self.lines
+
+
+def file_splits(tally: Sequence[Row], topic: str) -> list[FileSplit]:
+    """The splits that were read, with the positions of their first lines.
+
+    Args:
+        tally: one row per split: ``path``, ``block``, ``arrived``, ``first`` (the least row number) and ``lines``.
+        topic: the topic.
+    """
+    found: list[FileSplit] = []
+    for row in sorted(tally, key=lambda row: (row["path"], row["block"])):
+        key = key_of(unquote(row["path"]), topic)
+        shard, start = partition_and_start(key, topic)
+        position = found[-1].end if found and found[-1].path == row["path"] else start
+        values = (row["path"], row["block"], key, shard, row["arrived"], row["first"], row["lines"], position)
+        found.append(FileSplit(*values))
+    return found
+
+
+def has_overlapping_offsets(splits: Sequence[FileSplit]) -> bool:
+    """True if two lines have one position: files of one partition overlap, or are there twice."""
+    spans = sorted((split.shard, split.position, split.end) for split in splits)
+    return any(a[0] == b[0] and a[2] > b[1] for a, b in pairwise(spans))
+
+
+def can_be_ordered(splits: Sequence[FileSplit]) -> bool:
+    """True if ``ORDER`` is different for each row and fits BIGINT."""
+    shards = len({split.shard for split in splits})
+    most = max((split.end for split in splits), default=0)
+    return (most + 1) * shards <= _MAX_BIGINT and not has_overlapping_offsets(splits)
+
+
+def add_source(rows: DataFrame, splits: Sequence[FileSplit]) -> DataFrame:
+    """Adds ``_source`` and ``ORDER`` to checkpointed rows, in place of ``_split`` and ``_row``."""
+    shards = sorted({split.shard for split in splits})
+    fits = can_be_ordered(splits)
+    values = [
+        (one.path, one.block, one.key, one.shard, one.position - one.first_row, shards.index(one.shard))
+        for one in splits
+    ]
+    names = ("_path", "_block", "_key", "_shard", "_delta", "_shard_number")
+    # As one literal: a frame made of Python objects takes many times as long.
+    text = json.dumps([dict(zip(names, value, strict=True)) for value in values])
+    one_row = rows.sparkSession.range(0, 1, 1, 1)
+    known = F.broadcast(one_row.select(F.inline(F.from_json(F.lit(text), _SPLITS))))
+    split = F.col(SPLIT)
+    number = F.col("_row") + F.col("_delta")
+    source = F.struct(
+        F.col("_shard").alias("shard"),
+        position_text(number).alias("position"),
+        split["arrived"].alias("arrived"),
+        F.col("_key").alias("file"),
+    )
+    order = number * len(shards) + F.col("_shard_number") if fits else F.lit(None).cast("bigint")
+    joined = rows.join(known, (split["path"] == F.col("_path")) & (split["block"] == F.col("_block")))
+    others = [name for name in rows.columns if name not in (SPLIT, "_row")]
+    return joined.select(*others, source.alias("_source"), order.alias(ORDER))
+
+
+def position_text(number: Column) -> Column:
+    """A position as text that sorts like the number: zero-padded."""
+    return F.lpad(number.cast("string"), LANDING_POSITION_WIDTH, "0")

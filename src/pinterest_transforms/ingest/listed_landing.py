@@ -1,0 +1,140 @@
+"""Ingests the files of a landing that can be listed: which are new, in which micro-batches. Free of Spark.
+
+Which files a micro-batch has is saved before anything is written, so that a killed run's batch is finished first, with
+the same files under the same number.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from pinterest_transforms.errors import LandingError
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState
+from pinterest_transforms.ingest.ingested_files import IngestedFiles
+from pinterest_transforms.ingest.micro_batch import Effects, Log, MicroBatch, process_micro_batch
+from pinterest_transforms.landing_files import (
+    FEW_NAMED,
+    FileStamp,
+    Listing,
+    backward_offsets_text,
+    goes_back,
+    key_of,
+    start_offsets,
+)
+
+
+class Landing(Protocol):
+    """A topic's files."""
+
+    @property
+    def topic(self) -> str:
+        """The topic."""
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run, for ``runs``."""
+
+    @property
+    def max_files(self) -> int:
+        """The most files one micro-batch takes."""
+
+    def listing(self) -> Listing:
+        """What stands below the topic's folder."""
+
+    def unusable(self, path: str, stamp: FileStamp) -> str:
+        """Why a file cannot be ingested; empty if it can."""
+
+    def exists(self, path: str) -> bool:
+        """Whether a listed file is still there."""
+
+    def evaluated(self, paths: Sequence[str], batch: MicroBatch) -> AbstractContextManager[Effects]:
+        """The files' records, evaluated, for one micro-batch."""
+
+
+def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFiles, log: Log) -> str:
+    """Ingests files that are new or were rewritten, the oldest first.
+
+    Args:
+        landing: the topic's files.
+        state: the checkpoint's state.
+        ingested: which files were ingested before.
+        log: for messages about what is being done.
+
+    Returns:
+        A message about files that cannot be ingested, and are looked at again in the next run; empty if all can.
+
+    Raises:
+        LandingError: such a file stands in the way of a rebuild, which would lose what was made of it before.
+    """
+    topic, listing = landing.topic, landing.listing()
+    for line in listing.remarks():
+        log(line)
+
+    def is_new(path: str) -> bool:
+        return not ingested.is_ingested(key_of(path, topic), listing.records[path])
+
+    reasons = {path: landing.unusable(path, stamp) for path, stamp in listing.records.items() if is_new(path)}
+    bad = {path: reason for path, reason in reasons.items() if reason}
+    if bad and state.rebuild:
+        raise LandingError(f"{_first_few(bad)}; nothing was read")
+    good = {path: stamp for path, stamp in listing.records.items() if path not in bad}
+    # What a killed run had begun is finished before anything new: by its number it is known what was counted.
+    for number, paths in list(state.pending_files.items()):
+        log(f"{topic}: {len(paths)} files that another run had begun")
+        _ingest(landing, state, ingested, {path: good[path] for path in paths if path in good}, int(number))
+    new = sorted(filter(is_new, good), key=lambda path: (good[path].modified, path))
+    log(f"{topic}: {len(new)} new files")
+    if ingested.stamps and (line := backward_offsets_text(start_offsets(new, topic), state.last_offsets)):
+        log(f"{topic}: {line}")
+    size = len(new) if state.rebuild else landing.max_files
+    for first in range(0, len(new), max(1, size)):
+        stamps = {path: good[path] for path in new[first : first + size]}
+        state.next_batch_id += 1
+        _ingest(landing, state, ingested, stamps, state.next_batch_id - 1)
+    return _first_few(bad)
+
+
+def _first_few(bad: Mapping[str, str]) -> str:
+    """A message about the first few files that cannot be ingested, and how many more there are."""
+    more = f"; and {len(bad) - FEW_NAMED} more" if len(bad) > FEW_NAMED else ""
+    return "; ".join(reason for _, reason in sorted(bad.items())[:FEW_NAMED]) + more
+
+
+def _ingest(
+    landing: Landing,
+    state: CheckpointState,
+    ingested: IngestedFiles,
+    stamps: dict[str, FileStamp],
+    number: int,
+) -> None:
+    """One micro-batch of listed files."""
+    state.pending_files = {str(number): sorted(stamps)}
+    there = process_files(landing, state, list(stamps), number)
+    ingested.add({key_of(path, landing.topic): stamps[path] for path in there})
+    state.pending_files = {}
+    state.save()
+
+
+def process_files(landing: Landing, state: CheckpointState, paths: Sequence[str], batch_id: int) -> list[str]:
+    """One micro-batch of files.
+
+    Returns:
+        Those that were there: one that was taken away since its listing cannot be had any more.
+    """
+    there = sorted(filter(landing.exists, paths))
+    replace = state.rebuild and batch_id == 0
+    starts = start_offsets(there, landing.topic)
+    batch = MicroBatch(
+        landing.run_id,
+        batch_id,
+        mode="replace" if replace else "merge",
+        files=tuple(key_of(path, landing.topic) for path in there) if replace else (),
+        check_conflicts=not replace and bool(goes_back(starts, state.last_offsets)),
+    )
+    if there:
+        with landing.evaluated(there, batch) as effects:
+            process_micro_batch(effects, state, batch)
+    state.last_offsets |= {
+        shard: max(greatest, state.last_offsets.get(shard, -1)) for shard, (_, greatest) in starts.items()
+    }
+    return there

@@ -1,0 +1,167 @@
+"""One micro-batch of one entity: its effects in their order. Both legs call it. Free of Spark.
+
+Every effect may be repeated: clean rows are written by key and position, quarantine is insert-only, ``runs`` is written
+last and once per batch. A kill at any moment and a replay give the same tables and the same numbers.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, Protocol
+
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState
+
+Log = Callable[[str], None]
+
+
+def no_log(message: str) -> None:
+    """Logs nothing."""
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Which micro-batch this is, and how it is written.
+
+    Attributes:
+        run_id: the run, as its caller named it.
+        batch_id: number of the micro-batch in its query.
+        mode: ``merge`` the records into the tables, or ``replace`` what was made of them before.
+        files: object keys of all files read; needed to replace.
+        check_conflicts: whether its positions may stand in the tables with another content.
+        archive: whether records are kept as they came, because their source forgets them.
+    """
+
+    run_id: str
+    batch_id: int
+    mode: Literal["merge", "replace"] = "merge"
+    files: tuple[str, ...] = ()
+    check_conflicts: bool = False
+    archive: bool = False
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many records a micro-batch has.
+
+    Attributes:
+        lines: lines or stream records, blank ones too.
+        read: records; those of them that are ``rejected``, ``repaired``, or have ``unknown`` fields.
+        first_arrival: when the oldest one arrived, in microseconds since 1970; of a stream.
+        last_arrival: when the newest one arrived.
+    """
+
+    lines: int = 0
+    read: int = 0
+    rejected: int = 0
+    repaired: int = 0
+    unknown: int = 0
+    first_arrival: int = 0
+    last_arrival: int = 0
+
+
+@dataclass(frozen=True)
+class RunCounts:
+    """What became of a micro-batch's records, for its row of ``runs``."""
+
+    read: int
+    merged: int
+    already_there: int
+    rejected: int
+    repaired: int
+
+
+class Effects(Protocol):
+    """What a micro-batch does to the tables, and asks of them. Its records are evaluated already."""
+
+    @property
+    def counts(self) -> Counts:
+        """Counts of its records."""
+
+    def clean_version(self) -> int:
+        """Version of the clean table."""
+
+    def count_conflicts(self) -> int:
+        """Positions of the batch at which the tables hold another content."""
+
+    def has_quarantined(self) -> bool:
+        """Whether quarantine holds records of this topic."""
+
+    def archive_raw(self, known_until: float) -> None:
+        """Appends the records as they came; those that arrived by ``known_until`` only if they are not there."""
+
+    def write_quarantine(self, *, may_exist: bool) -> None:
+        """Adds rejected and repaired records that are not there; replaces the topic's where the batch replaces."""
+
+    def write_clean(self, since: int) -> int:
+        """Writes the latest version of each key in one commit: by key and position, or in place of what was there.
+
+        Returns:
+            How many records became a row, in this commit or in those of a killed run after version ``since``.
+        """
+
+    def unknown_fields(self) -> dict[str, int]:
+        """Fields that no schema knows, and how many records have them."""
+
+    def recorded_read(self) -> int | None:
+        """``read`` of the batch's row in ``runs``; None if there is no row."""
+
+    def remove_run(self) -> None:
+        """Deletes the batch's row of ``runs``."""
+
+    def append_run(self, started: datetime, seconds: float, counts: RunCounts, unknown: dict[str, int]) -> None:
+        """Adds the batch's row to ``runs``."""
+
+
+def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBatch) -> Counts:
+    """Archives, quarantines and merges the records of a micro-batch, then records what became of them.
+
+    Args:
+        effects: the batch's effects on the tables.
+        state: the checkpoint's state; saved before anything is written.
+        batch: which micro-batch.
+
+    Returns:
+        Counts of the records.
+    """
+    started, clock, counts = datetime.now(UTC), time.monotonic(), effects.counts
+    replaces = batch.mode == "replace"  # then what was there before must go, even if nothing comes in its place
+    if counts.read == 0 and not replaces and not (batch.archive and counts.lines):
+        return counts
+    number = str(batch.batch_id)
+    replay = number in state.before
+    if batch.check_conflicts and not replay:  # a replay finds its own rows
+        state.conflicts += effects.count_conflicts()
+    bad, may_exist = counts.rejected + counts.repaired, True
+    if bad:
+        may_exist = replay or (effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined)
+        state.has_quarantined = True
+    if not replay:
+        state.before = {number: effects.clean_version()}
+    state.save()
+    if batch.archive:
+        effects.archive_raw(math.inf if replay else float(state.progress.get("arrived", 0.0)))
+    if bad or replaces:
+        effects.write_quarantine(may_exist=may_exist)
+    usable, merged = counts.read - counts.rejected, 0
+    if usable or replaces:
+        # Where files have changed since a kill, the killed run may have written what is not read any more.
+        merged = min(effects.write_clean(state.before[number]), usable)
+    if counts.read and not (replay and _is_recorded(effects)):
+        unknown = effects.unknown_fields() if counts.unknown else {}
+        became = RunCounts(counts.read, merged, usable - merged, counts.rejected, counts.repaired)
+        effects.append_run(started, round(time.monotonic() - clock, 3), became, unknown)
+    return counts
+
+
+def _is_recorded(effects: Effects) -> bool:
+    """True if the killed run had written the batch's row.
+
+    Where a checkpoint has lost its last offsets, the batch has more records than then: its row is written again.
+    """
+    recorded = effects.recorded_read()
+    if recorded is not None and recorded != effects.counts.read:
+        effects.remove_run()
+        return False
+    return recorded is not None

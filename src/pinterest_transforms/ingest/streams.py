@@ -1,0 +1,296 @@
+"""Ingests the streams: one query per entity, side by side, until nothing is left or somebody asks to stop.
+
+A micro-batch archives its records as they came, then does what a batch of the landing does. Everything goes by
+position, so a batch that is run again, or a stream that is read again, changes nothing.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame, SparkSession
+
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.error_format import one_line
+from pinterest_transforms.errors import CheckpointError, StreamError, TableError
+from pinterest_transforms.ingest import kinesis
+from pinterest_transforms.ingest.checkpoint_state import (
+    CheckpointState,
+    flush_to_disk,
+    has_begun,
+    load_state,
+    open_state,
+)
+from pinterest_transforms.ingest.delta_effects import IngestContext, evaluated
+from pinterest_transforms.ingest.kinesis import AVAILABLE_NOW, TRIM_HORIZON, KinesisSourceConfig
+from pinterest_transforms.ingest.micro_batch import Log, MicroBatch, no_log, process_micro_batch
+from pinterest_transforms.ingest.queries import NEW_CHECKPOINT, Running, stop_all, watch
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import raw_archive, tables
+from pinterest_transforms.storage.commits import check_commits, last_commit, last_commit_ids
+from pinterest_transforms.storage.locks import entity_lock
+from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE, raw_table
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+_BEGUN = "begun"
+"""What the ``progress`` tells during a rebuild: the stream's last micro-batch, which a kill may have left half done."""
+_RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
+
+
+def ingest_streams(
+    spark: SparkSession,
+    settings: Settings,
+    entities: Sequence[Entity],
+    run_id: str,
+    source: KinesisSourceConfig,
+    client: "KinesisClient",
+    *,
+    log: Log = no_log,
+) -> None:
+    """Cleans and merges what is in the streams, each by a query of its own.
+
+    With the trigger ``available_now`` it ends when nothing is left; else when one query fails, which stops the others,
+    or when the file ``settings.stop_file`` appears.
+
+    Args:
+        spark: session; ``tables.set_up`` was run.
+        settings: names and places of the stream leg.
+        entities: the kinds of record.
+        run_id: name of this run, for ``runs``.
+        source: how the streams are read.
+        client: says which streams these are.
+        log: for messages about what is being done.
+
+    Raises:
+        BusyError: another run of one of the entities is not finished.
+        CheckpointError: a checkpoint belongs to other tables or another stream.
+        StreamError: a stream is not there, or records between the last read and what it still holds may be lost.
+    """
+    stop = Path(settings.stop_file(entities[0]))
+    with ExitStack() as stack:
+        for entity in entities:
+            stack.enter_context(entity_lock(settings, entity))
+        # Not before: a run that finds another one busy must not take back what that one was asked.
+        stop.unlink(missing_ok=True)
+        contexts = []
+        for entity in entities:
+            state = _open_state(
+                spark, settings, entity, source, kinesis.describe_stream(client, settings.stream(entity))
+            )
+            contexts.append(IngestContext(settings, entity, run_id, state))
+        for context in contexts:
+            if context.state.rebuild:
+                _rebuild(spark, context, log)
+            context.state.progress |= {
+                "run_id": run_id,
+                "began": time.time(),
+                **dict.fromkeys(("batches", "read", "rejected", "repaired", "at"), 0.0),
+            }
+            context.state.save()
+        running: list[Running] = []
+        begun = [dict(context.state.before) for context in contexts]
+        stack.callback(stop_all, running)
+        for context in contexts:
+            log(f"{settings.stream(context.entity)}: reading from where it was left")
+            running.append(_started(spark, context, source))
+        again = partial(_started, spark, source=source) if source.trigger == AVAILABLE_NOW else None
+        watch(running, again, stop, log)
+        for context, before in zip(contexts, begun, strict=True):
+            context.state.reload()  # over Spark Connect the batches ran elsewhere
+            if context.state.before != before:
+                _save_commits(spark, context)
+
+
+def rebuild_streams(
+    spark: SparkSession,
+    settings: Settings,
+    entities: Sequence[Entity],
+    run_id: str,
+    *,
+    allow_losses: bool = False,
+    log: Log = no_log,
+) -> None:
+    """Makes the clean tables and quarantine again of the raw records that are kept, by position.
+
+    What was made of raw records that are gone stays as it is.
+
+    Args:
+        spark: session; ``tables.set_up`` was run.
+        settings: names and places of the stream leg.
+        entities: the kinds of record.
+        run_id: name of this run, for ``runs``.
+        allow_losses: fill an empty table of what is left, though the first raw records are gone.
+        log: for messages about what is being done.
+
+    Raises:
+        BusyError: another run of one of the entities is not finished.
+        CheckpointError: the raw records are not those of the checkpoint.
+        TableError: a clean table is empty, and raw records no longer reach back to the first.
+    """
+    with ExitStack() as stack:
+        for entity in entities:
+            stack.enter_context(entity_lock(settings, entity))
+        for entity in entities:
+            clean = settings.clean_table(entity)
+            gone = raw_archive.purged_before(spark, settings, entity)
+            if gone and not allow_losses and not tables.read(spark, settings, clean).head(1):
+                raise TableError(
+                    f"table {settings.schema}.{clean} is empty, and raw records must reach back to the first one, got "
+                    f"none before {gone}: allow_losses makes it of what is left"
+                )
+            checkpoint = settings.checkpoint(entity)
+            state = load_state(checkpoint) or CheckpointState(f"{checkpoint}.json", uuid.uuid4().hex)
+            name, ids = raw_table(settings), _ids(spark, settings, entity)
+            if state.tables.get(name, ids[name]) != ids[name]:
+                raise CheckpointError(
+                    f"table {settings.schema}.{name} must be the one that the streams were read into, got another: "
+                    f"nothing can be made of it again; {NEW_CHECKPOINT}"
+                )
+            if name in state.commits:
+                check_commits(spark, settings, {name: state.commits[name]}, NEW_CHECKPOINT)
+            state.tables, state.commits, state.rebuild, state.next_batch_id = ids, {}, True, state.next_batch_id - 1
+            for number in state.before:
+                if int(number) >= 0:
+                    state.progress[_BEGUN] = float(number)
+            state.save()
+            context = IngestContext(settings, entity, run_id, state)
+            _rebuild(spark, context, log)
+            _save_commits(spark, context)
+
+
+def _rebuild(spark: SparkSession, context: IngestContext, log: Log) -> None:
+    """Replaces what was made of the raw records by what they give now; goes on with one that was killed."""
+    settings, entity, state = context.settings, context.entity, context.state
+    log(f"{settings.clean_table(entity)}: made again of raw records")
+    state.next_batch_id = min(state.next_batch_id, -1)  # in a new checkpoint's life: 0 is the stream's own first batch
+    batch = MicroBatch(context.run_id, state.next_batch_id, mode="replace")
+    with evaluated(spark, context, batch, raw_archive.records(spark, settings, entity)) as effects:
+        process_micro_batch(effects, state, batch)
+    if _BEGUN in state.progress:
+        # Some of that batch may be kept and counted: should it come again, it is to be taken for begun.
+        now = last_commit(spark, settings, settings.clean_table(entity)).version
+        state.before = {str(int(state.progress.pop(_BEGUN))): now}
+    state.rebuild = False
+    flush_to_disk()
+    state.save()
+
+
+def _save_commits(spark: SparkSession, context: IngestContext) -> None:
+    """Keeps what the tables hold at the end of a run, for the next one to find again."""
+    context.state.commits = last_commit_ids(spark, context.settings, context.state.tables)
+    context.state.save()
+
+
+def _ids(spark: SparkSession, settings: Settings, entity: Entity) -> dict[str, str]:
+    names = (settings.clean_table(entity), QUARANTINE_TABLE, RUNS_TABLE, raw_table(settings))
+    return {name: tables.properties(spark, settings, name)[tables.ID_PROPERTY] for name in names}
+
+
+def _open_state(
+    spark: SparkSession, settings: Settings, entity: Entity, source: KinesisSourceConfig, stream: kinesis.StreamInfo
+) -> CheckpointState:
+    """The checkpoint's state; a checkpoint that is new must not leave a gap behind what was read before it."""
+    checkpoint = settings.checkpoint(entity)
+    new = source.new_checkpoint or not has_begun(checkpoint)
+    newest = raw_archive.newest_arrival(spark, settings, entity) if new else None
+    gone = raw_archive.purged_before(spark, settings, entity) if new and newest is None else ""
+    last = datetime.fromisoformat(gone).replace(tzinfo=UTC).timestamp() if gone else newest
+    if last is not None and not source.allow_losses:
+        _check_gap(settings.stream(entity), source, stream, last)
+    if new and newest is None and tables.read(spark, settings, settings.clean_table(entity)).head(1):
+        raw_archive.record_purge(spark, settings, entity, datetime.now(UTC))
+    ids = _ids(spark, settings, entity)
+    known = None if source.new_checkpoint else load_state(checkpoint)
+    # Only raw records of this very stream and table are what the others can be made of again.
+    name = raw_table(settings)
+    sound = known is not None and (known.source, known.tables.get(name)) == (stream.identity, ids[name])
+    remedy = _RAW_FIRST if sound else NEW_CHECKPOINT
+    reset, rebuild = source.new_checkpoint, _is_rebuilding(checkpoint)
+    state = open_state(
+        checkpoint,
+        stream.identity,
+        ids,
+        reset=reset,
+        rebuild=rebuild,
+        remedy=remedy,
+        remedy_for_torn_files=NEW_CHECKPOINT,
+    )
+    if not state.rebuild:
+        # Raw records first: of those the others can be made again.
+        others = dict(state.commits)
+        raw_commit = {name: others.pop(name)} if name in others else {}
+        check_commits(spark, settings, raw_commit, NEW_CHECKPOINT)
+        check_commits(spark, settings, others, remedy)
+    if new or "arrived" not in state.progress:
+        # What arrived up to then may be there already: a batch looks for it.
+        there = newest if new else raw_archive.newest_arrival(spark, settings, entity)
+        state.progress = {"arrived": there or 0.0}
+    return state
+
+
+def _is_rebuilding(checkpoint: str) -> bool:
+    """Whether a rebuild was killed; a new checkpoint must not forget it."""
+    with suppress(CheckpointError):  # of a file that says nothing any more
+        known = load_state(checkpoint)
+        return known is not None and known.rebuild
+    return False
+
+
+def _check_gap(name: str, source: KinesisSourceConfig, stream: kinesis.StreamInfo, newest: float) -> None:
+    """Raises where a new checkpoint would pass over what arrived after the newest record that is kept."""
+    said = datetime.fromtimestamp(newest, UTC).isoformat(timespec="seconds")
+    if source.initial_position != TRIM_HORIZON:
+        raise StreamError(
+            f"stream {name} has no checkpoint, and was read up to {said}: the initial position must be {TRIM_HORIZON}, "
+            f"got {source.initial_position}; allow_losses passes over what lies between"
+        )
+    if stream.hours and newest < time.time() - stream.hours * 3600:
+        raise StreamError(
+            f"stream {name} must still hold what follows the last read of {said}, got records of the last "
+            f"{stream.hours} hours: what lies between may be lost; allow_losses goes on with what is left"
+        )
+
+
+def _started(spark: SparkSession, context: IngestContext, source: KinesisSourceConfig) -> Running:
+    failures: list[Exception] = []
+
+    def each(frame: DataFrame, batch_id: int) -> None:
+        try:
+            _process(frame, context, batch_id)
+        except Exception as error:
+            failures.append(error)
+            # One line: Spark searches what it is told, and of a long text with Java's calls in it its stack overflows.
+            raise StreamError(one_line(error)) from None
+
+    frame = kinesis.read_stream(spark, context.settings, context.entity, source)
+    writer = frame.writeStream.foreachBatch(each).queryName(
+        f"{context.settings.stream(context.entity)}-{context.run_id}"
+    )
+    writer = writer.option("checkpointLocation", context.settings.checkpoint(context.entity))
+    if source.trigger == AVAILABLE_NOW:
+        query = writer.trigger(availableNow=True).start()
+    else:
+        query = writer.trigger(processingTime=source.trigger).start()
+    return Running(context, query, failures, float(context.state.progress["batches"]))
+
+
+def _process(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
+    """One micro-batch."""
+    state, batch = context.state, MicroBatch(context.run_id, batch_id, archive=True)
+    records = kinesis.raw_records(frame)
+    with evaluated(frame.sparkSession, context, batch, records) as effects:
+        counts = process_micro_batch(effects, state, batch)
+    progress = state.progress
+    for name, count in (("batches", 1), *((name, getattr(counts, name)) for name in ("read", "rejected", "repaired"))):
+        progress[name] = float(progress[name]) + count
+    progress["arrived"] = max(float(progress["arrived"]), counts.last_arrival / 1e6)
+    progress["at"] = time.time()
+    flush_to_disk()
+    state.save()

@@ -1,0 +1,159 @@
+"""How rows get into the clean tables and quarantine: append, MERGE, or in place of what was made before."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pinterest_transforms.cleaning import is_usable
+from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.ingest.conflicts import of_this_topic
+from pinterest_transforms.ingest.file_splits import ORDER
+from pinterest_transforms.quarantine import to_quarantine_rows
+from pinterest_transforms.schemas import QUARANTINE, clean_schema
+from pinterest_transforms.settings import Settings, quoted
+from pinterest_transforms.storage.retry import with_retries
+from pinterest_transforms.storage.specs import QUARANTINE_TABLE
+
+
+def latest_usable(rows: DataFrame, count: int, *, ordered: bool) -> DataFrame:
+    """The latest version of each key among the usable rows.
+
+    Args:
+        rows: evaluated, checkpointed rows with ``_source``.
+        count: how many of them are usable.
+        ordered: whether ``ORDER`` says which one is later; else ``_source`` and raw texts do.
+    """
+    usable = rows.where(is_usable())
+    return greatest_per_key(usable, ORDER, count) if ordered else latest_per_key(usable)
+
+
+def merge_clean(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame, *, is_new: bool) -> None:
+    """Writes rows, one per key, by key and position in one commit.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        entity: the kind of record.
+        rows: with the columns of the clean table.
+        is_new: nobody has written to the table since it was made: MERGE into nothing would only cost a join.
+    """
+    name = settings.qualified(settings.clean_table(entity))
+    columns = clean_schema(entity).names
+    rows = rows.select(*columns)
+    if is_new:
+        with_retries(lambda: rows.writeTo(name).append())
+        return
+    assigned = ", ".join(f"{quoted(column)} = s.{quoted(column)}" for column in columns)
+    statement = (
+        f"MERGE INTO {name} t USING {{rows}} s ON t.ind = s.ind "
+        "WHEN MATCHED AND (s._source.position > t._source.position "
+        "OR (s._source.position = t._source.position AND s._source.shard > t._source.shard)) "
+        f"THEN UPDATE SET {assigned} "
+        f"WHEN NOT MATCHED THEN INSERT ({_names(columns)}) VALUES ({_values(columns)})"
+    )
+    with_retries(lambda: spark.sql(statement, rows=rows).collect())
+
+
+def replace_clean(
+    spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame, files: tuple[str, ...]
+) -> int:
+    """Replaces what was made of those files by what they give now; rows of files that are gone stay as they are.
+
+    Returns:
+        How many of the records became a row.
+    """
+    name, columns = settings.qualified(settings.clean_table(entity)), clean_schema(entity).names
+    there = spark.table(name)
+    kept = exclude_reingested(there, rows, files)
+    fresh = rows.where(is_usable()).select(*columns, "raw", F.lit(True).alias("_fresh"))
+    no_raw = F.lit(None).cast("string").alias("raw")
+    both = fresh.unionByName(kept.select(*columns, no_raw, F.lit(False).alias("_fresh")))
+    result = latest_per_key(both)
+    merged = result.where("_fresh").count()
+    whole = with_foreign_columns(result.select(*columns), there, columns, [F.col("ind")])
+    with_retries(lambda: whole.writeTo(name).overwrite(F.lit(True)))
+    return merged
+
+
+def write_quarantine(
+    spark: SparkSession,
+    settings: Settings,
+    topic: str,
+    rows: DataFrame,
+    files: tuple[str, ...] | None,
+    *,
+    distinct: bool,
+    may_exist: bool,
+) -> None:
+    """Writes rejected and repaired records; each is there once, however often it is delivered.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        topic: topic or stream of the records; made of a checked user id and a known entity.
+        rows: evaluated rows.
+        files: keys of all files read, where the batch replaces what was noted of them; None to add.
+        distinct: whether each position stands in the batch once.
+        may_exist: whether some may be there: of an earlier run, or of one that was killed.
+    """
+    name = settings.qualified(QUARANTINE_TABLE)
+    bad = to_quarantine_rows(rows, topic, datetime.now(UTC), distinct=distinct)
+    if files is not None:
+        there = spark.table(name).where(F.col("topic") == topic)
+        both = bad.unionByName(exclude_reingested(there, rows, files).select(*bad.columns))
+        source = F.col("_source")
+        key = [source["shard"], source["position"], F.col("kind"), F.col("raw")]
+        whole = with_foreign_columns(both, there, both.columns, key)
+        with_retries(lambda: whole.writeTo(name).overwrite(F.col("topic") == topic))
+    elif may_exist:
+        columns = QUARANTINE.names
+        # The topic stands as a literal, so that writers of other topics are never in the way.
+        statement = (
+            f"MERGE INTO {name} t USING {{bad}} s ON t.topic = '{topic}' AND t.kind = s.kind "
+            "AND t._source.shard = s._source.shard AND t._source.position = s._source.position "
+            "AND t.raw = s.raw AND t.raw_bytes <=> s.raw_bytes "
+            f"WHEN NOT MATCHED THEN INSERT ({_names(columns)}) VALUES ({_values(columns)})"
+        )
+        with_retries(lambda: spark.sql(statement, bad=bad).collect())
+    else:
+        with_retries(lambda: bad.writeTo(name).append())
+
+
+def exclude_reingested(there: DataFrame, rows: DataFrame, files: tuple[str, ...]) -> DataFrame:
+    """What a table holds of neither these files nor a position that was just read, nor of an earlier topic.
+
+    A file may have been joined to another one and be gone, and its records are there again.
+    """
+    source = F.col("_source")
+    kept = there.where(~F.coalesce(source["file"].isin(list(files)), F.lit(False)))
+    read = rows.select(source["shard"].alias("_shard"), source["position"].alias("_position"))
+    same = (source["shard"] == F.col("_shard")) & (source["position"] == F.col("_position"))
+    kept = kept.join(read, same, "left_anti")
+    return of_this_topic(kept, rows) if files else kept
+
+
+def with_foreign_columns(rows: DataFrame, there: DataFrame, columns: Sequence[str], key: Sequence[Column]) -> DataFrame:
+    """The rows that replace a table's, with what columns that somebody else added hold for the same key.
+
+    Args:
+        rows: new rows, of the library's columns.
+        there: the table's rows now.
+        columns: the library's columns of the table.
+        key: what tells a row from another; null is equal to nothing.
+    """
+    if set(there.columns) <= set(columns):
+        return rows
+    names = {f"_key_{number}": column for number, column in enumerate(key)}
+    foreign = there.withColumns(names).drop(*columns).dropDuplicates([*names])
+    return rows.withColumns(names).join(foreign, [*names], "left").drop(*names)
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(map(quoted, columns))
+
+
+def _values(columns: Sequence[str]) -> str:
+    return ", ".join(f"s.{quoted(column)}" for column in columns)
