@@ -134,10 +134,9 @@ def _ingest_topic(spark: SparkSession, context: IngestContext, log: Log) -> None
         bad = ingest_listed(_Landing(spark, context), state, IngestedFiles(settings.checkpoint(entity)), log)
     else:
         _ingest_found(spark, context, log)
-    state.rebuild = False
     if state.before != begun:  # else nothing was ingested, and what others wrote meanwhile is theirs to remember
         state.commits = last_commit_ids(spark, settings, state.tables)
-    state.save()
+        state.save()
     if state.conflicts:
         log(
             f"{settings.topic(entity)}: {state.conflicts:,} records stand at offsets that were taken with another "
@@ -231,6 +230,8 @@ def _ingest_found(spark: SparkSession, context: IngestContext, log: Log) -> None
         if query.isActive:
             query.stop()
     state.reload()  # over Spark Connect the batches ran elsewhere
+    state.rebuild = False
+    state.save()
     if state.progress:
         log(f"{topic}: {others_text(int(state.progress['others']), json.loads(str(state.progress['examples'])))}")
 

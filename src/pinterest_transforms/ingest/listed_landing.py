@@ -91,6 +91,8 @@ def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFi
         stamps = {path: good[path] for path in new[first : first + size]}
         state.next_batch_id += 1
         _ingest(landing, state, ingested, stamps, state.next_batch_id - 1)
+    state.rebuild = False
+    state.save()
     return _first_few(bad)
 
 

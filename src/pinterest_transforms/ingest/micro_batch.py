@@ -130,15 +130,17 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
     if counts.read == 0 and not replaces and not (batch.archive and counts.lines):
         return counts
     number = str(batch.batch_id)
-    replay = number in state.before
+    # A checkpoint that has lost its last notes gives batches again that were done, not the one begun last alone.
+    replay = number in state.before or 0 <= batch.batch_id < max(map(int, state.before), default=0)
     if batch.check_conflicts and not replay:  # a replay finds its own rows
         state.conflicts += effects.count_conflicts()
     bad, may_exist = counts.rejected + counts.repaired, True
     if bad:
         may_exist = replay or (effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined)
         state.has_quarantined = True
+    since = state.before[number] if number in state.before else effects.clean_version()
     if not replay:
-        state.before = {number: effects.clean_version()}
+        state.before = {number: since}
     state.save()
     if batch.archive:
         effects.archive_raw(math.inf if replay else float(state.progress.get("arrived", 0.0)))
@@ -147,7 +149,7 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
     usable, merged = counts.read - counts.rejected, 0
     if usable or replaces:
         # Where files have changed since a kill, the killed run may have written what is not read any more.
-        merged = min(effects.write_clean(state.before[number]), usable)
+        merged = min(effects.write_clean(since), usable)
     if counts.read and not (replay and _is_recorded(effects)):
         unknown = effects.unknown_fields() if counts.unknown else {}
         became = RunCounts(counts.read, merged, usable - merged, counts.rejected, counts.repaired)

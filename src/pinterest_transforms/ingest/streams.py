@@ -21,26 +21,30 @@ from pinterest_transforms.errors import CheckpointError, StreamError, TableError
 from pinterest_transforms.ingest import kinesis
 from pinterest_transforms.ingest.checkpoint_state import (
     CheckpointState,
-    flush_to_disk,
     has_begun,
     load_state,
     open_state,
 )
 from pinterest_transforms.ingest.delta_effects import IngestContext, evaluated
 from pinterest_transforms.ingest.kinesis import AVAILABLE_NOW, TRIM_HORIZON, KinesisSourceConfig
-from pinterest_transforms.ingest.micro_batch import Log, MicroBatch, no_log, process_micro_batch
+from pinterest_transforms.ingest.micro_batch import Log, MicroBatch, no_log
 from pinterest_transforms.ingest.queries import NEW_CHECKPOINT, Running, stop_all, watch
+from pinterest_transforms.ingest.stream_batches import (
+    begin_rebuild,
+    begin_run,
+    process_rebuild,
+    process_stream_batch,
+    rebuild_batch,
+)
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import raw_archive, tables
-from pinterest_transforms.storage.commits import check_commits, last_commit, last_commit_ids
+from pinterest_transforms.storage.commits import check_commits, last_commit_ids
 from pinterest_transforms.storage.locks import entity_lock
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE, raw_table
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-_BEGUN = "begun"
-"""What the ``progress`` tells during a rebuild: the stream's last micro-batch, which a kill may have left half done."""
 _RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
 
 
@@ -88,12 +92,7 @@ def ingest_streams(
         for context in contexts:
             if context.state.rebuild:
                 _rebuild(spark, context, log)
-            context.state.progress |= {
-                "run_id": run_id,
-                "began": time.time(),
-                **dict.fromkeys(("batches", "read", "rejected", "repaired", "at"), 0.0),
-            }
-            context.state.save()
+            begin_run(context.state, run_id)
         running: list[Running] = []
         begun = [dict(context.state.before) for context in contexts]
         stack.callback(stop_all, running)
@@ -155,11 +154,7 @@ def rebuild_streams(
                 )
             if name in state.commits:
                 check_commits(spark, settings, {name: state.commits[name]}, NEW_CHECKPOINT)
-            state.tables, state.commits, state.rebuild, state.next_batch_id = ids, {}, True, state.next_batch_id - 1
-            for number in state.before:
-                if int(number) >= 0:
-                    state.progress[_BEGUN] = float(number)
-            state.save()
+            begin_rebuild(state, ids)
             context = IngestContext(settings, entity, run_id, state)
             _rebuild(spark, context, log)
             _save_commits(spark, context)
@@ -169,17 +164,9 @@ def _rebuild(spark: SparkSession, context: IngestContext, log: Log) -> None:
     """Replaces what was made of the raw records by what they give now; goes on with one that was killed."""
     settings, entity, state = context.settings, context.entity, context.state
     log(f"{settings.clean_table(entity)}: made again of raw records")
-    state.next_batch_id = min(state.next_batch_id, -1)  # in a new checkpoint's life: 0 is the stream's own first batch
-    batch = MicroBatch(context.run_id, state.next_batch_id, mode="replace")
+    batch = rebuild_batch(state, context.run_id)
     with evaluated(spark, context, batch, raw_archive.records(spark, settings, entity)) as effects:
-        process_micro_batch(effects, state, batch)
-    if _BEGUN in state.progress:
-        # Some of that batch may be kept and counted: should it come again, it is to be taken for begun.
-        now = last_commit(spark, settings, settings.clean_table(entity)).version
-        state.before = {str(int(state.progress.pop(_BEGUN))): now}
-    state.rebuild = False
-    flush_to_disk()
-    state.save()
+        process_rebuild(effects, state, batch)
 
 
 def _save_commits(spark: SparkSession, context: IngestContext) -> None:
@@ -283,14 +270,6 @@ def _started(spark: SparkSession, context: IngestContext, source: KinesisSourceC
 
 def _process(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
     """One micro-batch."""
-    state, batch = context.state, MicroBatch(context.run_id, batch_id, archive=True)
-    records = kinesis.raw_records(frame)
-    with evaluated(frame.sparkSession, context, batch, records) as effects:
-        counts = process_micro_batch(effects, state, batch)
-    progress = state.progress
-    for name, count in (("batches", 1), *((name, getattr(counts, name)) for name in ("read", "rejected", "repaired"))):
-        progress[name] = float(progress[name]) + count
-    progress["arrived"] = max(float(progress["arrived"]), counts.last_arrival / 1e6)
-    progress["at"] = time.time()
-    flush_to_disk()
-    state.save()
+    batch = MicroBatch(context.run_id, batch_id, archive=True)
+    with evaluated(frame.sparkSession, context, batch, kinesis.raw_records(frame)) as effects:
+        process_stream_batch(effects, context.state, batch)

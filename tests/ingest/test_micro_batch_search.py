@@ -1,0 +1,106 @@
+"""Any order of arrivals, repeats, kills, lost state and rebuilds gives equal tables, and kills give equal numbers.
+
+Thousands of histories in memory; `tests/storage` proves that each operation on Delta does what the ones here do.
+"""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.ingest.memory_tables import Process, process  # noqa: F401 - a fixture
+from tests.ingest.worlds import LandingWorld, StreamWorld, World, check_tables, records
+
+SEARCH = settings(
+    max_examples=400,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+KEYS = st.integers(0, 2)
+LINES = st.lists(records(KEYS), min_size=1, max_size=4)
+PART = st.integers(0, 1)
+DEATHS = st.lists(st.integers(1, 30), max_size=3)
+PUT = st.tuples(st.just("put"), PART, LINES)
+LANDING = st.one_of(
+    PUT,
+    PUT,
+    st.tuples(st.just("grow"), PART, LINES),
+    st.tuples(st.just("rewrite"), st.integers(0, 5)),
+)
+STREAM = st.one_of(PUT, PUT)
+LOST = st.sampled_from([("lose_checkpoint",)])
+LOST_IN_STREAM = st.sampled_from([("lose_checkpoint",), ("forget_commit",), ("forget_batch",)])
+RUN = st.tuples(st.just("run"), st.integers(0, 40), st.booleans())
+
+
+def act(world: World, event: tuple[object, ...]) -> None:
+    name, *given = event
+    if name == "run":
+        dies_at, rebuild = given
+        world.run(dies_at, rebuild=rebuild and dies_at % 3 == 0)
+    else:
+        getattr(world, name)(*given)
+
+
+def finished(world: World) -> None:
+    assert world.run()
+    check_tables(world)
+    if isinstance(world, StreamWorld):
+        places = sorted(record.place for record in world.tables.raw)
+        assert places == sorted(record.place for record in world.stream)
+
+
+@SEARCH
+@given(events=st.lists(st.one_of(LANDING, RUN, LOST), max_size=14))
+def test_a_landing_gives_equal_tables_whatever_happens(process: Process, events):  # noqa: F811
+    world = LandingWorld(process)
+    try:
+        for event in events:
+            act(world, event)
+        finished(world)
+        numbers = world.tables.numbers()
+        finished(world)
+        assert world.tables.numbers() == numbers  # nothing is left to do
+    finally:
+        world.close()
+
+
+@SEARCH
+@given(events=st.lists(st.one_of(STREAM, RUN, LOST_IN_STREAM), max_size=14))
+def test_a_stream_gives_equal_tables_whatever_happens(process: Process, events):  # noqa: F811
+    world = StreamWorld(process)
+    try:
+        for event in events:
+            act(world, event)
+        finished(world)
+    finally:
+        world.close()
+
+
+def compare_with_kills(world: type[World], process: Process, history: list[tuple[object, list[int]]]) -> None:  # noqa: F811
+    killed, quiet = world(process), world(process)
+    try:
+        for arrivals, deaths in history:
+            for event in arrivals:
+                act(killed, event)
+                act(quiet, event)
+            for dies_at in deaths:
+                killed.run(dies_at)
+            assert killed.run()
+            assert quiet.run()
+            assert killed.tables.numbers() == quiet.tables.numbers()
+        assert (killed.clean(), killed.quarantine()) == (quiet.clean(), quiet.quarantine())
+    finally:
+        killed.close()
+        quiet.close()
+
+
+@SEARCH
+@given(history=st.lists(st.tuples(st.lists(LANDING, max_size=4), DEATHS), max_size=4))
+def test_kills_do_not_change_what_a_landing_counts(process: Process, history):  # noqa: F811
+    compare_with_kills(LandingWorld, process, history)
+
+
+@SEARCH
+@given(history=st.lists(st.tuples(st.lists(STREAM, max_size=4), DEATHS), max_size=4))
+def test_kills_do_not_change_what_a_stream_counts(process: Process, history):  # noqa: F811
+    compare_with_kills(StreamWorld, process, history)
