@@ -68,6 +68,8 @@ def set_spark_environment() -> dict[str, str]:
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "SPARK_HOME": str(Path(pyspark.__file__).parent),
+        # By it Spark finds its jars where it starts executors in processes of their own.
+        "SPARK_SCALA_VERSION": "2.13",
         # A machine whose own name has no address can do without one.
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYTHONPATH": os.pathsep.join(dict.fromkeys([*_SOURCES, *filter(None, paths)])),

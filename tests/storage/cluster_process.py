@@ -1,0 +1,37 @@
+"""A process that ingests a landing on two executors in processes of their own. Argument: the settings as JSON."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pyspark
+
+from local.jars import delta_jars
+from local.session import local_session, stop_session
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.ingest.landing import ingest_landing
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import tables
+
+CLUSTER = {
+    "spark.master": "local-cluster[2,1,2048]",
+    "spark.driver.memory": "1g",
+    "spark.executor.memory": "2048m",
+    "spark.executor.extraClassPath": os.pathsep.join(map(str, delta_jars())),
+}
+
+if __name__ == "__main__":
+    settings = Settings(**json.loads(sys.argv[1]))
+    spark = local_session(settings.warehouse, extra=CLUSTER)
+    work = Path(pyspark.__file__).parent / "work" / str(spark.sparkContext.applicationId)
+    try:
+        tables.answer_specs = list
+        tables.set_up(spark, settings)
+        ingest_landing(spark, settings, ENTITIES, "cluster")
+        executors = {folder.name for folder in work.iterdir()}
+    finally:
+        stop_session(spark)
+        shutil.rmtree(work, ignore_errors=True)
+    sys.stdout.write(json.dumps(sorted(executors)))
