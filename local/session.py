@@ -43,6 +43,8 @@ _FIXED = {
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.dataFrameQueryContext.enabled": "false",
     "spark.python.sql.dataFrameDebugging.enabled": "false",
+    # The rows that are merged are checkpointed already: MERGE need not do it again.
+    "spark.databricks.delta.merge.materializeSource": "none",
     # Of a local file only what the file itself tells is checked; see _read_without_checksum_files.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     # A file costs little to open here. By default each counts as 4 MiB, which makes a task of every 32 small files:

@@ -19,7 +19,7 @@ from pinterest_transforms.error_format import one_line
 from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.ingest import conflicts, landing_reader
 from pinterest_transforms.ingest.checkpoint_files import check_query_error
-from pinterest_transforms.ingest.checkpoint_state import REBUILD, CheckpointState, open_state
+from pinterest_transforms.ingest.checkpoint_state import REBUILD, open_state
 from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluated
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.landing_listing import why_unusable
@@ -101,11 +101,15 @@ def ingest_landing(
         CheckpointError: the checkpoint belongs to other tables or another landing.
         LandingError: a file cannot be ingested.
     """
+    shared = _table_ids(spark, settings, QUARANTINE_TABLE, RUNS_TABLE)
     none_quarantined = last_commit(spark, settings, QUARANTINE_TABLE).is_creation
 
     def ingest(entity: Entity) -> None:
         with entity_lock(settings, entity):
-            state = _open_state(spark, settings, entity, rebuild=rebuild)
+            ids = shared | _table_ids(spark, settings, settings.clean_table(entity))
+            checkpoint = settings.checkpoint(entity)
+            state = open_state(checkpoint, settings.topic_folder(entity), ids, reset=rebuild, rebuild=rebuild)
+            check_commits(spark, settings, state.commits, REBUILD)
             if none_quarantined:
                 state.has_quarantined = False
             _ingest_topic(spark, IngestContext(settings, entity, run_id, state), log)
@@ -183,13 +187,8 @@ def is_there(spark: SparkSession, settings: Settings, folder: str) -> bool:
     return True
 
 
-def _open_state(spark: SparkSession, settings: Settings, entity: Entity, *, rebuild: bool) -> CheckpointState:
-    names = (settings.clean_table(entity), QUARANTINE_TABLE, RUNS_TABLE)
-    ids = {name: tables.properties(spark, settings, name)[tables.ID_PROPERTY] for name in names}
-    folder, checkpoint = settings.topic_folder(entity), settings.checkpoint(entity)
-    state = open_state(checkpoint, folder, ids, reset=rebuild, rebuild=rebuild)
-    check_commits(spark, settings, state.commits, REBUILD)
-    return state
+def _table_ids(spark: SparkSession, settings: Settings, *names: str) -> dict[str, str]:
+    return {name: tables.properties(spark, settings, name)[tables.ID_PROPERTY] for name in names}
 
 
 def _ingest_found(spark: SparkSession, context: IngestContext, log: Log) -> None:
