@@ -5,11 +5,14 @@ It ends with one ``select`` that is the entity's schema. It also says which clea
 """
 
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pinterest_transforms import columns, quality
+from pinterest_transforms.columns import once_a_session
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import CONTRACT
 
@@ -59,14 +62,14 @@ _VALUES: dict[str, Callable[[Columns, Columns], Columns]] = {
 }
 
 
-def _broken(column: str, given: Columns, texts: Columns, value: Column) -> Column:
+def _broken(column: str, given: Columns, texts: Columns) -> Column:
     """True if the record held something for a clean column that could not be used."""
     if column == "user_name":
         # Broken if either part is, even where the other part is left to stand for it.
         parts = [given[part].isNotNull() & texts[part].isNull() for part in _TEXTS[USER.name]]
         return parts[0] | parts[1]
     held = F.coalesce(given["latitude"], given["longitude"]) if column == "coordinates" else given[column]
-    return held.isNotNull() & value.isNull()
+    return F.col(column).isNull() & held.isNotNull()
 
 
 def judged(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> DataFrame:
@@ -86,32 +89,53 @@ def judged(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> Dat
         (ARRAY<STRING> or null). One row a record or empty line.
     """
     carried = [name for name in records.columns if name != "raw"]
-    given = {name: F.col(f"given_{name}") for name in entity.fields if name not in _NOT_KEPT}
-    read = _with_given(quality.parsed(records, entity), [*carried, "raw"], entity, [*given])
-    texts = {name: columns.text(given[name], F.col("raw"), name) for name in _TEXTS[entity.name]}
-    values = _VALUES[entity.name](given, texts)
-    contract = CONTRACT[entity.name].fields[1:]
-    repairs = quality.listed({field.name: _broken(field.name, given, texts, values[field.name]) for field in contract})
-    rejections = quality.rejections()
-    ordinary = (F.size(rejections) == 0) & (F.size(repairs) == 0)
-    return read.select(
-        "ind",
-        *(values[field.name].cast(field.dataType).alias(field.name) for field in contract),
-        *carried,
-        F.col("raw") if every_raw else F.when(~ordinary, F.col("raw")).alias("raw"),
-        rejections.alias("rejections"),
-        repairs.alias("repairs"),
-        quality.unknown_fields(entity).alias("unknown_fields"),
-    )
+    rows = quality.parsed(records, entity)
+    for step in _steps(entity):
+        rows = rows.select(*carried, "raw", *step)
+    values = CONTRACT[entity.name].names
+    repairs, unknown = _repairs(entity), quality.unknown_fields(entity).alias("unknown_fields")
+    rows = rows.select(*values, *carried, "raw", quality.rejections().alias("rejections"), repairs, unknown)
+    if every_raw:
+        return rows
+    return rows.withColumn("raw", F.when(~is_usable() | (F.size("repairs") > 0), F.col("raw")))
 
 
-def _with_given(read: DataFrame, carried: list[str], entity: Entity, names: list[str]) -> DataFrame:
-    """Adds ``ind`` and ``given_<field>``: what the record gives for a field, trimmed, null for a placeholder."""
-    seen = [*carried, "readable", "is_text", "names", "own"]
+@once_a_session
+def _steps(entity: Entity) -> list[list[Column]]:
+    """From ``quality.parsed`` to the contract's columns, each step one projection."""
+    verdict = ["readable", "is_text", "usual", "names", "own"]
+    names = [name for name in entity.fields if name not in _NOT_KEPT]
     trimmed = [columns.trimmed(F.col(f"field_{name}")).alias(name) for name in (*entity.key_fields, *names)]
-    given = [columns.without(F.col(name), entity.placeholders.get(name, ())).alias(f"given_{name}") for name in names]
     key = F.coalesce(*(columns.key(F.col(name)) for name in entity.key_fields))
-    return read.select(*seen, *trimmed).select(*seen, key.alias("ind"), *given)
+    given = [columns.without(F.col(name), entity.placeholders.get(name, ())).alias(f"given_{name}") for name in names]
+    held = [F.col(f"given_{name}") for name in names]
+    texts = _TEXTS[entity.name]
+    # Only for texts that look like something else, which are few, the record is asked once more what it holds.
+    suspect = reduce(or_, (columns.may_be_no_text(F.col(f"given_{name}")) for name in texts))
+    kinds = F.from_json("raw", f"struct<{','.join(f'`{name}` variant' for name in texts)}>")
+    asked = F.when(suspect, kinds).alias("_kinds")
+    values = _VALUES[entity.name](*_given_and_texts(entity))
+    contract = CONTRACT[entity.name].fields[1:]
+    made = [values[field.name].cast(field.dataType).alias(field.name) for field in contract]
+    return [
+        [*map(F.col, verdict), *trimmed],
+        [*map(F.col, verdict), key.alias("ind"), *given],
+        [*map(F.col, verdict), F.col("ind"), *held, asked],
+        [*map(F.col, verdict), F.col("ind"), *held, F.col("_kinds"), *made],
+    ]
+
+
+def _given_and_texts(entity: Entity) -> tuple[Columns, Columns]:
+    """What the record gives for each field, trimmed, null for a placeholder; and of the texts, those that are texts."""
+    given = {name: F.col(f"given_{name}") for name in entity.fields if name not in _NOT_KEPT}
+    return given, {name: columns.text(given[name], F.col("_kinds")[name]) for name in _TEXTS[entity.name]}
+
+
+@once_a_session
+def _repairs(entity: Entity) -> Column:
+    given, texts = _given_and_texts(entity)
+    conditions = {name: _broken(name, given, texts) for name in CONTRACT[entity.name].names[1:]}
+    return quality.listed(conditions).alias("repairs")
 
 
 def is_usable() -> Column:

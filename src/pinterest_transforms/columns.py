@@ -5,10 +5,14 @@ also matches before a last line feed. Source: the data contract, section 3.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import cache, wraps
+from typing import ParamSpec, TypeVar
 
+from pyspark import SparkContext
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+from pyspark.sql.utils import is_remote
 
 _SINGLES = [0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
 WHITE_SPACE = "".join(map(chr, [*range(0x09, 0x0E), *range(0x2000, 0x200B), *_SINGLES]))
@@ -35,14 +39,43 @@ UNPAIRED_SURROGATE = f"[{secrets.token_hex(8)}"
 """In the place of a text with half a surrogate pair: no sender can write it, and no rule can use it."""
 
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def once_a_session(make: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Keeps the columns that a function builds, for each Java process or Connect: each part of one is a call to Java.
+
+    What they are made of must come from the function's arguments alone.
+    """
+
+    @cache
+    def kept(_session: tuple[bool, object], *args: Hashable) -> _T:
+        return make(*args)  # type: ignore[call-arg, arg-type]
+
+    @wraps(make)
+    def found(*args: _P.args, **_: _P.kwargs) -> _T:
+        return kept((is_remote(), SparkContext._gateway), *args)
+
+    return found
+
+
 def trimmed(raw: Column) -> Column:
     """The text without white space at its ends; null if nothing is left.
 
-    Spark's trim over 25 characters walks the whole text, so it is asked only where an end is not plain ASCII.
+    Spark's trim over 25 characters walks the whole text, so it is asked only where an end is not plain ASCII; and many
+    texts end in a no-break space, which is cut off without it.
     """
-    last = F.substring(raw.cast("binary"), -1, 1)
-    plain = (raw >= "!") & (raw < "\x7f") & last.between(F.lit(b"!"), F.lit(b"~"))
-    return F.when(plain, raw).otherwise(F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit("")))
+    cut = F.substring(raw.cast("binary"), F.lit(1), F.octet_length(raw) - 2).cast("string")
+    one_less = F.when(raw.endswith("\u00a0") & _has_plain_ends(cut), cut)
+    walked = F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit(""))
+    return F.when(_has_plain_ends(raw), raw).otherwise(F.coalesce(one_less, walked))
+
+
+def _has_plain_ends(value: Column) -> Column:
+    """True if the first and the last character are visible ASCII."""
+    last = F.substring(value.cast("binary"), -1, 1)
+    return (value >= "!") & (value < "\x7f") & last.between(F.lit(b"!"), F.lit(b"~"))
 
 
 def without(value: Column, placeholders: Sequence[str]) -> Column:
@@ -52,15 +85,23 @@ def without(value: Column, placeholders: Sequence[str]) -> Column:
     return F.when(~value.isin(list(placeholders)), value)
 
 
-def text(value: Column, line: Column, field: str) -> Column:
-    """A trimmed text, null where the record holds an object, an array or NaN instead.
+def may_be_no_text(value: Column) -> Column:
+    """True for what looks like an object, an array, NaN or half a surrogate pair, as the JSON reader gives them."""
+    return value.startswith("{") | value.startswith("[") | value.isin(_NOT_FINITE)
+
+
+def text(value: Column, kind: Column) -> Column:
+    """A text, null where the record holds an object, an array or NaN instead.
 
     Read as text, an object looks like a title that starts with a brace, so the record itself is asked what it holds;
     only for texts that start so, which are few.
+
+    Args:
+        value: the text as the JSON reader gives it, or trimmed.
+        kind: the same value of the record, as VARIANT.
     """
-    suspect = value.startswith("{") | value.startswith("[") | value.isin(_NOT_FINITE)
-    kind = F.schema_of_variant(F.from_json(line, f"`{field}` variant")[field])
-    return F.when(suspect, F.when((kind == "STRING") & (value != UNPAIRED_SURROGATE), value)).otherwise(value)
+    is_text = (F.schema_of_variant(kind) == "STRING") & (value != UNPAIRED_SURROGATE)
+    return F.when(may_be_no_text(value), F.when(is_text, value)).otherwise(value)
 
 
 def whole_number(value: Column, low: int, high: int) -> Column:
@@ -97,27 +138,33 @@ def follower_count(value: Column) -> Column:
 
     What is no whole number of persons, or does not fit INT, is unusable.
     """
+    digits = _without_last_byte(value)
+    quick = F.when(value.endswith("k"), _plain_digits(digits, 0, _INT_MAX) * 1_000).otherwise(
+        _plain_digits(value, 0, _INT_MAX)
+    )
     # Both cases by name: Spark's upper() loads every name of every character first, which takes seconds.
     powers = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
     factor = F.lit(1)
     for letter, power in powers.items():
         factor = F.when(value.endswith(letter) | value.endswith(letter.upper()), power).otherwise(factor)
-    cut = F.octet_length(value) - F.when(factor == 1, 0).otherwise(1)
-    digits = F.substring(value.cast("binary"), F.lit(1), cut).cast("string")
-    quick = _plain_digits(digits, 0, _INT_MAX) * factor
-    number = F.replace(digits, F.lit(","), F.lit("")).try_cast("decimal(20,9)") * factor
+    bare = F.when(factor == 1, value).otherwise(digits)
+    number = F.replace(bare, F.lit(","), F.lit("")).try_cast("decimal(20,9)") * factor
     usable = value.rlike(_COUNT) & (F.length(value) < 40) & (number == F.floor(number)) & (number <= _INT_MAX)
     exact = F.coalesce(F.when(usable, number.try_cast("int")), whole_number(value, 0, _INT_MAX).cast("int"))
     return F.when(quick <= _INT_MAX, quick.cast("int")).otherwise(exact)
 
 
+def _without_last_byte(value: Column) -> Column:
+    # As bytes, since a text's characters are counted before it is cut.
+    return F.substring(value.cast("binary"), F.lit(1), F.octet_length(value) - 1).cast("string")
+
+
 def save_location(value: Column) -> Column:
     """The path alone: ``/data/art`` of ``Local save in /data/art``."""
     # As bytes, since a text's characters are counted before it is cut.
-    rest = F.substring(value.cast("binary"), len(_SAVED_IN) + 1, 2_147_483_647).cast("string")
-    path = F.when(value.startswith(_SAVED_IN), trimmed(rest))
-    path = F.coalesce(path, value)
-    return F.when(path.startswith("/"), path)
+    rest = F.substring(value.cast("binary"), len(_SAVED_IN) + 1, _INT_MAX).cast("string")
+    path = F.coalesce(F.when(value.startswith(_SAVED_IN), trimmed(rest)), value)
+    return F.when(value.startswith(f"{_SAVED_IN}/"), rest).when(path.startswith("/"), path)
 
 
 def degrees(value: Column, limit: int) -> Column:
@@ -127,10 +174,25 @@ def degrees(value: Column, limit: int) -> Column:
 
 
 def instant(value: Column) -> Column:
-    """A TIMESTAMP from the four spellings, or a date alone, its midnight; UTC without a zone; years 1900 to 2100.
+    """A TIMESTAMP from the four spellings, or a date alone, its midnight; UTC without a zone; years 1900 to 2100."""
+    moment = F.coalesce(_plain_instant(value), _any_instant(value))
+    low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
+    return F.when((moment >= low) & (moment < high), moment)
 
-    The pattern is checked first: a bare time would be read as today.
+
+def _plain_instant(value: Column) -> Column:
+    """The quick way for what nearly every record has: ``2020-08-28 03:52:47``, or with a T.
+
+    Of the texts that Spark takes for a timestamp of these years, these alone have 19 bytes, a 1 or a 2 first, a digit
+    last and no fraction.
     """
+    last = F.substring(value.cast("binary"), -1, 1)
+    shape = (F.octet_length(value) == 19) & (value >= "1") & (value < "3") & ~value.contains(".")
+    return F.when(shape & last.between(F.lit(b"0"), F.lit(b"9")), F.concat(value, F.lit("Z"))).try_cast("timestamp")
+
+
+def _any_instant(value: Column) -> Column:
+    """The pattern is checked first: a bare time would be read as today."""
     iso = F.when(value.rlike(_ISO_DATE), value)
     colon = F.concat_ws("-", F.substring(value, 1, 4), F.substring(value, 6, 2), F.substring(value, 9, 999))
     slash = F.concat(
@@ -145,9 +207,7 @@ def instant(value: Column) -> Column:
         F.when(value.rlike(_DATE_ALONE), midnight),
     )
     zoned = iso.endswith("Z") | F.substring(iso, -6, 1).isin("+", "-") | F.substring(iso, -5, 1).isin("+", "-")
-    moment = F.when(zoned, iso).otherwise(F.concat(iso, F.lit("Z"))).try_cast("timestamp")
-    low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
-    return F.when((moment >= low) & (moment < high), moment)
+    return F.when(zoned, iso).otherwise(F.concat(iso, F.lit("Z"))).try_cast("timestamp")
 
 
 def full_name(first: Column, last: Column) -> Column:

@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from pinterest_transforms.columns import UNPAIRED_SURROGATE
+from pinterest_transforms.columns import UNPAIRED_SURROGATE, once_a_session
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import SOURCE_TYPE
 
@@ -60,40 +60,67 @@ def parsed(records: DataFrame, entity: Entity) -> DataFrame:
 
     Returns:
         The records' columns, then ``readable`` (BOOLEAN: exactly one JSON object), ``is_text`` (BOOLEAN: its bytes are
-        UTF-8), ``names`` (the record's own field names, ARRAY<STRING>; null where all of them are known and each is
+        UTF-8), ``usual`` (BOOLEAN: readable, with each field of the source table once, in that order, and no other),
+        ``names`` (the record's own field names, ARRAY<STRING>; null where all of them are known and each is
         there once), ``own`` (BOOLEAN: it has a field of this kind beside the key) and ``field_<name>`` of every known
         field, its value as STRING.
     """
-    carried, known = records.columns, [*entity.key_fields, *entity.fields]
-    records = records.withColumn("_text", _mark_unpaired_surrogates(F.col("raw")))
-    within = F.concat(F.lit("["), F.col("_text"), F.lit(f',{{"{_END}":0}}]'))
-    read = records.withColumn("_json", F.from_json(within, "array<map<string,string>>", _READER))
-    unpaired = _true(F.col("_text") != F.col("raw"))
-    record, end = F.get("_json", F.lit(0)), F.get("_json", F.lit(1))
-    readable = (F.size("_json") == 2) & F.map_contains_key(end, _END) & record.isNotNull()
-    read = read.select(
-        *carried, _true(readable).alias("readable"), record.alias("_record"), unpaired.alias("_unpaired")
+    carried = records.columns
+    for step in _steps(entity):
+        records = records.select(*carried, *step)
+    return records
+
+
+@once_a_session
+def _steps(entity: Entity) -> list[list[Column]]:
+    """Projections, one upon the other: what one names, the next may use often, and it is computed once."""
+    raw, text, record, values = F.col("raw"), F.col("_text"), F.col("_record"), F.col("_values")
+    usual, readable, unpaired = F.col("usual"), F.col("readable"), F.col("_unpaired")
+    within = F.concat(F.lit("["), text, F.lit(f',{{"{_END}":0}}]'))
+    first, end = F.get("_json", F.lit(0)), F.get("_json", F.lit(1))
+    one_object = (F.size("_json") == 2) & F.map_contains_key(end, _END) & first.isNotNull()
+    replaced = F.transform_values(
+        first, lambda _, value: F.when(value.contains(_UNPAIRED), UNPAIRED_SURROGATE).otherwise(value)
     )
     # Nearly every record has its fields in the order of the source table: there they need not be searched for.
     order = [entity.key_fields[0], *entity.fields]
-    usual = _true(F.map_keys("_record") == F.array(*map(F.lit, order)))
-    read = read.select("*", F.map_values("_record").alias("_values"), usual.alias("_usual"))
-    usual, record, values = F.col("_usual"), F.col("_record"), F.col("_values")
-    in_order = {name: F.get(values, F.lit(place)) for place, name in enumerate(order)}
-    found = {name: F.when(usual, in_order.get(name)).otherwise(record[name]) for name in known}
-    found = {
-        name: F.when(F.col("_unpaired") & value.contains(_UNPAIRED), UNPAIRED_SURROGATE).otherwise(value)
-        for name, value in found.items()
-    }
-    read = read.select(
-        *carried,
-        "readable",
-        "_record",
-        "_usual",
-        "_unpaired",
-        *(value.alias(f"field_{name}") for name, value in found.items()),
-    )
-    return _with_names(read, carried, entity)
+    fields = {name: F.when(~usual, record[name]) for name in entity.key_fields}
+    for place, name in enumerate(order):
+        fields[name] = F.when(usual, F.get(values, F.lit(place))).otherwise(record[name])
+    names = F.map_keys(record)
+    # With as many names as known fields have values there is no room for another one.
+    known = F.size(F.array_compact(F.array(*(record[name] for name in (*entity.key_fields, *entity.fields)))))
+    strange = readable & ~usual & (F.size(names) != known)
+    shown = F.transform(names, lambda name: F.replace(name, F.lit(_UNPAIRED), F.lit("\ufffd")))
+    own = F.arrays_overlap(names, F.array(*map(F.lit, entity.fields)))
+    return [
+        [_mark_unpaired_surrogates(raw).alias("_text")],
+        [
+            F.from_json(within, "array<map<string,string>>", _READER).alias("_json"),
+            # A mark is longer than what it stands for.
+            _true(F.octet_length(text) != F.octet_length(raw)).alias("_unpaired"),
+        ],
+        [
+            _true(one_object).alias("readable"),
+            F.when(unpaired, replaced).otherwise(first).alias("_record"),
+            unpaired,
+        ],
+        [
+            readable,
+            record,
+            unpaired,
+            F.map_values(record).alias("_values"),
+            _true(readable & (names == F.array(*map(F.lit, order)))).alias("usual"),
+        ],
+        [
+            readable,
+            F.is_valid_utf8(raw).alias("is_text"),
+            usual,
+            F.when(strange, F.when(unpaired, shown).otherwise(names)).alias("names"),
+            F.when(usual, F.lit(True)).otherwise(_true(own)).alias("own"),
+            *(value.alias(f"field_{name}") for name, value in fields.items()),
+        ],
+    ]
 
 
 def _mark_unpaired_surrogates(raw: Column) -> Column:
@@ -101,32 +128,11 @@ def _mark_unpaired_surrogates(raw: Column) -> Column:
     kept = F.regexp_replace(raw, rf"{_ESCAPE}{_HIGH}\\u{_LOW}", f"$1{_PAIR}$2$3")
     marked = F.regexp_replace(kept, rf"{_ESCAPE}[dD][89a-fA-F][0-9a-fA-F]{{2}}", f"$1{_UNPAIRED}")
     restored = F.regexp_replace(marked, f"{_PAIR}(.{{4}})", r"\\u$1\\u")
-    return F.when(raw.contains(r"\ud") | raw.contains(r"\uD"), restored).otherwise(raw)
+    escaped = F.when(raw.contains(r"\u"), raw.contains(r"\ud") | raw.contains(r"\uD"))
+    return F.when(escaped, restored).otherwise(raw)
 
 
-def _with_names(read: DataFrame, carried: list[str], entity: Entity) -> DataFrame:
-    """Looks at the record's names where they may be other than the usual ones."""
-    fields = {name: F.col(f"field_{name}") for name in (*entity.key_fields, *entity.fields)}
-    values = sum((value.isNotNull().cast("int") for value in fields.values()), F.lit(0))
-    usual, readable, names = F.col("_usual"), F.col("readable"), F.map_keys("_record")
-    shown = F.transform(names, lambda name: F.replace(name, F.lit(_UNPAIRED), F.lit("\ufffd")))
-    names = F.when(F.col("_unpaired"), shown).otherwise(names)
-    # With as many names as known fields have values there is no room for another one.
-    strange = readable & ~usual & (F.size(names) != values)
-    present = _true(F.arrays_overlap(names, F.array(*map(F.lit, entity.fields))))
-    # The reader puts U+FFFD in place of what is not UTF-8.
-    replaced = reduce(or_, (_true(value.contains("\ufffd")) for value in fields.values()))
-    doubtful = ~readable | strange | replaced
-    return read.select(
-        *carried,
-        "readable",
-        F.when(doubtful, F.is_valid_utf8("raw")).otherwise(F.lit(True)).alias("is_text"),
-        F.when(strange, names).alias("names"),
-        F.when(usual, F.lit(True)).otherwise(present).alias("own"),
-        *fields.values(),
-    )
-
-
+@once_a_session
 def rejections() -> Column:
     """Every reason why a record is rejected, as ARRAY<STRING>; empty for a usable one, ``BLANK`` alone for no record.
 
@@ -144,9 +150,11 @@ def rejections() -> Column:
         NO_KEY: readable & F.col("ind").isNull(),
         OTHER_KIND: readable & ~F.col("own"),
     }
-    return listed(reasons)
+    none = F.col("usual") & is_text & F.col("ind").isNotNull()
+    return F.when(none, _nothing()).otherwise(_names_of(reasons))
 
 
+@once_a_session
 def unknown_fields(entity: Entity) -> Column:
     """Names of the record that no schema knows, as ARRAY<STRING>; null where there are none to look at."""
     known = (*entity.key_fields, *entity.fields)
@@ -154,13 +162,16 @@ def unknown_fields(entity: Entity) -> Column:
 
 
 def listed(names: Mapping[str, Column]) -> Column:
-    """The names whose condition is true, as ARRAY<STRING>. Nearly always none is, which a sum sees without an array.
+    """The names whose condition is true, as ARRAY<STRING>. Nearly always none is, which needs no array."""
+    return F.when(reduce(or_, names.values()), _names_of(names)).otherwise(_nothing())
 
-    The sum also makes Spark compute what the conditions share once, and not once a condition.
-    """
-    count = sum((_true(applies).cast("int") for applies in names.values()), F.lit(0))
-    found = F.array_compact(F.array(*(F.when(applies, name) for name, applies in names.items())))
-    return F.when(count == 0, F.array().cast("array<string>")).otherwise(found)
+
+def _names_of(names: Mapping[str, Column]) -> Column:
+    return F.array_compact(F.array(*(F.when(applies, name) for name, applies in names.items())))
+
+
+def _nothing() -> Column:
+    return F.array().cast("array<string>")
 
 
 def _true(condition: Column) -> Column:

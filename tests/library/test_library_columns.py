@@ -107,7 +107,8 @@ def test_an_object_or_an_array_is_no_text(spark: SparkSession) -> None:
         ("true", '{"title":true}', "true"),
     ]
     frame = spark.createDataFrame(table, "value string, line string, expected string")
-    frame = frame.withColumn("got", columns.text(F.col("value"), F.col("line"), "title"))
+    kind = F.from_json("line", "struct<title variant>")["title"]
+    frame = frame.withColumn("got", columns.text(F.col("value"), kind))
     assert_column_equality(frame, "got", "expected")
 
 
@@ -497,7 +498,7 @@ def test_every_rule_works_over_connect(connect: SparkSession) -> None:
     rules = {
         "trimmed": columns.trimmed(value),
         "without": columns.without(value, ("7",)),
-        "text": columns.text(F.lit("{}"), F.lit('{"title":"{}"}'), "title"),
+        "text": columns.text(F.lit("{}"), F.parse_json(F.lit('"{}"'))),
         "key": columns.key(value),
         "age": columns.age(value),
         "follower_count": columns.follower_count(F.lit("1.1k")),
