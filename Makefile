@@ -66,6 +66,7 @@ format: .make/dev ## format the code
 	$(BIN)/ruff format .
 
 bench: .make/dev .make/jars/.complete ## measure speed against other ways, write the pages in benchmarks/ (about an hour)
+	$(BIN)/python -m benchmarks.rules
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.senders
 	$(BIN)/python -m benchmarks.streams

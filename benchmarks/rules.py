@@ -1,0 +1,148 @@
+"""``python -m benchmarks.rules``: what the cleaning rules cost, one by one and together; writes ``rules.md``.
+
+Every figure is CPU time of Java, so that a machine with other work gives nearly the same. A rule alone is measured on
+one value again and again, once as nearly every record has it and once in an unusual spelling; the same projection
+without the rule is taken off. Everything goes to Spark's ``noop`` sink, in turns, and medians are shown.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+from py4j.java_gateway import GatewayClient
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from benchmarks.landings import CACHE, landing_of
+from benchmarks.report import machine, revision, table, write_page
+from local.session import local_session, stop_session
+from pinterest_transforms import columns
+from pinterest_transforms.cleaning import judged
+from pinterest_transforms.entities import ENTITIES, PIN, Entity
+from pinterest_transforms.quality import parsed
+from pinterest_transforms.storage.files import raw_records
+
+RESULTS = Path(__file__).with_name("rules.md")
+_WARM, _ROUNDS = 5, 7
+_VALUES = 2_000_000
+
+Rule = Callable[[Column], Column]
+RULES: dict[str, tuple[Rule, str, str]] = {
+    "trimmed": (columns.trimmed, "Home decor lamps", "Лампа для дома\u00a0"),
+    "without": (lambda value: columns.without(value, PIN.placeholders["description"]), "Home decor lamps", "Untitled"),
+    "text": (lambda value: columns.text(value, F.try_parse_json(F.to_json(F.array(value)))), "Lamp", "[DIY] lamp"),
+    "key": (columns.key, "7166", "7166.0"),
+    "age": (columns.age, "27", "27.0"),
+    "follower_count": (columns.follower_count, "9k", "1.1k"),
+    "save_location": (columns.save_location, "Local save in /data/art", "Local save in  /data/art"),
+    "degrees": (lambda value: columns.degrees(value, 180), "-124.3797", "400"),
+    "instant": (columns.instant, "2020-08-28 03:52:47", "08/28/2020, 03:52:47"),
+    "full_name": (lambda value: columns.full_name(value, value), "Ana", "Олег"),
+}
+"""A rule, the usual value and an unusual one."""
+
+
+def _java_seconds() -> float:
+    """CPU seconds of this process' Java since it started."""
+    times = [child.cpu_times() for child in psutil.Process().children(recursive=True) if child.name() == "java"]
+    return sum(found.user + found.system for found in times)
+
+
+def _medians(frames: Mapping[str, DataFrame]) -> dict[str, float]:
+    """Java's CPU seconds of each frame."""
+    seconds: dict[str, list[float]] = {name: [] for name in frames}
+    for number in range(_WARM + _ROUNDS):
+        for name, frame in frames.items():
+            start = _java_seconds()
+            frame.write.format("noop").mode("overwrite").save()
+            if number >= _WARM:
+                seconds[name].append(_java_seconds() - start)
+    return {name: statistics.median(found) for name, found in seconds.items()}
+
+
+def _rule_rows(spark: SparkSession) -> list[list[str]]:
+    """A row of the table for each rule: nanoseconds a value."""
+    rows = []
+    for name, (rule, *examples) in RULES.items():
+        frames = {}
+        for example in examples:
+            # A literal alone would be computed when the query is planned.
+            value = F.when(F.col("id") >= 0, example)
+            given = spark.range(0, _VALUES, 1, 1).select(value.alias("value"))
+            frames[f"{example}, given"] = given
+            frames[example] = given.select("value", rule(F.col("value")))
+        found = _medians(frames)
+        costs = [(found[example] - found[f"{example}, given"]) / _VALUES * 1e9 for example in examples]
+        rows.append([name, *(f"{cost:,.0f} (`{example}`)" for cost, example in zip(costs, examples, strict=True))])
+        print(" | ".join(rows[-1]), flush=True)
+    return rows
+
+
+class _Calls:
+    """Counts what Python asks of Java while it lasts."""
+
+    def __enter__(self) -> "_Calls":
+        self.count, self._send, self._start = 0, GatewayClient.send_command, time.perf_counter()
+        send = self._send
+
+        def counted(client: GatewayClient, *args: object, **kwargs: object) -> object:
+            self.count += 1
+            return send(client, *args, **kwargs)
+
+        GatewayClient.send_command = counted
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        GatewayClient.send_command = self._send
+        self.seconds = time.perf_counter() - self._start
+
+
+def _entity_row(entity: Entity, records: DataFrame) -> list[str]:
+    """A row of the table: seconds a million records, then what building the plan takes."""
+    plans = []
+    for _ in range(3):
+        with _Calls() as calls:
+            rows = judged(records, entity, every_raw=False)
+        plans.append(f"{calls.seconds:.3f} s, {calls.count:,} calls")
+    found = _medians({"lines": records, "parsed": parsed(records, entity), "judged": rows})
+    millions = records.count() / 1e6
+    costs = [found["lines"], found["parsed"], found["judged"], found["judged"] - found["parsed"]]
+    row = [entity.name, *(f"{cost / millions:.2f}" for cost in costs), plans[0], plans[-1]]
+    print(" | ".join(row), flush=True)
+    return row
+
+
+def _measure(rows: int, work: Path) -> str:
+    landing = landing_of(rows, CACHE, print)
+    spark = local_session(work / "spark", app_name="bench-rules")
+    try:
+        found = []
+        for entity in ENTITIES:
+            files = Path(landing.settings().topic_folder(entity)).glob("partition=*/*.json")
+            found.append(_entity_row(entity, raw_records(spark, sorted(map(str, files)))))
+        rules = _rule_rows(spark)
+    finally:
+        stop_session(spark)
+    head = ["# What the cleaning rules cost", "", f"Measured with {revision()}, {rows:,} posts, {_ROUNDS} rounds.", ""]
+    entities = ["entity", "lines", "parsed", "judged", "judged - parsed", "plan, first", "plan, later"]
+    parts = [*head, "## By entity", "", "CPU seconds of Java for a million records.", "", *table(entities, found)]
+    parts += ["## Rule by rule", "", "CPU nanoseconds of Java for one value.", ""]
+    parts += [*table(["rule", "usual value", "unusual value"], rules), "## Machine", "", *machine({}), ""]
+    return "\n".join(parts)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures, and writes the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rules", description="What the cleaning rules cost.")
+    parser.add_argument("--rows", type=int, default=100_000, help="posts of the landing that is read")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="the page that is written")
+    options = parser.parse_args(arguments)
+    return write_page("rules", options.output, lambda work: _measure(options.rows, work))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
