@@ -1,4 +1,4 @@
-r"""The rules for one value: Column -> Column. Each gives null for what it cannot use, and never raises under ANSI.
+r"""The rules for one value, a column or its name. Each gives null for what it cannot use, and never raises under ANSI.
 
 Every input is the text of a JSON value, as ``quality.parsed`` reads it. Patterns are anchored ``\A…\z`` because ``$``
 also matches before a last line feed. Source: the data contract, section 3.
@@ -60,12 +60,18 @@ def once_a_session(make: Callable[_P, _T]) -> Callable[_P, _T]:
     return found
 
 
-def trimmed(raw: Column) -> Column:
+def _column(value: str | Column) -> Column:
+    """The column, or the one of that name: rules take either, as pyspark's own functions do."""
+    return F.col(value) if isinstance(value, str) else value
+
+
+def trimmed(raw: str | Column) -> Column:
     """The text without white space at its ends; null if nothing is left.
 
     Spark's trim over 25 characters walks the whole text, so it is asked only where an end is not plain ASCII; and many
     texts end in a no-break space, which is cut off without it.
     """
+    raw = _column(raw)
     cut = F.substring(raw.cast("binary"), F.lit(1), F.octet_length(raw) - 2).cast("string")
     one_less = F.when(raw.endswith("\u00a0") & _has_plain_ends(cut), cut)
     walked = F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit(""))
@@ -78,19 +84,21 @@ def _has_plain_ends(value: Column) -> Column:
     return (value >= "!") & (value < "\x7f") & last.between(F.lit(b"!"), F.lit(b"~"))
 
 
-def without(value: Column, placeholders: Sequence[str]) -> Column:
+def without(value: str | Column, placeholders: Sequence[str]) -> Column:
     """The value; null where it is one of the placeholders, whole."""
+    value = _column(value)
     if not placeholders:
         return value
     return F.when(~value.isin(list(placeholders)), value)
 
 
-def may_be_no_text(value: Column) -> Column:
+def may_be_no_text(value: str | Column) -> Column:
     """True for what looks like an object, an array, NaN or half a surrogate pair, as the JSON reader gives them."""
+    value = _column(value)
     return value.startswith("{") | value.startswith("[") | value.isin(_NOT_FINITE)
 
 
-def text(value: Column, kind: Column) -> Column:
+def text(value: str | Column, kind: str | Column) -> Column:
     """A text, null where the record holds an object, an array or NaN instead.
 
     Read as text, an object looks like a title that starts with a brace, so the record itself is asked what it holds;
@@ -100,16 +108,18 @@ def text(value: Column, kind: Column) -> Column:
         value: the text as the JSON reader gives it, or trimmed.
         kind: the same value of the record, as VARIANT.
     """
+    value = _column(value)
     is_text = (F.schema_of_variant(kind) == "STRING") & (value != UNPAIRED_SURROGATE)
     return F.when(may_be_no_text(value), F.when(is_text, value)).otherwise(value)
 
 
-def whole_number(value: Column, low: int, high: int) -> Column:
+def whole_number(value: str | Column, low: int, high: int) -> Column:
     """A whole number from low to high as BIGINT, written ``7166``, ``7166.0`` or as a JSON number with an exponent.
 
     The JSON reader makes a double of a number with a fraction, and writes a large one with an E: where that may be
     another number than the sender's, it is unusable.
     """
+    value = _column(value)
     exact = F.when(value.rlike(_WHOLE) & (F.length(value) < 40), value).try_cast("decimal(37,17)")
     told_apart = ~value.contains("E") | (exact < _DOUBLE_EXACT)
     usable = (exact == F.floor(exact)) & exact.between(F.lit(low), F.lit(high)) & told_apart
@@ -123,21 +133,22 @@ def _plain_digits(value: Column, low: int, high: int) -> Column:
     return F.when(number.between(low, high) & (number.cast("string") == value), number)
 
 
-def key(value: Column) -> Column:
+def key(value: str | Column) -> Column:
     """The key as BIGINT: a whole number from 0 that fits."""
     return whole_number(value, 0, _LONG_MAX)
 
 
-def age(value: Column) -> Column:
+def age(value: str | Column) -> Column:
     """Age in years as INT, 1 to 120."""
     return whole_number(value, 1, 120).cast("int")
 
 
-def follower_count(value: Column) -> Column:
+def follower_count(value: str | Column) -> Column:
     """Followers as INT: digits, decimals, thousands commas and k, M or B; exact, so ``1.1k`` is 1100.
 
     What is no whole number of persons, or does not fit INT, is unusable.
     """
+    value = _column(value)
     digits = _without_last_byte(value)
     quick = F.when(value.endswith("k"), _plain_digits(digits, 0, _INT_MAX) * 1_000).otherwise(
         _plain_digits(value, 0, _INT_MAX)
@@ -159,22 +170,25 @@ def _without_last_byte(value: Column) -> Column:
     return F.substring(value.cast("binary"), F.lit(1), F.octet_length(value) - 1).cast("string")
 
 
-def save_location(value: Column) -> Column:
+def save_location(value: str | Column) -> Column:
     """The path alone: ``/data/art`` of ``Local save in /data/art``."""
+    value = _column(value)
     # As bytes, since a text's characters are counted before it is cut.
     rest = F.substring(value.cast("binary"), len(_SAVED_IN) + 1, _INT_MAX).cast("string")
     path = F.coalesce(F.when(value.startswith(_SAVED_IN), trimmed(rest)), value)
     return F.when(value.startswith(f"{_SAVED_IN}/"), rest).when(path.startswith("/"), path)
 
 
-def degrees(value: Column, limit: int) -> Column:
+def degrees(value: str | Column, limit: int) -> Column:
     """A finite number of degrees as DOUBLE within ± limit."""
+    value = _column(value)
     number = F.when(value.rlike(_NUMBER), value).try_cast("double")
     return F.when(number.between(-limit, limit), number)
 
 
-def instant(value: Column) -> Column:
+def instant(value: str | Column) -> Column:
     """A TIMESTAMP from the four spellings, or a date alone, its midnight; UTC without a zone; years 1900 to 2100."""
+    value = _column(value)
     moment = F.coalesce(_plain_instant(value), _any_instant(value))
     low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
     return F.when((moment >= low) & (moment < high), moment)
@@ -210,18 +224,19 @@ def _any_instant(value: Column) -> Column:
     return F.when(zoned, iso).otherwise(F.concat(iso, F.lit("Z"))).try_cast("timestamp")
 
 
-def full_name(first: Column, last: Column) -> Column:
+def full_name(first: str | Column, last: str | Column) -> Column:
     """First and last name with one space; null only if both are missing."""
     return F.nullif(F.concat_ws(" ", first, last), F.lit(""))
 
 
-def year_utc(moment: Column) -> Column:
+def year_utc(moment: str | Column) -> Column:
     """Year of a TIMESTAMP as INT, in UTC whatever the session's time zone."""
     days = F.floor(F.unix_seconds(moment) / 86_400).cast("int")
     return F.year(F.date_from_unix_date(days))
 
 
-def age_group(years: Column) -> Column:
+def age_group(years: str | Column) -> Column:
     """Age group as STRING: 18-24, 25-35, 36-50, +50; none under 18."""
+    years = _column(years)
     groups = F.when(years.between(18, 24), "18-24").when(years.between(25, 35), "25-35")
     return groups.when(years.between(36, 50), "36-50").when(years > 50, "+50")

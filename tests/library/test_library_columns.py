@@ -28,6 +28,22 @@ def assert_rule(
     assert_column_equality(frame.select(*pairs), "got", "expected")
 
 
+def test_a_rule_takes_a_column_or_its_name(spark: SparkSession) -> None:
+    rules = (
+        *(columns.trimmed, columns.key, columns.age, columns.follower_count, columns.save_location, columns.instant),
+        *(
+            columns.may_be_no_text,
+            lambda value: columns.without(value, ("9",)),
+            lambda value: columns.degrees(value, 90),
+        ),
+        *(lambda value: columns.text(value, F.parse_json("given")), lambda value: columns.full_name(value, value)),
+    )
+    frame = spark.createDataFrame([("7",)], "given string")
+    [row] = frame.select(*(rule(given) for rule in rules for given in ("given", F.col("given")))).collect()
+    assert row[0::2] == row[1::2]
+    assert row[0:6:2] == ("7", 7, 7)
+
+
 def micros(iso: str) -> int:
     """Microseconds since 1970 of a moment in UTC."""
     return (datetime.fromisoformat(iso) - datetime(1970, 1, 1)) // timedelta(microseconds=1)
