@@ -21,9 +21,9 @@ from benchmarks.landings import CACHE, landing_of
 from benchmarks.report import machine, revision, table, write_page
 from local.session import local_session, stop_session
 from pinterest_transforms import columns
-from pinterest_transforms.cleaning import judged
+from pinterest_transforms.cleaning import validate_and_clean
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
-from pinterest_transforms.quality import parsed
+from pinterest_transforms.quality import parse_json
 from pinterest_transforms.storage.files import raw_records
 
 RESULTS = Path(__file__).with_name("rules.md")
@@ -32,16 +32,24 @@ _VALUES = 2_000_000
 
 Rule = Callable[[Column], Column]
 RULES: dict[str, tuple[Rule, str, str]] = {
-    "trimmed": (columns.trimmed, "Home decor lamps", "Лампа для дома\u00a0"),
-    "without": (lambda value: columns.without(value, PIN.placeholders["description"]), "Home decor lamps", "Untitled"),
-    "text": (lambda value: columns.text(value, F.try_parse_json(F.to_json(F.array(value)))), "Lamp", "[DIY] lamp"),
-    "key": (columns.key, "7166", "7166.0"),
-    "age": (columns.age, "27", "27.0"),
-    "follower_count": (columns.follower_count, "9k", "1.1k"),
+    "trim_whitespace": (columns.trim_whitespace, "Home decor lamps", "Лампа для дома\u00a0"),
+    "null_if_placeholder": (
+        lambda value: columns.null_if_placeholder(value, PIN.placeholders["description"]),
+        "Home decor lamps",
+        "Untitled",
+    ),
+    "parse_text": (
+        lambda value: columns.parse_text(value, F.try_parse_json(F.to_json(F.array(value)))),
+        "Lamp",
+        "[DIY] lamp",
+    ),
+    "parse_key": (columns.parse_key, "7166", "7166.0"),
+    "parse_age": (columns.parse_age, "27", "27.0"),
+    "parse_follower_count": (columns.parse_follower_count, "9k", "1.1k"),
     "save_location": (columns.save_location, "Local save in /data/art", "Local save in  /data/art"),
-    "degrees": (lambda value: columns.degrees(value, 180), "-124.3797", "400"),
-    "instant": (columns.instant, "2020-08-28 03:52:47", "08/28/2020, 03:52:47"),
-    "full_name": (lambda value: columns.full_name(value, value), "Ana", "Олег"),
+    "parse_degrees": (lambda value: columns.parse_degrees(value, 180), "-124.3797", "400"),
+    "parse_timestamp": (columns.parse_timestamp, "2020-08-28 03:52:47", "08/28/2020, 03:52:47"),
+    "join_names": (lambda value: columns.join_names(value, value), "Ana", "Олег"),
 }
 """A rule, the usual value and an unusual one."""
 
@@ -106,9 +114,9 @@ def _entity_row(entity: Entity, records: DataFrame) -> list[str]:
     plans = []
     for _ in range(3):
         with _Calls() as calls:
-            rows = judged(records, entity, every_raw=False)
+            rows = validate_and_clean(records, entity, every_raw=False)
         plans.append(f"{calls.seconds:.3f} s, {calls.count:,} calls")
-    found = _medians({"lines": records, "parsed": parsed(records, entity), "judged": rows})
+    found = _medians({"lines": records, "parsed": parse_json(records, entity), "judged": rows})
     millions = records.count() / 1e6
     costs = [found["lines"], found["parsed"], found["judged"], found["judged"] - found["parsed"]]
     row = [entity.name, *(f"{cost / millions:.2f}" for cost in costs), plans[0], plans[-1]]

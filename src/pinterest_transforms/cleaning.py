@@ -33,25 +33,25 @@ Columns = dict[str, Column]
 def _pin_values(given: Columns, texts: Columns) -> Columns:
     return {
         **texts,
-        "follower_count": columns.follower_count(given["follower_count"]),
+        "follower_count": columns.parse_follower_count(given["follower_count"]),
         "save_location": columns.save_location(given["save_location"]),
     }
 
 
 def _geo_values(given: Columns, texts: Columns) -> Columns:
-    latitude, longitude = columns.degrees(given["latitude"], 90), columns.degrees(given["longitude"], 180)
+    latitude, longitude = columns.parse_degrees(given["latitude"], 90), columns.parse_degrees(given["longitude"], 180)
     return {
         **texts,
         "coordinates": F.when(latitude.isNotNull() & longitude.isNotNull(), F.array(latitude, longitude)),
-        "timestamp": columns.instant(given["timestamp"]),
+        "timestamp": columns.parse_timestamp(given["timestamp"]),
     }
 
 
 def _user_values(given: Columns, texts: Columns) -> Columns:
     return {
-        "user_name": columns.full_name(texts["first_name"], texts["last_name"]),
-        "age": columns.age(given["age"]),
-        "date_joined": columns.instant(given["date_joined"]),
+        "user_name": columns.join_names(texts["first_name"], texts["last_name"]),
+        "age": columns.parse_age(given["age"]),
+        "date_joined": columns.parse_timestamp(given["date_joined"]),
     }
 
 
@@ -72,7 +72,7 @@ def _broken(column: str, given: Columns, texts: Columns) -> Column:
     return F.col(column).isNull() & held.isNotNull()
 
 
-def judged(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> DataFrame:
+def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> DataFrame:
     """Cleans raw records of any quality and says what is to be thought of each.
 
     In steps, one projection each: what one step names, the next one may use often, and it is computed once.
@@ -89,12 +89,12 @@ def judged(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> Dat
         (ARRAY<STRING> or null). One row a record or empty line.
     """
     carried = [name for name in records.columns if name != "raw"]
-    rows = quality.parsed(records, entity)
+    rows = quality.parse_json(records, entity)
     for step in _steps(entity):
         rows = rows.select(*carried, "raw", *step)
     values = CONTRACT[entity.name].names
     repairs, unknown = _repairs(entity), quality.unknown_fields(entity).alias("unknown_fields")
-    rows = rows.select(*values, *carried, "raw", quality.rejections().alias("rejections"), repairs, unknown)
+    rows = rows.select(*values, *carried, "raw", quality.rejection_reasons().alias("rejections"), repairs, unknown)
     if every_raw:
         return rows
     return rows.withColumn("raw", F.when(~is_usable() | (F.size("repairs") > 0), F.col("raw")))
@@ -102,12 +102,15 @@ def judged(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> Dat
 
 @once_a_session
 def _steps(entity: Entity) -> list[list[Column]]:
-    """From ``quality.parsed`` to the contract's columns, each step one projection."""
-    verdict = ["readable", "is_text", "usual", "names", "own"]
+    """From ``quality.parse_json`` to the contract's columns, each step one projection."""
+    verdict = ["readable", "is_text", "usual", "names", "has_entity_fields"]
     names = [name for name in entity.fields if name not in _NOT_KEPT]
-    trimmed = [columns.trimmed(F.col(f"field_{name}")).alias(name) for name in (*entity.key_fields, *names)]
-    key = F.coalesce(*(columns.key(F.col(name)) for name in entity.key_fields))
-    given = [columns.without(F.col(name), entity.placeholders.get(name, ())).alias(f"given_{name}") for name in names]
+    trimmed = [columns.trim_whitespace(F.col(f"field_{name}")).alias(name) for name in (*entity.key_fields, *names)]
+    key = F.coalesce(*(columns.parse_key(F.col(name)) for name in entity.key_fields))
+    given = [
+        columns.null_if_placeholder(F.col(name), entity.placeholders.get(name, ())).alias(f"given_{name}")
+        for name in names
+    ]
     held = [F.col(f"given_{name}") for name in names]
     texts = _TEXTS[entity.name]
     # Only for texts that look like something else, which are few, the record is asked once more what it holds.
@@ -128,26 +131,26 @@ def _steps(entity: Entity) -> list[list[Column]]:
 def _given_and_texts(entity: Entity) -> tuple[Columns, Columns]:
     """What the record gives for each field, trimmed, null for a placeholder; and of the texts, those that are texts."""
     given = {name: F.col(f"given_{name}") for name in entity.fields if name not in _NOT_KEPT}
-    return given, {name: columns.text(given[name], F.col("_kinds")[name]) for name in _TEXTS[entity.name]}
+    return given, {name: columns.parse_text(given[name], F.col("_kinds")[name]) for name in _TEXTS[entity.name]}
 
 
 @once_a_session
 def _repairs(entity: Entity) -> Column:
     given, texts = _given_and_texts(entity)
     conditions = {name: _broken(name, given, texts) for name in CONTRACT[entity.name].names[1:]}
-    return quality.listed(conditions).alias("repairs")
+    return quality.matching_labels(conditions).alias("repairs")
 
 
 def is_usable() -> Column:
-    """True for a row of ``judged`` that belongs in the clean table."""
+    """True for a row of ``validate_and_clean`` that belongs in the clean table."""
     return F.size("rejections") == 0
 
 
 def is_rejected() -> Column:
-    """True for a row of ``judged`` that is kept out of the clean table; an empty line is no record."""
+    """True for a row of ``validate_and_clean`` that is kept out of the clean table; an empty line is no record."""
     return ~is_usable() & (F.get("rejections", F.lit(0)) != quality.BLANK)
 
 
 def is_repaired() -> Column:
-    """True for a row of ``judged`` that belongs in the clean table, with a value made null."""
+    """True for a row of ``validate_and_clean`` that belongs in the clean table, with a value made null."""
     return is_usable() & (F.size("repairs") > 0)

@@ -1,7 +1,7 @@
 r"""The rules for one value, a column or its name. Each gives null for what it cannot use, and never raises under ANSI.
 
-Every input is the text of a JSON value, as ``quality.parsed`` reads it. Patterns are anchored ``\A…\z`` because ``$``
-also matches before a last line feed. Source: the data contract, section 3.
+Every input is the text of a JSON value, as ``quality.parse_json`` reads it. Patterns are anchored ``\A…\z`` because
+``$`` also matches before a last line feed. Source: the data contract, section 3.
 """
 
 import secrets
@@ -65,7 +65,7 @@ def _column(value: str | Column) -> Column:
     return F.col(value) if isinstance(value, str) else value
 
 
-def trimmed(raw: str | Column) -> Column:
+def trim_whitespace(raw: str | Column) -> Column:
     """The text without white space at its ends; null if nothing is left.
 
     Spark's trim over 25 characters walks the whole text, so it is asked only where an end is not plain ASCII; and many
@@ -84,7 +84,7 @@ def _has_plain_ends(value: Column) -> Column:
     return (value >= "!") & (value < "\x7f") & last.between(F.lit(b"!"), F.lit(b"~"))
 
 
-def without(value: str | Column, placeholders: Sequence[str]) -> Column:
+def null_if_placeholder(value: str | Column, placeholders: Sequence[str]) -> Column:
     """The value; null where it is one of the placeholders, whole."""
     value = _column(value)
     if not placeholders:
@@ -98,7 +98,7 @@ def may_be_no_text(value: str | Column) -> Column:
     return value.startswith("{") | value.startswith("[") | value.isin(_NOT_FINITE)
 
 
-def text(value: str | Column, kind: str | Column) -> Column:
+def parse_text(value: str | Column, kind: str | Column) -> Column:
     """A text, null where the record holds an object, an array or NaN instead.
 
     Read as text, an object looks like a title that starts with a brace, so the record itself is asked what it holds;
@@ -133,17 +133,17 @@ def _plain_digits(value: Column, low: int, high: int) -> Column:
     return F.when(number.between(low, high) & (number.cast("string") == value), number)
 
 
-def key(value: str | Column) -> Column:
+def parse_key(value: str | Column) -> Column:
     """The key as BIGINT: a whole number from 0 that fits."""
     return whole_number(value, 0, _LONG_MAX)
 
 
-def age(value: str | Column) -> Column:
+def parse_age(value: str | Column) -> Column:
     """Age in years as INT, 1 to 120."""
     return whole_number(value, 1, 120).cast("int")
 
 
-def follower_count(value: str | Column) -> Column:
+def parse_follower_count(value: str | Column) -> Column:
     """Followers as INT: digits, decimals, thousands commas and k, M or B; exact, so ``1.1k`` is 1100.
 
     What is no whole number of persons, or does not fit INT, is unusable.
@@ -175,26 +175,26 @@ def save_location(value: str | Column) -> Column:
     value = _column(value)
     # As bytes, since a text's characters are counted before it is cut.
     rest = F.substring(value.cast("binary"), len(_SAVED_IN) + 1, _INT_MAX).cast("string")
-    path = F.coalesce(F.when(value.startswith(_SAVED_IN), trimmed(rest)), value)
+    path = F.coalesce(F.when(value.startswith(_SAVED_IN), trim_whitespace(rest)), value)
     return F.when(value.startswith(f"{_SAVED_IN}/"), rest).when(path.startswith("/"), path)
 
 
-def degrees(value: str | Column, limit: int) -> Column:
+def parse_degrees(value: str | Column, limit: int) -> Column:
     """A finite number of degrees as DOUBLE within ± limit."""
     value = _column(value)
     number = F.when(value.rlike(_NUMBER), value).try_cast("double")
     return F.when(number.between(-limit, limit), number)
 
 
-def instant(value: str | Column) -> Column:
+def parse_timestamp(value: str | Column) -> Column:
     """A TIMESTAMP from the four spellings, or a date alone, its midnight; UTC without a zone; years 1900 to 2100."""
     value = _column(value)
-    moment = F.coalesce(_plain_instant(value), _any_instant(value))
+    moment = F.coalesce(_plain_timestamp(value), _any_timestamp(value))
     low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
     return F.when((moment >= low) & (moment < high), moment)
 
 
-def _plain_instant(value: Column) -> Column:
+def _plain_timestamp(value: Column) -> Column:
     """The quick way for what nearly every record has: ``2020-08-28 03:52:47``, or with a T.
 
     Of the texts that Spark takes for a timestamp of these years, these alone have 19 bytes, a 1 or a 2 first, a digit
@@ -205,7 +205,7 @@ def _plain_instant(value: Column) -> Column:
     return F.when(shape & last.between(F.lit(b"0"), F.lit(b"9")), F.concat(value, F.lit("Z"))).try_cast("timestamp")
 
 
-def _any_instant(value: Column) -> Column:
+def _any_timestamp(value: Column) -> Column:
     """The pattern is checked first: a bare time would be read as today."""
     iso = F.when(value.rlike(_ISO_DATE), value)
     colon = F.concat_ws("-", F.substring(value, 1, 4), F.substring(value, 6, 2), F.substring(value, 9, 999))
@@ -224,7 +224,7 @@ def _any_instant(value: Column) -> Column:
     return F.when(zoned, iso).otherwise(F.concat(iso, F.lit("Z"))).try_cast("timestamp")
 
 
-def full_name(first: str | Column, last: str | Column) -> Column:
+def join_names(first: str | Column, last: str | Column) -> Column:
     """First and last name with one space; null only if both are missing."""
     return F.nullif(F.concat_ws(" ", first, last), F.lit(""))
 

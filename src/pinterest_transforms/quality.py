@@ -48,7 +48,7 @@ _ESCAPE = r"(?<!\\)((?:\\\\)*)\\u"
 _HIGH, _LOW = "([dD][89abAB][0-9a-fA-F]{2})", "([dD][c-fC-F][0-9a-fA-F]{2})"
 
 
-def parsed(records: DataFrame, entity: Entity) -> DataFrame:
+def parse_json(records: DataFrame, entity: Entity) -> DataFrame:
     """Reads each raw record as JSON, once.
 
     The reader stops after the first object of a text, and says nothing of what follows. So it is given an array of the
@@ -62,8 +62,8 @@ def parsed(records: DataFrame, entity: Entity) -> DataFrame:
         The records' columns, then ``readable`` (BOOLEAN: exactly one JSON object), ``is_text`` (BOOLEAN: its bytes are
         UTF-8), ``usual`` (BOOLEAN: readable, with each field of the source table once, in that order, and no other),
         ``names`` (the record's own field names, ARRAY<STRING>; null where all of them are known and each is
-        there once), ``own`` (BOOLEAN: it has a field of this kind beside the key) and ``field_<name>`` of every known
-        field, its value as STRING.
+        there once), ``has_entity_fields`` (BOOLEAN: it has a field of this kind beside the key) and ``field_<name>`` of
+        every known field, its value as STRING.
     """
     carried = records.columns
     for step in _steps(entity):
@@ -117,7 +117,7 @@ def _steps(entity: Entity) -> list[list[Column]]:
             F.is_valid_utf8(raw).alias("is_text"),
             usual,
             F.when(strange, F.when(unpaired, shown).otherwise(names)).alias("names"),
-            F.when(usual, F.lit(True)).otherwise(_true(own)).alias("own"),
+            F.when(usual, F.lit(True)).otherwise(_true(own)).alias("has_entity_fields"),
             *(value.alias(f"field_{name}") for name, value in fields.items()),
         ],
     ]
@@ -133,11 +133,11 @@ def _mark_unpaired_surrogates(raw: Column) -> Column:
 
 
 @once_a_session
-def rejections() -> Column:
+def rejection_reasons() -> Column:
     """Every reason why a record is rejected, as ARRAY<STRING>; empty for a usable one, ``BLANK`` alone for no record.
 
     Returns:
-        A column of a frame with ``raw``, what ``parsed`` adds, and ``ind``.
+        A column of a frame with ``raw``, what ``parse_json`` adds, and ``ind``.
     """
     readable, is_text, names = F.col("readable"), F.col("is_text"), F.col("names")
     raw = F.col("raw")
@@ -148,7 +148,7 @@ def rejections() -> Column:
         NOT_AN_OBJECT: ~readable & is_text & ~blank,
         GIVEN_TWICE: readable & (F.size(F.array_distinct(names)) < F.size(names)),
         NO_KEY: readable & F.col("ind").isNull(),
-        OTHER_KIND: readable & ~F.col("own"),
+        OTHER_KIND: readable & ~F.col("has_entity_fields"),
     }
     none = F.col("usual") & is_text & F.col("ind").isNotNull()
     return F.when(none, _nothing()).otherwise(_names_of(reasons))
@@ -161,7 +161,7 @@ def unknown_fields(entity: Entity) -> Column:
     return F.array_except(F.col("names"), F.array(*map(F.lit, known)))
 
 
-def listed(names: Mapping[str, Column]) -> Column:
+def matching_labels(names: Mapping[str, Column]) -> Column:
     """The names whose condition is true, as ARRAY<STRING>. Nearly always none is, which needs no array."""
     return F.when(reduce(or_, names.values()), _names_of(names)).otherwise(_nothing())
 

@@ -8,7 +8,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pinterest_transforms.cleaning import is_usable, judged
+from pinterest_transforms.cleaning import is_usable, validate_and_clean
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import CONTRACT
 
@@ -77,7 +77,7 @@ ONLY_LIKE_PLACEHOLDERS = {
 
 def cleaned(records: DataFrame, entity: Entity) -> DataFrame:
     """The usable records, as a batch writes them; kept first as a batch keeps them, else each rule is planned twice."""
-    usable = judged(records, entity).localCheckpoint().where(is_usable())
+    usable = validate_and_clean(records, entity).localCheckpoint().where(is_usable())
     return usable.select(*CONTRACT[entity.name].names, "_source")
 
 
@@ -201,7 +201,7 @@ def test_the_sessions_zone_moves_no_instant(either: SparkSession, raw_records, i
 
 def test_only_a_record_without_a_reason_against_it_is_usable(spark: SparkSession, raw_records) -> None:
     lines = ['{"ind":1,"country":"Peru"}', '{"ind":2,"country":[]}', '{"ind":3}', "null"]
-    rows = judged(raw_records(spark, lines), GEO).select(F.col("_source.position"), is_usable()).collect()
+    rows = validate_and_clean(raw_records(spark, lines), GEO).select(F.col("_source.position"), is_usable()).collect()
     assert sorted(map(tuple, rows)) == [("000", True), ("001", True), ("002", False), ("003", False)]
 
 
@@ -238,5 +238,5 @@ def test_no_value_of_any_field_stops_a_run(spark: SparkSession, raw_records) -> 
     for entity in ENTITIES:
         names = [*entity.key_fields, *entity.fields]
         lines = [json.dumps({**dict.fromkeys(entity.key_fields, 1), name: value}) for name in names for value in values]
-        rows = judged(raw_records(spark, lines), entity).select("ind", "rejections", "repairs").collect()
+        rows = validate_and_clean(raw_records(spark, lines), entity).select("ind", "rejections", "repairs").collect()
         assert len(rows) == len(lines)

@@ -30,13 +30,23 @@ def assert_rule(
 
 def test_a_rule_takes_a_column_or_its_name(spark: SparkSession) -> None:
     rules = (
-        *(columns.trimmed, columns.key, columns.age, columns.follower_count, columns.save_location, columns.instant),
+        *(
+            columns.trim_whitespace,
+            columns.parse_key,
+            columns.parse_age,
+            columns.parse_follower_count,
+            columns.save_location,
+            columns.parse_timestamp,
+        ),
         *(
             columns.may_be_no_text,
-            lambda value: columns.without(value, ("9",)),
-            lambda value: columns.degrees(value, 90),
+            lambda value: columns.null_if_placeholder(value, ("9",)),
+            lambda value: columns.parse_degrees(value, 90),
         ),
-        *(lambda value: columns.text(value, F.parse_json("given")), lambda value: columns.full_name(value, value)),
+        *(
+            lambda value: columns.parse_text(value, F.parse_json("given")),
+            lambda value: columns.join_names(value, value),
+        ),
     )
     frame = spark.createDataFrame([("7",)], "given string")
     [row] = frame.select(*(rule(given) for rule in rules for given in ("given", F.col("given")))).collect()
@@ -79,7 +89,7 @@ def test_texts_lose_white_space_at_their_ends_only(spark: SparkSession) -> None:
         ("line\nfeed\r\n", "line\nfeed"),
         ("y" * 100_000 + "\t", "y" * 100_000),
     ]
-    assert_rule(spark, columns.trimmed, table, "string")
+    assert_rule(spark, columns.trim_whitespace, table, "string")
 
 
 def test_a_placeholder_is_a_whole_value(spark: SparkSession) -> None:
@@ -93,7 +103,12 @@ def test_a_placeholder_is_a_whole_value(spark: SparkSession) -> None:
         (" Untitled", " Untitled"),
         ("", ""),
     ]
-    assert_rule(spark, lambda value: columns.without(value, ("Untitled", "No description available")), table, "string")
+    assert_rule(
+        spark,
+        lambda value: columns.null_if_placeholder(value, ("Untitled", "No description available")),
+        table,
+        "string",
+    )
 
 
 def test_an_object_or_an_array_is_no_text(spark: SparkSession) -> None:
@@ -124,7 +139,7 @@ def test_an_object_or_an_array_is_no_text(spark: SparkSession) -> None:
     ]
     frame = spark.createDataFrame(table, "value string, line string, expected string")
     kind = F.from_json("line", "struct<title variant>")["title"]
-    frame = frame.withColumn("got", columns.text(F.col("value"), kind))
+    frame = frame.withColumn("got", columns.parse_text(F.col("value"), kind))
     assert_column_equality(frame, "got", "expected")
 
 
@@ -189,7 +204,7 @@ KEYS: Table = [
 
 
 def test_a_key_is_a_whole_number_that_fits(spark: SparkSession) -> None:
-    assert_rule(spark, lambda value: columns.key(columns.trimmed(value)), KEYS, "bigint")
+    assert_rule(spark, lambda value: columns.parse_key(columns.trim_whitespace(value)), KEYS, "bigint")
 
 
 def test_an_age_is_a_whole_number_from_1_to_120(spark: SparkSession) -> None:
@@ -213,7 +228,7 @@ def test_an_age_is_a_whole_number_from_1_to_120(spark: SparkSession) -> None:
         ("true", None),
         ('"NaN"', None),
     ]
-    assert_rule(spark, columns.age, table, "int")
+    assert_rule(spark, columns.parse_age, table, "int")
 
 
 def test_a_follower_count_is_exact(spark: SparkSession) -> None:
@@ -282,7 +297,7 @@ def test_a_follower_count_is_exact(spark: SparkSession) -> None:
         ("{}", None),
         ("", None),
     ]
-    assert_rule(spark, columns.follower_count, table, "int")
+    assert_rule(spark, columns.parse_follower_count, table, "int")
 
 
 def test_a_save_location_is_the_path_only(spark: SparkSession) -> None:
@@ -340,7 +355,7 @@ def test_degrees_are_finite_and_within_their_limit(spark: SparkSession, limit: i
         ("", None),
         ("[12]", None),
     ]
-    assert_rule(spark, lambda value: columns.degrees(value, limit), table, "double")
+    assert_rule(spark, lambda value: columns.parse_degrees(value, limit), table, "double")
 
 
 SPELLINGS = {
@@ -453,11 +468,13 @@ INSTANTS: list[tuple[object, object]] = [
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/Los_Angeles"])
 def test_a_timestamp_is_the_same_instant_in_any_session_zone(spark: SparkSession, in_zone, zone: str) -> None:
     with in_zone(spark, zone):
-        assert_rule(spark, lambda value: F.unix_micros(columns.instant(value)), INSTANTS, "bigint")
+        assert_rule(spark, lambda value: F.unix_micros(columns.parse_timestamp(value)), INSTANTS, "bigint")
 
 
 def test_a_timestamp_is_a_timestamp_with_a_zone(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(None,)], "given string").select(columns.instant(F.col("given")).alias("got"))
+    frame = spark.createDataFrame([(None,)], "given string").select(
+        columns.parse_timestamp(F.col("given")).alias("got")
+    )
     assert frame.schema["got"].dataType.simpleString() == "timestamp"
 
 
@@ -471,7 +488,7 @@ def test_a_name_is_first_and_last_with_one_space(spark: SparkSession) -> None:
         ("Олег", "李", "Олег 李"),
     ]
     frame = spark.createDataFrame(table, "first string, last string, expected string")
-    frame = frame.withColumn("got", columns.full_name(F.col("first"), F.col("last")))
+    frame = frame.withColumn("got", columns.join_names(F.col("first"), F.col("last")))
     assert_column_equality(frame, "got", "expected")
 
 
@@ -512,18 +529,18 @@ def test_age_groups_meet_at_their_edges(spark: SparkSession) -> None:
 def test_every_rule_works_over_connect(connect: SparkSession) -> None:
     value = F.col("given")
     rules = {
-        "trimmed": columns.trimmed(value),
-        "without": columns.without(value, ("7",)),
-        "text": columns.text(F.lit("{}"), F.parse_json(F.lit('"{}"'))),
-        "key": columns.key(value),
-        "age": columns.age(value),
-        "follower_count": columns.follower_count(F.lit("1.1k")),
+        "trimmed": columns.trim_whitespace(value),
+        "without": columns.null_if_placeholder(value, ("7",)),
+        "text": columns.parse_text(F.lit("{}"), F.parse_json(F.lit('"{}"'))),
+        "key": columns.parse_key(value),
+        "age": columns.parse_age(value),
+        "follower_count": columns.parse_follower_count(F.lit("1.1k")),
         "save_location": columns.save_location(F.lit("Local save in /data/art")),
-        "degrees": columns.degrees(value, 90),
-        "instant": F.unix_micros(columns.instant(F.lit("08/28/2020, 03:52:47"))),
-        "full_name": columns.full_name(value, F.lit("b")),
+        "degrees": columns.parse_degrees(value, 90),
+        "instant": F.unix_micros(columns.parse_timestamp(F.lit("08/28/2020, 03:52:47"))),
+        "full_name": columns.join_names(value, F.lit("b")),
         "year": columns.year_utc(F.timestamp_micros(F.lit(0))),
-        "age_group": columns.age_group(columns.age(F.lit("51"))),
+        "age_group": columns.age_group(columns.parse_age(F.lit("51"))),
     }
     frame = connect.createDataFrame([("7",)], "given string").select(*(rules[name].alias(name) for name in rules))
     [row] = frame.collect()

@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 
 from emulation.records import column_names, json_line
 from emulation.synthetic import chunks
-from pinterest_transforms.cleaning import is_rejected, is_usable, judged
+from pinterest_transforms.cleaning import is_rejected, is_usable, validate_and_clean
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
-from pinterest_transforms.quality import parsed
+from pinterest_transforms.quality import parse_json
 
 NOT_TEXT = "not UTF-8"
 NOT_ONE = "not exactly one JSON object"
@@ -35,7 +35,7 @@ class Case:
 def judge(session: SparkSession, raw_records, entity: Entity, lines: list[str | bytes]) -> dict[int, dict]:
     """The verdict on each line by its number; raw as bytes."""
     # Kept as a batch keeps it: else Spark writes every rule out once more for each condition.
-    rows = judged(raw_records(session, lines), entity).localCheckpoint().where(is_usable() | is_rejected())
+    rows = validate_and_clean(raw_records(session, lines), entity).localCheckpoint().where(is_usable() | is_rejected())
     rows = rows.withColumns({"number": F.col("_source")["position"].cast("int"), "raw": F.col("raw").cast("binary")})
     found = rows.drop("_source").collect()
     verdicts = {row["number"]: row.asDict() for row in found}
@@ -365,7 +365,7 @@ def test_blank_records_are_skipped(either: SparkSession, raw_records) -> None:
 
 
 def test_no_records_give_no_rows_and_the_same_columns(spark: SparkSession, raw_records) -> None:
-    rows = judged(raw_records(spark, [GOOD]).where("false"), GEO)
+    rows = validate_and_clean(raw_records(spark, [GOOD]).where("false"), GEO)
     assert rows.columns == [
         *("ind", "country", "coordinates", "timestamp", "_source"),
         *("raw", "rejections", "repairs", "unknown_fields"),
@@ -375,14 +375,14 @@ def test_no_records_give_no_rows_and_the_same_columns(spark: SparkSession, raw_r
 
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
 def test_every_field_is_read_as_text(spark: SparkSession, raw_records, entity: Entity) -> None:
-    read = parsed(raw_records(spark, [GOOD]), entity).dtypes
+    read = parse_json(raw_records(spark, [GOOD]), entity).dtypes
     names = [*entity.key_fields, *entity.fields]
     assert [column for column in read if column[0].startswith("field_")] == [(f"field_{n}", "string") for n in names]
 
 
 def test_raw_texts_are_kept_of_the_bad_records_alone_if_asked_for(spark: SparkSession, raw_records) -> None:
     lines = [GOOD, "{}", '{"ind":7,"country":[]}', b"\xff", '{"ind":7,"country":"\ufffd"}']
-    rows = judged(raw_records(spark, lines), GEO, every_raw=False).orderBy("_source.position").collect()
+    rows = validate_and_clean(raw_records(spark, lines), GEO, every_raw=False).orderBy("_source.position").collect()
     assert [row["raw"] is not None for row in rows] == [False, True, True, True, False]
 
 

@@ -112,10 +112,10 @@ def test_a_rebuild_after_files_were_joined(place: Place, monkeypatch: pytest.Mon
     place.take(rebuild=True)
     assert (place.titles(), place.noted()) == ({1: "a", 2: "forbidden"}, noted)
 
-    rejections = quality.rejections
+    rejections = quality.rejection_reasons
     forbidden = F.col("given_title") == "forbidden"
     monkeypatch.setattr(
-        quality, "rejections", lambda: F.when(forbidden, F.array(F.lit("forbidden"))).otherwise(rejections())
+        quality, "rejection_reasons", lambda: F.when(forbidden, F.array(F.lit("forbidden"))).otherwise(rejections())
     )
     place.put(0, *first, second[0])
     joined = place.put(3, second[1])
@@ -129,7 +129,7 @@ def line(key: int, title: str, followers: str) -> str:
 
 
 def test_a_rebuild_after_rules_have_changed(place: Place, kill: Kill, monkeypatch: pytest.MonkeyPatch):
-    rejections = quality.rejections
+    rejections = quality.rejection_reasons
     stranger = '{"index": 3, "note": "of no kind that was known"}'
     place.put(0, pin(1, "older"), pin(2, "Spam"), stranger, pin(4, "four", follower_count="lots"))
     place.put(100, pin(1, "forbidden"), "rubbish")
@@ -144,7 +144,7 @@ def test_a_rebuild_after_rules_have_changed(place: Place, kill: Kill, monkeypatc
         return F.when(F.col("given_title") == "forbidden", F.array(F.lit("forbidden"))).otherwise(kept)
 
     monkeypatch.setitem(PIN.placeholders, "title", (*PIN.placeholders["title"], "Spam"))
-    monkeypatch.setattr(quality, "rejections", changed)
+    monkeypatch.setattr(quality, "rejection_reasons", changed)
     kill(place, quarantine, "write", after=False, rebuild=True)
     place.take()  # goes on with the rebuild, though not asked to
     assert place.titles() == {1: "older", 2: None, 3: None, 4: "a later four", 5: "of a file that is gone"}
@@ -161,7 +161,7 @@ def test_a_rebuild_after_rules_have_changed(place: Place, kill: Kill, monkeypatc
     place.take()
     assert place.content() == before
 
-    monkeypatch.setattr(quality, "rejections", lambda: F.array(F.lit("everything")))
+    monkeypatch.setattr(quality, "rejection_reasons", lambda: F.array(F.lit("everything")))
     place.take(rebuild=True)
     assert place.titles() == {4: "a later four", 5: "of a file that is gone"}
     assert len(place.noted()) == 7

@@ -173,7 +173,7 @@ def test_a_checkpoint_that_is_gone_for_longer_than_the_stream_keeps_records(make
 
 
 def test_a_rebuild_after_rules_have_changed(place: StreamPlace, kill: Kill, monkeypatch: pytest.MonkeyPatch):
-    rejections = quality.rejections
+    rejections = quality.rejection_reasons
     at = place.put(geo(1, "older"), geo(2, "Spam"), geo(4, "four", latitude=400))
     place.take()
     at += place.put(geo(1, "forbidden"), "rubbish")
@@ -186,7 +186,7 @@ def test_a_rebuild_after_rules_have_changed(place: StreamPlace, kill: Kill, monk
         return F.when(forbidden, F.array(F.lit("forbidden"))).otherwise(rejections())
 
     monkeypatch.setitem(GEO.placeholders, "country", ("Spam",))
-    monkeypatch.setattr(quality, "rejections", changed)
+    monkeypatch.setattr(quality, "rejection_reasons", changed)
     kill(place, quarantine, "write", after=False, rebuild=True)
     place.take()  # goes on with the rebuild, though not asked to, and then with the batch that was killed
     everything = place.everything()

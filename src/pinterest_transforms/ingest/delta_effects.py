@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms import __version__
-from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, judged
+from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, validate_and_clean
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.ingest import conflicts, writers
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
@@ -199,7 +199,7 @@ def _checkpointed(
     spark: SparkSession, context: IngestContext, records: DataFrame, *, every_raw: bool
 ) -> Iterator[tuple[DataFrame, list[Row]]]:
     """Evaluated rows, and their counts: one row per file split where they come from files."""
-    frame = judged(records, context.entity, every_raw=every_raw)
+    frame = validate_and_clean(records, context.entity, every_raw=every_raw)
     with materialized(spark, context.settings, context.entity, frame) as rows:
         split: list[Column] = []
         if SPLIT in records.columns:
