@@ -134,4 +134,4 @@ def run_batch(
             values["landing"] = answer
     if batch.report is not None:
         progress(f"writing {batch.report}")
-        write_report(batch.report, gather(spark, settings))
+        write_report(batch.report, gather(spark, settings, screen.answers))

@@ -33,7 +33,8 @@ class Screen:
     """Where answers go.
 
     Attributes:
-        figures: every figure that was displayed, for the report.
+        figures: every figure that was displayed.
+        answers: every answer that was displayed, by its name: the report need not read them again.
         redacted: takes secrets out of a text.
         paused: silences a live status line while something is written.
     """
@@ -42,6 +43,7 @@ class Screen:
         self._out = out or sys.stdout
         self._rows_shown = rows_shown
         self.figures: list[object] = []
+        self.answers: dict[str, pd.DataFrame] = {}
         self.redacted: Callable[[str], str] = _unchanged
         self.paused: Callable[[], AbstractContextManager[object]] = nullcontext
 
@@ -50,6 +52,8 @@ class Screen:
         if isinstance(value, DataFrame):
             self.rows(spark_rows(value, self._rows_shown))
         elif isinstance(value, pd.DataFrame):
+            if name := value.attrs.get("answer"):
+                self.answers[name] = value
             self.rows(_pandas_rows(value, self._rows_shown))
         elif hasattr(value, "to_plotly_json"):
             self.figures.append(value)

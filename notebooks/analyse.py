@@ -39,15 +39,13 @@ settings = Settings(
     warehouse=dbutils.widgets.get("warehouse"),
 )
 ensure_tables(spark, settings)
-answers.refresh_answers(spark, settings, say=print)
+found = answers.read_answers(spark, settings, answers.refresh_answers(spark, settings, say=print))
 
 
 def show(name):
-    answer = answer_named(name)
-    frame = answers.read_answer(spark, settings, answer)
-    print(answer.question)
-    display(frame)
-    display(figure_for(name, frame.toPandas()))
+    print(answer_named(name).question)
+    display(found[name])
+    display(figure_for(name, found[name]))
 
 
 # COMMAND ----------
@@ -56,7 +54,7 @@ def show(name):
 
 # COMMAND ----------
 
-display(summary.latest(spark, settings))
+display(summary.freshness(spark, settings))
 
 # COMMAND ----------
 

@@ -67,13 +67,15 @@ display(summary.run_totals(spark, settings, run_id))
 # COMMAND ----------
 
 # DBTITLE 1,The clean tables
+display(summary.freshness(spark, settings))
+
 df_pin = tables.read(spark, settings, settings.clean_table(PIN)).drop("_source")
 df_geo = tables.read(spark, settings, settings.clean_table(GEO)).drop("_source")
 df_user = tables.read(spark, settings, settings.clean_table(USER)).drop("_source")
 
 for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
     if entity in entities:
-        print(f"{settings.clean_table(entity)}: {frame.count():,} rows, the first few:")
+        print(f"{settings.clean_table(entity)}, the first few:")
         display(frame.orderBy("ind").limit(3))
 
 # COMMAND ----------
@@ -83,8 +85,7 @@ for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
 # COMMAND ----------
 
 # DBTITLE 1,Reasons
-display(summary.rejected_by_reason(spark, settings))
-display(summary.repaired_by_column(spark, settings))
+display(summary.quarantine_totals(spark, settings))
 
 # COMMAND ----------
 
@@ -93,5 +94,4 @@ display(summary.repaired_by_column(spark, settings))
 # COMMAND ----------
 
 # DBTITLE 1,The newest records in quarantine
-for entity in entities:
-    display(summary.quarantined(spark, settings, settings.origin(entity)).limit(3))
+display(summary.quarantined(spark, settings, *(settings.origin(entity) for entity in entities), limit=3))

@@ -97,6 +97,5 @@ display(summary.run_totals(spark, settings, run_id))
 # COMMAND ----------
 
 # DBTITLE 1,Reasons
-display(summary.rejected_by_reason(spark, settings))
-display(summary.repaired_by_column(spark, settings))
+display(summary.quarantine_totals(spark, settings))
 display(summary.unknown_fields(spark, settings))

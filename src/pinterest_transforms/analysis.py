@@ -17,21 +17,44 @@ from pinterest_transforms.errors import SettingsError
 
 @dataclass(frozen=True)
 class Posts:
-    """The three clean frames, one row a key each: columns as in ``schemas.CONTRACT``."""
+    """The three clean frames, one row per key each: columns as in ``schemas.CONTRACT``.
+
+    Attributes:
+        pins: the clean pins.
+        geolocations: the clean geolocations.
+        users: the clean users.
+        joined: what ``join_posts`` returns for every answer that is asked for, if it was computed before.
+    """
 
     pins: DataFrame
     geolocations: DataFrame
     users: DataFrame
+    joined: DataFrame | None = None
+
+
+def join_posts(posts: Posts, *entities: Entity) -> DataFrame:
+    """One row per pin, with what the answers need of the entities named; null where a pin has no such row.
+
+    Returns:
+        category, poster_name, follower_count; with ``GEO`` also country and post_year; with ``USER`` also age_group
+        and join_year. Years are UTC.
+    """
+    if posts.joined is not None:
+        return posts.joined
+    frame = posts.pins.select("ind", "category", "poster_name", "follower_count")
+    if GEO in entities:
+        year = year_utc(F.col("timestamp")).alias("post_year")
+        frame = frame.join(posts.geolocations.select("ind", "country", year), "ind", "left")
+    if USER in entities:
+        group, year = age_group(F.col("age")).alias("age_group"), year_utc(F.col("date_joined")).alias("join_year")
+        frame = frame.join(posts.users.select("ind", group, year), "ind", "left")
+    return frame.drop("ind")
 
 
 def _winners(counted: DataFrame, measure: str, *within: str) -> DataFrame:
     """Rows with the greatest measure within each group; every one of a tie."""
     rank = F.rank().over(Window.partitionBy(*within).orderBy(F.desc(measure)))
     return counted.withColumn("_rank", rank).where("_rank = 1").drop("_rank")
-
-
-def _between(moment: Column, years: tuple[int, int]) -> Column:
-    return year_utc(moment).between(*years)
 
 
 def _group_order(column: str = "age_group") -> Column:
@@ -45,16 +68,13 @@ def _count_categories(posts: DataFrame, *groups: str) -> DataFrame:
 
 def top_category_by_country(posts: Posts) -> DataFrame:
     """Most popular category in each country: country, category, category_count."""
-    counted = _count_categories(posts.pins.join(posts.geolocations, "ind"), "country")
-    winners = _winners(counted, "category_count", "country")
+    winners = _winners(_count_categories(join_posts(posts, GEO), "country"), "category_count", "country")
     return winners.select("country", "category", "category_count").orderBy("country", "category")
 
 
 def posts_by_category_and_year(posts: Posts, years: tuple[int, int] = (2018, 2022)) -> DataFrame:
-    """Posts a category and year: post_year, category, category_count."""
-    made = posts.geolocations.where(_between(F.col("timestamp"), years))
-    dated = posts.pins.join(made, "ind").withColumn("post_year", year_utc(F.col("timestamp")))
-    counted = _count_categories(dated, "post_year")
+    """Posts per category and year: post_year, category, category_count."""
+    counted = _count_categories(join_posts(posts, GEO).where(F.col("post_year").between(*years)), "post_year")
     return counted.select("post_year", "category", "category_count").orderBy("post_year", "category")
 
 
@@ -67,7 +87,7 @@ def top_category_by_year(posts: Posts, years: tuple[int, int] = (2018, 2022)) ->
 def top_user_by_country(posts: Posts) -> DataFrame:
     """Poster with the most followers in each country, once a country: country, poster_name, follower_count."""
     needed = ["country", "poster_name", "follower_count"]
-    placed = posts.pins.join(posts.geolocations, "ind").dropna(subset=needed)
+    placed = join_posts(posts, GEO).dropna(subset=needed)
     most = placed.groupBy("country", "poster_name").agg(F.max("follower_count").alias("follower_count"))
     return _winners(most, "follower_count", "country").select(*needed).orderBy("country", "poster_name")
 
@@ -78,16 +98,9 @@ def top_user_country(posts: Posts) -> DataFrame:
     return by_country.orderBy(F.desc("follower_count"), "country").limit(1)
 
 
-def _with_age_group(posts: Posts, *others: str) -> DataFrame:
-    """Pins with their user's age group; only those that have one."""
-    users = posts.users.withColumn("age_group", age_group(F.col("age"))).select("ind", "age_group", *others)
-    return posts.pins.join(users.dropna(subset=["age_group"]), "ind")
-
-
 def top_category_by_age_group(posts: Posts) -> DataFrame:
-    """Most popular category an age group: age_group, category, category_count."""
-    counted = _count_categories(_with_age_group(posts), "age_group")
-    winners = _winners(counted, "category_count", "age_group")
+    """Most popular category per age group: age_group, category, category_count."""
+    winners = _winners(_count_categories(join_posts(posts, USER), "age_group"), "category_count", "age_group")
     return winners.select("age_group", "category", "category_count").orderBy(_group_order(), "age_group", "category")
 
 
@@ -97,34 +110,35 @@ def _median_followers(posts: DataFrame, *groups: str) -> DataFrame:
     return needed.groupBy(*groups).agg(F.median("follower_count").alias("median_follower_count"))
 
 
+def _joined_between(posts: Posts, years: tuple[int, int]) -> DataFrame:
+    """Posts of users who joined in those years; the year as ``post_year``, as the answers call it."""
+    joined = join_posts(posts, USER).where(F.col("join_year").between(*years))
+    return joined.select("follower_count", "age_group", F.col("join_year").alias("post_year"))
+
+
 def median_followers_by_age_group(posts: Posts) -> DataFrame:
-    """Exact median follower count, over posts, an age group: age_group, median_follower_count."""
-    medians = _median_followers(_with_age_group(posts), "age_group")
+    """Exact median follower count, over posts, per age group: age_group, median_follower_count."""
+    medians = _median_followers(join_posts(posts, USER), "age_group")
     return medians.select("age_group", "median_follower_count").orderBy(_group_order(), "age_group")
-
-
-def _with_join_year(frame: DataFrame, years: tuple[int, int]) -> DataFrame:
-    return frame.where(_between(F.col("date_joined"), years)).withColumn("post_year", year_utc(F.col("date_joined")))
 
 
 def users_joined_by_year(posts: Posts, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
     """Users who joined each year, distinct by (user_name, age, date_joined): post_year, number_users_joined."""
     persons = posts.users.select("user_name", "age", "date_joined").distinct()
-    joined = _with_join_year(persons, years).groupBy("post_year").agg(F.count("*").alias("number_users_joined"))
+    dated = persons.withColumn("post_year", year_utc(F.col("date_joined"))).where(F.col("post_year").between(*years))
+    joined = dated.groupBy("post_year").agg(F.count("*").alias("number_users_joined"))
     return joined.select("post_year", "number_users_joined").orderBy("post_year")
 
 
 def median_followers_by_join_year(posts: Posts, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
-    """Exact median follower count, over posts, a joining year: post_year, median_follower_count."""
-    joined = _with_join_year(posts.users, years).select("ind", "post_year")
-    medians = _median_followers(posts.pins.join(joined, "ind"), "post_year")
+    """Exact median follower count, over posts, per joining year: post_year, median_follower_count."""
+    medians = _median_followers(_joined_between(posts, years), "post_year")
     return medians.select("post_year", "median_follower_count").orderBy("post_year")
 
 
 def median_followers_by_age_group_and_join_year(posts: Posts, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
-    """Exact median an age group and joining year: age_group, post_year, median_follower_count."""
-    grouped = _with_join_year(_with_age_group(posts, "date_joined"), years)
-    medians = _median_followers(grouped, "age_group", "post_year")
+    """Exact median per age group and joining year: age_group, post_year, median_follower_count."""
+    medians = _median_followers(_joined_between(posts, years), "age_group", "post_year")
     ordered = medians.orderBy(_group_order(), "age_group", "post_year")
     return ordered.select("age_group", "post_year", "median_follower_count")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from storage_places import WORK, Place
+from storage_places import Place
 
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
@@ -32,18 +32,17 @@ def all_tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def make_place(all_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Place]:
-    """Makes places with the tables of the batch leg's work; with those of the answers too, if asked for."""
+    """Makes places with the tables of the batch leg's work."""
     numbers = itertools.count()
 
-    def make(folder_name: str = "place", *, answers: bool = False, **changes: object) -> Place:
+    def make(folder_name: str = "place", **changes: object) -> Place:
         number = next(numbers)
         folder = tmp_path_factory.mktemp("places") / folder_name
         (folder / "landing").mkdir(parents=True)
         names = {"landing": str(folder / "landing"), "warehouse": str(folder / "warehouse"), "schema": f"place{number}"}
         place = Place(all_tables.spark, Settings(**{"user_id": "abc", **names, **changes}))
         for table in Path(all_tables.settings.warehouse, "made").iterdir():
-            if answers or table.name in WORK:
-                shutil.copytree(table, Path(place.settings.warehouse, place.settings.schema, table.name))
+            shutil.copytree(table, Path(place.settings.warehouse, place.settings.schema, table.name))
         tables.attach(place.spark, place.settings)
         return place
 

@@ -6,13 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from storage_places import Place
+from pandas.testing import assert_frame_equal
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from storage_places import Killed, Place, dying
 
-from pinterest_transforms.analysis import ANSWERS, Posts
+from pinterest_transforms.analysis import ANSWERS, Posts, answer_named
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.storage import answers, tables
 
 COUNTRIES = ("Peru", "Chad", None)
+BY_COUNTRY, BY_YEAR = answer_named("top_category_by_country"), answer_named("users_joined_by_year")
 CATEGORIES = ("art", "tattoos", "art", None)
 
 
@@ -34,11 +38,13 @@ def fill(place: Place) -> None:
 
 @pytest.fixture(scope="module")
 def answered(make_place: Callable[..., Place]) -> Place:
-    place = make_place(answers=True)
+    place = make_place()
     fill(place)
     said: list[str] = []
-    answers.refresh_answers(place.spark, place.settings, said.append)
+    written = answers.refresh_answers(place.spark, place.settings, said.append)
     assert said == ["answering 10 questions"]
+    for answer in ANSWERS:
+        assert_frame_equal(written[answer.name], answers.read_answer(place.spark, place.settings, answer).toPandas())
     return place
 
 
@@ -81,7 +87,7 @@ def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
         pytest.fail("nothing has changed")
 
     before = answered.content()
-    answers.refresh_answers(answered.spark, answered.settings, silent)
+    assert answers.refresh_answers(answered.spark, answered.settings, silent) == {}
     assert answered.content() == before
 
     # A table that is dropped and made again has the same version number, with other rows.
@@ -93,14 +99,129 @@ def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
     joined = "(1, 'only one', 20, TIMESTAMP '2016-02-03 04:05:06')"
     answered.spark.sql(f"INSERT INTO {settings.qualified('users')} (ind, user_name, age, date_joined) VALUES {joined}")
     said: list[str] = []
-    by_year = next(answer for answer in ANSWERS if answer.name == "users_joined_by_year")
-    by_country = next(answer for answer in ANSWERS if answer.name == "top_category_by_country")
-    monkeypatch.setattr(answers, "ANSWERS", [by_country, by_year])
+    monkeypatch.setattr(answers, "ANSWERS", [BY_COUNTRY, BY_YEAR])
     answers.refresh_answers(answered.spark, settings, said.append)
     assert said == ["answering 1 question"]
-    assert kept(answered, by_year) == [(2016, 1)]
-    columns = answered.spark.catalog.listColumns(f"{settings.schema}.users_joined_by_year")
-    assert all(column.description for column in columns)  # a refresh keeps the comments
+    assert kept(answered, BY_YEAR) == [(2016, 1)]
+
+
+def refreshed(place: Place) -> list[str]:
+    """Answers that a refresh writes."""
+    return list(answers.refresh_answers(place.spark, place.settings, lambda _: None))
+
+
+@pytest.fixture
+def two(answered: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Two of the answers, fresh."""
+    monkeypatch.setattr(answers, "ANSWERS", [BY_COUNTRY, BY_YEAR])
+    refreshed(answered)
+    assert refreshed(answered) == []
+    return answered
+
+
+def test_an_answer_table_has_comments_on_everything(answered: Place):
+    for answer in ANSWERS:
+        name = answered.settings.qualified(answer.name)
+        about = answered.spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
+        assert [row["data_type"] for row in about if row["col_name"] == "Comment"] == [answer.question]
+        columns = [(row["col_name"], row["data_type"], row["comment"]) for row in about[: len(answer.columns)]]
+        assert columns == [(column, kind.lower(), comment) for column, kind, comment in answer.columns]
+        assert tables.properties(answered.spark, answered.settings, answer.name)["pinterest.schema_version"] == "1"
+
+
+def drop(place: Place) -> None:
+    place.spark.sql(f"DROP TABLE {place.settings.qualified(BY_YEAR.name)}")
+    shutil.rmtree(place.settings.table_folder(BY_YEAR.name))
+
+
+def leave_unfinished(place: Place) -> None:
+    """What a kill in the first write leaves: data and a log without a commit."""
+    drop(place)
+    folder = place.settings.table_folder(BY_YEAR.name)
+    (folder / "_delta_log").mkdir(parents=True)
+    (folder / "part-00000-0a1b.c000.snappy.parquet").write_text("half")
+    (folder / ".part-00000-0a1b.c000.snappy.parquet.crc").write_text("half")
+    tables.attach(place.spark, place.settings)
+
+
+def make_with(place: Place, pairs: str) -> None:
+    """A table of that name, with no rows and other columns."""
+    drop(place)
+    where = f"LOCATION '{place.settings.table_folder(BY_YEAR.name)}'"
+    name = place.settings.qualified(BY_YEAR.name)
+    place.spark.sql(f"CREATE TABLE {name} (post_year STRING, own INT) USING DELTA {where} TBLPROPERTIES ({pairs})")
+
+
+def make_by_another_library(place: Place) -> None:
+    """As it is, but computed by another version of the library."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(answers, "__version__", "0.0.1")
+        assert refreshed(place) == [BY_COUNTRY.name, BY_YEAR.name]
+
+
+@pytest.mark.parametrize(
+    ("change", "written"),
+    [
+        (drop, [BY_YEAR]),
+        (leave_unfinished, [BY_YEAR]),
+        (lambda place: make_with(place, "'somebody' = 'else'"), [BY_YEAR]),
+        (lambda place: make_with(place, "'pinterest.schema_version' = '0'"), [BY_YEAR]),
+        (make_by_another_library, [BY_COUNTRY, BY_YEAR]),
+    ],
+    ids=["dropped", "its making killed", "not this library's", "older", "of another library"],
+)
+def test_an_answer_table_that_is_missing_or_another_s_is_written_again(two: Place, change, written):
+    before = kept(two, BY_YEAR)
+    change(two)
+    assert refreshed(two) == [answer.name for answer in written]
+    assert kept(two, BY_YEAR) == before
+    assert two.table(BY_YEAR.name).columns == [name for name, _, _ in BY_YEAR.columns]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_kill_in_a_refresh_leaves_the_old_answer_or_the_new_one(two: Place, monkeypatch, after: bool):
+    """One commit has both the rows and what they were computed from."""
+    row = f"({90 + after}, 'another {after}', 30, TIMESTAMP '2017-02-03 04:05:06')"
+    users = two.settings.qualified("users")
+    two.spark.sql(f"INSERT INTO {users} (ind, user_name, age, date_joined) VALUES {row}")
+    before = kept(two, BY_YEAR)
+    with dying(monkeypatch, answers, "with_retries", after=after, when=lambda *_: True), pytest.raises(Killed):
+        refreshed(two)
+    assert (kept(two, BY_YEAR) == before) is not after
+    assert refreshed(two) == ([] if after else [BY_YEAR.name])
+    assert kept(two, BY_YEAR) == computed(two, BY_YEAR) != before
+
+
+def test_a_newer_answer_table_is_refused(two: Place):
+    make_with(two, "'pinterest.schema_version' = '2'")
+    with pytest.raises(TableError) as error:
+        refreshed(two)
+    assert str(error.value) == (
+        f"table {two.settings.schema}.{BY_YEAR.name} must have schema version 1 or older, got 2: use a newer library"
+    )
+    drop(two)
+
+
+@pytest.mark.parametrize("refusal", ["NOT_SUPPORTED_WITH_SERVERLESS", ""])
+def test_where_nothing_can_be_cached_the_answers_are_the_same(two: Place, monkeypatch, refusal: str):
+    before = kept(two, BY_COUNTRY)
+    drop_country = f"DROP TABLE {two.settings.qualified(BY_COUNTRY.name)}"
+    two.spark.sql(drop_country)
+    shutil.rmtree(two.settings.table_folder(BY_COUNTRY.name))
+
+    def refuse(_: DataFrame) -> None:
+        raise PySparkException(f"[{refusal}] PERSIST TABLE")
+
+    monkeypatch.setattr(DataFrame, "cache", refuse)
+    monkeypatch.setattr(type(two.table("pins")), "cache", refuse)
+    if not refusal:
+        with pytest.raises(PySparkException, match="PERSIST"):
+            refreshed(two)
+        monkeypatch.undo()
+        refreshed(two)
+        return
+    assert refreshed(two) == [BY_COUNTRY.name]
+    assert kept(two, BY_COUNTRY) == before
 
 
 def test_answers_need_their_tables(place: Place):

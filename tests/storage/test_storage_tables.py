@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from storage_places import WORK, Place
 
-from pinterest_transforms.analysis import ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RUNS
@@ -30,8 +29,7 @@ def test_set_up_makes_every_table_with_a_comment_on_everything(all_tables: Place
     spark, settings = all_tables.spark, all_tables.settings
     found = spark.sql(f"SHOW TABLES IN `{settings.schema}`").where("NOT isTemporary").collect()
     listed = {row["tableName"] for row in found}
-    answers = {answer.name for answer in ANSWERS}
-    assert listed == {*WORK, *answers, "posts"}
+    assert listed == {*WORK, "posts"}
     for table in listed:
         about = spark.sql(f"DESCRIBE TABLE EXTENDED {settings.qualified(table)}").collect()
         (comment,) = (row["data_type"] for row in about if row["col_name"] == "Comment")
@@ -49,9 +47,6 @@ def test_tables_have_the_contracts_columns(all_tables: Place):
         assert ddl(all_tables.table(entity.batch_table).schema) == [*ddl(CONTRACT[entity.name]), source]
     assert ddl(all_tables.table("quarantine").schema) == ddl(QUARANTINE)
     assert ddl(all_tables.table("runs").schema) == ddl(RUNS)
-    for answer in ANSWERS:
-        wanted = [(name, kind.lower()) for name, kind, _ in answer.columns]
-        assert ddl(all_tables.table(answer.name).schema) == wanted
 
 
 @pytest.mark.usefixtures("only_runs")

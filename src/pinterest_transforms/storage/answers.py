@@ -1,18 +1,35 @@
-"""Keeps the answer tables: each is written again, in one commit, when a clean table that it needs has changed."""
+"""The answer tables: each is replaced as a whole, in one commit, when a clean table that it needs has changed.
 
-import json
-from collections.abc import Callable
+The first write makes the table. What an answer was computed from is a property of its table, so that rows and property
+are one commit: a kill leaves both or neither.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 
+import pandas as pd
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms import __version__
-from pinterest_transforms.analysis import ANSWERS, Answer, Posts
-from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
+from pinterest_transforms.analysis import ANSWERS, Answer, Posts, join_posts
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
+from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
+from pinterest_transforms.storage.locks import waiting_lock
 from pinterest_transforms.storage.retry import with_retries
+from pinterest_transforms.storage.specs import answer_spec
+
+SOURCE_PROPERTY = "pinterest.computed_from"
+"""Of an answer table: the versions of the clean tables it was computed from, and the library's."""
+_AT_ONCE = 4
+_ONE_TASK_ROWS = 200_000
+"""Up to so many posts one task answers a question sooner than several that exchange rows."""
+_REFUSED = ("NOT_SUPPORTED", "UNSUPPORTED", "NOT_IMPLEMENTED")
 
 
 def posts(spark: SparkSession, settings: Settings) -> Posts:
@@ -27,46 +44,120 @@ def posts(spark: SparkSession, settings: Settings) -> Posts:
     return Posts(pins, geolocations, users)
 
 
-def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str], None]) -> None:
-    """Makes each answer table anew whose clean tables have changed since; leaves the others as they are."""
-    versions = {entity.name: _version(spark, settings, settings.clean_table(entity)) for entity in ENTITIES}
-    made_from = {
-        answer.name: json.dumps(
-            {**{entity.name: versions[entity.name] for entity in answer.entities}, "library": __version__}
+def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str], None]) -> dict[str, pd.DataFrame]:
+    """Writes each answer table whose clean tables have changed since, or that is missing; leaves the others alone.
+
+    Returns:
+        The rows of the answers that were written, by the name of the answer, in its order. They are few whatever the
+        number of posts, and whoever shows them need not read the tables.
+
+    Raises:
+        TableError: a clean table is not there, or an answer table is not this library's.
+    """
+    with waiting_lock(settings), ThreadPoolExecutor(_AT_ONCE) as pool:
+        versions = dict(
+            zip(ENTITIES, pool.map(lambda entity: _version(spark, settings, entity), ENTITIES), strict=True)
         )
-        for answer in ANSWERS
-    }
-    stale = [answer for answer in ANSWERS if _made_from(spark, settings, answer) != made_from[answer.name]]
-    if not stale:
-        return
-    say(f"answering {len(stale)} question{'s' * (len(stale) != 1)}")
-    clean = posts(spark, settings)
-
-    def answer_one(answer: Answer) -> None:
-        frame = answer.compute(clean).select(*(F.col(name).cast(kind) for name, kind, _ in answer.columns))
-        writer = frame.writeTo(settings.qualified(answer.name)).option("userMetadata", made_from[answer.name])
-        with_retries(lambda: writer.overwrite(F.lit(True)))
-
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(answer_one, stale))
+        sources = {
+            answer: ", ".join(
+                [*(f"{entity.name} {versions[entity]}" for entity in answer.entities), f"library {__version__}"]
+            )
+            for answer in ANSWERS
+        }
+        existing = tables.list_tables(spark, settings)
+        known = [answer for answer in ANSWERS if answer.name in existing]
+        computed_from = dict(
+            zip(known, pool.map(lambda answer: _computed_from(spark, settings, answer), known), strict=True)
+        )
+        stale = [answer for answer in ANSWERS if computed_from.get(answer) != sources[answer]]
+        if not stale:
+            return {}
+        say(f"answering {len(stale)} question{'s' * (len(stale) != 1)}")
+        with _cached(posts(spark, settings), stale) as clean:
+            frames = pool.map(lambda answer: _write(spark, settings, answer, clean, sources[answer]), stale)
+            return {answer.name: frame for answer, frame in zip(stale, frames, strict=True)}
 
 
 def read_answer(spark: SparkSession, settings: Settings, answer: Answer) -> DataFrame:
-    """An answer as kept in its table, in its own order: columns as in ``Answer.columns``."""
-    frame = tables.read(spark, settings, answer.name)
-    return answer.ordered(frame)
+    """An answer as its table holds it, in its own order: columns as in ``Answer.columns``."""
+    return answer.ordered(tables.read(spark, settings, answer.name))
 
 
-def _version(spark: SparkSession, settings: Settings, table: str) -> str:
-    """The table's last commit: version and time, since a table that is made again counts from 0 again."""
+def read_answers(
+    spark: SparkSession, settings: Settings, known: Mapping[str, pd.DataFrame] | None = None
+) -> dict[str, pd.DataFrame]:
+    """The rows of every answer by its name, in its own order.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        known: rows that are known, as ``refresh_answers`` returns them: those tables are not read.
+
+    Raises:
+        TableError: a table is not there.
+    """
+    known = known or {}
+    others = [answer for answer in ANSWERS if answer.name not in known]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        frames = pool.map(lambda answer: read_answer(spark, settings, answer).toPandas(), others)
+        read = {answer.name: frame for answer, frame in zip(others, frames, strict=True)}
+    return {answer.name: _named({**read, **known}[answer.name], answer) for answer in ANSWERS}
+
+
+def _named(frame: pd.DataFrame, answer: Answer) -> pd.DataFrame:
+    """The frame, which says itself what it answers: whoever displays it may keep it."""
+    frame.attrs["answer"] = answer.name
+    return frame
+
+
+def _version(spark: SparkSession, settings: Settings, entity: Entity) -> str:
+    """The clean table's last commit: version and time, since a table that is made again counts from 0 again."""
+    table = settings.clean_table(entity)
     tables.read(spark, settings, table)
     row = tables.last_commit(spark, settings, table)
     return f"{row['version']} {row['timestamp'].timestamp()}"
 
 
-def _made_from(spark: SparkSession, settings: Settings, answer: Answer) -> str:
-    """What the answer's table was last made from; maintenance of the table leaves no such note."""
-    tables.read(spark, settings, answer.name)
-    history = spark.sql(f"DESCRIBE HISTORY {settings.qualified(answer.name)} LIMIT 20")
-    noted = history.where("userMetadata IS NOT NULL").orderBy(F.desc("version")).select("userMetadata").first()
-    return str(noted["userMetadata"]) if noted else ""
+def _computed_from(spark: SparkSession, settings: Settings, answer: Answer) -> str:
+    """What the answer's table was computed from; empty for a table of another schema version."""
+    about = tables.usable_properties(spark, settings, answer.name)
+    return about.get(SOURCE_PROPERTY, "") if about[tables.VERSION_PROPERTY] == str(SCHEMA_VERSION) else ""
+
+
+@contextmanager
+def _cached(clean: Posts, stale: list[Answer]) -> Iterator[Posts]:
+    """The clean tables joined once for all answers that are stale. Serverless refuses to cache: then for each."""
+    entities = {entity for answer in stale for entity in answer.entities}
+    if PIN not in entities:
+        yield clean
+        return
+    joined = join_posts(clean, *entities)
+    try:
+        joined.cache()
+    except (PySparkException, NotImplementedError) as error:
+        if not any(refusal in str(error).upper() for refusal in _REFUSED):
+            raise
+        yield clean
+        return
+    try:
+        few = joined.count() <= _ONE_TASK_ROWS
+        yield replace(clean, joined=joined.coalesce(1)) if few else replace(clean, joined=joined)
+    finally:
+        joined.unpersist()
+
+
+def _write(spark: SparkSession, settings: Settings, answer: Answer, clean: Posts, source: str) -> pd.DataFrame:
+    """Replaces the answer's table; returns its rows."""
+    spec, name = answer_spec(answer), settings.qualified(answer.name)
+    rows = answer.compute(clean).select(*(F.col(column).cast(kind) for column, kind, _ in answer.columns)).toArrow()
+    comments = {field.name: field.metadata for field in spec.columns}
+    frame = spark.createDataFrame(rows).select(*(F.col(key).alias(key, metadata=comments[key]) for key in comments))
+    pairs = tables.properties_sql({tables.VERSION_PROPERTY: str(SCHEMA_VERSION), SOURCE_PROPERTY: source})
+    tables.remove_unfinished(settings, answer.name)
+    table = (
+        f"CREATE OR REPLACE TABLE {name} USING DELTA COMMENT {tables.sql_text(spec.comment)}"
+        f"{tables.location_sql(settings, answer.name)} TBLPROPERTIES ({pairs})"
+    )
+    statement = table.replace("{", "{{").replace("}", "}}") + " AS SELECT * FROM {rows}"
+    with_retries(lambda: spark.sql(statement, rows=frame))
+    return rows.to_pandas()

@@ -99,9 +99,10 @@ def maintain(
     _check_hours(spark, retention.vacuum_hours)
     now = now or datetime.now(UTC)
     work = [spec.name for spec in work_specs(settings)]
-    names = [*work, *(spec.name for spec in answer_specs())]
-    for name in names:
+    for name in work:
         tables.read(spark, settings, name)
+    existing = tables.list_tables(spark, settings)
+    names = [*work, *(spec.name for spec in answer_specs() if spec.name in existing)]
 
     def one(name: str) -> Maintained:
         say(f"{settings.schema}.{name}")

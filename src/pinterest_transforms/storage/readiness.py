@@ -1,37 +1,38 @@
 """Whether a leg's tables are those of this library: a cheap look for the tasks that come after set-up."""
 
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.specs import POSTS_VIEW, TableSpec, answer_specs, work_specs
-from pinterest_transforms.storage.tables import ID_PROPERTY, VERSION_PROPERTY, attach, properties, set_up
-
-_AT_ONCE = 4
+from pinterest_transforms.storage import tables
+from pinterest_transforms.storage.specs import POSTS_VIEW, RUNS_TABLE, work_specs
 
 
 def ensure_tables(spark: SparkSession, settings: Settings) -> None:
-    """Runs ``set_up`` if a table or ``posts`` is missing, or has another schema version; else reads properties alone.
+    """Runs ``set_up`` if a table or ``posts`` is missing, or the last set-up was that of another schema version.
 
     Raises:
-        TableError: as ``set_up`` and ``attach``.
+        TableError: as ``tables.set_up`` and ``tables.attach``.
     """
-    attach(spark, settings)
+    tables.attach(spark, settings)
     if not _are_current(spark, settings):
-        set_up(spark, settings)
+        tables.set_up(spark, settings)
 
 
 def _are_current(spark: SparkSession, settings: Settings) -> bool:
-    def is_current(spec: TableSpec) -> bool:
-        about = properties(spark, settings, spec.name)
-        return about.get(VERSION_PROPERTY) == str(SCHEMA_VERSION) and ID_PROPERTY in about
-
+    """Two questions whatever the number of tables: the schema's list, and the version of ``runs``, made last."""
+    needed = {spec.name for spec in work_specs(settings)}
+    if not needed | {POSTS_VIEW} <= tables.list_tables(spark, settings):
+        return False
+    if settings.warehouse and not all(
+        tables.has_commits(Path(settings.warehouse, settings.schema, name)) for name in needed
+    ):
+        return False
     try:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            current = list(pool.map(is_current, (*work_specs(settings), *answer_specs())))
+        version = tables.properties(spark, settings, RUNS_TABLE).get(tables.VERSION_PROPERTY)
     except AnalysisException:
         return False
-    return all(current) and spark.catalog.tableExists(settings.qualified(POSTS_VIEW))
+    return version == str(SCHEMA_VERSION)

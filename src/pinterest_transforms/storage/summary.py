@@ -1,15 +1,18 @@
 """What a person wants to know of a leg: what runs did, what was rejected and why, up to when the data goes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from pinterest_transforms.entities import ENTITIES, GEO
+from pinterest_transforms.entities import ENTITIES, GEO, Entity
 from pinterest_transforms.quarantine import REJECTED, REPAIRED
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE, work_specs
+
+_AT_ONCE = 4
 
 
 def runs(spark: SparkSession, settings: Settings, run_id: str = "") -> DataFrame:
@@ -26,20 +29,29 @@ def run_totals(spark: SparkSession, settings: Settings, run_id: str) -> DataFram
     return runs(spark, settings, run_id).groupBy("topic").agg(*totals).orderBy("topic")
 
 
+def quarantine_totals(spark: SparkSession, settings: Settings) -> DataFrame:
+    """Records in quarantine per topic, kind and cause: topic, kind, cause, records.
+
+    The cause is a reason where they were rejected, a column where they were repaired; a record with two of them counts
+    under each.
+    """
+    quarantine = tables.read(spark, settings, QUARANTINE_TABLE)
+    causes = F.when(F.col("kind") == REJECTED, F.col("reasons")).otherwise(F.col("columns"))
+    each = quarantine.select("topic", "kind", F.explode(causes).alias("cause"))
+    totals = each.groupBy("topic", "kind", "cause").agg(F.count("*").alias("records"))
+    return totals.orderBy("topic", "kind", F.desc("records"), "cause")
+
+
 def rejected_by_reason(spark: SparkSession, settings: Settings) -> DataFrame:
-    """Rejected records a topic and reason: topic, reason, records. A record with two reasons counts under each."""
-    return _counted(spark, settings, REJECTED, "reasons", "reason")
+    """Rejected records per topic and reason: topic, reason, records. A record with two reasons counts under each."""
+    rejected = quarantine_totals(spark, settings).where(F.col("kind") == REJECTED)
+    return rejected.select("topic", F.col("cause").alias("reason"), "records")
 
 
 def repaired_by_column(spark: SparkSession, settings: Settings) -> DataFrame:
-    """Repaired records a topic and column: topic, column, records."""
-    return _counted(spark, settings, REPAIRED, "columns", "column")
-
-
-def _counted(spark: SparkSession, settings: Settings, kind: str, listed: str, name: str) -> DataFrame:
-    noted = tables.read(spark, settings, QUARANTINE_TABLE).where(F.col("kind") == kind)
-    each = noted.select("topic", F.explode(listed).alias(name))
-    return each.groupBy("topic", name).agg(F.count("*").alias("records")).orderBy("topic", F.desc("records"), name)
+    """Repaired records per topic and column: topic, column, records."""
+    repaired = quarantine_totals(spark, settings).where(F.col("kind") == REPAIRED)
+    return repaired.select("topic", F.col("cause").alias("column"), "records")
 
 
 def unknown_fields(spark: SparkSession, settings: Settings) -> DataFrame:
@@ -48,30 +60,66 @@ def unknown_fields(spark: SparkSession, settings: Settings) -> DataFrame:
     return each.groupBy("topic", "field").agg(F.sum("records").alias("records")).orderBy("topic", "field")
 
 
+def freshness(spark: SparkSession, settings: Settings) -> DataFrame:
+    """Clean rows of each topic and how new they are: topic, rows, latest_arrival, latest_post; UTC.
+
+    latest_post, the time of the newest post, is known of the geolocations alone.
+    """
+
+    def of(entity: Entity) -> DataFrame:
+        made = F.max("timestamp") if entity == GEO else F.lit(None).cast("timestamp")
+        return tables.read(spark, settings, settings.clean_table(entity)).agg(
+            F.lit(settings.origin(entity)).alias("topic"),
+            F.count("*").alias("rows"),
+            F.max(F.col("_source")["arrived"]).alias("latest_arrival"),
+            made.alias("latest_post"),
+        )
+
+    return reduce(DataFrame.unionAll, map(of, ENTITIES))
+
+
 def latest(spark: SparkSession, settings: Settings) -> DataFrame:
     """Data freshness, UTC: latest_post, the newest post's time, and latest_arrival of any row of the clean tables."""
-    clean = [tables.read(spark, settings, settings.clean_table(entity)) for entity in ENTITIES]
-    made = tables.read(spark, settings, settings.clean_table(GEO)).agg(F.max("timestamp").alias("latest_post"))
-    arrived = reduce(DataFrame.unionAll, (one.select(F.col("_source")["arrived"].alias("arrived")) for one in clean))
-    return made.crossJoin(arrived.agg(F.max("arrived").alias("latest_arrival")))
+    names = ("latest_post", "latest_arrival")
+    return freshness(spark, settings).agg(*(F.max(name).alias(name) for name in names))
 
 
-def quarantined(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:
-    """A topic's quarantine, the newest first: kind, reasons, columns, raw (its first 200 characters), file, seen_at."""
-    noted = tables.read(spark, settings, QUARANTINE_TABLE).where(F.col("topic") == topic)
-    shown = noted.select(
-        "kind", "reasons", "columns", F.left("raw", F.lit(200)).alias("raw"), "_source.file", "seen_at"
-    )
-    return shown.orderBy(F.desc("seen_at"), "kind", "file", "raw")
+def quarantined(spark: SparkSession, settings: Settings, *topics: str, limit: int | None = None) -> DataFrame:
+    """Quarantine of topics, the newest first.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        topics: the topics.
+        limit: the most records of each topic; None for all.
+
+    Returns:
+        topic, kind, reasons, columns, raw (its first 200 characters), file, seen_at.
+    """
+    noted = tables.read(spark, settings, QUARANTINE_TABLE).where(F.col("topic").isin(*topics))
+    raw = F.left("raw", F.lit(200)).alias("raw")
+    shown = noted.select("topic", "kind", "reasons", "columns", raw, "_source.file", "seen_at")
+    newest = [F.desc("seen_at"), F.col("kind"), F.col("file"), F.col("raw")]
+    if limit is not None:
+        number = F.row_number().over(Window.partitionBy("topic").orderBy(*newest))
+        shown = shown.withColumn("_number", number).where(F.col("_number") <= limit).drop("_number")
+    return shown.orderBy("topic", *newest)
 
 
 def versions(spark: SparkSession, settings: Settings) -> DataFrame:
     """The leg's tables: table, rows, delta_version, schema_version."""
-    rows = []
-    for spec in work_specs(settings):
-        last = tables.last_commit(spark, settings, spec.name)
-        count = tables.read(spark, settings, spec.name).count()
-        schema_version = int(tables.properties(spark, settings, spec.name).get(tables.VERSION_PROPERTY, "0"))
-        rows.append((spec.name, count, int(last["version"]), schema_version))
-    columns = "table STRING, rows BIGINT, delta_version BIGINT, schema_version INT"
-    return spark.createDataFrame(rows, columns)
+    names = [spec.name for spec in work_specs(settings)]
+    counts = (
+        tables.read(spark, settings, name).agg(F.lit(name).alias("table"), F.count("*").alias("rows")) for name in names
+    )
+
+    def version(name: str) -> tuple[int, int]:
+        last = tables.last_commit(spark, settings, name)
+        about = tables.properties(spark, settings, name)
+        return int(last["version"]), int(about.get(tables.VERSION_PROPERTY, "0"))
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(version, names)
+        rows = {row["table"]: row["rows"] for row in reduce(DataFrame.unionAll, counts).collect()}
+        shown = [(name, rows[name], *about) for name, about in zip(names, found, strict=True)]
+    return spark.createDataFrame(shown, "table STRING, rows BIGINT, delta_version BIGINT, schema_version INT")
