@@ -19,12 +19,12 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 help: ## print what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
 
-run: .make/local .make/jars/.complete build/landing ## set up, make 11,000 dirty posts, clean them, print the answers, write build/report.html
+run: .make/local .make/jars/.classes build/landing ## set up, make 11,000 dirty posts, clean them, print the answers, write build/report.html
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" \
 		$(BIN)/python -m local batch --landing build/landing --warehouse build/warehouse --report build/report.html
 	@echo "report: build/report.html"
 
-run-stream: .make/local .make/jars/.complete build/landing ## the same posts through Kinesis: start one, send them, clean the streams, print the answers
+run-stream: .make/local .make/jars/.classes build/landing ## the same posts through Kinesis: start one, send them, clean the streams, print the answers
 	rm -rf build/stream
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" \
 		$(BIN)/python -m local stream --database build/source.db --warehouse build/stream
@@ -32,7 +32,7 @@ run-stream: .make/local .make/jars/.complete build/landing ## the same posts thr
 stack: .make/local .make/jars/.stack mariadb ## the whole system on this machine, MariaDB to S3 and Kinesis, until Ctrl-C
 	$(BIN)/python -m local stack --folder build/stack --posts $(POSTS) --seed $(SEED)
 
-test: .make/dev .make/jars/.complete ## set up and run the test suite
+test: .make/dev .make/jars/.classes ## set up and run the test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
 
 test-stack: .make/dev .make/jars/.stack mariadb ## install MariaDB (Debian's, with apt-get) if it is not there; test the whole system
@@ -136,6 +136,10 @@ build/landing: | .make/local
 
 .make/jars/.complete: .make/local
 	$(BIN)/python -m local jars >/dev/null
+	@touch $@
+
+.make/jars/.classes: .make/jars/.complete
+	JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1" $(BIN)/python -m local.class_archive
 	@touch $@
 
 .make/jars/.stack: .make/local local/broker_jars.txt local/stack_s3a_jars.txt

@@ -4,17 +4,19 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
-from local.display import Screen
-from local.notebook import Runner
-from local.report import write_report
-from local.report_data import gather
 from pinterest_transforms.entities import ENTITIES, entities_named
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.settings import Settings
+
+if TYPE_CHECKING:
+    from local.display import Screen
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 # Which of the parameters each notebook declares a widget for.
@@ -106,14 +108,23 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
+def preload() -> None:
+    """Imports what ``run_batch`` needs, pandas and plotly, while Java starts."""
+    Thread(target=import_module, args=("local.report_data",), daemon=True).start()
+
+
 def run_batch(
-    spark: SparkSession, batch: Batch, screen: Screen, progress: Callable[[str], None], notebooks: Path = NOTEBOOKS
+    spark: SparkSession, batch: Batch, screen: "Screen", progress: Callable[[str], None], notebooks: Path = NOTEBOOKS
 ) -> None:
     """Runs the notebooks one after another; the answers go to the screen.
 
     Raises:
         NotebookError: if one fails.
     """
+    from local.notebook import Runner  # noqa: PLC0415 - see preload
+    from local.report import write_report  # noqa: PLC0415
+    from local.report_data import gather  # noqa: PLC0415
+
     runner = Runner(spark, screen, progress=progress)
     settings = batch.settings()
     values = {

@@ -51,8 +51,7 @@ def _check_outputs() -> None:
 
 
 def _batch(options: argparse.Namespace) -> None:
-    from local.batch import Batch, run_batch  # noqa: PLC0415 - Spark's Python alone takes a second to import
-    from local.display import Screen  # noqa: PLC0415
+    from local.batch import Batch, preload, run_batch  # noqa: PLC0415 - Spark's Python alone takes a second to import
     from local.progress import Steps  # noqa: PLC0415
     from local.session import local_session, stop_session  # noqa: PLC0415
 
@@ -65,10 +64,13 @@ def _batch(options: argparse.Namespace) -> None:
         report=options.report.absolute() if options.report else None,
     ).checked()
     with Steps() as steps:
+        steps("starting Spark")
+        preload()
+        spark = local_session(batch.warehouse)
+        from local.display import Screen  # noqa: PLC0415 - while Java starts
+
         screen = Screen()
         screen.paused = steps.paused
-        steps("starting Spark")
-        spark = local_session(batch.warehouse)
         run_batch(spark, batch, screen, steps)
         steps("stopping Spark")
         stop_session(spark)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
@@ -30,7 +31,7 @@ def _unchanged(text: str) -> str:
 
 
 class Screen:
-    """Where answers go.
+    """Where answers go. Threads may write at once: what each writes stays together.
 
     Attributes:
         figures: every figure that was displayed.
@@ -42,6 +43,7 @@ class Screen:
     def __init__(self, out: TextIO | None = None, *, rows_shown: int = ROWS_SHOWN) -> None:
         self._out = out or sys.stdout
         self._rows_shown = rows_shown
+        self._lock = threading.RLock()
         self.figures: list[object] = []
         self.answers: dict[str, pd.DataFrame] = {}
         self.redacted: Callable[[str], str] = _unchanged
@@ -49,6 +51,7 @@ class Screen:
 
     def display(self, value: object, *_: object, **__: object) -> None:
         """Shows a frame of Spark or pandas, a plotly figure, or anything else as text."""
+        sys.stdout.flush()  # what was printed before stands before it
         if isinstance(value, DataFrame):
             self.rows(spark_rows(value, self._rows_shown))
         elif isinstance(value, pd.DataFrame):
@@ -77,7 +80,7 @@ class Screen:
 
     def write(self, text: str) -> None:
         """Writes text as it is, but for secrets."""
-        with self.paused():
+        with self._lock, self.paused():
             self._out.write(self.redacted(text))
             self._out.flush()
 

@@ -4,6 +4,7 @@ import builtins
 import contextlib
 import io
 import re
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -150,21 +151,39 @@ def _failed(path: Path, cell: Cell, error: BaseException, redacted: Callable[[st
 
 
 class _Printed(io.TextIOBase):
-    """Standard output of a notebook."""
+    """Standard output of a notebook: lines of several threads come one after another, each as a whole."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
+        self._thread = threading.local()
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        self._screen.write(text)
+        # print() writes a line and its end one after the other.
+        whole, end, rest = f"{self._begun()}{text}".rpartition("\n")
+        self._thread.begun = rest
+        if end:
+            self._screen.write(whole + end)
         return len(text)
+
+    def flush(self) -> None:
+        begun, self._thread.begun = self._begun(), ""
+        if begun:
+            self._screen.write(begun)
+
+    def _begun(self) -> str:
+        """This thread's line that has no end yet."""
+        return getattr(self._thread, "begun", "")
 
 
 @contextlib.contextmanager
 def _output(runner: Runner) -> Iterator[None]:
     """What a notebook prints goes where it displays, and no secret with it."""
-    with contextlib.redirect_stdout(_Printed(runner.screen)):
-        yield
+    printed = _Printed(runner.screen)
+    with contextlib.redirect_stdout(printed):
+        try:
+            yield
+        finally:
+            printed.flush()

@@ -18,7 +18,7 @@ _LIVE_SECONDS, _TOLD_SECONDS = 0.5, 5.0
 
 
 class Steps:
-    """Tells the steps of a run, one at a time: call it with what is being done."""
+    """Reports the steps of a run, one at a time: call it, from any thread, with what is being done."""
 
     def __init__(self, err: TextIO | None = None, *, quiet: bool = False) -> None:
         self._console = Console(file=err or sys.stderr, highlight=False, markup=False, emoji=False)
@@ -31,6 +31,7 @@ class Steps:
             redirect_stdout=False,
         )
         self._quiet = quiet
+        self._lock = threading.RLock()
         self._started = time.monotonic()
         self._step_started = self._started
         self._step = ""
@@ -39,14 +40,15 @@ class Steps:
     def __call__(self, what: str) -> None:
         """The step that begins now; the one before has ended."""
         what = clean_text(what)
-        if what == self._step or self._quiet:
-            return
-        self._end_step()
-        self._step, self._step_started = what, time.monotonic()
-        if self._console.is_terminal:
-            self._task = self._live.add_task(what)
-        else:
-            self._console.print(f"[{self._step_started - self._started:.0f} s] {what}", soft_wrap=True)
+        with self._lock:
+            if what == self._step or self._quiet:
+                return
+            self._end_step()
+            self._step, self._step_started = what, time.monotonic()
+            if self._console.is_terminal:
+                self._task = self._live.add_task(what)
+            else:
+                self._console.print(f"[{self._step_started - self._started:.0f} s] {what}", soft_wrap=True)
 
     def __enter__(self) -> Self:
         """Starts the live line."""
@@ -65,15 +67,16 @@ class Steps:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """No live line while it lasts, for something else is written."""
-        running = self._console.is_terminal and self._live.live.is_started
-        if running:
-            self._live.stop()
-        try:
-            yield
-        finally:
+        """No live line and no new step while it lasts, for something else is written."""
+        with self._lock:
+            running = self._console.is_terminal and self._live.live.is_started
             if running:
-                self._live.start()
+                self._live.stop()
+            try:
+                yield
+            finally:
+                if running:
+                    self._live.start()
 
     @contextmanager
     def rows(self, read: Callable[[], Sequence[str]]) -> Iterator[None]:
@@ -87,8 +90,9 @@ class Steps:
                 lines = [clean_text(line) for line in read()]
                 for task, line in zip(tasks, lines, strict=False):
                     self._live.update(task, description=line)
-                for line in () if live or self._quiet or lines == told else lines:
-                    self._console.print(line, soft_wrap=True)
+                with self._lock:
+                    for line in () if live or self._quiet or lines == told else lines:
+                        self._console.print(line, soft_wrap=True)
                 told = lines
 
         thread = threading.Thread(target=show, daemon=True)

@@ -1,8 +1,12 @@
+import contextlib
 import io
 import re
+import threading
 
 import pytest
 
+from local.display import Screen
+from local.notebook import _Printed
 from local.progress import Steps
 from pinterest_transforms.error_format import one_line
 from pinterest_transforms.errors import TableError
@@ -85,3 +89,37 @@ pinterest_transforms.errors.TableError: pins must be Delta, got a folder
 )
 def test_every_error_has_one_line(error: Exception, line: str) -> None:
     assert one_line(error) == line
+
+
+def test_lines_of_three_threads_never_mix() -> None:
+    err = io.StringIO()
+    out = io.StringIO()
+    steps, screen = Steps(err), Screen(out)
+    screen.paused = steps.paused
+    topics = ("abc.pin", "abc.geo", "abc.user")
+
+    def say(topic: str) -> None:
+        for number in range(50):
+            print(f"{topic}: file {number}")  # noqa: T201 - writes a line and its end apart
+            steps(f"{topic}: step {number}")
+            screen.display(f"{topic}: table {number}")
+
+    printed = _Printed(screen)
+    with steps, contextlib.redirect_stdout(printed):
+        print("begun ", end="")  # noqa: T201 - writes a line and its end apart
+        threads = [threading.Thread(target=say, args=(topic,)) for topic in topics]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print("ended")  # noqa: T201 - writes a line and its end apart
+
+    assert sorted(re.sub(r"\[\d+ s\] ", "", err.getvalue()).splitlines()) == sorted(
+        f"{topic}: step {number}" for topic in topics for number in range(50)
+    )
+    lines = out.getvalue().splitlines()
+    assert lines[-1] == "begun ended"
+    for topic in topics:
+        of_topic = [line for line in lines if line.startswith(topic)]
+        assert of_topic == [f"{topic}: {what} {number}" for number in range(50) for what in ("file", "table")]
+    assert len(lines) == 1 + 2 * 50 * len(topics)

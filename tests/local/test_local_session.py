@@ -4,6 +4,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit
 
+from local import session
+from local.java import check_java, java_output
 from local.java_process import MODULE_OPTIONS
 from local.session import GIB, driver_memory
 from pinterest_transforms.error_format import one_line
@@ -93,3 +95,14 @@ def test_a_data_file_with_a_wrong_byte_is_an_error(spark: SparkSession, tmp_path
         spark.read.format("delta").load(f"{tmp_path}/t").collect()
 
     assert "could not verify page integrity, CRC checksum verification failed" in one_line(error.value)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive"], ids=["missing", "empty", "not an archive"])
+def test_java_starts_without_a_word_whatever_its_class_archive_holds(tmp_path: Path, content: bytes | None) -> None:
+    archive = tmp_path / "classes.jsa"
+    if content is not None:
+        archive.write_bytes(content)
+    options = session._class_sharing(archive)
+    assert bool(options) is (content is not None)
+    code, printed = java_output([check_java(), *options, "-version"], 60)
+    assert (code, "classes.jsa" in printed, "warning" in printed.lower()) == (0, False, False)
