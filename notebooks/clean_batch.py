@@ -85,7 +85,9 @@ for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
 # COMMAND ----------
 
 # DBTITLE 1,Reasons
-display(summary.quarantine_totals(spark, settings))
+totals = summary.quarantine_totals(spark, settings).toPandas()
+for kind in ("rejected", "repaired"):
+    display(totals[totals["kind"] == kind])
 
 # COMMAND ----------
 

@@ -97,5 +97,7 @@ display(summary.run_totals(spark, settings, run_id))
 # COMMAND ----------
 
 # DBTITLE 1,Reasons
-display(summary.quarantine_totals(spark, settings))
+totals = summary.quarantine_totals(spark, settings).toPandas()
+for kind in ("rejected", "repaired"):
+    display(totals[totals["kind"] == kind])
 display(summary.unknown_fields(spark, settings))

@@ -133,6 +133,10 @@ def test_the_summary_says_what_was_rejected_and_why(taken: Place):
     shown = summary.quarantined(spark, settings, "abc.pin").collect()
     assert len(shown) == 13
     assert max(len(row["raw"]) for row in shown) == 200
+    assert summary.quarantined(spark, settings, "abc.geo", "abc.pin", limit=3).collect() == shown[:3]
+    totals = [tuple(row) for row in summary.quarantine_totals(spark, settings).collect()]
+    rejected = [(topic, "rejected", reason, records) for topic, reason, records in reasons]
+    assert totals == [*rejected, *((topic, "repaired", column, records) for topic, column, records in repaired)]
 
 
 def test_the_summary_says_up_to_when_the_data_goes(taken: Place):
@@ -140,6 +144,9 @@ def test_the_summary_says_up_to_when_the_data_goes(taken: Place):
     newest = max(path.stat().st_mtime for path in Path(taken.settings.landing).rglob("abc.pin+*.json"))
     assert row["latest_post"] is None
     assert abs(row["latest_arrival"].timestamp() - newest) < 5
+    each = summary.freshness(taken.spark, taken.settings).collect()
+    assert [(one["topic"], one["rows"]) for one in each] == [("abc.pin", 13), ("abc.geo", 0), ("abc.user", 0)]
+    assert [one["latest_arrival"] for one in each] == [row["latest_arrival"], None, None]
 
 
 def test_the_summary_names_each_table_and_its_versions(taken: Place):

@@ -26,12 +26,6 @@ NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
 KEPT_FOR = "delta.deletedFileRetentionDuration"
 
 
-@pytest.fixture(autouse=True)
-def _without_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten tables more would be looked after in each test; the notebooks' tests do so once."""
-    monkeypatch.setattr(maintenance, "answer_specs", list)
-
-
 def by_table(done: list[Maintained]) -> dict[str, Maintained]:
     return {one.table: one for one in done}
 

@@ -108,18 +108,16 @@ def quarantined(spark: SparkSession, settings: Settings, *topics: str, limit: in
 
 def versions(spark: SparkSession, settings: Settings) -> DataFrame:
     """The leg's tables: table, rows, delta_version, schema_version."""
-    names = [spec.name for spec in work_specs(settings)]
-    counts = (
-        tables.read(spark, settings, name).agg(F.lit(name).alias("table"), F.count("*").alias("rows")) for name in names
-    )
 
-    def version(name: str) -> tuple[int, int]:
-        last = tables.last_commit(spark, settings, name)
-        about = tables.properties(spark, settings, name)
-        return int(last["version"]), int(about.get(tables.VERSION_PROPERTY, "0"))
+    def of(name: str) -> DataFrame:
+        version = int(tables.last_commit(spark, settings, name)["version"])
+        schema_version = int(tables.properties(spark, settings, name).get(tables.VERSION_PROPERTY, "0"))
+        return tables.read(spark, settings, name).agg(
+            F.lit(name).alias("table"),
+            F.count("*").alias("rows"),
+            F.lit(version).cast("bigint").alias("delta_version"),
+            F.lit(schema_version).cast("int").alias("schema_version"),
+        )
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(version, names)
-        rows = {row["table"]: row["rows"] for row in reduce(DataFrame.unionAll, counts).collect()}
-        shown = [(name, rows[name], *about) for name, about in zip(names, found, strict=True)]
-    return spark.createDataFrame(shown, "table STRING, rows BIGINT, delta_version BIGINT, schema_version INT")
+        return reduce(DataFrame.unionAll, pool.map(of, [spec.name for spec in work_specs(settings)]))
