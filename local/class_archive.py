@@ -15,7 +15,7 @@ from pyspark import SparkContext
 from local.batch import Batch, run_batch
 from local.display import Screen
 from local.jars import PROJECT
-from local.session import CLASS_ARCHIVE, local_session, stop_session
+from local.session import CLASS_ARCHIVE, local_session
 from pinterest_transforms.settings import DEFAULT_USER_ID
 
 _POSTS = 100
@@ -38,7 +38,9 @@ def create_archive(archive: Path = CLASS_ARCHIVE) -> None:
         subprocess.run(  # noqa: S603 - this project's own command
             [sys.executable, "-m", "emulation", *generate, *places], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL
         )
-        spark = local_session(folder / "warehouse", java_options=(f"-XX:ArchiveClassesAtExit={unfinished}",))
+        # Java says of each class that it leaves out why: thousands of lines.
+        options = (f"-XX:ArchiveClassesAtExit={unfinished}", "-Xlog:disable")
+        spark = local_session(folder / "warehouse", java_options=options)
         batch = Batch(folder / "landing", folder / "warehouse", DEFAULT_USER_ID, report=folder / "report.html")
         run_batch(spark, batch, Screen(io.StringIO()), lambda _: None)
         java = SparkContext._gateway.proc  # type: ignore[union-attr]
@@ -46,7 +48,6 @@ def create_archive(archive: Path = CLASS_ARCHIVE) -> None:
         # Java ends when nobody writes to it any more, and writes the archive then.
         java.stdin.close()
         java.wait(_WRITE_SECONDS)
-        stop_session(spark)
         unfinished.replace(archive)
 
 
