@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, _stop)
     _check_outputs()
     options = parser().parse_args(arguments)
+    ran_before = _spark_runs()
     try:
         _COMMANDS[options.command](options)
         sys.stdout.flush()
@@ -29,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _end_at_once(0)
     except Exception as error:
         code = _told(error, verbose=options.verbose)
-        _stop_spark()
+        if not ran_before:
+            _stop_spark()
         if isinstance(error, OSError):
             # What is left in a buffer that cannot be written would be tried again at the end.
             _end_at_once(code)
@@ -53,7 +55,7 @@ def _check_outputs() -> None:
 def _batch(options: argparse.Namespace) -> None:
     from local.batch import Batch, preload, run_batch  # noqa: PLC0415 - Spark's Python alone takes a second to import
     from local.progress import Steps  # noqa: PLC0415
-    from local.session import local_session, stop_session  # noqa: PLC0415
+    from local.session import command_session  # noqa: PLC0415
 
     batch = Batch(
         landing=options.landing.absolute(),
@@ -66,20 +68,19 @@ def _batch(options: argparse.Namespace) -> None:
     with Steps() as steps:
         steps("starting Spark")
         preload()
-        spark = local_session(batch.warehouse)
-        from local.display import Screen  # noqa: PLC0415 - while Java starts
+        with command_session(batch.warehouse) as spark:
+            from local.display import Screen  # noqa: PLC0415 - while Java starts
 
-        screen = Screen()
-        screen.paused = steps.paused
-        run_batch(spark, batch, screen, steps)
-        steps("stopping Spark")
-        stop_session(spark)
+            screen = Screen()
+            screen.paused = steps.paused
+            run_batch(spark, batch, screen, steps)
+            steps("stopping Spark")
 
 
 def _stream(options: argparse.Namespace) -> None:
     from local.display import Screen  # noqa: PLC0415 - as above
     from local.progress import Steps  # noqa: PLC0415
-    from local.session import local_session, stop_session  # noqa: PLC0415
+    from local.session import command_session  # noqa: PLC0415
     from local.stream import Stopping, Stream, run_stream  # noqa: PLC0415
 
     switches = ("rebuild", "new_checkpoint", "allow_losses")
@@ -100,13 +101,12 @@ def _stream(options: argparse.Namespace) -> None:
         screen.paused = steps.paused
         steps("starting Spark")
         stream.prepare()
-        spark = local_session(stream.warehouse)
-        stopping = Stopping(stream.settings(), _stop)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stopping)
-        done = run_stream(spark, stream, screen, steps, stopping)
-        steps("stopping Spark")
-        stop_session(spark)
+        with command_session(stream.warehouse) as spark:
+            stopping = Stopping(stream.settings(), _stop)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, stopping)
+            done = run_stream(spark, stream, screen, steps, stopping)
+            steps("stopping Spark")
     if not done:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         sys.exit(128 + stopping.asked)
@@ -116,7 +116,7 @@ def _notebook(options: argparse.Namespace) -> None:
     from local.display import Screen  # noqa: PLC0415 - as above
     from local.notebook_command import run_notebook, values_of  # noqa: PLC0415
     from local.progress import Steps  # noqa: PLC0415
-    from local.session import local_session, stop_session  # noqa: PLC0415
+    from local.session import command_session  # noqa: PLC0415
 
     path = options.path.absolute()
     values, others = values_of(path, options.values)
@@ -126,10 +126,9 @@ def _notebook(options: argparse.Namespace) -> None:
         screen = Screen()
         screen.paused = steps.paused
         steps("starting Spark")
-        spark = local_session(values.get("warehouse", ""))
-        run_notebook(spark, path, values, screen, steps)
-        steps("stopping Spark")
-        stop_session(spark)
+        with command_session(values.get("warehouse", "")) as spark:
+            run_notebook(spark, path, values, screen, steps)
+            steps("stopping Spark")
 
 
 def _sql(options: argparse.Namespace) -> None:
@@ -142,7 +141,7 @@ def _sql(options: argparse.Namespace) -> None:
         use_warehouse,
         write_rows,
     )
-    from local.session import local_session, stop_session  # noqa: PLC0415
+    from local.session import command_session  # noqa: PLC0415
 
     check_query(options.query)
     warehouse = options.warehouse.absolute()
@@ -151,13 +150,12 @@ def _sql(options: argparse.Namespace) -> None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
     with Steps(quiet=not sys.stderr.isatty()) as steps:
         steps("starting Spark")
-        spark = local_session(warehouse, extra=SESSION_SETTINGS)
-        steps("reading the tables")
-        use_warehouse(spark, warehouse, schemas, schema)
-        steps("running the query")
-        frame = open_query(spark, options.query, () if schema else schemas)
-        write_rows(frame, options.format, sys.stdout, steps.paused)
-        stop_session(spark)
+        with command_session(warehouse, extra=SESSION_SETTINGS) as spark:
+            steps("reading the tables")
+            use_warehouse(spark, warehouse, schemas, schema)
+            steps("running the query")
+            frame = open_query(spark, options.query, () if schema else schemas)
+            write_rows(frame, options.format, sys.stdout, steps.paused)
 
 
 def _stack(options: argparse.Namespace) -> None:
@@ -222,6 +220,14 @@ def _without_secrets(text: str) -> str:
         if name.startswith("PINTEREST_SECRET_") and value:
             text = text.replace(value, "[REDACTED]")
     return text
+
+
+def _spark_runs() -> bool:
+    if "local.session" not in sys.modules:
+        return False
+    from local.session import is_running  # noqa: PLC0415 - as above
+
+    return is_running()
 
 
 def _stop_spark() -> None:

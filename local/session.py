@@ -7,7 +7,7 @@ import signal
 import tempfile
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pyspark import SparkConf, SparkContext
@@ -18,7 +18,7 @@ from local.jars import JAR_FOLDER, delta_jars
 from local.java import end_java_at_once
 from local.java_process import JavaProcess
 
-__all__ = ["driver_memory", "end_java_at_once", "local_session", "stop_session"]
+__all__ = ["command_session", "driver_memory", "end_java_at_once", "local_session", "stop_session"]
 
 GIB = 1024**3
 CLASS_ARCHIVE = JAR_FOLDER / "classes.jsa"
@@ -105,6 +105,24 @@ def local_session(
         # pyspark has put one of its own in its place.
         signal.signal(signal.SIGINT, handler)
     return SparkSession(context)
+
+
+@contextlib.contextmanager
+def command_session(warehouse: str | Path, *, extra: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
+    """The session of one command; stopped at its end, unless it ran in this process before.
+
+    After an error it still runs: the error's text may be in Java. ``stop_whatever_runs`` stops it then.
+    """
+    ran_before = is_running()
+    spark = local_session(warehouse, extra=extra)
+    yield spark
+    if not ran_before:
+        stop_session(spark)
+
+
+def is_running() -> bool:
+    """Whether this process has a session."""
+    return SparkContext._active_spark_context is not None
 
 
 def stop_session(spark: SparkSession) -> None:

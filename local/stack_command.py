@@ -100,7 +100,7 @@ def _batch(options: argparse.Namespace) -> None:
     from local.batch import PARAMETERS, usable_warehouse  # noqa: PLC0415 - Spark's Python takes a second to import
     from local.display import Screen  # noqa: PLC0415
     from local.progress import Steps  # noqa: PLC0415
-    from local.session import local_session, stop_session  # noqa: PLC0415
+    from local.session import command_session  # noqa: PLC0415
     from local.stack_notebooks import bucket_settings, run_notebooks  # noqa: PLC0415
 
     environment = read_environment(options.folder)
@@ -112,8 +112,7 @@ def _batch(options: argparse.Namespace) -> None:
         screen = Screen()
         screen.paused = steps.paused
         steps("starting Spark")
-        spark = local_session(warehouse, extra=bucket_settings(environment))
-        names = [name for name in PARAMETERS if name != "analyse" or options.what == "batch"]
-        run_notebooks(spark, names, warehouse, environment, screen, steps)
-        steps("stopping Spark")
-        stop_session(spark)
+        with command_session(warehouse, extra=bucket_settings(environment)) as spark:
+            names = [name for name in PARAMETERS if name != "analyse" or options.what == "batch"]
+            run_notebooks(spark, names, warehouse, environment, screen, steps)
+            steps("stopping Spark")

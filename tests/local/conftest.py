@@ -1,17 +1,23 @@
-"""A notebook runner whose screen is a text, and a way to write notebooks for it."""
+"""A notebook runner whose screen is a text, a way to write notebooks for it, and commands called in this process."""
 
 import io
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
+from local import cli
 from local.display import Screen
 from local.notebook import Runner
+from tests.support.catalog import forget_tables
 
 HEADER = "# Databricks notebook source\n"
 CELL = "\n# COMMAND ----------\n\n"
 Write = Callable[..., Path]
+Call = Callable[..., tuple[object, str, str]]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @pytest.fixture
@@ -34,3 +40,32 @@ def write(tmp_path: Path) -> Write:
 def runner(out: io.StringIO) -> Runner:
     """A runner for notebooks that use no Spark."""
     return Runner(None, Screen(out))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
+    """Calls ``python -m local`` in this process: exit code, standard output, standard error.
+
+    A command that needs Spark uses the session of ``spark``, which it does not stop.
+    """
+    monkeypatch.chdir(tmp_path)
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def command(*arguments: str) -> tuple[object, str, str]:
+        capsys.readouterr()
+        try:
+            code: object = cli.main(arguments)
+        except SystemExit as ended:
+            code = ended.code
+        return code, *capsys.readouterr()
+
+    yield command
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def own_catalog(spark: SparkSession) -> Iterator[SparkSession]:
+    """The session, whose catalog has no schema of another test's warehouse; what a test attaches is let go."""
+    yield spark
+    forget_tables(spark, "pinterest*", "other")

@@ -3,20 +3,21 @@ import io
 import json
 import os
 import signal
-import subprocess
+import sys
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
 import pytest
 from pyspark.sql import SparkSession
 
+from local import cli
 from local.batch import Batch, run_batch
 from local.display import Screen
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import DEFAULT_USER_ID
 from tests.local.commands import PROJECT, command, run
+from tests.local.conftest import Call
 
 SLOW = "SELECT id FROM range(0, 100000000000, 1, 100000)"
 
@@ -92,18 +93,18 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
         ),
     ],
 )
-def test_what_a_user_gets_wrong_is_one_line(tmp_path: Path, arguments: str, code: int, line: str) -> None:
+def test_what_a_user_gets_wrong_is_one_line(call: Call, tmp_path: Path, arguments: str, code: int, line: str) -> None:
     (tmp_path / "l" / "topics" / "xyz.pin").mkdir(parents=True)
     (tmp_path / "l" / "file").touch()
 
-    got = run(*arguments.format(folder=tmp_path).split(), folder=tmp_path)
+    got = call(*arguments.format(folder=tmp_path).split())
 
     assert got == (code, "", line.format(folder=tmp_path) + "\n")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["l"]
 
 
-def test_a_wrong_option_is_one_line(tmp_path: Path) -> None:
-    code, out, err = run("batch", "--landing", "x", folder=tmp_path)
+def test_a_wrong_option_is_one_line(call: Call) -> None:
+    code, out, err = call("batch", "--landing", "x")
 
     assert (code, out) == (2, "")
     assert err == "error: the following arguments are required: --warehouse (see python -m local batch --help)\n"
@@ -168,59 +169,60 @@ def test_rows_are_all_that_is_printed(warehouse: Path, tmp_path: Path) -> None:
     assert sorted(entry.name for entry in warehouse.iterdir()) == ["_checkpoints", "other", "pinterest"]
 
 
-def test_a_query_of_what_is_not_there_is_one_line(warehouse: Path, tmp_path: Path) -> None:
-    code, out, err = run("sql", "SELECT * FROM users", "--warehouse", str(warehouse), folder=tmp_path)
+@pytest.mark.usefixtures("own_catalog")
+def test_a_query_of_what_is_not_there_is_one_line(call: Call, warehouse: Path) -> None:
+    code, out, err = call("sql", "SELECT * FROM users", "--warehouse", str(warehouse))
 
     assert (code, out) == (2, "")
     assert err.startswith("error: [TABLE_OR_VIEW_NOT_FOUND] The table or view `users` cannot be found.")
     assert err.count("\n") == 1
 
 
-def test_an_output_that_cannot_be_written_is_one_line(warehouse: Path, tmp_path: Path) -> None:
-    with (
-        Path("/dev/full").open("w") as full,
-        command("sql", "VALUES (1)", "--warehouse", str(warehouse), folder=tmp_path, out=full) as process,
-    ):
-        _, err = process.communicate(timeout=180)
-
-    assert (process.returncode, err) == (1, "error: OSError: [Errno 28] No space left on device\n")
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a command would end its process at once, it is left."""
+    monkeypatch.setattr(cli, "_end_at_once", sys.exit)
 
 
-def test_a_reader_that_has_had_enough_ends_it_quietly(warehouse: Path, tmp_path: Path) -> None:
-    with _slow_query(warehouse, tmp_path) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "id\n"
-        process.stdout.close()
-        process.stdout = None
-
-        _, err = process.communicate(timeout=120)
-
-    assert (process.returncode, err) == (0, "")
-
-
-@pytest.mark.parametrize(
-    ("number", "code", "rows_first"),
-    [(signal.SIGINT, 130, True), (signal.SIGTERM, 143, True), (signal.SIGINT, 130, False)],
-)
-def test_a_stopped_command_leaves_no_java(
-    warehouse: Path, tmp_path: Path, number: signal.Signals, code: int, rows_first: bool
+@pytest.mark.usefixtures("own_catalog", "ended")
+def test_an_output_that_cannot_be_written_is_one_line(
+    call: Call, warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _slow_query(warehouse, tmp_path) as process:
+    with contextlib.suppress(OSError), Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+
+        code, _, err = call("sql", "VALUES (1)", "--warehouse", str(warehouse))
+
+    assert (code, err) == (1, "error: OSError: [Errno 28] No space left on device\n")
+
+
+@pytest.mark.usefixtures("own_catalog", "ended")
+def test_a_reader_that_has_had_enough_ends_it_quietly(
+    call: Call, warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_to_read, end_to_write = os.pipe()
+    os.close(end_to_read)
+    with contextlib.suppress(BrokenPipeError), os.fdopen(end_to_write, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+
+        code, _, err = call("sql", "SELECT id FROM range(100000)", "--warehouse", str(warehouse), "--format", "csv")
+
+    assert (code, err) == (0, "")
+
+
+def test_ctrl_c_leaves_no_java(warehouse: Path, tmp_path: Path) -> None:
+    given = ("sql", SLOW, "--warehouse", str(warehouse), "--format", "csv")
+    with command(*given, folder=tmp_path) as process:
         assert process.stdout
         java = _java(process.pid)
-        if rows_first:
-            process.stdout.readline()
-        process.send_signal(number)
+        assert process.stdout.readline() == "id\n"
+        process.send_signal(signal.SIGINT)
 
         _, err = process.communicate(timeout=120)
 
-    assert (process.returncode, err) == (code, ""), err
+    assert (process.returncode, err) == (130, ""), err
     _, alive = psutil.wait_procs([java], timeout=15)
     assert alive == []
-
-
-def _slow_query(warehouse: Path, folder: Path) -> AbstractContextManager["subprocess.Popen[str]"]:
-    return command("sql", SLOW, "--warehouse", str(warehouse), "--format", "csv", folder=folder)
 
 
 def _java(parent: int) -> psutil.Process:

@@ -7,7 +7,7 @@ import pytest
 from local.notebook_command import values_of
 from pinterest_transforms.errors import SettingsError
 from tests.local.commands import PROJECT, run
-from tests.local.conftest import Write
+from tests.local.conftest import Call, Write
 
 TELLS = """
 dbutils.widgets.text("catalog", "main")
@@ -37,9 +37,10 @@ def test_a_notebook_gets_its_values_and_no_others(write: Write, tmp_path: Path) 
         ("raise ValueError('not this one')", "ValueError: not this one"),
     ],
 )
-def test_a_failing_notebook_is_one_line_and_1(write: Write, tmp_path: Path, cell: str, said: str) -> None:
+@pytest.mark.usefixtures("spark")
+def test_a_failing_notebook_is_one_line_and_1(call: Call, write: Write, cell: str, said: str) -> None:
     book = write("x = 1", f"if x:\n    {cell}")
-    code, out, err = run("notebook", str(book), folder=tmp_path)
+    code, out, err = call("notebook", str(book))
     assert (code, out) == (1, "")
     assert "Traceback" not in err
     *steps, last = err.splitlines()
@@ -70,9 +71,9 @@ def test_a_failing_notebook_is_one_line_and_1(write: Write, tmp_path: Path, cell
         ([""], "error: argument PATH: must be a path, got '' (see python -m local notebook --help)"),
     ],
 )
-def test_a_wrong_argument_is_one_line_and_2(tmp_path: Path, arguments: list[str], line: str) -> None:
+def test_a_wrong_argument_is_one_line_and_2(call: Call, tmp_path: Path, arguments: list[str], line: str) -> None:
     given = [argument.format(project=PROJECT) for argument in arguments]
-    assert run("notebook", *given, folder=tmp_path) == (2, "", line.format(folder=tmp_path) + "\n")
+    assert call("notebook", *given) == (2, "", line.format(folder=tmp_path) + "\n")
     assert list(tmp_path.iterdir()) == []
 
 

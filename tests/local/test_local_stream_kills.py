@@ -1,6 +1,8 @@
-"""kill -9 of real processes that take a stream, each behind another write of a micro-batch, and one that ends it."""
+"""``python -m local stream`` as real processes: one that is killed, one that Ctrl-C stops, and one that goes on."""
 
 import json
+import re
+import signal
 import time
 from pathlib import Path
 from subprocess import Popen
@@ -14,62 +16,74 @@ from pinterest_transforms.settings import Settings
 from tests.local.commands import command, run
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-POSTS = 40
-DEATHS = ("raw_table", "geo_table", "runs")
+POSTS, ROUNDS = 40, 3
 
 
 def commits(folder: Path) -> int:
     return len(list(folder.glob("_delta_log/[0-9]*.json")))
 
 
-def kill_behind_a_write(process: "Popen[str]", folder: Path, before: int) -> None:
-    """Waits until the process has written to a table, and kills it."""
+def wait_for_a_write(process: "Popen[str]", folder: Path, before: int) -> None:
+    """Waits until the process has written to a table."""
     deadline = time.monotonic() + 400
     while commits(folder) <= before and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert process.poll() is None, process.communicate()[1]
     assert commits(folder) > before
-    process.kill()
-    process.wait(timeout=30)
 
 
-def test_a_stream_killed_behind_each_write_has_every_record_once(tmp_path: Path) -> None:
+def test_a_stream_that_is_killed_and_stopped_has_every_record_once(tmp_path: Path) -> None:
     settings = Settings(leg="stream", warehouse=str(tmp_path / "warehouse"))
     stream, keys = settings.stream(GEO), []
+    clean_folder, runs_folder = (settings.table_folder(name) for name in (settings.clean_table(GEO), "runs"))
+    assert clean_folder
+    assert runs_folder
     with serving() as kinesis:
         kinesis.create(stream, 2)
         client = KinesisSourceConfig(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
         given = ["stream", "--endpoint", kinesis.url, "--region", "eu-west-1", "--entity", "geo"]
         given += ["--warehouse", settings.warehouse]
-        for number, death in enumerate(DEATHS):
+
+        def put(number: int) -> None:
             # A third of the keys come again, in a later version; one record is of no use.
             new = range(number * POSTS * 2 // 3, number * POSTS * 2 // 3 + POSTS)
             lines = [json.dumps({"ind": key, "country": f"country {number}"}) for key in new]
             records = [{"Data": line.encode(), "PartitionKey": str(key)} for key, line in zip(new, lines, strict=True)]
             client.put_records(StreamName=stream, Records=[*records, {"Data": b"[]", "PartitionKey": str(number)}])
-            keys += new
-            name = death if death == "runs" else f"{settings.user_id}_{death}"
-            folder = settings.table_folder(name)
-            assert folder
-            before = max(commits(folder), 1)  # the first one makes the table
-            with command(*given, "--trigger", "1 second", folder=tmp_path, **KEYS) as process:
-                kill_behind_a_write(process, folder, before)
-        code, _, err = run(*given, folder=tmp_path, **KEYS)
-        assert code == 0, err
+            keys.extend(new)
+
+        put(0)
+        with command(*given, "--trigger", "1 second", folder=tmp_path, **KEYS) as process:
+            wait_for_a_write(process, clean_folder, 1)  # the first one makes the table
+            process.kill()
+            process.wait(timeout=30)
+        put(1)
+        before = max(commits(runs_folder), 1)
+        with command(*given, "--trigger", "1 second", folder=tmp_path, **KEYS) as process:
+            wait_for_a_write(process, runs_folder, before)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=300)
+        assert process.returncode == 130, err
+        assert err.endswith("stopped; the same command goes on where it was\n")
+        assert "Traceback" not in err
+        put(2)
+        code, out, err = run(*given, folder=tmp_path, **KEYS)
+    assert code == 0, err
+    assert re.search(rf"streaming-{settings.user_id}-geo +\d+ ", out)
 
     def stored(name: str) -> polars.DataFrame:
         return polars.read_delta(str(settings.table_folder(name)))
 
     clean = stored(settings.clean_table(GEO))
     assert {row["ind"]: row["country"] for row in clean.to_dicts()} == {
-        key: f"country {max(n for n in range(len(DEATHS)) if 0 <= key - n * POSTS * 2 // 3 < POSTS)}" for key in keys
+        key: f"country {max(n for n in range(ROUNDS) if 0 <= key - n * POSTS * 2 // 3 < POSTS)}" for key in keys
     }
     assert clean.height == len(set(keys)) < len(keys)
     raw = stored(f"{settings.user_id}_raw_table")
     positions = raw.select(polars.col("_source").struct.field("shard", "position")).unique()
-    assert raw.height == positions.height == len(keys) + len(DEATHS)
-    assert stored("quarantine").height == len(DEATHS)
+    assert raw.height == positions.height == len(keys) + ROUNDS
+    assert stored("quarantine").height == ROUNDS
     runs = stored("runs")
     counted = {name: runs[name].sum() for name in ("read", "rejected", "merged", "already_there")}
-    assert (counted["read"], counted["rejected"]) == (raw.height, len(DEATHS))
+    assert (counted["read"], counted["rejected"]) == (raw.height, ROUNDS)
     assert counted["merged"] + counted["already_there"] == len(keys)
