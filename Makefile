@@ -14,7 +14,7 @@ POSTS ?= 11000
 SEED ?= 1
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run run-stream stack mariadb test test-stack test-bundle bundle-snapshots test-airflow connect check check-infrastructure format bench lock wheel clean distclean
+.PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots test-airflow connect check check-infrastructure format bench lock wheel clean distclean
 
 help: ## print what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ stack: .make/local .make/jars/.stack mariadb ## the whole system on this machine
 
 test: .make/dev .make/jars/.classes ## set up and run the test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
+
+test-fast: .make/dev ## run the tests that need no Java (under a minute)
+	$(BIN)/python -m pytest -n 2 -m "not java" --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
 
 test-stack: .make/dev .make/jars/.stack mariadb ## install MariaDB (Debian's, with apt-get) if it is not there; test the whole system
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" $(BIN)/python -m pytest -n 2 --dist worksteal tests/stack

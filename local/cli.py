@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -17,8 +18,9 @@ FAILED = 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    if threading.current_thread() is threading.main_thread():  # no other one may
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stop)
     _check_outputs()
     options = parser().parse_args(arguments)
     ran_before = _spark_runs()

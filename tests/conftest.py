@@ -44,9 +44,17 @@ LONG = (
 )
 
 
+# What starts Java, or asks for one of these, is left out of `make test-fast`.
+NEED_JAVA = {"spark", "connect", "either"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first; the rest, and the tests in a file, as they are."""
+    """Long files first; the rest, and the tests in a file, as they are. Those that need Spark are marked ``java``."""
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+    for item in items:
+        if NEED_JAVA & set(getattr(item, "fixturenames", ())):
+            item.add_marker("java")
 
 
 @pytest.hookimpl(wrapper=True)

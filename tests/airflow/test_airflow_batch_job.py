@@ -11,6 +11,7 @@ import polars
 import pytest
 from airflow_home import ROOT, SECONDS, TOKEN, Airflow
 from gate import Gate
+from pyspark.sql import SparkSession
 
 from pinterest_transforms.settings import DEFAULT_USER_ID
 from tests.bundle.emulator import workspace
@@ -36,7 +37,7 @@ class Deployed:
 
 
 @pytest.fixture
-def deployed(tmp_path: Path, airflow: Airflow) -> Iterator[Deployed]:
+def deployed(interpreted: SparkSession, tmp_path: Path, airflow: Airflow) -> Iterator[Deployed]:
     """Production's bundle, whose job has a landing and a warehouse on this machine as its parameters."""
     landing, warehouse = tmp_path / "landing", tmp_path / "warehouse"
     bundle = resolved("prod", catalog="spark_catalog", orchestrator="airflow")
@@ -46,7 +47,7 @@ def deployed(tmp_path: Path, airflow: Airflow) -> Iterator[Deployed]:
         parameter["default"] = {"landing": str(landing), "warehouse": str(warehouse)}.get(
             parameter["name"], parameter["default"]
         )
-    with workspace(tmp_path / "emulator") as there:
+    with workspace(interpreted, tmp_path / "emulator") as there:
         there.deploy(bundle)
         gate = Gate(urlsplit(there.host).port or 0, TOKEN)
         airflow.connect(gate.port)

@@ -3,7 +3,7 @@
 What the harness does in place of the platform or the CLI, since the emulator does not:
 - it uploads the notebooks and names their place in the jobs, as ``bundle deploy`` does; they keep their ``.py``;
 - it pushes a job's parameters down to its tasks, where they win over ``base_parameters``;
-- ``tests/bundle/task.py`` fills in ``{{job.run_id}}`` and runs the file as a notebook, with Spark on this machine.
+- ``tests/bundle/task.py`` fills in ``{{job.run_id}}`` and has the file run as a notebook, in the tests' one session.
 Clusters, libraries, schedules, permissions, schemas and volumes are taken and not looked at.
 """
 
@@ -23,8 +23,10 @@ from pathlib import Path
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.jobs import JobSettings, Run
 from databricks.sdk.service.workspace import ImportFormat, Language
+from pyspark.sql import SparkSession
 
 from tests.bundle.loading import ROOT
+from tests.bundle.notebook_server import notebook_server
 from tests.bundle.references import settled
 
 MINILAKE = ROOT / ".make" / "minilake-venv" / "bin" / "minilake"
@@ -120,23 +122,22 @@ def minilake(folder: Path, environment: Mapping[str, str]) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def workspace(folder: Path) -> Iterator[Workspace]:
-    """Starts an emulator whose tasks are the real notebooks, with Spark on this machine.
+def workspace(spark: SparkSession, folder: Path) -> Iterator[Workspace]:
+    """Starts an emulator whose tasks are the real notebooks.
 
     Args:
-        folder: where it keeps everything.
+        spark: session that they run in, one at a time.
+        folder: where the emulator keeps everything.
     """
     shim = folder / "bin" / "python3"
     shim.parent.mkdir(parents=True)
-    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/tests/bundle/task.py" "$@"\n', encoding="utf-8")
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{ROOT}/tests/bundle/task.py" "$@"\n', encoding="utf-8")
     shim.chmod(0o755)
-    environment = {
-        **os.environ,
-        "PATH": f"{shim.parent}:{os.environ['PATH']}",
-        # A task lives for seconds: what Java would win by compiling more, it never gets back.
-        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1",
-    }
-    with _reached_directly(), minilake(folder, environment) as port:
+    path = f"{shim.parent}:{os.environ['PATH']}"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_reached_directly())
+        notebooks = stack.enter_context(notebook_server(spark))
+        port = stack.enter_context(minilake(folder, {**os.environ, "PATH": path, "NOTEBOOK_SERVER": notebooks}))
         yield Workspace(f"http://127.0.0.1:{port}")
 
 

@@ -65,7 +65,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 @pytest.fixture
-def own_catalog(spark: SparkSession) -> Iterator[SparkSession]:
+def own_catalog(interpreted: SparkSession) -> Iterator[SparkSession]:
     """The session, whose catalog has no schema of another test's warehouse; what a test attaches is let go."""
-    yield spark
-    forget_tables(spark, "pinterest*", "other")
+    yield interpreted
+    forget_tables(interpreted, "pinterest*", "other")

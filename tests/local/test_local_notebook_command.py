@@ -18,6 +18,7 @@ print(spark.range(3).count(), "rows")
 """
 
 
+@pytest.mark.java
 def test_a_notebook_gets_its_values_and_no_others(write: Write, tmp_path: Path) -> None:
     book = write(TELLS, 'dbutils.notebook.exit("done well")')
     warehouse = tmp_path / "warehouse"

@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import Popen
 
 import polars
+import pytest
 
 from local.kinesis_stand_in import serving
 from pinterest_transforms.entities import GEO
@@ -32,6 +33,7 @@ def wait_for_a_write(process: "Popen[str]", folder: Path, before: int) -> None:
     assert commits(folder) > before
 
 
+@pytest.mark.java
 def test_a_stream_that_is_killed_and_stopped_has_every_record_once(tmp_path: Path) -> None:
     settings = Settings(leg="stream", warehouse=str(tmp_path / "warehouse"))
     stream, keys = settings.stream(GEO), []

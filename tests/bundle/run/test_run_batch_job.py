@@ -1,6 +1,6 @@
 """The batch job from its resolved definition, on a workspace emulator, with the real notebooks and Spark."""
 
-import os
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,12 +10,16 @@ from pathlib import Path
 import polars
 import pytest
 from databricks.sdk.service.jobs import Run, RunResultState
+from pyspark.sql import SparkSession
 
+from local.batch import Batch, run_batch
+from local.display import Screen
 from pinterest_transforms.analysis import ANSWERS
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from tests.bundle.emulator import Workspace, states, workspace
 from tests.bundle.loading import ROOT
 from tests.bundle.resolving import resolved
+from tests.support.catalog import forget_tables
 
 # A run of the job may take the hour that it is waited for; the suite's limit is less.
 pytestmark = pytest.mark.timeout(3900)
@@ -48,9 +52,9 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def deployed(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed(interpreted: SparkSession, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("workspace")
-    with workspace(folder / "emulator") as there:
+    with workspace(interpreted, folder / "emulator") as there:
         # Dev's compute and landing, with the contract's names.
         there.deploy(resolved("prod", catalog="spark_catalog", compute="serverless", landing_access="managed_volume"))
         yield Deployed(there, landing, folder / "warehouse")
@@ -63,13 +67,13 @@ def first(deployed: Deployed) -> Run:
 
 
 @pytest.fixture(scope="module")
-def local(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tables that ``python -m local batch`` makes of the same landing."""
-    folder = tmp_path_factory.mktemp("local")
-    started = [sys.executable, "-m", "local", "batch", "--landing", str(landing), "--warehouse", str(folder / "made")]
-    environment = {**os.environ, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
-    subprocess.run(started, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=900)
-    return folder / "made"
+def local(interpreted: SparkSession, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables that the batch notebooks make of the same landing where no job runs them."""
+    made = tmp_path_factory.mktemp("local") / "made"
+    forget_tables(interpreted, "pinterest*")
+    batch = Batch(landing, made, DEFAULT_USER_ID).checked()
+    run_batch(interpreted, batch, Screen(io.StringIO()), lambda _: None)
+    return made
 
 
 def test_every_task_succeeds(first: Run) -> None:
