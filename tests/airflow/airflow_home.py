@@ -3,11 +3,12 @@
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from orchestration.__main__ import main as publish
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".make" / "airflow-venv" / "bin"
@@ -34,8 +35,7 @@ class Airflow:
 
     def publish(self, *arguments: str) -> None:
         """Publishes a DAG into the folder, with the command that users have."""
-        command = [sys.executable, "-m", "orchestration", "publish", "--to", str(self.dags), *arguments]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=SECONDS)
+        assert publish(["publish", "--to", str(self.dags), *arguments]) == 0
 
     def connect(self, port: int, token: str = TOKEN) -> None:
         """Gives the DAGs' connection an address on this machine; schema and port apart, or the port is lost."""

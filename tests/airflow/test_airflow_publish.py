@@ -1,34 +1,60 @@
 """The publish command: into a folder, into a bucket, and what it says of what it cannot take."""
 
 import ast
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import boto3
 import pytest
 from airflow_home import ROOT
 from moto.server import ThreadedMotoServer
 
+from orchestration.__main__ import main
 from pinterest_transforms.settings import DEFAULT_USER_ID
 
 BUCKET = "mwaa-dags-bucket"
 
 
-def publish(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command, with nothing of the machine's own AWS settings."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PINTEREST_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "orchestration", "publish", *arguments],
-        cwd=ROOT,
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@dataclass(frozen=True)
+class Done:
+    """How the command ended, and what it printed."""
+
+    returncode: object
+    stdout: str
+    stderr: str
+
+
+def publish(*arguments: str | Path, **environment: str) -> Done:
+    """Calls the command, with nothing of the machine's own AWS settings."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, own_environment() | environment, clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            code: object = main(["publish", *map(str, arguments)])
+        except SystemExit as ended:
+            code = ended.code
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def publish_in_a_process(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command as users do."""
+    command = [sys.executable, "-m", "orchestration", "publish", *arguments]
+    given = own_environment() | environment
+    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=120, check=False)
+
+
+def own_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PINTEREST_"))}
 
 
 def assigned(file: Path) -> dict[str, object]:
@@ -45,7 +71,7 @@ def assigned(file: Path) -> dict[str, object]:
 
 
 def test_the_default_user_id_is_the_librarys(tmp_path: Path) -> None:
-    done = publish("--to", tmp_path)
+    done = publish_in_a_process("--to", tmp_path)
     file = tmp_path / f"{DEFAULT_USER_ID}_dag.py"
     assert (done.returncode, done.stdout, done.stderr) == (0, f"published {file}\n", "")
     assert assigned(file)["USER_ID"] == DEFAULT_USER_ID
@@ -180,7 +206,8 @@ def test_a_bucket_that_is_not_there_is_one_line(s3: dict[str, str]) -> None:
 
 def test_a_bucket_without_keys_is_one_line(s3: dict[str, str], tmp_path: Path) -> None:
     nobody = {**s3, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
-    done = publish("--to", f"s3://{BUCKET}/dags/", **nobody, HOME=str(tmp_path))
+    # In a process: boto3 keeps the keys that it has found once.
+    done = publish_in_a_process("--to", f"s3://{BUCKET}/dags/", **nobody, HOME=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert "Unable to locate credentials" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -10,6 +10,7 @@ import functools
 import json
 import re
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from databricks.bundles import build
@@ -197,8 +198,11 @@ def _python_step(bundle: dict, phase: str) -> tuple[dict, list[str]]:
         # Older versions of the package look for the section below `experimental`; the CLI writes both.
         sent = {**bundle, "experimental": {"python": bundle.get("python", {})}}
         Path(paths["input"]).write_text(json.dumps(sent), encoding="utf-8")
-        # Not main(): it sets up logging for the whole process.
-        output, _, diagnostics = build.python_mutator(build._Args(phase=phase, unknown_args=[], **paths))
+        # Not main(): it sets up logging for the whole process. In a thread: for each resource it looks through the
+        # whole stack, which is short there.
+        with ThreadPoolExecutor(1) as thread:
+            asked = build._Args(phase=phase, unknown_args=[], **paths)
+            output, _, diagnostics = thread.submit(build.python_mutator, asked).result()
         told = [item.as_dict() for item in diagnostics.items]
     if errors := [entry for entry in told if entry["severity"] == "error"]:
         raise BundleError("; ".join(_told(entry) for entry in errors))
