@@ -12,6 +12,8 @@ BIN := .venv/bin
 CONNECT := .make/connect-venv/bin
 POSTS ?= 11000
 SEED ?= 1
+# What is installed is compiled when it is first imported: most of it never is.
+PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots test-airflow connect check check-infrastructure format bench lock wheel clean distclean
@@ -33,9 +35,11 @@ stack: .make/local .make/jars/.stack mariadb ## the whole system on this machine
 	$(BIN)/python -m local stack --folder build/stack --posts $(POSTS) --seed $(SEED)
 
 test: .make/dev .make/jars/.classes ## set up and run the test suite
+	@echo "running the tests on two workers: the first results come when all are collected"
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
 
 test-fast: .make/dev ## run the tests that need no Java (under a minute)
+	@echo "running the tests that need no Java on two workers"
 	$(BIN)/python -m pytest -n 2 -m "not java" --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
 
 test-stack: .make/dev .make/jars/.stack mariadb ## install MariaDB (Debian's, with apt-get) if it is not there; test the whole system
@@ -48,7 +52,7 @@ bundle-snapshots: .make/dev ## write anew what the Databricks CLI makes of the b
 	$(BIN)/python -m tests.bundle.snapshots
 
 test-airflow: .make/dev .make/jars/.complete .make/minilake .make/airflow ## run the DAG in Airflow, against a workspace emulator
-	$(BIN)/python -m pytest tests/airflow
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/airflow
 
 connect: .make/connect ## an environment in which an editor runs the library on a workspace (databricks-connect)
 	@echo "interpreter for the editor: $(CONNECT)/python (docs/workspace.md has an example)"
@@ -91,6 +95,7 @@ distclean: clean ## remove what was installed, too
 	rm -rf .venv .make .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 build/landing: | .make/local
+	@echo "making a source of $(POSTS) posts, and the files that the sink would write of it"
 	rm -rf build/landing.part build/source.db
 	$(BIN)/python -m emulation generate --posts $(POSTS) --seed $(SEED) --database build/source.db \
 		--landing build/landing.part --delivery dirty
@@ -102,39 +107,44 @@ build/landing: | .make/local
 
 .make/local: .venv/bin/python requirements/local.txt pyproject.toml
 	@mkdir -p .make
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/local.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "installing what one machine needs into .venv: some minutes the first time"
+	$(BIN)/$(PIP_INSTALL) --require-hashes -r requirements/local.txt
+	$(BIN)/$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .make/dev: .make/local requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@echo "installing what the tests need into .venv"
+	$(BIN)/$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 .make/connect: requirements/connect.txt pyproject.toml
 	@[ -n "$(PYTHON_3_12)" ] || { echo "error: Python 3.12 is needed, as on Databricks Runtime 18, and none was found; name one with PYTHON_3_12=…" >&2; exit 1; }
 	@mkdir -p .make
 	"$(PYTHON_3_12)" -m venv .make/connect-venv
-	$(CONNECT)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/connect.txt
-	$(CONNECT)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(CONNECT)/$(PIP_INSTALL) --require-hashes -r requirements/connect.txt
+	$(CONNECT)/$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	$(CONNECT)/python -c 'import databricks.connect, pinterest_transforms.analysis'
 	@touch $@
 
 .make/minilake: .venv/bin/python requirements/minilake.txt
 	@mkdir -p .make
+	@echo "installing a workspace emulator into .make/minilake-venv"
 	"$(PYTHON)" -m venv .make/minilake-venv
-	.make/minilake-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/minilake.txt
+	.make/minilake-venv/bin/$(PIP_INSTALL) --require-hashes -r requirements/minilake.txt
 	@touch $@
 
 .make/airflow: .venv/bin/python requirements/airflow.txt
 	@mkdir -p .make
+	@echo "installing Airflow into .make/airflow-venv: about two minutes"
 	"$(PYTHON)" -m venv .make/airflow-venv
-	.make/airflow-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/airflow.txt
+	.make/airflow-venv/bin/$(PIP_INSTALL) --require-hashes -r requirements/airflow.txt
 	@touch $@
 
 .make/infrastructure: .venv/bin/python requirements/infrastructure.txt
 	@mkdir -p .make
+	@echo "installing linters into .make/infrastructure-venv"
 	"$(PYTHON)" -m venv .make/infrastructure-venv
-	.make/infrastructure-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/infrastructure.txt
+	.make/infrastructure-venv/bin/$(PIP_INSTALL) --require-hashes -r requirements/infrastructure.txt
 	@touch $@
 
 .make/jars/.complete: .make/local

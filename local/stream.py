@@ -111,7 +111,14 @@ class Stopping:
         self._file.touch()
 
 
-def run_stream(spark: SparkSession, stream: Stream, screen: Screen, steps: Steps, stopping: Stopping) -> bool:
+def run_stream(
+    spark: SparkSession,
+    stream: Stream,
+    screen: Screen,
+    steps: Steps,
+    stopping: Stopping,
+    notebooks: Path = NOTEBOOKS,
+) -> bool:
     """Runs the notebook, then the one with the answers.
 
     Returns:
@@ -142,7 +149,7 @@ def run_stream(spark: SparkSession, stream: Stream, screen: Screen, steps: Steps
             return [*also(), *(how_far(settings, entity) for entity in entities_named(stream.entity))]
 
         with steps.rows(lines):
-            runner.run(NOTEBOOKS / "stream_kinesis", {**values, **changes})
+            runner.run(notebooks / "stream_kinesis", {**values, **changes})
 
     if stream.database:
         with kinesis_endpoint() as endpoint:
@@ -155,7 +162,7 @@ def run_stream(spark: SparkSession, stream: Stream, screen: Screen, steps: Steps
         take()
     if stopping.asked:
         return False
-    runner.run(NOTEBOOKS / "analyse", {**{n: values[n] for n in ("catalog", "user_id", "warehouse")}, "leg": "stream"})
+    runner.run(notebooks / "analyse", {**{n: values[n] for n in ("catalog", "user_id", "warehouse")}, "leg": "stream"})
     return True
 
 

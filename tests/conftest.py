@@ -29,18 +29,20 @@ INTERPRETED = {
 }
 
 
-# A file goes to one of two workers as a whole. These take minutes each: begun last, they would leave the other idle.
+# A file goes to one of two workers as a whole. These take longest: begun last, they would leave the other idle.
 LONG = (
     "test_storage_streams",
     "test_notebooks",
     "test_storage_maintenance",
-    "test_local_stream",
     "test_local_stream_kills",
     "test_storage_stream_kills",
     "test_storage_landing",
     "test_storage_kills",
     "test_dashboard_figures",
+    "test_local_stream",
     "test_storage_processes",
+    "test_library_answers",
+    "test_kinesis_source",
 )
 
 

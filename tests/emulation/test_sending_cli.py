@@ -399,9 +399,14 @@ def test_the_original_names_work(server: Server, source: Path, tmp_path: Path) -
         assert process.returncode == 130
         out, error = door(name, "--rows", "5").communicate(timeout=30)
         assert re.match(r"sent 1[0-5], acknowledged 1[0-5], retried 0, failed 0, ", out), error
-        out, _ = door(name, "--help").communicate(timeout=30)
-        said = "is the same command; without arguments it sends as users do (--as-users)."
-        assert f"\nemulation/user_posting_emulation{name}.py {said}\n" in out
+
+
+@pytest.mark.parametrize("command", ["batches", "streaming"])
+def test_help_tells_the_original_name(command: str, capsys) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    said = "is the same command; without arguments it sends as users do (--as-users)."
+    assert f"\nemulation/user_posting_emulation_{command}.py {said}\n" in capsys.readouterr().out
 
 
 CREDENTIALS = {

@@ -39,7 +39,9 @@ def test_every_check_catches_something(templates: dict[str, Template]) -> None:
         template = copy.deepcopy(templates[stack])
         plant(template)
         for check in CHECKS:
-            if any(list(check(Sight(stack, template, case))) for case in CASES.get(stack, ({},))):
+            if check.__name__ not in caught and any(
+                list(check(Sight(stack, template, case))) for case in CASES.get(stack, ({},))
+            ):
                 caught.add(check.__name__)
     # The size is the file's, which is not changed here.
     assert {check.__name__ for check in CHECKS} - caught == {"small_enough"}

@@ -17,6 +17,7 @@ HEADER = "# Databricks notebook source\n"
 CELL = "\n# COMMAND ----------\n\n"
 Write = Callable[..., Path]
 Call = Callable[..., tuple[object, str, str]]
+KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -69,3 +70,11 @@ def own_catalog(interpreted: SparkSession) -> Iterator[SparkSession]:
     """The session, whose catalog has no schema of another test's warehouse; what a test attaches is let go."""
     yield interpreted
     forget_tables(interpreted, "pinterest*", "other")
+
+
+@pytest.fixture
+def keys(own_catalog: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that every Kinesis emulator takes, for this process and for Spark's Python workers."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setitem(own_catalog.sparkContext.environment, name, value)

@@ -1,29 +1,24 @@
 """``python -m local stream``, called in this process: a source of its own, an endpoint, mistakes."""
 
+import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from pyspark.sql import SparkSession
 
 from emulation.source import connect, write_source
 from emulation.synthetic import chunks
+from local.display import Screen
 from local.kinesis_stand_in import serving
+from local.progress import Steps
+from local.stream import Stopping, Stream, run_stream
 from pinterest_transforms.entities import ENTITIES, USER
 from pinterest_transforms.settings import Settings
 from tests.local.conftest import Call
 
 SETTINGS = Settings(leg="stream")
-KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 POSTS = 300
-
-
-@pytest.fixture
-def keys(own_catalog: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys that every emulator takes, for this process and for Spark's Python workers."""
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-        monkeypatch.setitem(own_catalog.sparkContext.environment, name, value)
 
 
 def source(folder: Path) -> Path:
@@ -50,10 +45,22 @@ def test_a_source_goes_through_a_kinesis_of_its_own(call: Call, tmp_path: Path) 
         2,
         f"error: warehouse must have no streams yet where --database is sent to new ones, got some in {warehouse}\n",
     )
-    # Of raw records alone: no Kinesis, and so no region, is needed.
-    code, out, err = call("stream", "--rebuild", "--entity", "user", "--warehouse", str(warehouse))
-    assert code == 0, err
-    assert re.search(rf"streaming-12f6caff3559-user +{wanted['user']} +{wanted['user']} ", out)
+
+
+def test_a_rebuild_needs_no_kinesis_and_takes_the_raw_records_of_one_entity(tmp_path: Path) -> None:
+    names = ("catalog", "user_id", "entity", "run_id", "warehouse", "region", "endpoint", "initial_position", "trigger")
+    cells = [f"dbutils.widgets.text({name!r}, '')" for name in (*names, "rebuild", "leg")]
+    told = "print(*(dbutils.widgets.get(n) for n in ('entity', 'endpoint', 'region', 'rebuild')), sep=',')"
+    for name in ("stream_kinesis", "analyse"):
+        (tmp_path / f"{name}.py").write_text("\n".join(["# Databricks notebook source", *cells, told]))
+    out = io.StringIO()
+    stream = Stream(tmp_path / "w", SETTINGS.user_id, entity="user", switches=("rebuild",)).checked()
+    session, stopping = (
+        SimpleNamespace(dataSource=SimpleNamespace(register=lambda _: None)),
+        Stopping(stream.settings(), print),
+    )
+    assert run_stream(session, stream, Screen(out), Steps(io.StringIO()), stopping, tmp_path)
+    assert out.getvalue() == "user,,,true\n,,,\n"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``python -m local stream`` as real processes: one that is killed, one that Ctrl-C stops, and one that goes on."""
+"""``python -m local stream`` as real processes: one that is killed, and one that Ctrl-C stops."""
 
 import json
 import re
@@ -12,11 +12,11 @@ import pytest
 
 from local.kinesis_stand_in import serving
 from pinterest_transforms.entities import GEO
-from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.settings import Settings
-from tests.local.commands import command, run
+from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
+from tests.local.commands import command
+from tests.local.conftest import KEYS, Call
 
-KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 POSTS, ROUNDS = 40, 3
 
 
@@ -34,7 +34,8 @@ def wait_for_a_write(process: "Popen[str]", folder: Path, before: int) -> None:
 
 
 @pytest.mark.java
-def test_a_stream_that_is_killed_and_stopped_has_every_record_once(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("keys")
+def test_a_stream_that_is_killed_and_stopped_has_every_record_once(call: Call, tmp_path: Path) -> None:
     settings = Settings(leg="stream", warehouse=str(tmp_path / "warehouse"))
     stream, keys = settings.stream(GEO), []
     clean_folder, runs_folder = (settings.table_folder(name) for name in (settings.clean_table(GEO), "runs"))
@@ -69,7 +70,7 @@ def test_a_stream_that_is_killed_and_stopped_has_every_record_once(tmp_path: Pat
         assert err.endswith("stopped; the same command goes on where it was\n")
         assert "Traceback" not in err
         put(2)
-        code, out, err = run(*given, folder=tmp_path, **KEYS)
+        code, out, err = call(*given)
     assert code == 0, err
     assert re.search(rf"streaming-{settings.user_id}-geo +\d+ ", out)
 
