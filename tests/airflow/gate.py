@@ -10,6 +10,7 @@ And a test can have calls answered 503, as by a workspace that is away.
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +32,7 @@ class Gate:
         away: how many calls of a path are still answered 503.
         starts: body of every call that asked for a run.
         runs: ids of the runs that were started, in order.
+        on_start: is told how many calls have asked for a run.
     """
 
     upstream: int
@@ -38,6 +40,7 @@ class Gate:
     away: dict[str, int] = field(default_factory=dict)
     starts: list[dict[str, object]] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
+    on_start: Callable[[int], object] = lambda count: None
 
     def __post_init__(self) -> None:
         """Listens on a free port of this machine."""
@@ -70,6 +73,7 @@ class Gate:
     def _start(self, method: str, target: str, body: bytes) -> Answer:
         asked = json.loads(body)
         self.starts.append(asked)
+        self.on_start(len(self.starts))
         token = asked.get("idempotency_token")
         if token in self._known:
             return self._known[token]

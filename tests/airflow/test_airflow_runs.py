@@ -19,7 +19,7 @@ def dag_id(airflow: Airflow) -> str:
 
 def test_the_job_is_found_by_name_and_waited_for(airflow: Airflow, workspace: Emulated, dag_id: str) -> None:
     workspace.add_notebook("check_landing")
-    workspace.add_notebook("check_quality", "time.sleep(3)")
+    workspace.add_notebook("check_quality", "time.sleep(1)")
     workspace.add_job("[dev somebody] pinterest_batch", "check_landing")
     workspace.add_job("pinterest_batch", "check_landing", "check_quality")
     done = airflow.test(dag_id)
@@ -59,7 +59,11 @@ def test_a_retry_after_a_failed_run_starts_another_one(airflow: Airflow, workspa
 
 
 def test_a_retry_goes_on_with_the_run_that_is_still_alive(airflow: Airflow, workspace: Emulated, dag_id: str) -> None:
-    workspace.add_notebook("check_quality", "time.sleep(20)")
+    # It ends when it was asked for a third time: by the first try, to see whether it is alive, and to go on with it.
+    again = workspace.notes.with_name("again")
+    workspace.gate.on_start = lambda count: again.touch() if count == 3 else None
+    wait = f"for _ in range(600):\n    if pathlib.Path({str(again)!r}).exists(): break\n    time.sleep(0.1)"
+    workspace.add_notebook("check_quality", wait)
     workspace.add_job("pinterest_batch", "check_quality")
     # The workspace starts the run, and then cannot be asked about it: the first try fails, the run does not.
     workspace.gate.away[GET_RUN] = 3
