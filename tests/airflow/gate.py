@@ -40,7 +40,7 @@ class Gate:
     away: dict[str, int] = field(default_factory=dict)
     starts: list[dict[str, object]] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
-    on_start: Callable[[int], object] = lambda count: None
+    on_start: Callable[[int], object] = lambda _: None
 
     def __post_init__(self) -> None:
         """Listens on a free port of this machine."""
