@@ -49,7 +49,7 @@ def test_the_proxy_writes_to_a_real_broker_and_says_where(new_stack: Callable) -
     assert [value for _, _, value in messages] == [b'{"a":1}', '{"b":"é\\n"}'.encode(), b"[1]"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_stays_however_the_stack_is_ended(number: int, tmp_path: Path) -> None:
     if number == signal.SIGKILL:
         # Then only the kernel can see to it.
