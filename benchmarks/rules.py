@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
+from pinterest_transforms.storage.files import raw_records
 from py4j.java_gateway import GatewayClient
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -24,7 +25,6 @@ from pinterest_transforms import columns
 from pinterest_transforms.cleaning import validate_and_clean
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
 from pinterest_transforms.quality import parse_json
-from pinterest_transforms.storage.files import raw_records
 
 RESULTS = Path(__file__).with_name("rules.md")
 _WARM, _ROUNDS = 5, 7

@@ -12,8 +12,8 @@ import pytest
 
 from local.kinesis_stand_in import serving
 from pinterest_transforms.entities import GEO
-from pinterest_transforms.settings import Settings
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
+from pinterest_transforms.settings import Settings
 from tests.local.commands import command
 from tests.local.conftest import KEYS, Call
 

@@ -33,8 +33,8 @@ class TableSpec:
     properties: dict[str, str] = field(default_factory=dict)
 
 
-# Micro-batches commit often and make small files, which Delta joins when there are fifty. A checkpoint, by default after
-# every ten commits, took as long as five of them.
+# Micro-batches commit often and make small files, which Delta joins when there are fifty. A checkpoint, which Delta
+# writes after every ten commits by default, took as long as five of them.
 _COMMITTED_OFTEN = {"delta.autoOptimize.autoCompact": "true", "delta.checkpointInterval": "100"}
 _MERGED = {**_COMMITTED_OFTEN, "delta.enableDeletionVectors": "true"}
 
