@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable
@@ -32,7 +32,7 @@ def to_quarantine_rows(rows: DataFrame, topic: str, seen_at: datetime, *, distin
         F.when(is_text, F.col("raw")).otherwise(F.make_valid_utf8("raw")).alias("raw"),
         F.when(~is_text, F.col("raw").cast("binary")).alias("raw_bytes"),
         "_source",
-        F.lit(seen_at).alias("seen_at"),
+        _constant(seen_at).alias("seen_at"),
     )
     if distinct:
         return shaped
@@ -40,3 +40,11 @@ def to_quarantine_rows(rows: DataFrame, topic: str, seen_at: datetime, *, distin
     same = Window.partitionBy(source["shard"], source["position"], "kind", "raw", "raw_bytes")
     first = F.row_number().over(same.orderBy(source["arrived"], source["file"]))
     return shaped.withColumn("_rank", first).where("_rank = 1").drop("_rank")
+
+
+def _constant(moment: datetime) -> Column:
+    """The time in each row: read from a text, since Spark writes a literal time into the code that it generates.
+
+    That code would have to be compiled again for each micro-batch.
+    """
+    return F.concat(F.lit(moment.isoformat()), F.left("raw", F.lit(0))).cast("timestamp")

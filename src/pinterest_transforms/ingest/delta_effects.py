@@ -1,6 +1,5 @@
 """The effects of a micro-batch on Delta tables; ``micro_batch`` says their order."""
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import raw_archive
 from pinterest_transforms.storage.commits import commits_since, last_commit
+from pinterest_transforms.storage.frames import frame_of
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
 
@@ -128,15 +128,13 @@ class DeltaEffects:
             "query_id": self.context.state.query_id,
             "batch_id": self.batch.batch_id,
             "topic": self._topic,
-            "started": started,
+            "started": started.isoformat(),
             "seconds": seconds,
             **asdict(counts),
+            "unknown_fields": unknown,
             "library_version": __version__,
         }
-        # As literals: a frame made of Python objects takes twice as long.
-        literals = {name: F.lit(value) for name, value in values.items()}
-        literals["unknown_fields"] = F.from_json(F.lit(json.dumps(unknown)), "map<string,bigint>")
-        row = self.spark.range(0, 1, 1, 1).select(*(literals[f.name].cast(f.dataType).alias(f.name) for f in RUNS))
+        row = frame_of(self.spark, [values], RUNS.simpleString())
         with_retries(lambda: row.writeTo(self._runs).append())
 
     def _which_run(self) -> str:

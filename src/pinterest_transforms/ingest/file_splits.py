@@ -5,7 +5,6 @@ line to line of the file split that one task reads. So once the rows of a batch 
 numbers, the first one of each split is looked up, and the rest is arithmetic. Nothing is read for it a second time.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,13 +17,12 @@ from pyspark.sql import functions as F
 from pinterest_transforms.ingest.landing_reader import SPLIT
 from pinterest_transforms.landing_files import key_of, partition_and_start
 from pinterest_transforms.schemas import LANDING_POSITION_WIDTH
+from pinterest_transforms.storage.frames import frame_of
 
 ORDER = "_order"
 """Number of a row that orders the versions of a key as shard and position do."""
 _MAX_BIGINT = 2**63 - 1
-_SPLITS = (
-    "array<struct<_path: string, _block: bigint, _key: string, _shard: string, _delta: bigint, _shard_number: bigint>>"
-)
+_SPLITS = "struct<_path: string, _block: bigint, _key: string, _shard: string, _delta: bigint, _shard_number: bigint>"
 
 
 @dataclass(frozen=True)
@@ -96,10 +94,8 @@ def add_source(rows: DataFrame, splits: Sequence[FileSplit]) -> DataFrame:
         for one in splits
     ]
     names = ("_path", "_block", "_key", "_shard", "_delta", "_shard_number")
-    # As one literal: a frame made of Python objects takes many times as long.
-    text = json.dumps([dict(zip(names, value, strict=True)) for value in values])
-    one_row = rows.sparkSession.range(0, 1, 1, 1)
-    known = F.broadcast(one_row.select(F.inline(F.from_json(F.lit(text), _SPLITS))))
+    rows_of_splits = [dict(zip(names, value, strict=True)) for value in values]
+    known = F.broadcast(frame_of(rows.sparkSession, rows_of_splits, _SPLITS))
     split = F.col(SPLIT)
     number = F.col("_row") + F.col("_delta")
     source = F.struct(

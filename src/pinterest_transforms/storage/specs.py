@@ -33,28 +33,34 @@ class TableSpec:
     properties: dict[str, str] = field(default_factory=dict)
 
 
-# Micro-batches commit often and make small files, which Delta joins when there are fifty. A checkpoint, which Delta
-# writes after every ten commits by default, took as long as five of them.
-_COMMITTED_OFTEN = {"delta.autoOptimize.autoCompact": "true", "delta.checkpointInterval": "100"}
-_MERGED = {**_COMMITTED_OFTEN, "delta.enableDeletionVectors": "true"}
+def _properties(settings: Settings, **others: str) -> dict[str, str]:
+    """Properties of a table that each micro-batch commits to.
+
+    A checkpoint, which Delta writes after every ten commits by default, took as long as five of them. A stream makes
+    many small files, which Delta joins when there are fifty; the batch leg leaves that to the maintenance job, since
+    the first commit of each process then looks at all files.
+    """
+    joined = {"delta.autoOptimize.autoCompact": "true"} if settings.leg == "stream" else {}
+    return {"delta.checkpointInterval": "100", **joined, **{f"delta.{name}": value for name, value in others.items()}}
 
 
 def clean_spec(settings: Settings, entity: Entity) -> TableSpec:
     """The clean table of one entity. Statistics are kept of the key alone: nothing else is ever sought by range."""
-    properties = {**_MERGED, "delta.dataSkippingStatsColumns": "ind"}
+    properties = _properties(settings, enableDeletionVectors="true", dataSkippingStatsColumns="ind")
     return TableSpec(settings.clean_table(entity), entity.description, clean_schema(entity), (), properties)
 
 
-def quarantine_spec() -> TableSpec:
+def quarantine_spec(settings: Settings) -> TableSpec:
     """What was rejected or repaired; partitioned so that three writers never meet."""
     comment = "Records that were rejected, or repaired; each noted once"
-    return TableSpec(QUARANTINE_TABLE, comment, QUARANTINE, ("topic",), _MERGED)
+    properties = _properties(settings, enableDeletionVectors="true")
+    return TableSpec(QUARANTINE_TABLE, comment, QUARANTINE, ("topic",), properties)
 
 
-def runs_spec() -> TableSpec:
+def runs_spec(settings: Settings) -> TableSpec:
     """What each micro-batch did."""
     comment = "One row a micro-batch and topic: what was read and what became of it"
-    properties = {**_COMMITTED_OFTEN, "delta.dataSkippingNumIndexedCols": "0"}
+    properties = _properties(settings, dataSkippingNumIndexedCols="0")
     return TableSpec(RUNS_TABLE, comment, RUNS, (), properties)
 
 
@@ -66,7 +72,7 @@ def raw_table(settings: Settings) -> str:
 def raw_spec(settings: Settings) -> TableSpec:
     """Records of the streams as they came. Statistics of the arrival alone: by it a batch finds what is there."""
     comment = "Every record of the streams as it came, once"
-    properties = {**_COMMITTED_OFTEN, "delta.dataSkippingStatsColumns": "_source.arrived"}
+    properties = _properties(settings, dataSkippingStatsColumns="_source.arrived")
     return TableSpec(raw_table(settings), comment, RAW, ("kind",), properties)
 
 
@@ -89,7 +95,12 @@ _ANSWER_TYPES: dict[str, T.DataType] = {
 def work_specs(settings: Settings) -> list[TableSpec]:
     """The tables the leg's work writes: clean, quarantine and runs; the stream leg's raw records too."""
     raw = [raw_spec(settings)] if settings.leg == "stream" else []
-    return [*(clean_spec(settings, entity) for entity in ENTITIES), quarantine_spec(), runs_spec(), *raw]
+    return [
+        *(clean_spec(settings, entity) for entity in ENTITIES),
+        quarantine_spec(settings),
+        runs_spec(settings),
+        *raw,
+    ]
 
 
 def answer_specs() -> list[TableSpec]:
