@@ -15,7 +15,7 @@ from emulation.landing import write_landing
 from emulation.synthetic import chunks
 from pinterest_transforms.analysis import ANSWERS, Answer
 from pinterest_transforms.entities import ENTITIES
-from pinterest_transforms.ingest.landing import take_landing
+from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import answers, summary, tables
 from tests.bundle.dashboard_reading import WidgetQuery, datasets, load, queries, widgets
@@ -61,9 +61,8 @@ def board(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     for entity in ENTITIES:
         write_landing((row for chunk in chunks(entity, POSTS, 5) for row in chunk), entity, settings, delivery=DIRTY)
     tables.set_up(interpreted, settings)
-    for entity in ENTITIES:
-        take_landing(interpreted, settings, entity, "first")
-    answers.refresh_answers(interpreted, settings, say=lambda _: None)
+    ingest_landing(interpreted, settings, ENTITIES, "first")
+    answers.refresh_answers(interpreted, settings, lambda _: None)
     # As the dashboard's default schema: its queries name bare tables.
     interpreted.sql(f"USE {SCHEMA}")
     board = Board(interpreted, settings)

@@ -23,7 +23,6 @@ def raw_records() -> MakeRecords:
         text = F.col("content").cast("string")
         nothing = F.lit(None)
         source = F.struct(
-            F.lit("abc.pin").alias("origin"),
             F.lit("0").alias("shard"),
             F.col("position"),
             nothing.cast("timestamp").alias("arrived"),

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 from chispa import assert_df_equality
-from pinterest_transforms.storage.batches import kept_rows
-from pinterest_transforms.storage.merging import newest
 from pyspark.sql import DataFrame, SparkSession
 
 from emulation.delivery import Delivery
@@ -22,7 +20,11 @@ from local.connect import connect_mode
 from pinterest_transforms import analysis
 from pinterest_transforms.analysis import ANSWERS, Posts
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState
+from pinterest_transforms.ingest.delta_effects import IngestContext, evaluated
 from pinterest_transforms.ingest.landing_reader import raw_records as landed_records
+from pinterest_transforms.ingest.micro_batch import MicroBatch
+from pinterest_transforms.ingest.writers import latest_usable
 from pinterest_transforms.schemas import CONTRACT, clean_schema
 from pinterest_transforms.settings import Settings
 
@@ -245,13 +247,15 @@ def plain(landing: Settings) -> dict[str, list[tuple[int, dict]]]:
 
 @pytest.fixture(scope="module")
 def cleaned(spark: SparkSession, landing: Settings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What the library makes of them: a Parquet folder of the newest version of each key, by entity."""
+    """What the library makes of them: a Parquet folder of the latest version of each key, by entity."""
     folders = {entity.name: tmp_path_factory.mktemp("clean") / entity.name for entity in ENTITIES}
     with connect_mode(False):
         for entity in ENTITIES:
             paths = [str(path) for path in sorted(Path(landing.topic_folder(entity)).rglob("*.json"))]
-            with kept_rows(spark, landing, entity, landed_records(spark, paths)) as (rows, counts):
-                newest(rows, counts["read"]).write.parquet(str(folders[entity.name]))
+            context = IngestContext(landing, entity, "run", CheckpointState(""))
+            with evaluated(spark, context, MicroBatch("run", 0), landed_records(spark, paths)) as effects:
+                latest = latest_usable(effects.rows, effects.counts.read, ordered=effects.ordered)
+                latest.write.parquet(str(folders[entity.name]))
     return folders
 
 

@@ -29,7 +29,7 @@ COLUMNS = {
     "geo": [("ind", "bigint"), ("country", "string"), ("coordinates", "array<double>"), ("timestamp", "timestamp")],
     "user": [("ind", "bigint"), ("user_name", "string"), ("age", "int"), ("date_joined", "timestamp")],
 }
-SOURCE = ("_source", "struct<origin:string,shard:string,position:string,arrived:timestamp,file:string>")
+SOURCE = ("_source", "struct<shard:string,position:string,arrived:timestamp,file:string>")
 by_name = {"argvalues": ENTITIES, "ids": lambda entity: entity.name}
 
 A_PIN = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinterest_transforms.ingest.conflicts import goes_back, going_back, starts_of
+from pinterest_transforms.landing_files import backward_offsets_text, goes_back, start_offsets
 
 
 def paths(*starts: tuple[int, int]) -> list[str]:
@@ -21,7 +21,7 @@ def paths(*starts: tuple[int, int]) -> list[str]:
     ],
 )
 def test_a_start_offset_that_goes_back_is_told(files: list[tuple[int, int]], compared: list[str], said: str) -> None:
-    starts, last = starts_of(paths(*files), "abc.pin"), {"0": 100, "1": 7}
+    starts, last = start_offsets(paths(*files), "abc.pin"), {"0": 100, "1": 7}
     assert goes_back(starts, last) == compared
     reasons = "files are late or were rewritten; if the topic was made again, run with --rebuild"
-    assert going_back(starts, last) == (said and said + reasons)
+    assert backward_offsets_text(starts, last) == (said and said + reasons)

@@ -254,9 +254,7 @@ def test_the_tables_of_quality_have_the_contracts_columns() -> None:
         ("unknown_fields", "map<string,bigint>"),
         ("library_version", "string"),
     ]
-    assert SOURCE_TYPE.simpleString() == (
-        "struct<origin:string,shard:string,position:string,arrived:timestamp,file:string>"
-    )
+    assert SOURCE_TYPE.simpleString() == "struct<shard:string,position:string,arrived:timestamp,file:string>"
 
 
 def test_names_can_be_had_without_spark() -> None:

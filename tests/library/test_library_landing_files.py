@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from pinterest_transforms.errors import LandingError
-from pinterest_transforms.ingest.landing_listing import list_folder, unusable
+from pinterest_transforms.ingest.landing_listing import list_folder, why_unusable
 from pinterest_transforms.landing_files import FileKind, FileStamp, Listing, file_kind
 
 TOPIC = "abc.pin"
@@ -154,7 +154,7 @@ def test_what_must_not_be_read_is_named() -> None:
         try:
             with pytest.raises(LandingError) as error:
                 list_folder(root, TOPIC)
-            said = unusable(str(file), 3, 9, local=True)
+            said = why_unusable(str(file), 3, 9, local=True)
         finally:
             os.seteuid(user)
             shut.chmod(0o755)
@@ -180,13 +180,13 @@ def test_what_cannot_be_taken_is_told_with_its_name(folder: Path) -> None:
     }
     for name, (content, wanted) in contents.items():
         path = put(folder / f"{name}.json.gz", content)
-        assert unusable(str(path), len(content), 50_000, local=True) == wanted.format(path), name
+        assert why_unusable(str(path), len(content), 50_000, local=True) == wanted.format(path), name
     colon = put(folder / "[a]" / "hour=10:00" / number(0))
-    assert unusable(str(colon), 3, 9, local=True) == (
+    assert why_unusable(str(colon), 3, 9, local=True) == (
         f"a landing file's path must have no colon beside one of \\*?[]{{}}, which Spark cannot read, got {colon}"
     )
-    assert unusable(str(put(folder / "hour=10:00" / number(0))), 3, 9, local=True) == ""
-    assert unusable(str(folder / "gone.json"), 1, 9, local=True) == (
+    assert why_unusable(str(put(folder / "hour=10:00" / number(0))), 3, 9, local=True) == ""
+    assert why_unusable(str(folder / "gone.json"), 1, 9, local=True) == (
         f"a landing file must be readable, got {folder / 'gone.json'}: No such file or directory"
     )
 

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -15,7 +15,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pinterest_transforms.entities import PIN, Entity
+from pinterest_transforms.errors import StreamError
 from pinterest_transforms.ingest.landing import ingest_landing
+from pinterest_transforms.ingest.micro_batch import Log, no_log
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings, landing_key
 
@@ -40,8 +42,8 @@ class Place:
         file = Path(self.settings.landing, landing_key(self.settings.topic(entity), partition, offset))
         return write(file, *lines, end=end, age=age)
 
-    def take(self, entity: Entity = PIN, run_id: str = "run", *, rebuild: bool = False) -> None:
-        ingest_landing(self.spark, self.settings, [entity], run_id, rebuild=rebuild)
+    def take(self, *entities: Entity, run_id: str = "run", rebuild: bool = False, log: Log = no_log) -> None:
+        ingest_landing(self.spark, self.settings, entities or (PIN,), run_id, rebuild=rebuild, log=log)
 
     def rows(self, entity: Entity = PIN) -> Values:
         """The clean table's contract columns, by key; fails if a key is there twice."""
@@ -128,22 +130,17 @@ class Killed(Exception):  # noqa: N818 - no error, a death
 
 
 @contextmanager
-def dying(
-    monkeypatch: pytest.MonkeyPatch, owner: object, step: str, *, after: bool, when: Callable[..., bool]
-) -> Iterator[None]:
-    """While it lasts, a step dies before or after its work; `when` says which call of it, by its arguments."""
-    work = getattr(owner, step)
+def dying_before(owner: object, step: str) -> Iterator[None]:
+    """While it lasts, a run dies before that step, and whoever runs it gets the death or what was made of it."""
 
-    def dies(*given: object, **named: object) -> object:
-        fatal = when(*given)
-        result = None if fatal and not after else work(*given, **named)
-        if fatal:
-            raise Killed
-        return result
+    def dies(*_: object, **__: object) -> None:
+        raise Killed
 
-    with monkeypatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched:
         patched.setattr(owner, step, dies)
-        yield
+        with pytest.raises((Killed, StreamError)) as error:
+            yield
+    assert Killed in (type(error.value), type(error.value.__cause__))
 
 
 def write(file: Path, *lines: Line, end: str = "\n", age: int = 0) -> Path:

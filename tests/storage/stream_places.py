@@ -143,14 +143,19 @@ def made_streams(
             kinesis = stack.enter_context(serving(KinesisStandIn(**stand_in)))
             for entity in ENTITIES:
                 kinesis.create(settings.stream(entity), shards)
-            work = {settings.clean_table(entity) for entity in ENTITIES} | {*WORK, raw_table(settings)}
-            for table in stream_tables.iterdir():
-                if answers or table.name in work:
-                    shutil.copytree(table, settings.table_folder(table.name))
+            copy_tables(stream_tables, settings, answers=answers)
             tables.attach(spark, settings)
             return StreamPlace(spark, settings, kinesis)
 
         yield make
+
+
+def copy_tables(made: Path, settings: Settings, *, answers: bool = False) -> None:
+    """Copies the tables of the stream leg's work, and those of the answers too, if asked for."""
+    work = {settings.clean_table(entity) for entity in ENTITIES} | {*WORK, raw_table(settings)}
+    for table in made.iterdir():
+        if answers or table.name in work:
+            shutil.copytree(table, settings.table_folder(table.name))
 
 
 @pytest.fixture(name="place")

@@ -11,7 +11,7 @@ from storage_places import Place, forget_logs, lost_commit, pin
 
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import CheckpointError
-from pinterest_transforms.storage import tables
+from pinterest_transforms.storage.commits import last_commit
 
 REMEDY = "nothing was read; run again with --rebuild to clean everything again"
 
@@ -58,7 +58,7 @@ def test_a_table_that_was_restored_is_an_error_and_a_rebuild_makes_it_whole(make
     place.take()
     assert place.titles() == {1: "at 10", 2: "by hand", 12: "b"}
     place.spark.sql(f"RESTORE TABLE {name} TO VERSION AS OF 1").collect()
-    version = tables.last_commit(place.spark, place.settings, "pins")["version"]
+    version = last_commit(place.spark, place.settings, "pins").version
     with pytest.raises(CheckpointError) as error:
         place.take()
     assert str(error.value) == (

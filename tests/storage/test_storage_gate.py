@@ -117,8 +117,7 @@ def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(place: Place)
     lines = [pin(1, "a"), pin(1, "b"), pin(2, "c", follower_count="lots"), "[1]"]
     place.put(0, *lines, age=72 * HOUR)
     place.put(0, "{}", entity=GEO, age=3 * HOUR)
-    for entity in (PIN, GEO, USER):
-        place.take(entity, "first")
+    place.take(PIN, GEO, USER, run_id="first")
     pins, geos, users, everything = gate.measured(place.spark, place.settings, "first")
     assert numbers(pins) == ("abc.pin", 4, 2, 1, 1, 1)
     assert numbers(geos) == ("abc.geo", 1, 0, 0, 1, 0)  # nothing but rubbish is not silence
@@ -129,13 +128,13 @@ def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(place: Place)
     assert users.newest is None
 
     # A run that finds nothing has no figures of its own; what is there is as old as it was.
-    place.take(PIN, "second")
+    place.take(run_id="second")
     quiet = gate.measured(place.spark, place.settings, "second")
     assert [one.read for one in quiet] == [0, 0, 0, 0]
     assert [one.newest for one in quiet] == [pins.newest, geos.newest, None, geos.newest]
 
     # Neither a rebuild nor the same records once more are news.
-    place.take(PIN, "third", rebuild=True)
+    place.take(run_id="third", rebuild=True)
     place.put(0, *lines, age=71 * HOUR).touch()
     again = gate.measured(place.spark, place.settings, "third")[0]
     assert (again.read, again.newest) == (4, pins.newest)
@@ -154,7 +153,7 @@ def test_the_figures_are_shown_over_spark_connect_too(make_place: Callable[..., 
 
     def source(hour: int) -> str:
         arrived = f"TIMESTAMP '2026-07-31 {hour:02}:00:00Z'"
-        return f"named_struct('origin', 'abc.pin', 'shard', '0', 'position', '1', 'arrived', {arrived}, 'file', 'x')"
+        return f"named_struct('shard', '0', 'position', '1', 'arrived', {arrived}, 'file', 'x')"
 
     connect.sql(f"INSERT INTO {table} (ind, _source) VALUES (1, {source(6)})")
     connect.sql(f"INSERT INTO {noted} (topic, kind, _source) VALUES ('abc.pin', 'rejected', {source(9)})")

@@ -12,18 +12,29 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 from storage_places import Place, pin
-from stream_places import SHARD, STREAM, MakeStreams, made_streams, made_tables  # noqa: F401 - fixtures
+from stream_places import SHARD, MakeStreams, made_streams, made_tables  # noqa: F401 - fixtures
 
 from pinterest_transforms.analysis import answer_named
-from pinterest_transforms.entities import GEO, PIN
+from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import SettingsError, TableError
-from pinterest_transforms.storage import answers, maintenance, raw, tables
+from pinterest_transforms.quality import RAW_RECORD
+from pinterest_transforms.storage import answers, maintenance, raw_archive, tables
 from pinterest_transforms.storage.maintenance import Maintained, Retention
 from pinterest_transforms.storage.specs import raw_table, work_specs
 
 DAY = 86_400
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
 KEPT_FOR = "delta.deletedFileRetentionDuration"
+
+
+@pytest.fixture
+def maintained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Tables that are looked after: what is done to one is done to each."""
+    names: list[str] = []
+    monkeypatch.setattr(
+        maintenance, "work_specs", lambda given: [spec for spec in work_specs(given) if spec.name in names]
+    )
+    return names
 
 
 def by_table(done: list[Maintained]) -> dict[str, Maintained]:
@@ -106,8 +117,9 @@ def test_what_is_over_its_time_goes_and_every_answer_stays(make_place: Callable[
 
 
 def test_with_nothing_to_do_no_file_is_written_anew_over_spark_connect_too(
-    make_place: Callable[..., Place], connect: SparkSession
+    make_place: Callable[..., Place], connect: SparkSession, maintained: list[str]
 ):
+    maintained.append("quarantine")
     place = replace(make_place(), spark=connect)
     name = place.settings.qualified("quarantine")
     rows = "('abc.pin', 'rejected', 'x', TIMESTAMP '2020-01-01 00:00:00Z'), ('abc.geo', 'rejected', 'y', NULL)"
@@ -123,29 +135,53 @@ def test_with_nothing_to_do_no_file_is_written_anew_over_spark_connect_too(
     assert (done["quarantine"].rows_removed, done["quarantine"].files_after) == (1, 1)
 
 
-def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(make_streams: MakeStreams):
+def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(
+    make_streams: MakeStreams, maintained: list[str]
+):
     place = make_streams()
     spark, settings = place.spark, place.settings
-    border = NOW - timedelta(days=30)
-    days = [border.replace(hour=0) - timedelta(seconds=1), border.replace(hour=0), NOW]
-    records = [(f"record {at}", (STREAM, SHARD, str(at), arrived, None)) for at, arrived in enumerate(days)]
-    source = "origin STRING, shard STRING, position STRING, arrived TIMESTAMP, file STRING"
-    rows = spark.createDataFrame(records, f"raw STRING, _source STRUCT<{source}>")
+    name = raw_table(settings)
+    maintained.append(name)
+    border = datetime(2026, 7, 1, tzinfo=UTC)
+    days = [border - timedelta(seconds=1), border, NOW]
+    records = [(f"record {at}", (SHARD, str(at), arrived, None)) for at, arrived in enumerate(days)]
+    rows = spark.createDataFrame(records, RAW_RECORD).coalesce(1)
     for entity in (GEO, PIN):
-        raw.keep(spark, settings, entity, rows, behind=0.0)
+        for some in (rows.limit(1), rows.offset(1)):
+            raw_archive.append(spark, settings, entity, some, None)
+    assert raw_archive.newest_arrival(spark, settings, GEO) == NOW.timestamp()
+    assert raw_archive.newest_arrival(spark, settings, USER) is None
 
-    kept = maintenance.maintain(spark, replace(settings, raw_days=0), Retention(), now=NOW)
-    assert by_table(kept)[raw_table(settings)].rows_removed == 0
-    assert raw.gone_before(spark, settings, GEO) == ""
+    def kept() -> list[list[int]]:
+        return [[position for position, _ in place.raw(entity)] for entity in (GEO, PIN)]
 
-    done = by_table(maintenance.maintain(spark, settings, Retention(), now=NOW))
-    assert done[raw_table(settings)].rows_removed == 2
-    assert [position for entity in (GEO, PIN) for position, _ in place.raw(entity)] == [1, 2, 1, 2]
-    assert raw.gone_before(spark, settings, GEO) == raw.gone_before(spark, settings, PIN) == "2026-07-01"
-    assert set(done) >= {settings.clean_table(GEO), "quarantine", "runs"}
+    def purged() -> list[str]:
+        return [raw_archive.purged_before(spark, settings, entity) for entity in (GEO, PIN)]
+
+    raw_archive.maintain(spark, replace(settings, raw_days=0), GEO, NOW)
+    assert (kept(), purged()) == ([[0, 1, 2]] * 2, ["", ""])
+    zone = spark.conf.get("spark.sql.session.timeZone")
+    spark.conf.set("spark.sql.session.timeZone", "America/New_York")  # a day is one of UTC
+    try:
+        raw_archive.maintain(spark, settings, GEO, NOW)
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", zone)
+    assert (kept(), purged()) == ([[1, 2], [0, 1, 2]], ["2026-07-01", ""])
+
+    (done,) = maintenance.maintain(spark, settings, Retention(), now=NOW)
+    assert (done.table, done.rows_removed, done.files_after) == (name, 1, 2)
+    assert (kept(), purged()) == ([[1, 2]] * 2, ["2026-07-01"] * 2)
+    assert {Path(path).parent.name for path in place.table(name).inputFiles()} == {"kind=geo", "kind=pin"}
+
+    with pytest.raises(TableError, match="got none before 2026-07-01: allow_losses makes it of what is left"):
+        place.take(rebuild=True)
+    assert place.counted() == []
 
 
-def test_files_are_kept_for_a_week_at_least_unless_the_session_allows_less(make_place: Callable[..., Place]):
+def test_files_are_kept_for_a_week_at_least_unless_the_session_allows_less(
+    make_place: Callable[..., Place], maintained: list[str]
+):
+    maintained.append("pins")
     place = make_place()
     spark, settings = place.spark, place.settings
     place.put(0, pin(1, "a"))
@@ -200,7 +236,10 @@ def test_without_tables_it_is_a_clear_error(place: Place):
     assert str(error.value) == "table nowhere.pins must be there: run the batch first"
 
 
-def test_a_running_job_and_maintenance_are_not_in_each_others_way(make_place: Callable[..., Place]):
+def test_a_running_job_and_maintenance_are_not_in_each_others_way(
+    make_place: Callable[..., Place], maintained: list[str]
+):
+    maintained += ["pins", "quarantine", "runs"]
     place = make_place()
     place.put(0, *(pin(key, "first") for key in range(10)), "[0]")
     place.take()

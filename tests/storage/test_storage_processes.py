@@ -1,6 +1,7 @@
-"""Three entities at once in three real processes, two of which are killed; then run again.
+"""Three entities at once, one of them in a process that is killed in a micro-batch; then run again.
 
-The third is the tests' own. They wait for each other once Spark has started, and then all set up and take at once.
+The others are taken by the tests' own process. Both wait for each other once Spark has started, and then set up and
+take at once.
 """
 
 import json
@@ -16,12 +17,12 @@ import pytest
 from pyspark.sql import SparkSession
 from storage_places import Place, counts, pin
 
-from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
 
 HERE = Path(__file__).resolve().parent
-DEATHS = {"pin": "merging.write_clean", "user": "landing.take_batch"}
+DEATH = "writers.merge_clean"
 
 
 def put_everything(place: Place) -> None:
@@ -34,10 +35,10 @@ def put_everything(place: Place) -> None:
     place.put(100, {"ind": 1, "last_name": "Cy"}, "NaN", entity=USER)
 
 
-def start(settings: Settings, entity: str, death: str) -> subprocess.Popen[bytes]:
+def start(settings: Settings, entity: Entity) -> subprocess.Popen[bytes]:
     paths = [str(HERE.parent), str(HERE.parent.parent), str(HERE.parent.parent / "src")]
     given = {key: value for key, value in asdict(settings).items() if value}
-    command = [sys.executable, str(HERE / "working_process.py"), json.dumps(given), entity, death]
+    command = [sys.executable, str(HERE / "working_process.py"), json.dumps(given), entity.name, DEATH]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen(command, env=environment, **pipes)
@@ -45,7 +46,7 @@ def start(settings: Settings, entity: str, death: str) -> subprocess.Popen[bytes
 
 @pytest.fixture(scope="module")
 def survived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """What three processes at once have left behind, all of them setting up too, and the next run has finished."""
+    """What both processes have left behind, each setting up too, and the next run has finished."""
     folder = tmp_path_factory.mktemp("processes")
     settings = Settings(
         user_id="abc",
@@ -56,31 +57,27 @@ def survived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> P
     )
     place = Place(spark, settings)
     put_everything(place)
-    running = {entity: start(settings, entity, death) for entity, death in DEATHS.items()}
-    ready = {entity: process.stdout.readline() for entity, process in running.items()}
-    assert set(ready.values()) == {b"ready\n"}, ready
-    for process in running.values():
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
+    process = start(settings, PIN)
+    assert process.stdout.readline() == b"ready\n"
+    process.stdin.write(b"go\n")
+    process.stdin.flush()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(tables, "answer_specs", list)
         tables.set_up(spark, settings)
-    place.take(GEO, "process")
-    said = {entity: process.communicate(timeout=300)[0] for entity, process in running.items()}
-    assert {process.returncode for process in running.values()} == {-signal.SIGKILL}, said
+    place.take(GEO, USER, run_id="process")
+    said = process.communicate(timeout=300)[0]
+    assert process.returncode == -signal.SIGKILL, said
     tables.attach(spark, settings)
-    for entity in (PIN, USER):
-        place.take(entity)
+    assert (place.titles(), len(place.counted())) == ({1: "b", 2: "c"}, 4)  # written, and not recorded
+    place.take()
     return place
 
 
-def test_three_processes_two_killed_give_what_one_after_another_gives(
-    survived: Place, make_place: Callable[..., Place]
-):
+def test_a_kill_beside_others_gives_what_one_run_gives(survived: Place, make_place: Callable[..., Place]):
     quiet = make_place()
     quiet = replace(quiet, settings=replace(quiet.settings, landing=survived.settings.landing))
+    quiet.take(*ENTITIES)
     for entity in ENTITIES:
-        quiet.take(entity)
         assert survived.rows(entity) == quiet.rows(entity) != {}
         assert survived.sources(entity) == quiet.sources(entity)
     assert survived.noted() == quiet.noted() != []
@@ -100,6 +97,5 @@ def test_their_runs_are_counted_as_if_nothing_had_happened(survived: Place):
 
 def test_nothing_is_left_to_do(survived: Place):
     before = survived.content()
-    for entity in ENTITIES:
-        survived.take(entity)
+    survived.take(*ENTITIES)
     assert survived.content() == before

@@ -42,7 +42,7 @@ def test_tables_have_the_contracts_columns(all_tables: Place):
     def ddl(fields) -> list[tuple[str, str]]:
         return [(field.name, field.dataType.simpleString()) for field in fields]
 
-    source = ("_source", "struct<origin:string,shard:string,position:string,arrived:timestamp,file:string>")
+    source = ("_source", "struct<shard:string,position:string,arrived:timestamp,file:string>")
     for entity in ENTITIES:
         assert ddl(all_tables.table(entity.batch_table).schema) == [*ddl(CONTRACT[entity.name]), source]
     assert ddl(all_tables.table("quarantine").schema) == ddl(QUARANTINE)
@@ -146,20 +146,20 @@ def test_an_older_table_gets_what_it_lacks_and_keeps_its_rows(place: Place):
         column.name: column.description for column in place.spark.catalog.listColumns(f"{place.settings.schema}.runs")
     }
     assert added["library_version"] == "Version of this library"
-    assert tables.properties(place.spark, place.settings, "runs")["pinterest.schema_version"] == "1"
+    assert tables.properties(place.spark, place.settings, "runs")["pinterest.schema_version"] == "2"
     version = delta_version(place, "runs")
     tables.set_up(place.spark, place.settings)
     assert delta_version(place, "runs") == version
 
 
 @pytest.mark.usefixtures("only_runs")
-@pytest.mark.parametrize("version", ["2", "next"])
+@pytest.mark.parametrize("version", ["3", "next"])
 def test_a_newer_table_is_refused(place: Place, version: str):
     make_runs_otherwise(place, "run_id STRING", version)
     with pytest.raises(TableError) as error:
         tables.set_up(place.spark, place.settings)
     assert str(error.value) == (
-        f"table {place.settings.schema}.runs must have schema version 1 or older, got {version}: use a newer library"
+        f"table {place.settings.schema}.runs must have schema version 2 or older, got {version}: use a newer library"
     )
     assert delta_version(place, "runs") == 0
 

@@ -1,4 +1,4 @@
-"""The guard beside a checkpoint, without Spark: whose checkpoint it is, and kills between its steps."""
+"""The state stored beside a checkpoint, without Spark: whose checkpoint it is, and kills between its steps."""
 
 import json
 import shutil
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pinterest_transforms.errors import CheckpointError
+from pinterest_transforms.ingest import checkpoint_state
 from pinterest_transforms.ingest.checkpoint_state import INGESTED_FILES, CheckpointState, open_state
-from pinterest_transforms.storage import guard as guards
 
 IDS = {"pins": "1", "quarantine": "2", "runs": "3"}
 AFTER = "; nothing was read; run again with --rebuild to clean everything again"
@@ -28,16 +28,16 @@ def begin(checkpoint: Path) -> None:
 def opened(
     checkpoint: Path, source: str = "/landing", ids: dict[str, str] = IDS, *, rebuild: bool = False
 ) -> CheckpointState:
-    return open_state(str(checkpoint), source, ids, fresh=rebuild, rebuild=rebuild)
+    return open_state(str(checkpoint), source, ids, reset=rebuild, rebuild=rebuild)
 
 
 @pytest.mark.parametrize("file", ["metadata", INGESTED_FILES])
-def test_a_guard_is_the_same_one_when_opened_again(checkpoint: Path, file: str):
+def test_a_state_is_the_same_one_when_opened_again(checkpoint: Path, file: str):
     """Whether a query of Spark's has run with the checkpoint, or a landing was listed."""
     first = opened(checkpoint)
     begin(checkpoint)
     (checkpoint / "metadata").rename(checkpoint / file)
-    first.last["a"] = 7
+    first.last_offsets["a"] = 7
     first.before = {"0": 3}
     first.save()
     assert opened(checkpoint) == first
@@ -47,12 +47,12 @@ def test_a_guard_is_the_same_one_when_opened_again(checkpoint: Path, file: str):
 def test_a_new_checkpoint_is_a_new_life(checkpoint: Path):
     first = opened(checkpoint)
     begin(checkpoint)
-    first.last["a"] = 7
+    first.last_offsets["a"] = 7
     first.save()
     shutil.rmtree(checkpoint)
     second = opened(checkpoint)
     assert second.query_id != first.query_id
-    assert (second.last, second.rebuild) == ({}, False)
+    assert (second.last_offsets, second.rebuild) == ({}, False)
 
 
 def test_a_checkpoint_of_another_table_is_refused(checkpoint: Path):
@@ -74,7 +74,7 @@ def test_a_checkpoint_of_another_landing_is_refused(checkpoint: Path):
     )
 
 
-def test_a_checkpoint_that_lost_its_guard_is_refused(checkpoint: Path):
+def test_a_checkpoint_that_lost_its_state_is_refused(checkpoint: Path):
     begin(checkpoint)
     with pytest.raises(CheckpointError) as error:
         opened(checkpoint)
@@ -84,7 +84,7 @@ def test_a_checkpoint_that_lost_its_guard_is_refused(checkpoint: Path):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"query_id": "x", "colour": 1}', '"text"'])
-def test_a_corrupted_guard_is_refused_and_a_rebuild_gets_over_it(checkpoint: Path, content: str):
+def test_a_corrupted_state_is_refused_and_a_rebuild_gets_over_it(checkpoint: Path, content: str):
     first = opened(checkpoint)
     begin(checkpoint)
     Path(first.path).write_text(content)
@@ -127,7 +127,7 @@ def test_a_rebuild_killed_before_the_old_checkpoint_was_gone_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(guards.shutil, "rmtree", killed)
+        patched.setattr(checkpoint_state.shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             opened(checkpoint, rebuild=True)
     after = opened(checkpoint)
@@ -135,7 +135,7 @@ def test_a_rebuild_killed_before_the_old_checkpoint_was_gone_goes_on(
     assert not checkpoint.exists()
 
 
-def test_a_kill_while_a_guard_is_saved_leaves_the_old_one(checkpoint: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_kill_while_a_state_is_saved_leaves_the_old_one(checkpoint: Path, monkeypatch: pytest.MonkeyPatch):
     first = opened(checkpoint)
     begin(checkpoint)
 
@@ -143,18 +143,18 @@ def test_a_kill_while_a_guard_is_saved_leaves_the_old_one(checkpoint: Path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(guards.os, "fsync", killed)
-        first.last["a"] = 7
+        patched.setattr(checkpoint_state.os, "fsync", killed)
+        first.last_offsets["a"] = 7
         with pytest.raises(KeyboardInterrupt):
             first.save()
-    assert opened(checkpoint).last == {}
+    assert opened(checkpoint).last_offsets == {}
 
 
-def test_a_guard_of_an_older_library_is_understood(checkpoint: Path):
+def test_a_state_of_an_older_library_is_understood(checkpoint: Path):
     first = opened(checkpoint)
     begin(checkpoint)
     content = json.loads(Path(first.path).read_text())
-    del content["cleared"]
+    del content["previous_removed"]
     Path(first.path).write_text(json.dumps(content))
     assert opened(checkpoint).query_id == first.query_id
 
@@ -163,7 +163,7 @@ def test_a_reload_takes_over_what_another_process_saved(checkpoint: Path):
     here = opened(checkpoint)
     begin(checkpoint)
     there = opened(checkpoint)
-    there.last["a"] = 7
+    there.last_offsets["a"] = 7
     there.save()
     here.reload()
-    assert here.last == {"a": 7}
+    assert here.last_offsets == {"a": 7}

@@ -1,0 +1,246 @@
+"""Each effect of a micro-batch on Delta tables may be repeated: twice is once. `micro_batch` says their order."""
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, Row, SparkSession
+from storage_places import Line, Place, counts, pin
+from stream_places import copy_tables, made_tables  # noqa: F401 - one is a fixture
+
+from pinterest_transforms import deduplication
+from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
+from pinterest_transforms.entities import GEO, PIN, Entity
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState
+from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluated
+from pinterest_transforms.ingest.file_splits import ORDER, add_source, file_splits
+from pinterest_transforms.ingest.landing_reader import SPLIT
+from pinterest_transforms.ingest.micro_batch import MicroBatch, RunCounts, process_micro_batch
+from pinterest_transforms.quality import NOT_AN_OBJECT, NOT_TEXT, RAW_RECORD, UNUSABLE
+from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage import tables
+
+STREAM, SHARD = "streaming-abc-pin", "shardId-00000000000{}"
+ARRIVED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+# A sequence number of Kinesis has 56 digits: more than any decimal type holds.
+FIRST = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_898
+
+
+@dataclass(frozen=True)
+class Leg(Place):
+    """The stream leg's tables, and the effects of its micro-batches."""
+
+    state: CheckpointState = field(default_factory=lambda: CheckpointState("", "query"))
+
+    def frame(self, *records: tuple[object, ...]) -> DataFrame:
+        return self.spark.createDataFrame(list(records), RAW_RECORD)
+
+    @contextmanager
+    def effects(self, number: int, *records: tuple[object, ...], entity: Entity = PIN, **how) -> Iterator[DeltaEffects]:
+        context = IngestContext(self.settings, entity, "run", self.state)
+        batch = MicroBatch("run", number, **how)
+        with evaluated(self.spark, context, batch, self.frame(*records)) as effects:
+            yield effects
+
+    def process(self, number: int, *records: tuple[object, ...]) -> None:
+        with self.effects(number, *records, archive=True) as effects:
+            process_micro_batch(effects, self.state, effects.batch)
+
+    def titles(self) -> dict[int, tuple[object, ...]]:
+        """Title, shard and position of each key."""
+        found = self.stored("abc_pin_table").select("ind", "title", "_source").rows()
+        assert {len(source["position"]) for *_, source in found} <= {KINESIS_POSITION_WIDTH}
+        rows = {key: (title, int(at["shard"][-1]), int(at["position"]) - FIRST) for key, title, at in found}
+        assert len(rows) == len(found)
+        return rows
+
+    def texts(self) -> list[tuple[object, ...]]:
+        """What quarantine holds: topic, kind, reasons, columns, raw, raw_bytes."""
+        return [row[:6] for row in self.noted()]
+
+    def archived(self, entity: Entity = PIN) -> list[int]:
+        rows = self.stored("abc_raw_table").select("kind", "_source").rows()
+        return sorted(int(source["position"]) - FIRST for kind, source in rows if kind == entity.name)
+
+
+@pytest.fixture(scope="module")
+def leg(spark: SparkSession, stream_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Leg:
+    """One for the module: each test has records of its own."""
+    folder = tmp_path_factory.mktemp("effects")
+    settings = Settings(user_id="abc", leg="stream", schema=f"{folder.name}", warehouse=str(folder))
+    copy_tables(stream_tables, settings)
+    tables.attach(spark, settings)
+    return Leg(spark, settings, CheckpointState(str(folder / "state.json"), "query"))
+
+
+def record(number: int, line: Line, shard: int = 0, later: int = 0) -> tuple[object, ...]:
+    """A record by its sequence number; `later` in seconds."""
+    text = line if isinstance(line, str) else json.dumps(line)
+    position = str(FIRST + number).zfill(KINESIS_POSITION_WIDTH)
+    return text, (SHARD.format(shard), position, ARRIVED + timedelta(seconds=later), None)
+
+
+def text(key: int, title: str, followers: str = "9k") -> str:
+    return f'{{"index": {key}, "title": "{title}", "follower_count": "{followers}"}}'
+
+
+def test_clean_rows_are_written_once_and_counted_once(leg: Leg):
+    first = [record(9, text(1, "a")), record(100, text(1, "b")), record(10, text(2, "x")), record(11, "[]")]
+    with leg.effects(0, *first) as effects:
+        since = effects.clean_version()
+        assert (effects.counts.lines, effects.counts.read, effects.counts.rejected) == (4, 4, 1)
+        assert effects.write_clean(since) == 2  # appended to a table that nobody has written to
+        wanted = {1: ("b", 0, 100), 2: ("x", 0, 10)}
+        assert leg.titles() == wanted
+        assert effects.write_clean(since) == 2  # after a kill: merged, and what the first attempt wrote is counted
+        assert leg.titles() == wanted
+    later = [record(99, text(1, "earlier")), record(5, text(2, "tie by shard"), shard=1), record(200, text(3, "n"))]
+    later += [record(10, text(2, "tie by shard"), shard=1)]
+    with leg.effects(1, *later) as effects:
+        since = effects.clean_version()
+        assert effects.write_clean(since) == 2
+        leg.spark.sql(f"OPTIMIZE {leg.settings.qualified('abc_pin_table')}").collect()  # writes no new rows
+        assert effects.write_clean(since) == 2
+        assert leg.titles() == {**wanted, 2: ("tie by shard", 1, 10), 3: ("n", 0, 200)}
+        assert effects.write_clean(effects.clean_version()) == 0
+
+
+def test_raw_records_are_archived_once(leg: Leg):
+    records = [record(1000 + at, "[]", later=at) for at in range(3)]
+    arrived = ARRIVED.timestamp()
+    with leg.effects(0, *records) as effects:
+        assert (effects.counts.first_arrival, effects.counts.last_arrival) == (arrived * 1e6, (arrived + 2) * 1e6)
+        effects.archive_raw(0.0)  # nothing has arrived so far: nothing is looked for
+        for known_until in (math.inf, arrived):
+            effects.archive_raw(known_until)
+    with leg.effects(0, *records, entity=GEO) as effects:
+        effects.archive_raw(math.inf)  # the same of another stream
+    with leg.effects(1, *records, record(1003, "", later=2), record(1004, "", later=9)) as effects:
+        effects.archive_raw(arrived + 2)
+    assert (leg.archived(), leg.archived(GEO)) == ([1000, 1001, 1002, 1003, 1004], [1000, 1001, 1002])
+
+
+def test_bad_records_are_quarantined_once(leg: Leg):
+    bad = [record(2000, line) for line in ("[1]", "[2]", "[1]", text(20, "x", "lots"), b"\xff".decode("latin-1"))]
+    not_text = leg.frame(record(2001, "ff")).selectExpr("CAST(unhex(raw) AS STRING) raw", "_source")
+    context = IngestContext(leg.settings, PIN, "run", leg.state)
+    with leg.effects(0, *bad, entity=GEO) as effects:  # the same of another stream
+        assert not effects.has_quarantined()
+        effects.write_quarantine(may_exist=False)
+        assert effects.has_quarantined()
+    with evaluated(leg.spark, context, MicroBatch("run", 0), leg.frame(*bad).union(not_text)) as effects:
+        assert not effects.has_quarantined()
+        effects.write_quarantine(may_exist=False)
+        wanted = leg.texts()
+        for _ in range(2):
+            effects.write_quarantine(may_exist=True)
+        assert effects.has_quarantined()
+    assert leg.texts() == wanted
+    assert sorted((row for row in wanted if row[0] == STREAM), key=repr) == [
+        (STREAM, "rejected", NOT_AN_OBJECT, "", "[1]", None),
+        (STREAM, "rejected", NOT_AN_OBJECT, "", "[2]", None),
+        (STREAM, "rejected", NOT_AN_OBJECT, "", "\u00ff", None),
+        (STREAM, "rejected", NOT_TEXT, "", "\ufffd", b"\xff"),
+        (STREAM, "repaired", UNUSABLE, "follower_count", text(20, "x", "lots"), None),
+    ]
+    with leg.effects(1, record(2002, "[1]")) as effects:
+        effects.write_quarantine(may_exist=True)  # at another position it is another record
+    assert len(leg.texts()) == len(wanted) + 1
+
+
+def test_replaced_twice_is_replaced_once(leg: Leg):
+    """Of what is read, by its positions; rows of other positions stay."""
+    leg.process(10, record(3000, text(30, "stays")), record(3001, text(31, "old")), record(3002, "[3]"))
+    before = leg.titles()
+    with leg.effects(11, record(3001, text(31, "new")), record(3002, text(32, "was bad")), mode="replace") as effects:
+        since = effects.clean_version()
+        for _ in range(2):
+            effects.write_quarantine(may_exist=True)
+            assert effects.write_clean(since) == 2
+            assert leg.titles() == before | {31: ("new", 0, 3001), 32: ("was bad", 0, 3002)}
+            assert "[3]" not in {row[4] for row in leg.texts()}
+
+
+def test_a_run_is_recorded_once_and_can_be_taken_back(leg: Leg):
+    fields = [record(4000 + at, pin(at, "a", board="walls", **{f"mood{at}": 1})) for at in range(3)]
+    with leg.effects(21, *fields) as effects, leg.effects(22, fields[0]) as another:
+        unknown = effects.unknown_fields()
+        assert unknown == {"board": 3, "mood0": 1, "mood1": 1, "mood2": 1}
+        assert effects.recorded_read() is None
+        for each, read in ((effects, 3), (another, 1)):
+            each.append_run(ARRIVED, 0.5, RunCounts(read, read, 0, 0, 0), unknown if each is effects else {})
+        assert (effects.recorded_read(), another.recorded_read()) == (3, 1)
+        other_query = replace(effects, context=replace(effects.context, state=CheckpointState("", "another")))
+        other_topic = replace(effects, context=replace(effects.context, entity=GEO))
+        assert (other_query.recorded_read(), other_topic.recorded_read()) == (None, None)
+        for each in (other_query, other_topic, effects, effects):
+            each.remove_run()
+        assert (effects.recorded_read(), another.recorded_read()) == (None, 1)
+        effects.append_run(ARRIVED, 0.5, RunCounts(3, 2, 1, 0, 0), unknown)
+    assert counts(3, 2, topic=STREAM, **unknown) in leg.counted()
+
+
+def test_records_of_a_stream_merge_by_their_sequence_numbers_over_spark_connect(
+    connect: SparkSession, stream_tables: Path, tmp_path: Path
+):
+    settings = Settings(user_id="abc", leg="stream", schema="effects_connect", warehouse=str(tmp_path))
+    copy_tables(stream_tables, settings)
+    tables.attach(connect, settings)
+    leg = Leg(connect, settings, CheckpointState(str(tmp_path / "state.json"), "query"))
+    first = [record(9, text(1, "a")), record(100, text(1, "b")), record(10, text(2, "x", "lots")), record(11, "[]")]
+    leg.process(0, *first)
+    assert leg.titles() == {1: ("b", 0, 100), 2: ("x", 0, 10)}
+    later = [
+        record(99, text(1, "earlier")),
+        record(5, text(2, "of an older shard")),
+        record(11, "[]"),
+        record(2_000, text(3, "n")),
+        record(10, text(2, "tie by shard"), shard=1),
+    ]
+    for number in (1, 1, 2):  # a replay, and once more in another batch
+        leg.process(number, *later)
+        assert leg.titles() == {1: ("b", 0, 100), 2: ("tie by shard", 1, 10), 3: ("n", 0, 2_000)}
+    # What a producer's library puts into one record comes as several, all of one sequence number.
+    leg.process(3, *(record(3_000, line) for line in (text(4, "c"), text(4, "d"), text(4, "b"), "[1]", "[2]", "[1]")))
+    assert leg.titles()[4] == ("d", 0, 3_000)  # a tie ends by the raw text
+    assert leg.texts() == [
+        (STREAM, "rejected", NOT_AN_OBJECT, "", "[1]", None),
+        (STREAM, "rejected", NOT_AN_OBJECT, "", "[2]", None),
+        (STREAM, "rejected", NOT_AN_OBJECT, "", "[]", None),
+        (STREAM, "repaired", UNUSABLE, "follower_count", text(2, "x", "lots"), None),
+    ]
+    assert leg.counted() == [
+        counts(4, 2, rejected=1, repaired=1, topic=STREAM),
+        counts(5, 2, rejected=1, topic=STREAM),
+        counts(5, 0, rejected=1, topic=STREAM),
+        counts(6, 1, rejected=3, topic=STREAM),
+    ]
+
+
+@pytest.mark.parametrize("few", [2_000_000, 0], ids=["few keys", "many keys"])
+def test_both_ways_to_find_the_latest_version_agree(either: SparkSession, few: int, monkeypatch: pytest.MonkeyPatch):
+    """Where a position stands in two shards, and where a key stands in several; shards are compared as text."""
+    monkeypatch.setattr(deduplication, "_FEW", few)
+    at = {(9, 0): [1, 2, 2, 3, 6], (10, 1): [2, 3, 1, 6], (10, 5): [4, 5], (9, 7): [5]}  # by shard and offset: keys
+    lines, tally, row = [], [], 0
+    for (shard, start), keys in at.items():
+        path = f"file:///x/topics/abc.pin/partition={shard}/abc.pin+{shard}+{start:010d}.json"
+        lines += [(key, f"{shard}, {start + line}", (path, 0, ARRIVED), row + line) for line, key in enumerate(keys)]
+        tally.append(Row(path=path, block=0, arrived=ARRIVED, first=row, lines=len(keys)))
+        row += len(keys) + 5
+    columns = f"ind BIGINT, raw STRING, {SPLIT} STRUCT<path: STRING, block: BIGINT, arrived: TIMESTAMP>, _row BIGINT"
+    rows = either.createDataFrame(lines, columns)
+    placed = add_source(rows, file_splits(tally, "abc.pin"))
+    wanted = {1: "10, 3", 2: "9, 2", 3: "9, 3", 4: "10, 5", 5: "9, 7", 6: "9, 4"}
+    for latest in (latest_per_key(placed), greatest_per_key(placed, ORDER, len(lines))):
+        assert dict(map(tuple, latest.select("ind", "raw").collect())) == wanted
+        assert latest.count() == len(wanted)
+    # The sources are what the texts say.
+    for raw, source in placed.select("raw", "_source").collect():
+        assert raw == f"{source['shard']}, {int(source['position'])}"
