@@ -5,12 +5,12 @@ Each place has a schema of its own, since one session has one catalog.
 
 import itertools
 import shutil
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pytest
 from pyspark.sql import SparkSession
-from storage_places import Place
+from storage_places import WORK, Place
+from stream_places import made_streams, made_tables  # noqa: F401 - fixtures
 
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
@@ -22,27 +22,29 @@ def _interpreting(interpreted: SparkSession) -> None:
 
 
 @pytest.fixture(scope="session")
-def all_tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """A warehouse that set-up has made, with nothing in it. To be read and copied only."""
+def work_tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A warehouse with the tables of the batch leg's work, and nothing in them. To be read and copied only."""
     warehouse = tmp_path_factory.mktemp("made")
     place = Place(spark, Settings(user_id="abc", schema="made", warehouse=str(warehouse)))
-    tables.set_up(spark, place.settings)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tables, "answer_specs", list)
+        tables.set_up(spark, place.settings)
     return place
 
 
 @pytest.fixture(scope="session")
-def make_place(all_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Place]:
-    """Makes places with the tables of the batch leg's work."""
+def make_place(work_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Place]:
+    """Makes places with the tables of the batch leg's work, or with some tables of that warehouse."""
     numbers = itertools.count()
 
-    def make(folder_name: str = "place", **changes: object) -> Place:
+    def make(folder_name: str = "place", *, names: Sequence[str] = WORK, **changes: object) -> Place:
         number = next(numbers)
         folder = tmp_path_factory.mktemp("places") / folder_name
         (folder / "landing").mkdir(parents=True)
-        names = {"landing": str(folder / "landing"), "warehouse": str(folder / "warehouse"), "schema": f"place{number}"}
-        place = Place(all_tables.spark, Settings(**{"user_id": "abc", **names, **changes}))
-        for table in Path(all_tables.settings.warehouse, "made").iterdir():
-            shutil.copytree(table, Path(place.settings.warehouse, place.settings.schema, table.name))
+        where = {"landing": str(folder / "landing"), "warehouse": str(folder / "warehouse"), "schema": f"place{number}"}
+        place = Place(work_tables.spark, Settings(**{"user_id": "abc", **where, **changes}))
+        for name in names:
+            shutil.copytree(work_tables.settings.table_folder(name), place.settings.table_folder(name))
         tables.attach(place.spark, place.settings)
         return place
 

@@ -30,6 +30,7 @@ MakeStreams = Callable[..., "StreamPlace"]
 SHARD = "shardId-000000000000"
 STREAM = "streaming-abc-geo"
 OF_BATCH = {entity.batch_table: entity for entity in ENTITIES}
+NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -110,19 +111,20 @@ class StreamPlace(Place):
         return (*(thing for one in which for thing in (self.rows(one), self.sources(one), self.raw(one))), self.noted())
 
 
-@pytest.fixture(scope="module", name="stream_tables")
-def made_tables(all_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session", name="stream_tables")
+def made_tables(work_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the stream leg's tables: those of the batch leg by other names, and that of raw records."""
     folder = tmp_path_factory.mktemp("streams")
-    settings = Settings(user_id="abc", leg="stream", schema=f"made_{folder.name}", warehouse=str(folder))
-    for table in Path(all_tables.settings.warehouse, "made").iterdir():
-        entity = OF_BATCH.get(table.name)
-        shutil.copytree(table, settings.table_folder(settings.clean_table(entity) if entity else table.name))
-    tables.attach(all_tables.spark, settings)
+    settings = Settings(user_id="abc", leg="stream", schema="made_streams", warehouse=str(folder))
+    for name in WORK:
+        entity = OF_BATCH.get(name)
+        made = work_tables.settings.table_folder(name)
+        shutil.copytree(made, settings.table_folder(settings.clean_table(entity) if entity else name))
+    tables.attach(work_tables.spark, settings)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(tables, "work_specs", lambda given: [raw_spec(given)])
         patched.setattr(tables, "answer_specs", list)
-        tables.set_up(all_tables.spark, settings)
+        tables.set_up(work_tables.spark, settings)
     return folder / settings.schema
 
 
@@ -130,32 +132,21 @@ def made_tables(all_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> 
 def made_streams(
     spark: SparkSession, stream_tables: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeStreams]:
-    """Makes places with the tables of the stream leg's work, and with those of the answers too, if asked for."""
+    """Makes places with the tables of the stream leg's work."""
     spark.dataSource.register(KinesisSource)
-    numbers = itertools.count()
     with ExitStack() as stack:
 
-        def make(*, answers: bool = False, shards: int = 1, **stand_in: object) -> StreamPlace:
+        def make(*, shards: int = 1, **stand_in: object) -> StreamPlace:
             folder = tmp_path_factory.mktemp("place")
-            settings = Settings(
-                user_id="abc", leg="stream", schema=f"{stream_tables.name}_{next(numbers)}", warehouse=str(folder)
-            )
+            settings = Settings(user_id="abc", leg="stream", schema=f"stream{next(NUMBERS)}", warehouse=str(folder))
             kinesis = stack.enter_context(serving(KinesisStandIn(**stand_in)))
             for entity in ENTITIES:
                 kinesis.create(settings.stream(entity), shards)
-            copy_tables(stream_tables, settings, answers=answers)
+            shutil.copytree(stream_tables, folder / settings.schema)
             tables.attach(spark, settings)
             return StreamPlace(spark, settings, kinesis)
 
         yield make
-
-
-def copy_tables(made: Path, settings: Settings, *, answers: bool = False) -> None:
-    """Copies the tables of the stream leg's work, and those of the answers too, if asked for."""
-    work = {settings.clean_table(entity) for entity in ENTITIES} | {*WORK, raw_table(settings)}
-    for table in made.iterdir():
-        if answers or table.name in work:
-            shutil.copytree(table, settings.table_folder(table.name))
 
 
 @pytest.fixture(name="place")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,6 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from storage_places import Line, Place, counts, pin
-from stream_places import copy_tables, made_tables  # noqa: F401 - one is a fixture
 
 from pinterest_transforms import deduplication
 from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
@@ -73,8 +73,8 @@ class Leg(Place):
 def leg(spark: SparkSession, stream_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Leg:
     """One for the module: each test has records of its own."""
     folder = tmp_path_factory.mktemp("effects")
-    settings = Settings(user_id="abc", leg="stream", schema=f"{folder.name}", warehouse=str(folder))
-    copy_tables(stream_tables, settings)
+    settings = Settings(user_id="abc", leg="stream", schema="effects", warehouse=str(folder))
+    shutil.copytree(stream_tables, Path(settings.warehouse, settings.schema))
     tables.attach(spark, settings)
     return Leg(spark, settings, CheckpointState(str(folder / "state.json"), "query"))
 
@@ -142,13 +142,14 @@ def test_bad_records_are_quarantined_once(leg: Leg):
             effects.write_quarantine(may_exist=True)
         assert effects.has_quarantined()
     assert leg.texts() == wanted
-    assert sorted((row for row in wanted if row[0] == STREAM), key=repr) == [
+    bad_of_stream = [
         (STREAM, "rejected", NOT_AN_OBJECT, "", "[1]", None),
         (STREAM, "rejected", NOT_AN_OBJECT, "", "[2]", None),
         (STREAM, "rejected", NOT_AN_OBJECT, "", "\u00ff", None),
         (STREAM, "rejected", NOT_TEXT, "", "\ufffd", b"\xff"),
         (STREAM, "repaired", UNUSABLE, "follower_count", text(20, "x", "lots"), None),
     ]
+    assert [row for row in wanted if row[0] == STREAM] == sorted(bad_of_stream, key=repr)
     with leg.effects(1, record(2002, "[1]")) as effects:
         effects.write_quarantine(may_exist=True)  # at another position it is another record
     assert len(leg.texts()) == len(wanted) + 1
@@ -190,7 +191,7 @@ def test_records_of_a_stream_merge_by_their_sequence_numbers_over_spark_connect(
     connect: SparkSession, stream_tables: Path, tmp_path: Path
 ):
     settings = Settings(user_id="abc", leg="stream", schema="effects_connect", warehouse=str(tmp_path))
-    copy_tables(stream_tables, settings)
+    shutil.copytree(stream_tables, Path(settings.warehouse, settings.schema))
     tables.attach(connect, settings)
     leg = Leg(connect, settings, CheckpointState(str(tmp_path / "state.json"), "query"))
     first = [record(9, text(1, "a")), record(100, text(1, "b")), record(10, text(2, "x", "lots")), record(11, "[]")]

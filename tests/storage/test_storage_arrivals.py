@@ -13,7 +13,7 @@ from pinterest_transforms.ingest.landing_summary import landing_summary
 
 @pytest.mark.parametrize("warehouse", [True, False], ids=["this machine", "spark"])
 def test_files_bytes_and_time_of_each_topic(make_place: Callable[..., Place], either: SparkSession, warehouse: bool):
-    place = make_place("a [place]")
+    place = make_place("a [place]", names=())
     files = [place.put(0, pin(1), pin(2), age=7200), place.put(2, pin(3), partition=1, age=3600)]
     geo = place.put(0, "", entity=GEO, age=60)
     geo.with_name("_hidden.json").touch()
@@ -44,7 +44,8 @@ def test_files_bytes_and_time_of_each_topic(make_place: Callable[..., Place], ei
     ]
 
 
-def test_a_landing_that_cannot_be_read_is_one_line(place: Place):
+def test_a_landing_that_cannot_be_read_is_one_line(make_place: Callable[..., Place]):
+    place = make_place(names=())
     with pytest.raises(LandingError) as error:
         landing_summary(place.spark, place.with_settings(landing="s9://bucket").settings)
     assert str(error.value).startswith("landing must be readable, got 's9://bucket': ")

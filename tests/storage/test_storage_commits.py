@@ -4,14 +4,16 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from storage_places import Place, forget_logs, lost_commit, pin
 
 from pinterest_transforms.entities import PIN
-from pinterest_transforms.errors import CheckpointError
-from pinterest_transforms.storage.commits import last_commit
+from pinterest_transforms.errors import CheckpointError, TableError
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.storage.commits import Commit, commits_since, last_commit
 
 REMEDY = "nothing was read; run again with --rebuild to clean everything again"
 
@@ -68,6 +70,35 @@ def test_a_table_that_was_restored_is_an_error_and_a_rebuild_makes_it_whole(make
     place.take(rebuild=True)
     assert place.titles() == {1: "at 10", 2: "b", 12: "b"}
     place.take()
+
+
+def test_the_files_of_the_log_and_the_history_tell_the_same(taken: Place):
+    def told(place: Place) -> tuple[list[Commit], list[int]]:
+        found = commits_since(place.spark, place.settings, "pins", 1)
+        return [replace(one, fingerprint="", metrics={}) for one in found], [one.rows_written for one in found]
+
+    assert told(taken) == told(taken.with_settings(warehouse=""))  # as where a catalog manages the tables
+    assert [one.operation for one in told(taken)[0]] == ["MERGE", "WRITE"]
+    assert commits_since(taken.spark, taken.settings, "pins", 99) == [last_commit(taken.spark, taken.settings, "pins")]
+    assert last_commit(taken.spark, taken.settings, "users").is_creation
+
+
+def test_a_commit_whose_file_is_torn_is_another_one(tmp_path: Path):
+    settings = Settings(schema="torn", warehouse=str(tmp_path))
+    log = settings.table_folder("pins") / "_delta_log"
+    log.mkdir(parents=True)
+    with pytest.raises(TableError) as error:
+        last_commit(None, settings, "pins")
+    assert str(error.value) == "table torn.pins must have a history, got none"
+    whole = json.dumps({"commitInfo": {"operation": "WRITE", "operationMetrics": {"numOutputRows": "3"}}})
+    seen = []
+    for content in (whole, whole[:-9], "", f'{{"txn": 1}}\n{whole}', '{"commitInfo": {"operation": "MERGE"}}'):
+        (log / "00000000000000000007.json").write_text(content)
+        seen.append(last_commit(None, settings, "pins"))
+    assert [(one.version, one.operation, one.rows_written) for one in seen] == [
+        *((7, "WRITE", 3), (7, "", 0), (7, "", 0), (7, "WRITE", 3), (7, "MERGE", 0))
+    ]
+    assert len({one.id for one in seen}) == 5
 
 
 def test_a_column_that_somebody_added_keeps_its_values(make_place: Callable[..., Place]):

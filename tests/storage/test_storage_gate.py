@@ -172,7 +172,8 @@ def test_the_figures_are_shown_over_spark_connect_too(make_place: Callable[..., 
     ]
 
 
-def test_a_place_without_tables_is_a_clear_error(place: Place):
+def test_a_place_without_tables_is_a_clear_error(make_place: Callable[..., Place]):
+    place = make_place(names=())
     with pytest.raises(TableError) as error:
         gate.measured(place.spark, replace(place.settings, schema="nowhere", warehouse=""))
     assert str(error.value) == "table nowhere.runs must be there: run the batch first"

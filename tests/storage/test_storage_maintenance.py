@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 from storage_places import Place, pin
-from stream_places import SHARD, MakeStreams, made_streams, made_tables  # noqa: F401 - fixtures
+from stream_places import SHARD, MakeStreams
 
 from pinterest_transforms.analysis import answer_named
 from pinterest_transforms.entities import GEO, PIN, USER
@@ -229,7 +229,8 @@ def test_a_retention_that_is_none_is_a_clear_error(days: str, hours: str, said: 
     assert Retention.from_text("90", "168") == Retention()
 
 
-def test_without_tables_it_is_a_clear_error(place: Place):
+def test_without_tables_it_is_a_clear_error(make_place: Callable[..., Place]):
+    place = make_place(names=())
     nowhere = replace(place.settings, schema="nowhere", warehouse="")
     with pytest.raises(TableError) as error:
         maintenance.maintain(place.spark, nowhere, Retention())

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from storage_places import Place, counts, dying_before, pin
-from stream_places import SHARD, STREAM, MakeStreams, geo, made_streams, made_tables  # noqa: F401 - two are fixtures
+from stream_places import SHARD, STREAM, MakeStreams, geo
 
 from pinterest_transforms import quality
 from pinterest_transforms.entities import GEO, PIN

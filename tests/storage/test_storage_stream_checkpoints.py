@@ -7,16 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from storage_places import counts, lost_commit
-from stream_places import (  # noqa: F401 - three are fixtures
-    SHARD,
-    STREAM,
-    MakeStreams,
-    StreamPlace,
-    geo,
-    made_streams,
-    made_tables,
-    stream_place,
-)
+from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_place  # noqa: F401 - one is a fixture
 
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import CheckpointError, StreamError, TableError

@@ -10,16 +10,7 @@ from pathlib import Path
 
 import pytest
 from storage_places import Place, counts
-from stream_places import (  # noqa: F401 - three are fixtures
-    SHARD,
-    STREAM,
-    MakeStreams,
-    StreamPlace,
-    geo,
-    made_streams,
-    made_tables,
-    stream_place,
-)
+from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_place  # noqa: F401 - one is a fixture
 
 from emulation.delivery import DIRTY, Delivery, deliveries
 from emulation.landing import partition_of
@@ -114,7 +105,7 @@ def test_both_legs_give_equal_tables_and_answers(
             assert said == {(text, data): times[data or text.encode()] for text, data in said}
             assert counted_of(place, entity, "read") == times.total()
         assert Counter(data for _, data in streamed.raw(entity)) == times
-    for answer in ANSWERS[seed::4]:  # of tables that are equal; five of them in all cases
+    for answer in ANSWERS[seed::4]:  # of tables that are equal; six of them in all cases
         one, other = (
             answer.ordered(answer.compute(answers.posts(p.spark, p.settings))).collect() for p in (landed, streamed)
         )
