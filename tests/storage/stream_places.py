@@ -6,12 +6,13 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from pyspark.sql import SparkSession
-from storage_places import WORK, Line, Place, Values
+from storage_places import WORK, Line, Place, Values, counts
 
 from local.kinesis_source import KinesisSource
 from local.kinesis_stand_in import KinesisStandIn, serving
@@ -31,6 +32,7 @@ SHARD = "shardId-000000000000"
 STREAM = "streaming-abc-geo"
 OF_BATCH = {entity.batch_table: entity for entity in ENTITIES}
 NUMBERS = itertools.count()
+geo_counts = partial(counts, topic=STREAM)
 
 
 @dataclass(frozen=True)

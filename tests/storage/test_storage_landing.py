@@ -14,8 +14,6 @@ from pinterest_transforms import deduplication
 from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.errors import CheckpointError, LandingError
 from pinterest_transforms.ingest import landing, landing_reader, listed_landing
-from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
-from pinterest_transforms.ingest.delta_effects import IngestContext
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
 
@@ -191,32 +189,6 @@ def test_a_file_that_is_gone_while_it_is_taken_is_taken_when_it_is_back(
     place.take()
     assert place.titles() == {1: "a", 2: "a"}
     assert place.counted() == [counts(1, 1), counts(1, 1)]
-
-
-def test_what_auto_loader_finds_is_taken_by_the_same_rule_and_no_sizes_are_kept(place: Place):
-    """Auto Loader is on Databricks alone; here its rows are given."""
-    state = CheckpointState(f"{place.settings.checkpoint(PIN)}.json", "query")
-    context = IngestContext(place.settings, PIN, "run", state)
-    names = [
-        "0/abc.pin+0+0000000005.JSON",
-        "0/x.avro",
-        "_temporary/abc.pin+0+9.json",
-        "0/abc.pin+0+0000000000.keys.json",
-    ]
-    others = [str(place.put(0, pin(9)).parent.parent / f"partition={name}") for name in names]
-    rows = [(str(place.put(offset, pin(offset, "a"))), 40) for offset in (0, 1)] + [(other, 7) for other in others]
-    for number, row in enumerate((rows[:3], rows[3:], rows[1:2])):
-        frame = place.spark.createDataFrame(row, "path string, length bigint")
-        landing._ingest_rows(frame, context, number)
-    assert place.titles() == {0: "a", 1: "a"}
-    assert place.counted() == [counts(2, 2), counts(1, 0)]
-    assert state.progress["others"] == 2
-    assert load_state(place.settings.checkpoint(PIN)).last_offsets == {"0": 1}
-    assert not Path(place.settings.checkpoint(PIN), "files.jsonl").exists()  # nothing grows where nobody reads it
-    frame = place.spark.createDataFrame([(rows[0][0], 10**9)], "path string, length bigint")
-    with pytest.raises(LandingError) as error:
-        landing._ingest_rows(frame, context, 3)
-    assert str(error.value).endswith(f" at most 268435456 bytes, got 1000000000 in {rows[0][0]}: split it")
 
 
 def test_an_empty_topic_then_a_file_too_large_then_what_is_right(place: Place):

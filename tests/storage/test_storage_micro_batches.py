@@ -1,6 +1,7 @@
-"""A landing's micro-batches where Spark is another one: over Spark Connect, and on serverless compute."""
+"""A landing's micro-batches elsewhere: over Spark Connect, on serverless compute, of what Auto Loader finds."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pyspark.errors import PySparkNotImplementedError
@@ -8,7 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 from storage_places import Place, counts, pin
 
 from pinterest_transforms.entities import PIN
-from pinterest_transforms.ingest.delta_effects import materialized
+from pinterest_transforms.errors import LandingError
+from pinterest_transforms.ingest import landing
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
+from pinterest_transforms.ingest.delta_effects import IngestContext, materialized
 
 
 def test_a_landing_is_ingested_over_spark_connect(place: Place, connect: SparkSession):
@@ -53,3 +57,29 @@ def test_another_failure_to_checkpoint_a_frame_is_raised(place: Place, monkeypat
     monkeypatch.setattr(type(frame), "localCheckpoint", full)
     with pytest.raises(PySparkNotImplementedError), materialized(place.spark, place.settings, PIN, frame):
         pass
+
+
+def test_what_auto_loader_finds_is_taken_by_the_same_rule_and_no_sizes_are_kept(place: Place):
+    """Auto Loader is on Databricks alone; here its rows are given."""
+    state = CheckpointState(f"{place.settings.checkpoint(PIN)}.json", "query")
+    context = IngestContext(place.settings, PIN, "run", state)
+    names = [
+        "0/abc.pin+0+0000000005.JSON",
+        "0/x.avro",
+        "_temporary/abc.pin+0+9.json",
+        "0/abc.pin+0+0000000000.keys.json",
+    ]
+    others = [str(place.put(0, pin(9)).parent.parent / f"partition={name}") for name in names]
+    rows = [(str(place.put(offset, pin(offset, "a"))), 40) for offset in (0, 1)] + [(other, 7) for other in others]
+    for number, row in enumerate((rows[:3], rows[3:], rows[1:2])):
+        frame = place.spark.createDataFrame(row, "path string, length bigint")
+        landing._ingest_rows(frame, context, number)
+    assert place.titles() == {0: "a", 1: "a"}
+    assert place.counted() == [counts(2, 2), counts(1, 0)]
+    assert state.progress["others"] == 2
+    assert load_state(place.settings.checkpoint(PIN)).last_offsets == {"0": 1}
+    assert not Path(place.settings.checkpoint(PIN), "files.jsonl").exists()  # nothing grows where nobody reads it
+    frame = place.spark.createDataFrame([(rows[0][0], 10**9)], "path string, length bigint")
+    with pytest.raises(LandingError) as error:
+        landing._ingest_rows(frame, context, 3)
+    assert str(error.value).endswith(f" at most 268435456 bytes, got 1000000000 in {rows[0][0]}: split it")

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from storage_places import Place, counts, dying_before, pin
-from stream_places import SHARD, STREAM, MakeStreams, geo
+from stream_places import SHARD, STREAM, MakeStreams, geo, geo_counts
 
 from pinterest_transforms import quality
 from pinterest_transforms.entities import GEO, PIN
@@ -80,7 +80,7 @@ def test_a_rebuild_after_rules_have_changed(place: Place, monkeypatch: pytest.Mo
 
 
 def test_a_rebuild_of_a_stream_after_rules_have_changed(make_streams: MakeStreams, monkeypatch: pytest.MonkeyPatch):
-    place, row = make_streams(), counts_of_stream
+    place, row = make_streams(), geo_counts
     at = place.put(geo(1, "older"), geo(2, "Spam"), geo(4, "four", latitude=400))
     place.take()
     at += place.put(geo(1, "forbidden"), "rubbish")
@@ -118,7 +118,3 @@ def test_a_rebuild_of_a_stream_after_rules_have_changed(make_streams: MakeStream
     queries = place.stored("runs").select("query_id", "batch_id").rows()
     assert len(set(queries)) == len(queries)
     assert "" not in {query for query, _ in queries}
-
-
-def counts_of_stream(read: int, merged: int, rejected: int = 0, repaired: int = 0) -> dict[str, object]:
-    return counts(read, merged, rejected, repaired, STREAM)

@@ -6,8 +6,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from storage_places import counts, lost_commit
-from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_place  # noqa: F401 - one is a fixture
+from storage_places import lost_commit
+from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, geo_counts, stream_place  # noqa: F401 - one is a fixture
 
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import CheckpointError, StreamError, TableError
@@ -23,10 +23,6 @@ NEW_CHECKPOINT = (
 
 def rejected(raw_text: str, position: int) -> tuple[object, ...]:
     return (STREAM, "rejected", NOT_AN_OBJECT, "", raw_text, None, SHARD, position)
-
-
-def row(read: int, merged: int, rejected: int = 0, repaired: int = 0) -> dict[str, object]:
-    return counts(read, merged, rejected, repaired, STREAM)
 
 
 def belongs(place: StreamPlace, what: str, wanted: str, given: str) -> str:
@@ -58,7 +54,7 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     place.take()
     assert place.countries() == {1: "c", 2: "b"}
     everything, old = place.everything(), of(RAW_TABLE)
-    numbers = [counts(3, 2, rejected=1, topic=STREAM)] * 2 + [counts(1, 1, topic=STREAM)]
+    numbers = [geo_counts(3, 2, rejected=1)] * 2 + [geo_counts(1, 1)]
     assert place.counted() == numbers
 
     place.make_again(RAW_TABLE)
@@ -74,7 +70,7 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     )
     place.take(new_checkpoint=True)
     assert place.everything() == everything
-    assert place.counted() == [*numbers, counts(4, 0, rejected=1, topic=STREAM)]
+    assert place.counted() == [*numbers, geo_counts(4, 0, rejected=1)]
 
     made = identity(place)
     place.client().delete_stream(StreamName=STREAM)
@@ -133,7 +129,7 @@ def test_a_lost_commit_of_a_stream_is_an_error_and_a_foreign_column_outlives_a_r
 def test_a_checkpoint_that_has_lost_what_it_said_last(place: StreamPlace):
     at = place.put(geo(1, "a"), "[]", geo(1, "b"), geo(2, "x", latitude=400))
     place.take()
-    everything, numbers = place.everything(), [row(4, 2, rejected=1, repaired=1)]
+    everything, numbers = place.everything(), [geo_counts(4, 2, rejected=1, repaired=1)]
     assert place.countries() == {1: "b", 2: "x"}
     place.forget_last("commits")
     place.take()
@@ -147,7 +143,7 @@ def test_a_checkpoint_that_has_lost_what_it_said_last(place: StreamPlace):
     assert place.sources() == {1: (SHARD, at[4]), 2: (SHARD, at[3]), 3: (SHARD, at[6])}
     assert [noted[4] for noted in place.noted() if noted[1] == "rejected"] == ["[]", "rubbish"]
     assert len(place.noted()) == 3
-    assert place.counted() == [row(7, 4, rejected=2, repaired=1)]  # the batch, with what it has more than before
+    assert place.counted() == [geo_counts(7, 4, rejected=2, repaired=1)]  # the batch, with what it has more than before
 
 
 def test_a_checkpoint_that_is_gone(place: StreamPlace):
@@ -167,7 +163,7 @@ def test_a_checkpoint_that_is_gone(place: StreamPlace):
     everything_then = place.everything()
     place.take(initial_position="latest", allow_losses=True)  # passes over it
     assert everything == everything_then == place.everything()
-    assert place.counted() == [row(3, 1, rejected=1)]
+    assert place.counted() == [geo_counts(3, 1, rejected=1)]
 
     at += place.put(geo(2, "after it began"))
     place.take(initial_position="latest")  # has a checkpoint again
@@ -177,7 +173,7 @@ def test_a_checkpoint_that_is_gone(place: StreamPlace):
     assert place.countries() == {1: "later", 2: "after it began"}
     assert len(place.raw()) == 5
     assert place.noted() == [rejected("[]", at[1])]
-    assert place.counted() == [row(3, 1, rejected=1), row(1, 1), row(5, 1, rejected=1)]
+    assert place.counted() == [geo_counts(3, 1, rejected=1), geo_counts(1, 1), geo_counts(5, 1, rejected=1)]
 
 
 def test_a_checkpoint_that_is_gone_for_longer_than_the_stream_keeps_records(make_streams: MakeStreams):
