@@ -81,7 +81,7 @@ def test_posts_is_one_row_a_post(answered: Place):
 
 
 def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
-    answered: Place, all_tables: Place, monkeypatch: pytest.MonkeyPatch
+    answered: Place, work_tables: Place, monkeypatch: pytest.MonkeyPatch
 ):
     def silent(_: str) -> None:
         pytest.fail("nothing has changed")
@@ -94,7 +94,7 @@ def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
     settings = answered.settings
     answered.spark.sql(f"DROP TABLE {settings.qualified('users')}")
     shutil.rmtree(settings.table_folder("users"))
-    shutil.copytree(Path(all_tables.settings.warehouse, "made", "users"), settings.table_folder("users"))
+    shutil.copytree(Path(work_tables.settings.warehouse, "made", "users"), settings.table_folder("users"))
     tables.attach(answered.spark, settings)
     joined = "(1, 'only one', 20, TIMESTAMP '2016-02-03 04:05:06')"
     answered.spark.sql(f"INSERT INTO {settings.qualified('users')} (ind, user_name, age, date_joined) VALUES {joined}")

@@ -25,8 +25,8 @@ def delta_version(place: Place, table: str) -> int:
     return len(list((place.settings.table_folder(table) / "_delta_log").glob("*.json"))) - 1
 
 
-def test_set_up_makes_every_table_with_a_comment_on_everything(all_tables: Place):
-    spark, settings = all_tables.spark, all_tables.settings
+def test_set_up_makes_every_table_with_a_comment_on_everything(work_tables: Place):
+    spark, settings = work_tables.spark, work_tables.settings
     found = spark.sql(f"SHOW TABLES IN `{settings.schema}`").where("NOT isTemporary").collect()
     listed = {row["tableName"] for row in found}
     assert listed == {*WORK, "posts"}
@@ -38,15 +38,15 @@ def test_set_up_makes_every_table_with_a_comment_on_everything(all_tables: Place
             assert column.description, f"{table}.{column.name}"
 
 
-def test_tables_have_the_contracts_columns(all_tables: Place):
+def test_tables_have_the_contracts_columns(work_tables: Place):
     def ddl(fields) -> list[tuple[str, str]]:
         return [(field.name, field.dataType.simpleString()) for field in fields]
 
     source = ("_source", "struct<shard:string,position:string,arrived:timestamp,file:string>")
     for entity in ENTITIES:
-        assert ddl(all_tables.table(entity.batch_table).schema) == [*ddl(CONTRACT[entity.name]), source]
-    assert ddl(all_tables.table("quarantine").schema) == ddl(QUARANTINE)
-    assert ddl(all_tables.table("runs").schema) == ddl(RUNS)
+        assert ddl(work_tables.table(entity.batch_table).schema) == [*ddl(CONTRACT[entity.name]), source]
+    assert ddl(work_tables.table("quarantine").schema) == ddl(QUARANTINE)
+    assert ddl(work_tables.table("runs").schema) == ddl(RUNS)
 
 
 @pytest.mark.usefixtures("only_runs")
@@ -65,10 +65,10 @@ def test_a_table_whose_making_was_killed_is_made(make_place: Callable[..., Place
     assert delta_version(place, "runs") == 0
 
 
-def test_set_up_again_changes_nothing(all_tables: Place):
-    before = all_tables.content()
-    tables.set_up(all_tables.spark, all_tables.settings)
-    assert all_tables.content() == before
+def test_set_up_again_changes_nothing(work_tables: Place):
+    before = work_tables.content()
+    tables.set_up(work_tables.spark, work_tables.settings)
+    assert work_tables.content() == before
 
 
 @pytest.mark.usefixtures("only_runs")
