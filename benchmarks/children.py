@@ -31,21 +31,16 @@ class Usage:
     """What a run took.
 
     Attributes:
-        seconds: wall seconds by entity.
+        wall: wall seconds of the three topics.
         cpu: CPU seconds of the child's processes, Python's and Java's.
         peak: most bytes of memory (RSS) they had together.
         elsewhere: CPU seconds that everything else on the machine took meanwhile, the idle children among it.
     """
 
-    seconds: dict[str, float]
+    wall: float
     cpu: float
     peak: int
     elsewhere: float
-
-    @property
-    def wall(self) -> float:
-        """Seconds of the three entities."""
-        return sum(self.seconds.values())
 
 
 class Child:
@@ -103,7 +98,7 @@ class Child:
         self.ask("settle")
         machine, before = _machine_cpu(), _cpu(self.tree())
         with _Sampler(self) as sampler:
-            seconds: dict[str, float] = self.ask("run", place=place)["seconds"]  # type: ignore[assignment]
+            seconds: float = self.ask("run", place=place)["seconds"]  # type: ignore[assignment]
         own = _cpu(self.tree()) - before
         return Usage(seconds, own, sampler.peak, max(0.0, _machine_cpu() - machine - own))
 

@@ -50,7 +50,7 @@ def measure_arrivals(histories: Sequence[int], pairs: int, cache: Path, work: Pa
             for posts, landing in landings.items():
                 usage = _arrival(child, landing, number, folders[posts])
                 what = f"arrival {number} of {pairs}" if number else "warm-up arrival"
-                say(f"history of {posts:,} posts: {what}: {usage.wall:.2f} s, pins alone {usage.seconds['pin']:.2f} s")
+                say(f"history of {posts:,} posts: {what}: {usage.wall:.2f} s")
                 if number:
                     times[posts].runs.append(usage)
         for posts in histories:

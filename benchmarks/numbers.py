@@ -34,9 +34,9 @@ def spread(values: Iterable[float]) -> Spread:
     return Spread(statistics.median(known), min(known), max(known))
 
 
-def walls(runs: Sequence[Usage], entity: str | None = None) -> list[float]:
-    """Wall seconds of each run: of one entity, or of the three."""
-    return [run.seconds[entity] if entity else run.wall for run in runs]
+def walls(runs: Sequence[Usage]) -> list[float]:
+    """Wall seconds of each run."""
+    return [run.wall for run in runs]
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:

@@ -16,12 +16,12 @@ from benchmarks.batch import BatchTimes
 from benchmarks.children import BenchError, Usage
 from benchmarks.incremental import ArrivalTimes
 from benchmarks.landings import ARRIVAL, CACHE, ROOT
-from benchmarks.numbers import GIB, Spread, ratio, spread, verdict, walls
+from benchmarks.numbers import GIB, ratio, spread, verdict, walls
 from benchmarks.variants import OURS, PLAIN, POLARS, RAW
-from pinterest_transforms.entities import ENTITIES
 
-RAW_BAR, MOONSHOT, ARRIVAL_BAR = 2.5, 1.5, 1.5
-_BAR_SIZE, _BAR_HISTORIES = 1_000_000, (10_000, 1_000_000)
+PLAIN_BARS = {11_000: 1.3, 100_000: 1.2, 1_000_000: 1.1}
+ARRIVAL_BAR, EVERYTHING_BAR = 1.3, 1 / 3
+_BAR_HISTORIES = (10_000, 1_000_000)
 _LABELS = {OURS: "the batch", RAW: "(a) raw", PLAIN: "(b) plain notebook", POLARS: "(c) Polars"}
 _ELSEWHERE = "CPU s of all else"
 _METHOD = Path(__file__).with_name("method.md")
@@ -32,7 +32,7 @@ def page(batches: Sequence[BatchTimes], arrivals: Sequence[ArrivalTimes], pairs:
     head = ["# What the batch costs", "", f"Measured on {datetime.now(UTC):%Y-%m-%d}, {revision()}, {pairs} rounds."]
     if not complete:
         head += ["", "**Not complete: a run was stopped, or is still going on.**"]
-    parts = [*head, "", "## Ratios", "", *_ratios(batches), *_arrival_ratio(arrivals)]
+    parts = [*head, "", "## Ratios", "", *_ratios(batches), *_arrival_ratios(arrivals, batches)]
     if batches:
         parts += ["## The whole batch into an empty target", "", *_batch_table(batches), *_content(batches)]
     if arrivals:
@@ -65,66 +65,48 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _ratios(batches: Sequence[BatchTimes]) -> list[str]:
-    """The batch over every other, in total and by entity."""
+    """The batch over every other."""
     if not batches:
         return []
     rows = []
     for times in batches:
         for other in (RAW, PLAIN, POLARS):
             if other in times.runs:
-                pairs = [_ratio(times, other), *(_ratio(times, other, entity.name) for entity in ENTITIES)]
-                found = [f"**{pairs[0].text()}**", *(pair.text() for pair in pairs[1:])]
+                found = ratio(walls(times.runs[OURS]), walls(times.runs[other]))
                 cpu = ratio([run.cpu for run in times.runs[OURS]], [run.cpu for run in times.runs[other]]).text()
-                rows.append([f"{times.posts:,}", _LABELS[other], *found, cpu, _bar(times.posts, other, pairs[0])])
-    columns = [
-        "posts",
-        "the batch over",
-        "three topics",
-        "pin",
-        "geo",
-        "user",
-        "CPU",
-        "bar",
-    ]
-    return table(columns, rows)
+                bar = PLAIN_BARS.get(times.posts) if other == PLAIN else None
+                said = f"at most {bar}: {verdict(found.median, bar)}" if bar else "–"
+                rows.append([f"{times.posts:,}", _LABELS[other], f"**{found.text()}**", cpu, said])
+    return table(["posts", "the batch over", "wall", "CPU", "bar"], rows)
 
 
-def _ratio(times: BatchTimes, other: str, entity: str | None = None) -> Spread:
-    return ratio(walls(times.runs[OURS], entity), walls(times.runs[other], entity))
-
-
-def _bar(posts: int, other: str, found: Spread) -> str:
-    if other != RAW or posts != _BAR_SIZE:
-        return "–"
-    must, hope = verdict(found.median, RAW_BAR), verdict(found.median, MOONSHOT)
-    return f"at most {RAW_BAR}: {must}; moonshot {MOONSHOT}: {hope}"
-
-
-def _arrival_ratio(arrivals: Sequence[ArrivalTimes]) -> list[str]:
-    """The longest history over the shortest."""
+def _arrival_ratios(arrivals: Sequence[ArrivalTimes], batches: Sequence[BatchTimes]) -> list[str]:
+    """An arrival on the longest history over one on the shortest, and over the plain way's run over everything."""
     if len(arrivals) < 2:
         return []
     short, long = (pick(arrivals, key=lambda times: times.posts) for pick in (min, max))
-    rows = []
-    for label, entity in (("three topics", None), *((entity.name, entity.name) for entity in ENTITIES)):
-        found = ratio(walls(long.runs, entity), walls(short.runs, entity))
-        barred = entity is None or entity == "pin"
-        known = barred and (short.posts, long.posts) == _BAR_HISTORIES
-        bar = f"at most {ARRIVAL_BAR}: {verdict(found.median, ARRIVAL_BAR)}" if known else "–"
-        rows.append([label, f"**{found.text()}**" if barred else found.text(), bar])
-    return table([f"an arrival on {long.posts:,} posts over one on {short.posts:,}", "ratio", "bar"], rows)
+    found = ratio(walls(long.runs), walls(short.runs))
+    known = (short.posts, long.posts) == _BAR_HISTORIES
+    bar = f"at most {ARRIVAL_BAR}: {verdict(found.median, ARRIVAL_BAR)}" if known else "–"
+    rows = [[f"one on {short.posts:,}", f"**{found.text()}**", bar]]
+    for times in batches:
+        if times.posts == long.posts and PLAIN in times.runs:
+            everything = spread(walls(times.runs[PLAIN])).median
+            part = spread(wall / everything for wall in walls(long.runs))
+            said = f"at most {EVERYTHING_BAR:.2f}: {verdict(part.median, EVERYTHING_BAR)}"
+            rows.append([f"(b) over all {long.posts:,}", f"**{part.text()}**", said])
+    return table([f"an arrival on {long.posts:,} posts over", "ratio", "bar"], rows)
 
 
 def _batch_table(batches: Sequence[BatchTimes]) -> list[str]:
     rows = []
     for times in batches:
         for name, runs in times.runs.items():
-            each = [spread(walls(runs, entity.name)).text() for entity in ENTITIES]
             cpu, peak = spread(run.cpu for run in runs), spread(run.peak / GIB for run in runs)
             wall = spread(walls(runs)).text()
             used = [cpu.text(digits=1), peak.text(), _elsewhere(runs)]
-            rows.append([f"{times.posts:,}", _LABELS[name], wall, *each, *used])
-    columns = ["posts", "variant", "wall s", "pin", "geo", "user", "CPU s", "peak memory GiB", _ELSEWHERE]
+            rows.append([f"{times.posts:,}", _LABELS[name], wall, *used])
+    columns = ["posts", "variant", "wall s", "CPU s", "peak memory GiB", _ELSEWHERE]
     return table(columns, rows)
 
 
@@ -162,11 +144,11 @@ def _arrival_table(arrivals: Sequence[ArrivalTimes]) -> list[str]:
     rows = []
     for times in arrivals:
         cpu, peak = spread(run.cpu for run in times.runs), spread(run.peak / GIB for run in times.runs)
-        found = [spread(walls(times.runs, name)).text() for name in ("pin", None)]
+        wall = spread(walls(times.runs)).text()
         rows.append(
-            [f"{times.posts:,}", *found, cpu.text(digits=1), peak.text(), _elsewhere(times.runs), f"{times.load:,.1f}"]
+            [f"{times.posts:,}", wall, cpu.text(digits=1), peak.text(), _elsewhere(times.runs), f"{times.load:,.1f}"]
         )
-    columns = ["history, posts", "pins alone, wall s", "three topics, wall s", "CPU s", "peak memory GiB", _ELSEWHERE]
+    columns = ["history, posts", "wall s", "CPU s", "peak memory GiB", _ELSEWHERE]
     lines = table([*columns, "loading the history once, s"], rows)
     note = (
         "One process holds the three histories, so its peak memory is that of the largest. Every arrival was seen to be"

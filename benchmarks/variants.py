@@ -15,7 +15,7 @@ from pyspark.sql import types as T
 
 from benchmarks import plain_way
 from benchmarks.polars_clean import Cleaned, clean_topic
-from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
+from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings
@@ -35,8 +35,8 @@ class Variant(Protocol):
     def prepare(self, place: str, source: Settings, folder: Path) -> None:
         """Makes ready what is no part of the run."""
 
-    def run(self, place: str, entity: Entity) -> None:
-        """Does the work for one entity."""
+    def run(self, place: str) -> None:
+        """Does the work for the three topics."""
 
     def facts(self, place: str) -> Facts:
         """What came out."""
@@ -68,9 +68,9 @@ class Ours:
         tables.set_up(self._spark, settings)
         self._places[place] = settings
 
-    def run(self, place: str, entity: Entity) -> None:
-        """``take_landing`` of one topic."""
-        ingest_landing(self._spark, self._places[place], [entity], "bench")
+    def run(self, place: str) -> None:
+        """``ingest_landing`` of the three topics, side by side."""
+        ingest_landing(self._spark, self._places[place], ENTITIES, "bench")
 
     def facts(self, place: str) -> Facts:
         """Sums of ``runs``, the table's rows, and a digest of the contract's columns."""
@@ -113,10 +113,11 @@ class _Written:
         folder.mkdir(parents=True)
         self._places[place] = (source, folder)
 
-    def run(self, place: str, entity: Entity) -> None:
-        """Does the work for one entity."""
+    def run(self, place: str) -> None:
+        """One topic after another, as a notebook's cells."""
         source, folder = self._places[place]
-        self._do(source.topic_folder(entity), folder / entity.name, entity)
+        for entity in ENTITIES:
+            self._do(source.topic_folder(entity), folder / entity.name, entity)
 
     def facts(self, place: str) -> Facts:
         """Rows written; for the digest, see where it is wanted."""
@@ -206,4 +207,3 @@ def digest(frame: pl.DataFrame) -> str:
 
 
 MAKERS: dict[str, Callable[[SparkSession], Variant]] = {OURS: Ours, RAW: Raw, PLAIN: Plain}
-ORDER = (PIN, GEO, USER)

@@ -17,7 +17,7 @@ from benchmarks.incremental import ArrivalTimes
 from benchmarks.landings import ROOT, Landing, landing_of
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.report import page
-from benchmarks.variants import MAKERS, ORDER, OURS, PLAIN, POLARS, RAW, Polars
+from benchmarks.variants import MAKERS, OURS, PLAIN, POLARS, RAW, Polars
 from pinterest_transforms.settings import Settings
 
 POSTS = 300
@@ -45,8 +45,7 @@ def test_results_are_checked_by_content(spark: SparkSession, landing: Landing, t
         variant = MAKERS[name](spark) if name in MAKERS else Polars()
         source = landing.settings() if name != PLAIN else Landing(landing.without_repeats(), POSTS).settings()
         variant.prepare("here", source, tmp_path / name)
-        for entity in ORDER:
-            variant.run("here", entity)
+        variant.run("here")
         facts[name] = variant.facts("here")
         variant.export("here", tmp_path / "exports" / name)
         variant.clear("here")
@@ -72,8 +71,7 @@ def test_the_batch_is_called_as_it_is_meant_to_be(spark: SparkSession, tmp_path:
     variant = MAKERS[OURS](spark)
     tmp_path.joinpath("topics").mkdir()
     variant.prepare("here", Settings(landing=str(tmp_path)), tmp_path / "tables")
-    for entity in ORDER:
-        variant.run("here", entity)
+    variant.run("here")
     nothing = {"rows": 0, "digest": None, "read": 0, "merged": 0, "already_there": 0, "rejected": 0}
     assert variant.facts("here") == dict.fromkeys(("pin", "geo", "user"), nothing)
     variant.clear("here")
@@ -88,7 +86,7 @@ def test_a_child_is_measured_and_ends(landing: Landing, tmp_path: Path) -> None:
         usage = child.measured("here")
         with pytest.raises(BenchError, match="polars: run failed"):
             child.ask("run", place="nowhere")
-    assert set(usage.seconds) == {"pin", "geo", "user"}
+    assert usage.wall > 0
     assert usage.cpu > 0
     assert usage.peak > 10_000_000
     assert not any(psutil.pid_exists(pid) for pid in pids)
@@ -127,14 +125,15 @@ def test_numbers() -> None:
 
 def test_the_page_has_ratios_before_tables_and_names_no_machine() -> None:
     def runs(seconds: float) -> list[Usage]:
-        return [Usage(dict.fromkeys(("pin", "geo", "user"), seconds), 1.0, 2**30, 0.0)] * 5
+        return [Usage(seconds, 1.0, 2**30, 0.0)] * 5
 
     batch = BatchTimes(1_000_000, {}, {OURS: runs(3), RAW: runs(1), PLAIN: runs(2), POLARS: runs(1)}, {"Spark": "4"})
     arrivals = [ArrivalTimes(10_000, 1.0, runs(1)), ArrivalTimes(1_000_000, 9.0, runs(1.2))]
     text = page([batch], arrivals, 5, complete=True)
     assert "**3.00 [3.00–3.00]**" in text
-    assert "at most 2.5: missed by 20%; moonshot 1.5: missed by 100%" in text
-    assert "at most 1.5: met, 20% below" in text
+    assert "**1.50 [1.50–1.50]** | 1.00 [1.00–1.00] | at most 1.1: missed by 36%" in text
+    assert "one on 10,000 | **1.20 [1.20–1.20]** | at most 1.3: met, 8% below" in text
+    assert "(b) over all 1,000,000 | **0.60 [0.60–0.60]** | at most 0.33: missed by 80%" in text
     assert text.index("## Ratios") < text.index("## The whole batch") < text.index("## Machine")
     assert str(ROOT) not in text
     assert os.uname().nodename not in text.split()

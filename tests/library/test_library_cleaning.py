@@ -182,7 +182,7 @@ def test_every_version_of_a_row_is_kept_with_its_source(either: SparkSession, ra
     lines = ['{"ind":1,"country":"Peru"}', "rubbish", '{"ind":1,"country":"Peru"}', '{"ind":"1","country":"Chad"}']
     got = cleaned(raw_records(either, lines), GEO).orderBy("_source.position").collect()
     assert [(row["ind"], row["country"], *row["_source"]) for row in got] == [
-        (1, country, "abc.pin", "0", position, None, "a file")
+        (1, country, "0", position, None, "a file")
         for country, position in [("Peru", "000"), ("Peru", "002"), ("Chad", "003")]
     ]
 

@@ -9,7 +9,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
-from storage_places import Killed, Place, dying
+from storage_places import Killed, Place
 
 from pinterest_transforms.analysis import ANSWERS, Posts, answer_named
 from pinterest_transforms.errors import TableError
@@ -185,19 +185,28 @@ def test_a_kill_in_a_refresh_leaves_the_old_answer_or_the_new_one(two: Place, mo
     users = two.settings.qualified("users")
     two.spark.sql(f"INSERT INTO {users} (ind, user_name, age, date_joined) VALUES {row}")
     before = kept(two, BY_YEAR)
-    with dying(monkeypatch, answers, "with_retries", after=after, when=lambda *_: True), pytest.raises(Killed):
-        refreshed(two)
+    work = answers.with_retries
+
+    def dies(*given: object) -> None:
+        if after:
+            work(*given)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(answers, "with_retries", dies)
+        with pytest.raises(Killed):
+            refreshed(two)
     assert (kept(two, BY_YEAR) == before) is not after
     assert refreshed(two) == ([] if after else [BY_YEAR.name])
     assert kept(two, BY_YEAR) == computed(two, BY_YEAR) != before
 
 
 def test_a_newer_answer_table_is_refused(two: Place):
-    make_with(two, "'pinterest.schema_version' = '2'")
+    make_with(two, "'pinterest.schema_version' = '3'")
     with pytest.raises(TableError) as error:
         refreshed(two)
     assert str(error.value) == (
-        f"table {two.settings.schema}.{BY_YEAR.name} must have schema version 1 or older, got 2: use a newer library"
+        f"table {two.settings.schema}.{BY_YEAR.name} must have schema version 2 or older, got 3: use a newer library"
     )
     drop(two)
 

@@ -15,7 +15,7 @@ from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.ingest import writers
 from pinterest_transforms.quality import NOT_AN_OBJECT, OTHER_KIND, UNUSABLE
 
-rejections = quality.rejections
+rejections = quality.rejection_reasons
 
 
 def forbid(column: str, others: Callable[[], Column] = rejections) -> Callable[[], Column]:
@@ -34,7 +34,7 @@ def test_a_rebuild_after_files_were_joined(place: Place, monkeypatch: pytest.Mon
     place.take(rebuild=True)
     assert (place.titles(), place.noted()) == ({1: "a", 2: "forbidden"}, noted)
 
-    monkeypatch.setattr(quality, "rejections", forbid("given_title"))
+    monkeypatch.setattr(quality, "rejection_reasons", forbid("given_title"))
     place.put(0, *first, second[0])
     place.put(3, second[1])
     place.take(rebuild=True)
@@ -58,7 +58,7 @@ def test_a_rebuild_after_rules_have_changed(place: Place, monkeypatch: pytest.Mo
 
     changed = forbid("given_title", lambda: F.array_remove(rejections(), OTHER_KIND))
     monkeypatch.setitem(PIN.placeholders, "title", (*PIN.placeholders["title"], "Spam"))
-    monkeypatch.setattr(quality, "rejections", changed)
+    monkeypatch.setattr(quality, "rejection_reasons", changed)
     with dying_before(writers, "write_quarantine"):
         place.take(rebuild=True)
     place.take()  # goes on with the rebuild, though not asked to
@@ -72,7 +72,7 @@ def test_a_rebuild_after_rules_have_changed(place: Place, monkeypatch: pytest.Mo
     numbers = [counts(9, 4, rejected=3, repaired=1, note=1), counts(6, 3, rejected=2, repaired=1, note=1)]
     assert place.counted() == numbers
 
-    monkeypatch.setattr(quality, "rejections", lambda: F.array(F.lit("everything")))
+    monkeypatch.setattr(quality, "rejection_reasons", lambda: F.array(F.lit("everything")))
     place.take(rebuild=True)
     assert place.titles() == {4: "a later four", 5: "of a file that is gone"}
     assert len(place.noted()) == 7
@@ -90,7 +90,7 @@ def test_a_rebuild_of_a_stream_after_rules_have_changed(make_streams: MakeStream
     assert (place.countries(), place.counted()) == ({1: "forbidden", 2: "Spam", 4: "four"}, numbers)
 
     monkeypatch.setitem(GEO.placeholders, "country", ("Spam",))
-    monkeypatch.setattr(quality, "rejections", forbid("given_country"))
+    monkeypatch.setattr(quality, "rejection_reasons", forbid("given_country"))
     with dying_before(writers, "write_quarantine"):
         place.take(rebuild=True)
     place.take()  # goes on with the rebuild, though not asked to, and then with the batch that was killed

@@ -17,7 +17,7 @@ from pinterest_transforms.storage import specs, tables
 @pytest.fixture
 def only_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set-up makes and checks `runs` alone: what it does to one table it does to each."""
-    monkeypatch.setattr(tables, "work_specs", lambda _: [specs.runs_spec(place.settings)])
+    monkeypatch.setattr(tables, "work_specs", lambda given: [specs.runs_spec(given)])
     monkeypatch.setattr(tables, "answer_specs", list)
 
 
