@@ -74,6 +74,11 @@ class Tables:
     quarantine: list[tuple[str, Record]] = field(default_factory=list)
     runs: list[dict[str, object]] = field(default_factory=list)
     raw: list[Record] = field(default_factory=list)
+    rules: str = ""
+
+    def evaluated(self, record: Record) -> Record:
+        """The record as the rules of now take it: all records may have become good, or rejected."""
+        return replace(record, kind=self.rules) if self.rules and record.kind != "blank" else record
 
     def numbers(self) -> list[tuple[object, ...]]:
         """What was counted, without names and times."""
@@ -219,7 +224,7 @@ class MemoryLanding:
 
     @contextmanager
     def evaluated(self, paths: Sequence[str], batch: MicroBatch) -> Iterator[MemoryEffects]:
-        records = [record for path in paths for record in self.files[self._place(path)]]
+        records = [self.tables.evaluated(record) for path in paths for record in self.files[self._place(path)]]
         yield MemoryEffects(self.tables, self.state.query_id, batch, records)
 
     @staticmethod

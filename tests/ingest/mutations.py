@@ -19,8 +19,8 @@ BATCH, LISTED, STREAM, STATE, FILES = (
 MUTATIONS: list[tuple[str, str, str]] = [
     (BATCH, "replay = number in state.before or", "replay = False and"),
     (BATCH, "replay = number in state.before or", "replay ="),
-    (BATCH, "may_exist = replay or (", "may_exist = ("),
-    (BATCH, "else state.has_quarantined)", "else False)"),
+    (BATCH, "else state.has_quarantined\n", "else False\n"),
+    (BATCH, "may_exist = effects.has_quarantined() if", "may_exist = False if"),
     (BATCH, "        state.has_quarantined = True\n", ""),
     (BATCH, "    if not replay:\n        state.before = {number: since}\n", ""),
     (BATCH, "    if not replay:\n        state.before", "    if True:\n        state.before"),

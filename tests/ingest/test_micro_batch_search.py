@@ -29,6 +29,7 @@ LANDING = st.one_of(
 STREAM = st.one_of(PUT, PUT)
 LOST = st.sampled_from([("lose_checkpoint",)])
 LOST_IN_STREAM = st.sampled_from([("lose_checkpoint",), ("forget_commit",), ("forget_batch",)])
+RULES = st.tuples(st.just("change_rules"), st.sampled_from(["good", "rejected"]))
 RUN = st.tuples(st.just("run"), st.integers(0, 40), st.booleans())
 
 
@@ -42,6 +43,9 @@ def act(world: World, event: tuple[object, ...]) -> None:
 
 
 def finished(world: World) -> None:
+    if world.needs_rebuild:
+        assert world.run(rebuild=True)
+        world.needs_rebuild = False
     assert world.run()
     check_tables(world)
     if isinstance(world, StreamWorld):
@@ -50,7 +54,7 @@ def finished(world: World) -> None:
 
 
 @SEARCH
-@given(events=st.lists(st.one_of(LANDING, RUN, LOST), max_size=14))
+@given(events=st.lists(st.one_of(LANDING, RUN, LOST, RULES), max_size=14))
 def test_a_landing_gives_equal_tables_whatever_happens(process: Process, events):  # noqa: F811
     world = LandingWorld(process)
     try:
@@ -65,7 +69,7 @@ def test_a_landing_gives_equal_tables_whatever_happens(process: Process, events)
 
 
 @SEARCH
-@given(events=st.lists(st.one_of(STREAM, RUN, LOST_IN_STREAM), max_size=14))
+@given(events=st.lists(st.one_of(STREAM, RUN, LOST_IN_STREAM, RULES), max_size=14))
 def test_a_stream_gives_equal_tables_whatever_happens(process: Process, events):  # noqa: F811
     world = StreamWorld(process)
     try:

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from storage_places import Place, counts, dying_before, pin
 from stream_places import SHARD, STREAM, MakeStreams, geo, geo_counts
 
-from pinterest_transforms import quality
+from pinterest_transforms import cleaning, quality
 from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.ingest import writers
 from pinterest_transforms.quality import NOT_AN_OBJECT, OTHER_KIND, UNUSABLE
@@ -57,6 +57,7 @@ def test_a_rebuild_after_rules_have_changed(place: Place, monkeypatch: pytest.Mo
     gone.unlink()
 
     changed = forbid("given_title", lambda: F.array_remove(rejections(), OTHER_KIND))
+    monkeypatch.setattr(cleaning, "_steps", cleaning._steps.__wrapped__)  # columns are built once a session
     monkeypatch.setitem(PIN.placeholders, "title", (*PIN.placeholders["title"], "Spam"))
     monkeypatch.setattr(quality, "rejection_reasons", changed)
     with dying_before(writers, "write_quarantine"):
@@ -89,6 +90,7 @@ def test_a_rebuild_of_a_stream_after_rules_have_changed(make_streams: MakeStream
     numbers = [row(3, 3, repaired=1), row(2, 1, rejected=1)]
     assert (place.countries(), place.counted()) == ({1: "forbidden", 2: "Spam", 4: "four"}, numbers)
 
+    monkeypatch.setattr(cleaning, "_steps", cleaning._steps.__wrapped__)
     monkeypatch.setitem(GEO.placeholders, "country", ("Spam",))
     monkeypatch.setattr(quality, "rejection_reasons", forbid("given_country"))
     with dying_before(writers, "write_quarantine"):

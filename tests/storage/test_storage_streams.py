@@ -153,7 +153,7 @@ def test_records_that_are_new_odd_or_none(place: StreamPlace):
 def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
     place: StreamPlace, monkeypatch: pytest.MonkeyPatch
 ):
-    process = streams.process_micro_batch
+    process = streams.process_stream_batch
 
     def failing(effects, *given):
         if effects.context.entity is USER:
@@ -166,7 +166,7 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
     place.put(geo(1, "a"))
     place.put({"ind": 1, "first_name": "Ada"}, entity=USER)
     with monkeypatch.context() as patched:
-        patched.setattr(streams, "process_micro_batch", failing)
+        patched.setattr(streams, "process_stream_batch", failing)
         with pytest.raises(StreamError) as error:
             place.take(GEO, USER, trigger="1 second")
     assert str(error.value) == "streaming-abc-user: IOException: No space left on device"

@@ -136,7 +136,8 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
         state.conflicts += effects.count_conflicts()
     bad, may_exist = counts.rejected + counts.repaired, True
     if bad:
-        may_exist = replay or (effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined)
+        # What a killed run wrote counts too: it had said so before.
+        may_exist = effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined
         state.has_quarantined = True
     since = state.before[number] if number in state.before else effects.clean_version()
     if not replay:
