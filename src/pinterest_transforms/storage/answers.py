@@ -20,6 +20,7 @@ from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
+from pinterest_transforms.storage.commits import last_commit
 from pinterest_transforms.storage.locks import waiting_lock
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import answer_spec
@@ -111,11 +112,10 @@ def _named(frame: pd.DataFrame, answer: Answer) -> pd.DataFrame:
 
 
 def _version(spark: SparkSession, settings: Settings, entity: Entity) -> str:
-    """The clean table's last commit: version and time, since a table that is made again counts from 0 again."""
+    """The clean table's last commit; its fingerprint too, since a table that is made again counts from 0 again."""
     table = settings.clean_table(entity)
     tables.read(spark, settings, table)
-    row = tables.last_commit(spark, settings, table)
-    return f"{row['version']} {row['timestamp'].timestamp()}"
+    return last_commit(spark, settings, table).id
 
 
 def _computed_from(spark: SparkSession, settings: Settings, answer: Answer) -> str:

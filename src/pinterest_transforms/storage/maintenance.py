@@ -20,6 +20,7 @@ from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings, whole_number_of
 from pinterest_transforms.storage import raw_archive, tables
+from pinterest_transforms.storage.commits import commits_since, last_commit
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, answer_specs, raw_table, work_specs
 
@@ -138,7 +139,7 @@ def _check_hours(spark: SparkSession, hours: int) -> None:
 
 def _tidied(spark: SparkSession, settings: Settings, name: str, retention: Retention, now: datetime) -> int:
     """Removes rows over their retention and joins small files; how many rows were removed."""
-    table, before = settings.qualified(name), int(tables.last_commit(spark, settings, name)["version"])
+    table, before = settings.qualified(name), last_commit(spark, settings, name).version
     if name == raw_table(settings):
         for entity in ENTITIES:
             raw_archive.maintain(spark, settings, entity, now)
@@ -173,9 +174,9 @@ def _forget(spark: SparkSession, settings: Settings, border: datetime) -> None:
 
 def _removed_since(spark: SparkSession, settings: Settings, name: str, version: int) -> int:
     """Rows that were removed by commits after that version."""
-    history = spark.sql(f"DESCRIBE HISTORY {settings.qualified(name)} LIMIT 50").collect()
-    deletes = [row for row in history if row["version"] > version and row["operation"] == "DELETE"]
-    return sum(int(row["operationMetrics"].get("numDeletedRows", 0)) for row in deletes)
+    commits = commits_since(spark, settings, name, version + 1)
+    deletes = [commit for commit in commits if commit.version > version and commit.operation == "DELETE"]
+    return sum(int(commit.metrics.get("numDeletedRows", 0)) for commit in deletes)
 
 
 def _vacuum(spark: SparkSession, settings: Settings, name: str, hours: int) -> None:

@@ -10,6 +10,7 @@ from pinterest_transforms.entities import ENTITIES, GEO, Entity
 from pinterest_transforms.quarantine import REJECTED, REPAIRED
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
+from pinterest_transforms.storage.commits import last_commit
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE, work_specs
 
 _AT_ONCE = 4
@@ -110,7 +111,7 @@ def versions(spark: SparkSession, settings: Settings) -> DataFrame:
     """The leg's tables: table, rows, delta_version, schema_version."""
 
     def of(name: str) -> DataFrame:
-        version = int(tables.last_commit(spark, settings, name)["version"])
+        version = last_commit(spark, settings, name).version
         schema_version = int(tables.properties(spark, settings, name).get(tables.VERSION_PROPERTY, "0"))
         return tables.read(spark, settings, name).agg(
             F.lit(name).alias("table"),

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
@@ -108,23 +108,6 @@ def properties(spark: SparkSession, settings: Settings, table: str) -> dict[str,
     """The table's properties, ``VERSION_PROPERTY`` and ``ID_PROPERTY`` among them."""
     found = spark.sql(f"SHOW TBLPROPERTIES {settings.qualified(table)}").collect()
     return {row["key"]: row["value"] for row in found}
-
-
-def last_commit(spark: SparkSession, settings: Settings, table: str) -> Row:
-    """The table's last commit: ``version``, ``timestamp``, ``operation`` and more.
-
-    Raises:
-        TableError: it has none.
-    """
-    rows = history(spark, settings, table, 1)
-    if not rows:
-        raise TableError(f"table {settings.schema}.{table} must have a history, got none")
-    return rows[0]
-
-
-def history(spark: SparkSession, settings: Settings, table: str, limit: int) -> list[Row]:
-    """The table's last commits, the newest first."""
-    return spark.sql(f"DESCRIBE HISTORY {settings.qualified(table)} LIMIT {limit:d}").collect()
 
 
 def read(spark: SparkSession, settings: Settings, table: str) -> DataFrame:
