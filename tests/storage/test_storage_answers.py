@@ -126,7 +126,7 @@ def test_an_answer_table_has_comments_on_everything(answered: Place):
         assert [row["data_type"] for row in about if row["col_name"] == "Comment"] == [answer.question]
         columns = [(row["col_name"], row["data_type"], row["comment"]) for row in about[: len(answer.columns)]]
         assert columns == [(column, kind.lower(), comment) for column, kind, comment in answer.columns]
-        assert tables.properties(answered.spark, answered.settings, answer.name)["pinterest.schema_version"] == "1"
+        assert tables.properties(answered.spark, answered.settings, answer.name)["pinterest.schema_version"] == "2"
 
 
 def drop(place: Place) -> None:

@@ -244,7 +244,7 @@ def _ingest_rows(frame: DataFrame, context: IngestContext, batch_id: int) -> Non
         below = key_of(row["path"], landing.topic).removeprefix(f"topics/{landing.topic}/")
         listing.add(row["path"], below, FileStamp(row["length"], 0))
     for path, stamp in sorted(listing.records.items()):
-        if reason := landing.unusable(path, stamp):
+        if reason := why_unusable(path, stamp.size, context.settings.max_file_bytes, local=False):
             raise LandingError(reason)
     if listing.others:
         state.progress = {"others": listing.others, "examples": json.dumps(listing.examples)}
