@@ -198,6 +198,7 @@ class MemoryLanding:
     files: dict[tuple[int, int], list[Record]] = field(default_factory=dict)
     stamps: dict[tuple[int, int], FileStamp] = field(default_factory=dict)
     clock: int = 0
+    reads: int = 0
 
     def put(self, partition: int, start: int, records: Sequence[Record]) -> None:
         """Lands a file, or writes it again with other lines."""
@@ -224,6 +225,7 @@ class MemoryLanding:
 
     @contextmanager
     def evaluated(self, paths: Sequence[str], batch: MicroBatch) -> Iterator[MemoryEffects]:
+        self.reads += 1
         records = [self.tables.evaluated(record) for path in paths for record in self.files[self._place(path)]]
         yield MemoryEffects(self.tables, self.state.query_id, batch, records)
 

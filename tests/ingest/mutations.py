@@ -82,7 +82,7 @@ def is_caught(module: str, text: str, planted: str) -> bool:
                 "tests/ingest",
             ],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(copy), str(ROOT)])},
+            env={**os.environ, "ONLY_SEARCH": "1", "PYTHONPATH": os.pathsep.join([str(copy), str(ROOT)])},
             capture_output=True,
             text=True,
             check=False,

@@ -3,11 +3,12 @@
 import shutil
 import tempfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import strategies as st
 
-from pinterest_transforms.ingest.checkpoint_state import CheckpointState, open_state
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state, open_state
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.listed_landing import ingest_listed
 from pinterest_transforms.ingest.micro_batch import MicroBatch, no_log
@@ -116,6 +117,10 @@ class LandingWorld(World):
         key = 2 * record.key + partition
         return replace(record, key=key, position=position, text=f"{partition}/{position}/{key}/{record.kind}")
 
+    def remove(self, partition: int, start: int) -> None:
+        """A file is taken away."""
+        del self.landing.files[partition, start], self.landing.stamps[partition, start]
+
     def ingest(self, *, rebuild: bool = False) -> None:
         state = self.open_state(reset=rebuild, rebuild=rebuild)
         self.landing.state = state
@@ -191,6 +196,14 @@ class StreamWorld(World):
 
     def arrived(self) -> list[Record]:
         return self.stream
+
+    def check_counts(self) -> None:
+        """Each batch of this checkpoint has the row of all its records, though it may have had fewer before."""
+        state = load_state(str(self.checkpoint))
+        rows = {row["batch_id"]: row["read"] for row in self.tables.runs if state and row["query_id"] == state.query_id}
+        for number, (first, last) in enumerate(pairwise([0, *self.ends])):
+            read = sum(record.kind != "blank" for record in self.stream[first:last])
+            assert rows.get(number, 0) == read
 
 
 def check_tables(world: LandingWorld | StreamWorld) -> None:
