@@ -88,6 +88,18 @@ def test_a_file_that_is_gone_after_a_kill_counts_for_nothing(process: Process): 
         world.close()
 
 
+def test_a_batch_that_has_grown_is_counted_again(process: Process):  # noqa: F811
+    """A checkpoint lost its last offsets: the batch comes again, with more records."""
+    world = StreamWorld(process)
+    world.put(0, [Record(0, "", "", 1), Record(0, "", "", 2)])
+    assert world.run()
+    world.forget_batch()
+    world.put(0, [Record(0, "", "", 1)])
+    finished(world)
+    assert world.tables.numbers() == [(3, 3, 0, 0, 0, 0)]
+    world.close()
+
+
 @SEARCH
 @given(events=st.lists(st.one_of(STREAM, RUN, LOST_IN_STREAM, RULES), max_size=14))
 def test_a_stream_gives_equal_tables_whatever_happens(process: Process, events):  # noqa: F811
