@@ -21,7 +21,7 @@ from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import raw_archive
 from pinterest_transforms.storage.commits import commits_since, last_commit
-from pinterest_transforms.storage.frames import frame_of
+from pinterest_transforms.storage.frames import frame_of, is_refused
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
 
@@ -226,8 +226,7 @@ def materialized(spark: SparkSession, settings: Settings, entity: Entity, frame:
     try:
         kept = frame.localCheckpoint(eager=True)
     except (PySparkException, NotImplementedError) as error:
-        message = str(error).upper()
-        if not any(refusal in message for refusal in ("NOT_SUPPORTED", "UNSUPPORTED", "NOT_IMPLEMENTED")):
+        if not is_refused(error):
             raise
     else:
         yield kept

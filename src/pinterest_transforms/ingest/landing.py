@@ -101,16 +101,16 @@ def ingest_landing(
         CheckpointError: the checkpoint belongs to other tables or another landing.
         LandingError: a file cannot be ingested.
     """
-    shared = _table_ids(spark, settings, QUARANTINE_TABLE, RUNS_TABLE)
+    shared = tables.table_ids(spark, settings, QUARANTINE_TABLE, RUNS_TABLE)
     none_quarantined = last_commit(spark, settings, QUARANTINE_TABLE).is_creation
 
     def ingest(entity: Entity) -> None:
         with entity_lock(settings, entity):
-            ids = shared | _table_ids(spark, settings, settings.clean_table(entity))
+            ids = shared | tables.table_ids(spark, settings, settings.clean_table(entity))
             checkpoint = settings.checkpoint(entity)
             state = open_state(checkpoint, settings.topic_folder(entity), ids, reset=rebuild, rebuild=rebuild)
             check_commits(spark, settings, state.commits, REBUILD)
-            if none_quarantined:
+            if state.has_quarantined is None and none_quarantined:
                 state.has_quarantined = False
             _ingest_topic(spark, IngestContext(settings, entity, run_id, state), log)
 
@@ -185,10 +185,6 @@ def is_there(spark: SparkSession, settings: Settings, folder: str) -> bool:
             return False
         raise
     return True
-
-
-def _table_ids(spark: SparkSession, settings: Settings, *names: str) -> dict[str, str]:
-    return {name: tables.properties(spark, settings, name)[tables.ID_PROPERTY] for name in names}
 
 
 def _ingest_found(spark: SparkSession, context: IngestContext, log: Log) -> None:

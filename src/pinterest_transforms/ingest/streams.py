@@ -177,7 +177,7 @@ def _save_commits(spark: SparkSession, context: IngestContext) -> None:
 
 def _ids(spark: SparkSession, settings: Settings, entity: Entity) -> dict[str, str]:
     names = (settings.clean_table(entity), QUARANTINE_TABLE, RUNS_TABLE, raw_table(settings))
-    return {name: tables.properties(spark, settings, name)[tables.ID_PROPERTY] for name in names}
+    return tables.table_ids(spark, settings, *names)
 
 
 def _open_state(

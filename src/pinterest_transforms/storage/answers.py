@@ -21,6 +21,7 @@ from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
 from pinterest_transforms.storage.commits import last_commit
+from pinterest_transforms.storage.frames import is_refused
 from pinterest_transforms.storage.locks import waiting_lock
 from pinterest_transforms.storage.retry import with_retries
 from pinterest_transforms.storage.specs import answer_spec
@@ -30,7 +31,6 @@ SOURCE_PROPERTY = "pinterest.computed_from"
 _AT_ONCE = 4
 _ONE_TASK_ROWS = 200_000
 """Up to so many posts one task answers a question sooner than several that exchange rows."""
-_REFUSED = ("NOT_SUPPORTED", "UNSUPPORTED", "NOT_IMPLEMENTED")
 
 
 def posts(spark: SparkSession, settings: Settings) -> Posts:
@@ -135,7 +135,7 @@ def _cached(clean: Posts, stale: list[Answer]) -> Iterator[Posts]:
     try:
         joined.cache()
     except (PySparkException, NotImplementedError) as error:
-        if not any(refusal in str(error).upper() for refusal in _REFUSED):
+        if not is_refused(error):
             raise
         yield clean
         return

@@ -1,10 +1,15 @@
-"""Small frames of values that this process knows."""
+"""Frames: small ones of values that this process knows, and whether the platform keeps large ones."""
 
 import json
 from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+
+
+def is_refused(error: Exception) -> bool:
+    """True if the platform does not keep frames: serverless compute may refuse to cache or checkpoint them."""
+    return any(refusal in str(error).upper() for refusal in ("NOT_SUPPORTED", "UNSUPPORTED", "NOT_IMPLEMENTED"))
 
 
 def frame_of(spark: SparkSession, rows: Sequence[Mapping[str, object]], struct: str) -> DataFrame:

@@ -110,6 +110,11 @@ def properties(spark: SparkSession, settings: Settings, table: str) -> dict[str,
     return {row["key"]: row["value"] for row in found}
 
 
+def table_ids(spark: SparkSession, settings: Settings, *names: str) -> dict[str, str]:
+    """``ID_PROPERTY`` of tables by their names."""
+    return {name: properties(spark, settings, name)[ID_PROPERTY] for name in names}
+
+
 def read(spark: SparkSession, settings: Settings, table: str) -> DataFrame:
     """The table or view as a frame.
 
