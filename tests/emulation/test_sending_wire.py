@@ -97,11 +97,14 @@ def answering(*answers: Answer, certificate: Path | None = None) -> Iterator[str
                 connection = context.wrap_socket(connection, server_side=True)
             answer(connection)
 
-    threading.Thread(target=serve, daemon=True).start()
+    server = threading.Thread(target=serve, daemon=True)
+    server.start()
     yield f"{'https' if certificate else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
     over.set()
     with suppress(OSError):
         socket.create_connection(listener.getsockname()).close()
+    # The listener is closed only when nobody waits on it: accept() on a closed socket is an error in the server's thread.
+    server.join(timeout=5)
     listener.close()
 
 
