@@ -26,8 +26,6 @@ CLASS_ARCHIVE = JAR_FOLDER / "classes.jsa"
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 # Spark's generated code fills the default, and then nothing more is compiled.
 _CODE_CACHE = "-XX:ReservedCodeCacheSize=512m"
-# The rules of an entity make one large method of Spark's generated code, and Java by default never compiles those.
-_LARGE_METHODS = "-XX:-DontCompileHugeMethods"
 # A batch wants its work done soon, and no short pauses.
 _COLLECTOR = "-XX:+UseParallelGC"
 # Spark's classes outgrow the default many times over, and each time everything is collected: a dozen times a run.
@@ -174,7 +172,7 @@ def _java_options(memory: str) -> list[str]:
     return [
         f"-Xmx{memory}",
         *_class_sharing(CLASS_ARCHIVE),
-        *(_CODE_CACHE, _LARGE_METHODS, _COLLECTOR, _CLASSES),
+        *(_CODE_CACHE, _COLLECTOR, _CLASSES),
         f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
         f"-Dpinterest.log={log_level if log_level.isalpha() else 'off'}",
     ]

@@ -91,7 +91,7 @@ def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = 
     carried = [name for name in records.columns if name != "raw"]
     rows = quality.parse_json(records, entity)
     for step in _steps(entity):
-        rows = rows.select(*carried, "raw", *step)
+        rows = rows.withColumns(step)
     values = CONTRACT[entity.name].names
     repairs, unknown = _repairs(entity), quality.unknown_fields(entity).alias("unknown_fields")
     rows = rows.select(*values, *carried, "raw", quality.rejection_reasons().alias("rejections"), repairs, unknown)
@@ -101,31 +101,20 @@ def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = 
 
 
 @once_a_session
-def _steps(entity: Entity) -> list[list[Column]]:
+def _steps(entity: Entity) -> list[Columns]:
     """From ``quality.parse_json`` to the contract's columns, each step one projection."""
-    verdict = ["readable", "is_text", "usual", "names", "has_entity_fields"]
     names = [name for name in entity.fields if name not in _NOT_KEPT]
-    trimmed = [columns.trim_whitespace(F.col(f"field_{name}")).alias(name) for name in (*entity.key_fields, *names)]
+    trimmed = {name: columns.trim_whitespace(f"field_{name}") for name in (*entity.key_fields, *names)}
     key = F.coalesce(*(columns.parse_key(F.col(name)) for name in entity.key_fields))
-    given = [
-        columns.null_if_placeholder(F.col(name), entity.placeholders.get(name, ())).alias(f"given_{name}")
-        for name in names
-    ]
-    held = [F.col(f"given_{name}") for name in names]
+    given = {f"given_{name}": columns.null_if_placeholder(name, entity.placeholders.get(name, ())) for name in names}
     texts = _TEXTS[entity.name]
     # Only for texts that look like something else, which are few, the record is asked once more what it holds.
     suspect = reduce(or_, (columns.may_be_no_text(F.col(f"given_{name}")) for name in texts))
     kinds = F.from_json("raw", f"struct<{','.join(f'`{name}` variant' for name in texts)}>")
-    asked = F.when(suspect, kinds).alias("_kinds")
     values = _VALUES[entity.name](*_given_and_texts(entity))
     contract = CONTRACT[entity.name].fields[1:]
-    made = [values[field.name].cast(field.dataType).alias(field.name) for field in contract]
-    return [
-        [*map(F.col, verdict), *trimmed],
-        [*map(F.col, verdict), key.alias("ind"), *given],
-        [*map(F.col, verdict), F.col("ind"), *held, asked],
-        [*map(F.col, verdict), F.col("ind"), *held, F.col("_kinds"), *made],
-    ]
+    made = {field.name: values[field.name].cast(field.dataType) for field in contract}
+    return [trimmed, {"ind": key, **given}, {"_kinds": F.when(suspect, kinds)}, made]
 
 
 def _given_and_texts(entity: Entity) -> tuple[Columns, Columns]:

@@ -31,8 +31,6 @@ _WHOLE = r"\A[+-]?\d+(?:\.\d{1,17}0*)?(?:[eE]\+?\d{1,2})?\z"
 _COUNT = r"\A(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d{1,9}0*)?[kKmMbB]?\z"
 # Below it every whole number is a double of its own.
 _DOUBLE_EXACT = 2**53
-# How the JSON reader gives NaN and the like as text.
-_NOT_FINITE = ['"NaN"', '"Infinity"', '"-Infinity"']
 _SAVED_IN = "Local save in "
 UNPAIRED_SURROGATE = f"[{secrets.token_hex(8)}"
 """In the place of a text with half a surrogate pair: no sender can write it, and no rule can use it."""
@@ -73,17 +71,27 @@ def _column(value: str | Column) -> Column:
     return F.col(value) if isinstance(value, str) else value
 
 
-def trim_whitespace(raw: str | Column) -> Column:
-    """The text without white space at its ends; null if nothing is left.
+def interpreted(rule: Callable[[Column], Column], value: Column) -> Column:
+    """What a rule gives for a value that few records have, null for null.
 
-    Spark's trim over 25 characters walks the whole text, so it is asked only where an end is not plain ASCII; and many
-    texts end in a no-break space, which is cut off without it.
+    Spark generates Java code for each expression of a projection, and a higher-order function is what it evaluates
+    without. So rare values do not make that code larger than the Java compiler takes, which is 8,000 bytes a method:
+    above, it would be interpreted too, for the usual values as well.
     """
+    return F.when(value.isNotNull(), F.get(F.transform(F.array(value), rule), F.lit(0)))
+
+
+def trim_whitespace(raw: str | Column) -> Column:
+    """The text without white space at its ends; null if nothing is left."""
     raw = _column(raw)
+    return F.when(_has_plain_ends(raw), raw).otherwise(interpreted(_trim_any, raw))
+
+
+def _trim_any(raw: Column) -> Column:
+    """Spark's trim over 25 characters walks the whole text; many texts end in a no-break space, cut off without it."""
     cut = F.substring(raw.cast("binary"), F.lit(1), F.octet_length(raw) - 2).cast("string")
     one_less = F.when(raw.endswith("\u00a0") & _has_plain_ends(cut), cut)
-    walked = F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit(""))
-    return F.when(_has_plain_ends(raw), raw).otherwise(F.coalesce(one_less, walked))
+    return F.coalesce(one_less, F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit("")))
 
 
 def _has_plain_ends(value: Column) -> Column:
@@ -101,9 +109,9 @@ def null_if_placeholder(value: str | Column, placeholders: Sequence[str]) -> Col
 
 
 def may_be_no_text(value: str | Column) -> Column:
-    """True for what looks like an object, an array, NaN or half a surrogate pair, as the JSON reader gives them."""
+    """True for what starts as an object, an array, NaN or half a surrogate pair does in the JSON reader's text."""
     value = _column(value)
-    return value.startswith("{") | value.startswith("[") | value.isin(_NOT_FINITE)
+    return value.startswith("{") | value.startswith("[") | value.startswith('"')
 
 
 def parse_text(value: str | Column, kind: str | Column) -> Column:
@@ -116,9 +124,13 @@ def parse_text(value: str | Column, kind: str | Column) -> Column:
         value: the text as the JSON reader gives it, or trimmed.
         kind: the same value of the record, as VARIANT.
     """
-    value = _column(value)
-    is_text = (F.schema_of_variant(kind) == "STRING") & (value != UNPAIRED_SURROGATE)
-    return F.when(may_be_no_text(value), F.when(is_text, value)).otherwise(value)
+
+    def text_alone(pair: Column) -> Column:
+        is_text = (F.schema_of_variant(pair["kind"]) == "STRING") & (pair["value"] != UNPAIRED_SURROGATE)
+        return F.when(is_text, pair["value"])
+
+    value, pair = _column(value), F.struct(_column(value).alias("value"), _column(kind).alias("kind"))
+    return F.when(may_be_no_text(value), interpreted(text_alone, pair)).otherwise(value)
 
 
 def whole_number(value: str | Column, low: int, high: int) -> Column:
@@ -127,11 +139,15 @@ def whole_number(value: str | Column, low: int, high: int) -> Column:
     The JSON reader makes a double of a number with a fraction, and writes a large one with an E: where that may be
     another number than the sender's, it is unusable.
     """
+
+    def exactly(value: Column) -> Column:
+        exact = F.when(value.rlike(_WHOLE) & (F.length(value) < 40), value).try_cast("decimal(37,17)")
+        told_apart = ~value.contains("E") | (exact < _DOUBLE_EXACT)
+        usable = (exact == F.floor(exact)) & exact.between(F.lit(low), F.lit(high)) & told_apart
+        return F.when(usable, exact.try_cast("bigint"))
+
     value = _column(value)
-    exact = F.when(value.rlike(_WHOLE) & (F.length(value) < 40), value).try_cast("decimal(37,17)")
-    told_apart = ~value.contains("E") | (exact < _DOUBLE_EXACT)
-    usable = (exact == F.floor(exact)) & exact.between(F.lit(low), F.lit(high)) & told_apart
-    return F.coalesce(_plain_digits(value, low, high), F.when(usable, exact.try_cast("bigint")))
+    return F.coalesce(_plain_digits(value, low, high), interpreted(exactly, value))
 
 
 def _plain_digits(value: Column, low: int, high: int) -> Column:
@@ -161,16 +177,19 @@ def parse_follower_count(value: str | Column) -> Column:
     quick = F.when(value.endswith("k"), _plain_digits(digits, 0, _INT_MAX) * 1_000).otherwise(
         _plain_digits(value, 0, _INT_MAX)
     )
+    return F.when(quick <= _INT_MAX, quick.cast("int")).otherwise(interpreted(_any_follower_count, value))
+
+
+def _any_follower_count(value: Column) -> Column:
     # Both cases by name: Spark's upper() loads every name of every character first, which takes seconds.
     powers = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
     factor = F.lit(1)
     for letter, power in powers.items():
         factor = F.when(value.endswith(letter) | value.endswith(letter.upper()), power).otherwise(factor)
-    bare = F.when(factor == 1, value).otherwise(digits)
+    bare = F.when(factor == 1, value).otherwise(_without_last_byte(value))
     number = F.replace(bare, F.lit(","), F.lit("")).try_cast("decimal(20,9)") * factor
     usable = value.rlike(_COUNT) & (F.length(value) < 40) & (number == F.floor(number)) & (number <= _INT_MAX)
-    exact = F.coalesce(F.when(usable, number.try_cast("int")), whole_number(value, 0, _INT_MAX).cast("int"))
-    return F.when(quick <= _INT_MAX, quick.cast("int")).otherwise(exact)
+    return F.coalesce(F.when(usable, number.try_cast("int")), whole_number(value, 0, _INT_MAX).cast("int"))
 
 
 def _without_last_byte(value: Column) -> Column:
@@ -180,11 +199,18 @@ def _without_last_byte(value: Column) -> Column:
 
 def save_location(value: str | Column) -> Column:
     """The path alone: ``/data/art`` of ``Local save in /data/art``."""
+
+    def any_path(value: Column) -> Column:
+        path = F.coalesce(F.when(value.startswith(_SAVED_IN), trim_whitespace(_without_saved_in(value))), value)
+        return F.when(path.startswith("/"), path)
+
     value = _column(value)
+    return F.when(value.startswith(f"{_SAVED_IN}/"), _without_saved_in(value)).otherwise(interpreted(any_path, value))
+
+
+def _without_saved_in(value: Column) -> Column:
     # As bytes, since a text's characters are counted before it is cut.
-    rest = F.substring(value.cast("binary"), len(_SAVED_IN) + 1, _INT_MAX).cast("string")
-    path = F.coalesce(F.when(value.startswith(_SAVED_IN), trim_whitespace(rest)), value)
-    return F.when(value.startswith(f"{_SAVED_IN}/"), rest).when(path.startswith("/"), path)
+    return F.substring(value.cast("binary"), len(_SAVED_IN) + 1, _INT_MAX).cast("string")
 
 
 def parse_degrees(value: str | Column, limit: int) -> Column:
@@ -197,7 +223,7 @@ def parse_degrees(value: str | Column, limit: int) -> Column:
 def parse_timestamp(value: str | Column) -> Column:
     """A TIMESTAMP from the four spellings, or a date alone, its midnight; UTC without a zone; years 1900 to 2100."""
     value = _column(value)
-    moment = F.coalesce(_plain_timestamp(value), _any_timestamp(value))
+    moment = F.coalesce(_plain_timestamp(value), interpreted(_any_timestamp, value))
     low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
     return F.when((moment >= low) & (moment < high), moment)
 

@@ -65,14 +65,13 @@ def parse_json(records: DataFrame, entity: Entity) -> DataFrame:
         there once), ``has_entity_fields`` (BOOLEAN: it has a field of this kind beside the key) and ``field_<name>`` of
         every known field, its value as STRING.
     """
-    carried = records.columns
     for step in _steps(entity):
-        records = records.select(*carried, *step)
-    return records
+        records = records.withColumns(step)
+    return records.drop("_text", "_json", "_unpaired", "_record", "_values")
 
 
 @once_a_session
-def _steps(entity: Entity) -> list[list[Column]]:
+def _steps(entity: Entity) -> list[dict[str, Column]]:
     """Projections, one upon the other: what one names, the next may use often, and it is computed once."""
     raw, text, record, values = F.col("raw"), F.col("_text"), F.col("_record"), F.col("_values")
     usual, readable, unpaired = F.col("usual"), F.col("readable"), F.col("_unpaired")
@@ -94,32 +93,23 @@ def _steps(entity: Entity) -> list[list[Column]]:
     shown = F.transform(names, lambda name: F.replace(name, F.lit(_UNPAIRED), F.lit("\ufffd")))
     own = F.arrays_overlap(names, F.array(*map(F.lit, entity.fields)))
     return [
-        [_mark_unpaired_surrogates(raw).alias("_text")],
-        [
-            F.from_json(within, "array<map<string,string>>", _READER).alias("_json"),
+        {"_text": _mark_unpaired_surrogates(raw)},
+        {
+            "_json": F.from_json(within, "array<map<string,string>>", _READER),
             # A mark is longer than what it stands for.
-            _true(F.octet_length(text) != F.octet_length(raw)).alias("_unpaired"),
-        ],
-        [
-            _true(one_object).alias("readable"),
-            F.when(unpaired, replaced).otherwise(first).alias("_record"),
-            unpaired,
-        ],
-        [
-            readable,
-            record,
-            unpaired,
-            F.map_values(record).alias("_values"),
-            _true(readable & (names == F.array(*map(F.lit, order)))).alias("usual"),
-        ],
-        [
-            readable,
-            F.is_valid_utf8(raw).alias("is_text"),
-            usual,
-            F.when(strange, F.when(unpaired, shown).otherwise(names)).alias("names"),
-            F.when(usual, F.lit(True)).otherwise(_true(own)).alias("has_entity_fields"),
-            *(value.alias(f"field_{name}") for name, value in fields.items()),
-        ],
+            "_unpaired": _true(F.octet_length(text) != F.octet_length(raw)),
+        },
+        {"readable": _true(one_object), "_record": F.when(unpaired, replaced).otherwise(first)},
+        {
+            "_values": F.map_values(record),
+            "usual": _true(readable & (names == F.array(*map(F.lit, order)))),
+        },
+        {
+            "is_text": F.is_valid_utf8(raw),
+            "names": F.when(strange, F.when(unpaired, shown).otherwise(names)),
+            "has_entity_fields": F.when(usual, F.lit(True)).otherwise(_true(own)),
+            **{f"field_{name}": value for name, value in fields.items()},
+        },
     ]
 
 

@@ -240,3 +240,14 @@ def test_no_value_of_any_field_stops_a_run(spark: SparkSession, raw_records) -> 
         lines = [json.dumps({**dict.fromkeys(entity.key_fields, 1), name: value}) for name in names for value in values]
         rows = validate_and_clean(raw_records(spark, lines), entity).select("ind", "rejections", "repairs").collect()
         assert len(rows) == len(lines)
+
+
+@pytest.mark.parametrize("entity", **by_name)
+def test_java_compiles_every_method_of_the_rules(spark: SparkSession, raw_records, entity: Entity) -> None:
+    """Java interprets a method of over 8,000 bytes for ever, and whole-stage code is one method for each projection."""
+    plan = validate_and_clean(raw_records(spark, ["{}"]), entity, every_raw=False)._jdf.queryExecution().executedPlan()
+    debug = getattr(getattr(spark._jvm.org.apache.spark.sql.execution.debug, "package$"), "MODULE$")
+    stages = debug.codegenStringSeq(plan)
+    sizes = [stages.apply(number)._3().maxMethodCodeSize() for number in range(stages.size())]
+    assert sizes
+    assert max(sizes) < 8_000
