@@ -182,8 +182,27 @@ class MemoryEffects:
         return [record for _, record in self.tables.quarantine]
 
     def _kept(self, record: Record) -> bool:
-        """Whether a replacing batch leaves a row as it is: of files that are gone."""
-        return record.file not in self.batch.files and record.place not in {one.place for one in self.records}
+        """Whether a replacing batch leaves a row as it is: of files that are gone, and not of an earlier topic."""
+        return (
+            record.file not in self.batch.files
+            and record.place not in {one.place for one in self.records}
+            and record.arrived >= self._topic_began()
+        )
+
+    def _topic_began(self) -> int:
+        """When the topic was made again: a row behind a partition's first record arrived before that record did."""
+        if not self.batch.files:
+            return 0
+        first = {one.shard: one for one in sorted(self.records, reverse=True)}
+        there = [one for one in (*self.tables.clean.values(), *self._quarantined()) if one.file not in self.batch.files]
+        since = [
+            first[one.shard].arrived
+            for one in there
+            if one.shard in first
+            and one.position > first[one.shard].position
+            and one.arrived < first[one.shard].arrived
+        ]
+        return max(since, default=0)
 
 
 @dataclass
@@ -203,8 +222,9 @@ class MemoryLanding:
     def put(self, partition: int, start: int, records: Sequence[Record]) -> None:
         """Lands a file, or writes it again with other lines."""
         self.clock += 1
+        file = key_of(self.path(partition, start), TOPIC)
         placed = [
-            replace(record, position=start + at, shard=str(partition), file=key_of(self.path(partition, start), TOPIC))
+            replace(record, position=start + at, shard=str(partition), file=file, arrived=self.clock)
             for at, record in enumerate(records)
         ]
         self.files[partition, start] = placed

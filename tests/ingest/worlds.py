@@ -75,6 +75,16 @@ class World:
     def ingest(self, **how: bool) -> None:
         raise NotImplementedError
 
+    def is_rebuilding(self) -> bool:
+        """Whether a rebuild was begun and is not finished."""
+        state = load_state(str(self.checkpoint))
+        return state is not None and state.rebuild
+
+    def numbers(self) -> list[object]:
+        """Numbers of the micro-batches of this checkpoint that have a row of ``runs``."""
+        state = load_state(str(self.checkpoint))
+        return sorted(row["batch_id"] for row in self.tables.runs if state and row["query_id"] == state.query_id)
+
     def quarantine(self) -> list[tuple[object, ...]]:
         return sorted((kind, one.place, one.text) for kind, one in self.tables.quarantine)
 
@@ -206,6 +216,8 @@ class StreamWorld(World):
         for number, (first, last) in enumerate(pairwise([0, *self.ends])):
             read = sum(record.kind != "blank" for record in self.stream[first:last])
             assert rows.get(number, 0) == read
+        assert state is not None
+        assert state.progress["arrived"] == max((record.arrived for record in self.stream), default=0) / 1e6
 
 
 def check_tables(world: LandingWorld | StreamWorld) -> None:
