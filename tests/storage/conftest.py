@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from pyspark.sql import SparkSession
-from storage_places import WORK, Place
+from storage_places import PINS, WORK, Place, set_up_only
 from stream_places import made_streams, made_tables  # noqa: F401 - fixtures
 
 from pinterest_transforms.settings import Settings
@@ -26,18 +26,16 @@ def work_tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     """A warehouse with the tables of the batch leg's work, and nothing in them. To be read and copied only."""
     warehouse = tmp_path_factory.mktemp("made")
     place = Place(spark, Settings(user_id="abc", schema="made", warehouse=str(warehouse)))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tables, "answer_specs", list)
-        tables.set_up(spark, place.settings)
+    set_up_only(spark, place.settings, *WORK)
     return place
 
 
 @pytest.fixture(scope="session")
 def make_place(work_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Place]:
-    """Makes places with the tables of the batch leg's work, or with some tables of that warehouse."""
+    """Makes places with the tables that a landing of pins needs, or with others: each takes a while to attach."""
     numbers = itertools.count()
 
-    def make(folder_name: str = "place", *, names: Sequence[str] = WORK, **changes: object) -> Place:
+    def make(folder_name: str = "place", *, names: Sequence[str] = PINS, **changes: object) -> Place:
         number = next(numbers)
         folder = tmp_path_factory.mktemp("places") / folder_name
         (folder / "landing").mkdir(parents=True)

@@ -20,12 +20,15 @@ from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.ingest.micro_batch import Log, no_log
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings, landing_key
+from pinterest_transforms.storage import specs, tables
 
 Line = str | bytes | dict[str, object]
 Values = dict[int, tuple[object, ...]]
 
 YEAR = 365 * 86_400
-WORK = ("pins", "geolocations", "users", "quarantine", "runs")
+SHARED = ("quarantine", "runs")
+PINS = ("pins", *SHARED)
+WORK = ("pins", "geolocations", "users", *SHARED)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,17 @@ class Place:
 
     def with_settings(self, **changes: object) -> "Place":
         return replace(self, settings=replace(self.settings, **changes))
+
+
+def set_up_only(spark: SparkSession, settings: Settings, *names: str) -> None:
+    """Sets up some of the leg's tables: each one takes as long as all checks of a test."""
+    with pytest.MonkeyPatch.context() as patched:
+        chosen = [spec for spec in specs.work_specs(settings) if spec.name in names]
+        patched.setattr(tables, "work_specs", lambda _: chosen)
+        patched.setattr(tables, "answer_specs", list)
+        if len(names) < len(WORK):
+            patched.setattr(tables, "_make_posts", lambda *_: None)
+        tables.set_up(spark, settings)
 
 
 def forget_logs(place: Place) -> None:

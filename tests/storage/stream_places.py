@@ -1,4 +1,8 @@
-"""A place to test the stream leg in: its tables, and a Kinesis of its own; what stands in them as plain Python."""
+"""A place to test the stream leg in: its tables, and a Kinesis of its own; what stands in them as plain Python.
+
+A query on the Kinesis source starts Python workers, which takes longer than its micro-batch. `tests/local` tests that
+source; here a query reads the same records from files, unless a place is made with ``source="kinesis"``.
+"""
 
 import itertools
 import json
@@ -6,23 +10,28 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
-from storage_places import WORK, Line, Place, Values, counts
+from pyarrow import parquet
+from pyspark.sql import DataFrame, SparkSession
+from storage_places import SHARED, Line, Place, Values, counts, set_up_only
 
-from local.kinesis_source import KinesisSource
+from local.kinesis_source import SCHEMA, KinesisSource
 from local.kinesis_stand_in import KinesisStandIn, serving
 from pinterest_transforms.entities import ENTITIES, GEO, Entity
-from pinterest_transforms.ingest import streams
+from pinterest_transforms.ingest import kinesis, streams
+from pinterest_transforms.ingest.checkpoint_state import has_begun
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.ingest.micro_batch import Log, no_log
+from pinterest_transforms.ingest.queries import Running
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.specs import raw_spec, raw_table
+from pinterest_transforms.storage.specs import raw_table
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -30,8 +39,9 @@ if TYPE_CHECKING:
 MakeStreams = Callable[..., "StreamPlace"]
 SHARD = "shardId-000000000000"
 STREAM = "streaming-abc-geo"
-OF_BATCH = {entity.batch_table: entity for entity in ENTITIES}
 NUMBERS = itertools.count()
+FILES: dict[str, Path] = {}
+"""Folders of the streams' records, by the warehouse of the place that reads them."""
 geo_counts = partial(counts, topic=STREAM)
 
 
@@ -46,7 +56,7 @@ class StreamPlace(Place):
         return KinesisSourceConfig(**{**given, **changes})
 
     def client(self) -> "KinesisClient":
-        return self.reading().client()
+        return client_of(self.kinesis.url)
 
     def put(self, *lines: Line, entity: Entity = GEO, key: str = "one") -> list[int]:
         """Puts records into the shard of a key; gives the position of each."""
@@ -56,8 +66,27 @@ class StreamPlace(Place):
     def put_keyed(self, lines: Sequence[tuple[object, bytes]], entity: Entity) -> list[int]:
         """Puts records, each with what decides its shard."""
         records = [{"Data": line, "PartitionKey": str(key)} for key, line in lines]
-        said = self.client().put_records(StreamName=self.settings.stream(entity), Records=records)
-        return [int(record["SequenceNumber"]) for record in said["Records"]]
+        said = self.client().put_records(StreamName=self.settings.stream(entity), Records=records)["Records"]
+        if self.settings.warehouse in FILES:
+            arrived = datetime.fromtimestamp(self.kinesis.clock(), UTC)
+            columns = {
+                "data": [line for _, line in lines],
+                "shardId": [record["ShardId"] for record in said],
+                "sequenceNumber": [record["SequenceNumber"] for record in said],
+                "approximateArrivalTimestamp": pa.array([arrived] * len(said), pa.timestamp("us", "UTC")),
+            }
+            parquet.write_table(pa.table(columns), self._files(entity) / f"{next(NUMBERS)}.parquet")
+        return [int(record["SequenceNumber"]) for record in said]
+
+    def delete_stream(self, entity: Entity = GEO) -> None:
+        """Deletes a stream, with its records."""
+        self.client().delete_stream(StreamName=self.settings.stream(entity))
+        shutil.rmtree(self._files(entity))
+
+    def _files(self, entity: Entity) -> Path:
+        folder = FILES[self.settings.warehouse] / self.settings.stream(entity)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def take(
         self, *entities: Entity, run_id: str = "run", log: Log = no_log, rebuild: bool = False, **reading: object
@@ -92,9 +121,7 @@ class StreamPlace(Place):
         for name in names:
             self.spark.sql(f"DROP TABLE {self.settings.qualified(name)}")
             shutil.rmtree(self.settings.table_folder(name))
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(tables, "answer_specs", list)
-            tables.set_up(self.spark, self.settings)
+        set_up_only(self.spark, self.settings, *names)
 
     def checkpoint(self, entity: Entity = GEO) -> Path:
         return Path(self.settings.checkpoint(entity))
@@ -113,20 +140,33 @@ class StreamPlace(Place):
         return (*(thing for one in which for thing in (self.rows(one), self.sources(one), self.raw(one))), self.noted())
 
 
+@cache
+def client_of(url: str) -> "KinesisClient":
+    """One client for each Kinesis: making one takes longer than all of a test's calls."""
+    return KinesisSourceConfig("eu-west-1", url, access_key="none", secret_key="none").client()
+
+
+def read_files(spark: SparkSession, settings: Settings, entity: Entity, source: KinesisSourceConfig) -> DataFrame:
+    """The records of a stream from files, with the columns and the positions of the Kinesis source."""
+    folder = FILES[settings.warehouse] / settings.stream(entity)
+    folder.mkdir(parents=True, exist_ok=True)
+    if source.initial_position == "latest" and not has_begun(settings.checkpoint(entity)):
+        for file in folder.iterdir():
+            file.unlink()
+    return spark.readStream.schema(SCHEMA).parquet(str(folder))
+
+
 @pytest.fixture(scope="session", name="stream_tables")
 def made_tables(work_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the stream leg's tables: those of the batch leg by other names, and that of raw records."""
     folder = tmp_path_factory.mktemp("streams")
     settings = Settings(user_id="abc", leg="stream", schema="made_streams", warehouse=str(folder))
-    for name in WORK:
-        entity = OF_BATCH.get(name)
-        made = work_tables.settings.table_folder(name)
-        shutil.copytree(made, settings.table_folder(settings.clean_table(entity) if entity else name))
-    tables.attach(work_tables.spark, settings)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tables, "work_specs", lambda given: [raw_spec(given)])
-        patched.setattr(tables, "answer_specs", list)
-        tables.set_up(work_tables.spark, settings)
+    for entity in ENTITIES:
+        made = work_tables.settings.table_folder(entity.batch_table)
+        shutil.copytree(made, settings.table_folder(settings.clean_table(entity)))
+    for name in SHARED:
+        shutil.copytree(work_tables.settings.table_folder(name), settings.table_folder(name))
+    set_up_only(work_tables.spark, settings, raw_table(settings))
     return folder / settings.schema
 
 
@@ -134,26 +174,41 @@ def made_tables(work_tables: Place, tmp_path_factory: pytest.TempPathFactory) ->
 def made_streams(
     spark: SparkSession, stream_tables: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeStreams]:
-    """Makes places with the tables of the stream leg's work."""
+    """Makes places with the tables of the stream leg's work for some entities."""
     spark.dataSource.register(KinesisSource)
-    with ExitStack() as stack:
+    read_kinesis, watch = kinesis.read_stream, streams.watch
 
-        def make(*, shards: int = 1, **stand_in: object) -> StreamPlace:
+    def read(spark: SparkSession, settings: Settings, *given: object) -> DataFrame:
+        return (read_files if settings.warehouse in FILES else read_kinesis)(spark, settings, *given)
+
+    def watch_once(running: list[Running], again: object, *given: object) -> None:
+        # Of files one pass takes all there is: there is no need to look again.
+        watch(running, None if running[0].context.settings.warehouse in FILES else again, *given)
+
+    with ExitStack() as stack:
+        patched = stack.enter_context(pytest.MonkeyPatch.context())
+        patched.setattr(kinesis, "read_stream", read)
+        patched.setattr(streams, "watch", watch_once)
+
+        def make(*entities: Entity, shards: int = 1, source: str = "files", **stand_in: object) -> StreamPlace:
             folder = tmp_path_factory.mktemp("place")
             settings = Settings(user_id="abc", leg="stream", schema=f"stream{next(NUMBERS)}", warehouse=str(folder))
-            kinesis = stack.enter_context(serving(KinesisStandIn(**stand_in)))
-            for entity in ENTITIES:
-                kinesis.create(settings.stream(entity), shards)
-            shutil.copytree(stream_tables, folder / settings.schema)
+            served = stack.enter_context(serving(KinesisStandIn(**stand_in)))
+            for entity in entities:
+                served.create(settings.stream(entity), shards)
+            for name in (*map(settings.clean_table, entities), *SHARED, raw_table(settings)):
+                shutil.copytree(stream_tables / name, settings.table_folder(name))
             tables.attach(spark, settings)
-            return StreamPlace(spark, settings, kinesis)
+            if source == "files":
+                FILES[settings.warehouse] = folder / "records"
+            return StreamPlace(spark, settings, served)
 
         yield make
 
 
 @pytest.fixture(name="place")
 def stream_place(make_streams: MakeStreams) -> StreamPlace:
-    return make_streams()
+    return make_streams(GEO)
 
 
 def geo(key: object, country: str | None = None, **fields: object) -> dict[str, object]:

@@ -119,6 +119,7 @@ def test_raw_records_are_archived_once(leg: Leg):
         effects.archive_raw(0.0)  # nothing has arrived so far: nothing is looked for
         for known_until in (math.inf, arrived):
             effects.archive_raw(known_until)
+    leg.spark.sql(f"ALTER TABLE {leg.settings.qualified('abc_raw_table')} ADD COLUMNS (note STRING)")  # somebody did
     with leg.effects(0, *records, entity=GEO) as effects:
         effects.archive_raw(math.inf)  # the same of another stream
     with leg.effects(1, *records, record(1003, "", later=2), record(1004, "", later=9)) as effects:
@@ -166,6 +167,9 @@ def test_replaced_twice_is_replaced_once(leg: Leg):
             assert effects.write_clean(since) == 2
             assert leg.titles() == before | {31: ("new", 0, 3001), 32: ("was bad", 0, 3002)}
             assert "[3]" not in {row[4] for row in leg.texts()}
+    with leg.effects(12, record(3001, "[4]"), record(3002, "[5]"), mode="replace") as effects:
+        assert effects.write_clean(effects.clean_version()) == 0  # nothing is usable any more
+        assert leg.titles() == {key: row for key, row in before.items() if key != 31}
 
 
 def test_a_run_is_recorded_once_and_can_be_taken_back(leg: Leg):

@@ -9,7 +9,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
-from storage_places import Killed, Place
+from storage_places import WORK, Killed, Place
 
 from pinterest_transforms.analysis import ANSWERS, Posts, answer_named
 from pinterest_transforms.errors import TableError
@@ -38,7 +38,7 @@ def fill(place: Place) -> None:
 
 @pytest.fixture(scope="module")
 def answered(make_place: Callable[..., Place]) -> Place:
-    place = make_place()
+    place = make_place(names=WORK)
     fill(place)
     said: list[str] = []
     written = answers.refresh_answers(place.spark, place.settings, said.append)
@@ -56,21 +56,22 @@ def kept(place: Place, answer) -> list[tuple[object, ...]]:
     return [tuple(row) for row in answers.read_answer(place.spark, place.settings, answer).collect()]
 
 
-@pytest.mark.parametrize("answer", ANSWERS, ids=[answer.name for answer in ANSWERS])
-def test_a_kept_answer_is_what_its_function_computes_in_its_order(answered: Place, answer):
-    assert kept(answered, answer) == computed(answered, answer) != []
+def test_a_kept_answer_is_what_its_function_computes_in_its_order(answered: Place):
+    for answer in ANSWERS[::3]:  # `answered` compares all of them with what the refresh computed
+        assert kept(answered, answer) == computed(answered, answer) != []
 
 
-@pytest.mark.parametrize("answer", ANSWERS, ids=[answer.name for answer in ANSWERS])
-def test_an_answer_needs_no_table_but_those_it_names(answered: Place, answer):
+def test_an_answer_needs_no_table_but_those_it_names(answered: Place):
     clean = answers.posts(answered.spark, answered.settings)
     frames = {"pin": clean.pins, "geo": clean.geolocations, "user": clean.users}
-    named = {entity.name for entity in answer.entities}
-    needed = Posts(*(frame if name in named else None for name, frame in frames.items()))
-    assert answer.compute(needed).columns == [name for name, _, _ in answer.columns]
-    for missing in named:
-        with pytest.raises(AttributeError):
-            answer.compute(Posts(*(frame if name in named - {missing} else None for name, frame in frames.items())))
+    for answer in ANSWERS:
+        named = {entity.name for entity in answer.entities}
+        needed = Posts(*(frame if name in named else None for name, frame in frames.items()))
+        assert answer.compute(needed).columns == [name for name, _, _ in answer.columns]
+        for missing in named:
+            without = Posts(*(frame if name in named - {missing} else None for name, frame in frames.items()))
+            with pytest.raises(AttributeError):
+                answer.compute(without)
 
 
 def test_posts_is_one_row_a_post(answered: Place):
@@ -233,10 +234,10 @@ def test_where_nothing_can_be_cached_the_answers_are_the_same(two: Place, monkey
     assert kept(two, BY_COUNTRY) == before
 
 
-def test_answers_need_their_tables(place: Place):
+def test_answers_need_their_tables(make_place: Callable[..., Place]):
+    place = make_place(names=("pins", "geolocations"))
     with pytest.raises(TableError, match="must be there: run the batch first"):
         answers.read_answer(place.spark, place.settings, ANSWERS[0])
-    place.spark.sql(f"DROP TABLE {place.settings.qualified('users')}")
     with pytest.raises(TableError) as error:
         answers.posts(place.spark, place.settings)
     assert str(error.value) == f"table {place.settings.schema}.users must be there: run the batch first"

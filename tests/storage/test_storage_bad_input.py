@@ -1,4 +1,7 @@
-"""Bad input never stops a run and never vanishes: everything at once, in folders whose names are odd too."""
+"""Bad input never stops a run and never vanishes: everything at once, in folders whose names are odd too.
+
+The landing is inside a folder that looks like one: the last `topics/` counts.
+"""
 
 import gzip
 import json
@@ -6,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from storage_places import Place, counts, pin, write
+from storage_places import WORK, Place, counts, pin, write
 
+from pinterest_transforms.ingest import landing
 from pinterest_transforms.quality import GIVEN_TWICE, NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.storage import summary
 
-ODD_NAME = "a [b], 'c' {d} \"e\" %20 ü+日本 *?"
+ODD_NAME = "topics/abc.pin/a [b], 'c' {d} \"e\" %20 ü+日本 *?"
 LONG = "x" * 1_000_000
 NOT_UTF8 = b'{"index": 4, "title": "caf\xe9 \xff"}'
 ODD_LINES = [
@@ -43,7 +47,7 @@ def said() -> list[str]:
 @pytest.fixture(scope="module")
 def taken(make_place: Callable[..., Place], said: list[str]) -> Place:
     """A place where all of it has been taken, in one run."""
-    place = make_place(ODD_NAME)
+    place = make_place(ODD_NAME, names=WORK)
     place.put(0, pin(1, "one"), pin(2, "two"), end="\r\n")
     place.put(100, "\ufeff" + '{"index": 3, "title": "three"}', end="")
     place.put(200, pin(5, "fünf"), NOT_UTF8, pin(7, "sieben"))
@@ -61,6 +65,7 @@ def taken(make_place: Callable[..., Place], said: list[str]) -> Place:
     packed = "\n".join(map(json.dumps, (pin(30, "packed"), "", pin(31, "three")))).replace('""', "")
     write(folder.parent / "year=2026/hour=10/abc.pin+7+0000000040.json.gz", gzip.compress(packed.encode()), end="")
     (folder.parent / "loop").symlink_to(".")
+    assert landing.check_landing(place.spark, place.settings) == place.settings.landing
     place.take(log=said.append)
     return place
 
@@ -82,6 +87,10 @@ def test_what_is_usable_is_in_the_clean_table(taken: Place):
     assert taken.sources()[3] == ("0", 100)
     assert taken.sources()[16] == ("0", 614)
     assert taken.sources()[31] == ("7", 42)
+    sources = dict(taken.stored("pins").select("ind", "_source").rows())
+    assert set(sources[16]) == {"shard", "position", "arrived", "file"}
+    assert sources[16]["position"] == "614".zfill(20)
+    assert sources[16]["file"] == "topics/abc.pin/partition=0/abc.pin+0+0000000600.json"
 
 
 def test_the_rest_is_in_quarantine_with_every_reason_and_its_text(taken: Place):

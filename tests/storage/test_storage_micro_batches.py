@@ -16,12 +16,12 @@ from pinterest_transforms.ingest.delta_effects import IngestContext, materialize
 
 
 def test_a_landing_is_ingested_over_spark_connect(place: Place, connect: SparkSession):
-    place = replace(place, spark=connect).with_settings(max_files_per_batch=1)
+    place = replace(place, spark=connect)
     place.put(0, pin(1, "a"), "[]", pin(2, "b", follower_count="lots"), age=9)
     place.put(100, pin(1, "c"), pin(3, "d", board="walls"))
     place.take()
     assert place.titles() == {1: "c", 2: "b", 3: "d"}
-    assert place.counted() == [counts(3, 2, rejected=1, repaired=1), counts(2, 2, board=1)]
+    assert place.counted() == [counts(5, 3, rejected=1, repaired=1, board=1)]
     place.put(100, pin(1, "c"), pin(3, "d", board="walls"), pin(4, "grown"))
     place.take()
     assert place.titles() == {1: "c", 2: "b", 3: "d", 4: "grown"}
@@ -42,10 +42,10 @@ def test_where_no_frame_can_be_checkpointed_the_result_is_the_same(place: Place,
     monkeypatch.setattr(type(place.table("pins")), "localCheckpoint", refused)
     place.put(0, pin(1, "a"), pin(1, "b"), "[]", pin(2, "c", follower_count="lots"), pin(3, "d", board="walls"), age=9)
     place.put(100, pin(1, "e"), pin(2, "f"), pin(2, "g"), "[]")
-    place.with_settings(max_files_per_batch=1).take()
+    place.take()
     assert place.titles() == {1: "e", 2: "g", 3: "d"}
     assert [row[7] for row in place.noted()] == [103, 2, 3]
-    assert place.counted() == [counts(5, 3, rejected=1, repaired=1, board=1), counts(4, 2, rejected=1)]
+    assert place.counted() == [counts(9, 3, rejected=2, repaired=1, board=1)]
     assert not place.spark.catalog.tableExists(place.settings.qualified("staged_pin"))
 
 

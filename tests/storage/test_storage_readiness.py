@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from storage_places import Place
+from storage_places import WORK, Place
 
+from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.storage import readiness, tables
 
 
@@ -17,33 +18,36 @@ def set_ups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def alter(table: str, clause: str) -> Callable[[Place], object]:
-    return lambda place: place.spark.sql(f"ALTER TABLE {place.settings.qualified(table)} {clause}")
-
-
-@pytest.mark.parametrize(
-    ("change", "needed"),
-    [
-        (lambda _: None, False),
-        (alter("users", "SET TBLPROPERTIES ('somebody' = 'else')"), False),
-        (alter("runs", "SET TBLPROPERTIES ('pinterest.schema_version' = '0')"), True),
-        (alter("runs", "SET TBLPROPERTIES ('pinterest.schema_version' = '999')"), True),
-        (lambda place: shutil.rmtree(place.settings.table_folder("quarantine")), True),
-        (lambda place: place.spark.sql(f"DROP VIEW {place.settings.qualified('posts')}"), False),
-    ],
-    ids=["as made", "another property", "older", "newer", "no folder", "no view in the session"],
-)
 def test_set_up_runs_again_where_a_table_is_not_this_library_s(
-    place: Place, set_ups: list[str], change: Callable[[Place], object], needed: bool
+    make_place: Callable[..., Place], set_ups: list[str]
 ) -> None:
-    change(place)
+    place = make_place(names=WORK)
+    runs = place.settings.qualified("runs")
+
+    def version(number: int) -> str:
+        return f"ALTER TABLE {runs} SET TBLPROPERTIES ('pinterest.schema_version' = '{number}')"
+
+    for what, statement, needed in (
+        ("as made", "SELECT 1", False),
+        ("another property", f"ALTER TABLE {runs} SET TBLPROPERTIES ('somebody' = 'else')", False),
+        ("no view in the session", f"DROP VIEW {place.settings.qualified('posts')}", False),
+        ("older", version(0), True),
+        ("newer", version(999), True),
+        ("put right", version(SCHEMA_VERSION), False),
+    ):
+        set_ups.clear()
+        place.spark.sql(statement)
+        readiness.ensure_tables(place.spark, place.settings)
+        assert set_ups == ([place.settings.schema] if needed else []), what
+    shutil.rmtree(place.settings.table_folder("quarantine"))
     readiness.ensure_tables(place.spark, place.settings)
-    assert set_ups == ([place.settings.schema] if needed else [])
+    assert set_ups == [place.settings.schema]
 
 
 def test_set_up_runs_where_a_table_or_the_view_is_missing(
-    place: Place, set_ups: list[str], monkeypatch: pytest.MonkeyPatch
+    make_place: Callable[..., Place], set_ups: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    place = make_place(names=WORK)
     # Where a catalog manages the tables, attaching does nothing.
     monkeypatch.setattr(tables, "attach", lambda *_: None)
     for dropped in ("VIEW", "posts"), ("TABLE", "geolocations"):

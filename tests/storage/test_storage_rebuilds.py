@@ -23,100 +23,71 @@ def forbid(column: str, others: Callable[[], Column] = rejections) -> Callable[[
     return lambda: F.when(F.col(column) == "forbidden", F.array(F.lit("forbidden"))).otherwise(others())
 
 
-def test_a_rebuild_after_files_were_joined(place: Place, monkeypatch: pytest.MonkeyPatch):
-    first, second = [pin(1, "a"), "rubbish"], [pin(2, "forbidden"), "[]"]
-    place.put(0, *first)
-    joined = place.put(2, *second)
-    place.take()
-    noted = place.noted()
-    joined.unlink()
-    place.put(0, *first, *second)
-    place.take(rebuild=True)
-    assert (place.titles(), place.noted()) == ({1: "a", 2: "forbidden"}, noted)
-
-    monkeypatch.setattr(quality, "rejection_reasons", forbid("given_title"))
-    place.put(0, *first, second[0])
-    place.put(3, second[1])
-    place.take(rebuild=True)
-    assert place.titles() == {1: "a"}
-    assert len(place.noted()) == 3
-
-
 def line(key: int, title: str, followers: str) -> str:
     return f'{{"index": {key}, "title": "{title}", "follower_count": "{followers}"}}'
 
 
-def test_a_rebuild_after_rules_have_changed(place: Place, monkeypatch: pytest.MonkeyPatch):
+def test_a_rebuild_after_rules_have_changed_and_files_were_joined(place: Place, monkeypatch: pytest.MonkeyPatch):
     stranger = '{"index": 3, "note": "of no kind that was known"}'
-    place.put(0, pin(1, "older"), pin(2, "Spam"), stranger, pin(4, "four", follower_count="lots"))
-    place.put(100, pin(1, "forbidden"), "rubbish")
-    gone = place.put(200, pin(5, "of a file that is gone"), "[]", pin(4, "a later four"))
+    first = [pin(1, "older"), pin(2, "Spam"), stranger, pin(4, "four", follower_count="lots")]
+    second = [pin(1, "forbidden"), "rubbish"]
+    gone = [place.put(0, pin(6, "by age"), age=90), place.put(200, pin(5, "a"), "[]", pin(4, "a later four"))]
+    place.put(10, *first, age=60)
+    gone.append(place.put(14, *second))
     place.take()
-    assert place.titles() == {1: "forbidden", 2: "Spam", 4: "a later four", 5: "of a file that is gone"}
+    assert place.titles() == {1: "forbidden", 2: "Spam", 4: "a later four", 5: "a", 6: "by age"}
     assert [row[4] for row in place.noted()][:3] == [stranger, "[]", "rubbish"]
-    gone.unlink()
+    for file in gone:
+        file.unlink()
+    place.put(10, *first, *second, age=60)
 
     changed = forbid("given_title", lambda: F.array_remove(rejections(), OTHER_KIND))
     monkeypatch.setattr(cleaning, "_steps", cleaning._steps.__wrapped__)  # columns are built once a session
     monkeypatch.setitem(PIN.placeholders, "title", (*PIN.placeholders["title"], "Spam"))
     monkeypatch.setattr(quality, "rejection_reasons", changed)
-    with dying_before(writers, "write_quarantine"):
-        place.take(rebuild=True)
-    place.take()  # goes on with the rebuild, though not asked to
-    assert place.titles() == {1: "older", 2: None, 3: None, 4: "a later four", 5: "of a file that is gone"}
-    assert place.noted() == [
-        ("abc.pin", "rejected", "forbidden", "", '{"index": 1, "title": "forbidden"}', None, "0", 100),
-        ("abc.pin", "rejected", NOT_AN_OBJECT, "", "[]", None, "0", 201),
-        ("abc.pin", "rejected", NOT_AN_OBJECT, "", "rubbish", None, "0", 101),
-        ("abc.pin", "repaired", UNUSABLE, "follower_count", line(4, "four", "lots"), None, "0", 3),
-    ]
-    numbers = [counts(9, 4, rejected=3, repaired=1, note=1), counts(6, 3, rejected=2, repaired=1, note=1)]
-    assert place.counted() == numbers
-
-    monkeypatch.setattr(quality, "rejection_reasons", lambda: F.array(F.lit("everything")))
     place.take(rebuild=True)
-    assert place.titles() == {4: "a later four", 5: "of a file that is gone"}
-    assert len(place.noted()) == 7
-    assert place.counted() == [*numbers, counts(6, 0, rejected=6, note=1)]
+    assert place.titles() == {1: "older", 2: None, 3: None, 4: "a later four", 5: "a", 6: "by age"}
+    assert place.noted() == [
+        ("abc.pin", "rejected", "forbidden", "", '{"index": 1, "title": "forbidden"}', None, "0", 14),
+        ("abc.pin", "rejected", NOT_AN_OBJECT, "", "[]", None, "0", 201),
+        ("abc.pin", "rejected", NOT_AN_OBJECT, "", "rubbish", None, "0", 15),
+        ("abc.pin", "repaired", UNUSABLE, "follower_count", line(4, "four", "lots"), None, "0", 13),
+    ]
+    assert place.counted() == [
+        counts(10, 5, rejected=3, repaired=1, note=1),
+        counts(6, 3, rejected=2, repaired=1, note=1),
+    ]
 
 
-def test_a_rebuild_of_a_stream_after_rules_have_changed(make_streams: MakeStreams, monkeypatch: pytest.MonkeyPatch):
-    place, row = make_streams(), geo_counts
-    at = place.put(geo(1, "older"), geo(2, "Spam"), geo(4, "four", latitude=400))
+def test_a_rebuild_of_a_stream_that_is_killed_goes_on(make_streams: MakeStreams, monkeypatch: pytest.MonkeyPatch):
+    """Of changed rules, and with no checkpoint at all: what the stream gives next is a batch of its own."""
+    place, row = make_streams(GEO), geo_counts
+    at = place.put(geo(1, "older"), geo(2, "Spam"), geo(4, "four", latitude=400), geo(1, "forbidden"), "rubbish")
     place.take()
-    at += place.put(geo(1, "forbidden"), "rubbish")
-    place.take()
-    place.forget_last("commits")  # as after a kill: kept, noted and counted, and Spark does not know
-    numbers = [row(3, 3, repaired=1), row(2, 1, rejected=1)]
+    numbers = [row(5, 3, rejected=1, repaired=1)]
     assert (place.countries(), place.counted()) == ({1: "forbidden", 2: "Spam", 4: "four"}, numbers)
 
     monkeypatch.setattr(cleaning, "_steps", cleaning._steps.__wrapped__)
     monkeypatch.setitem(GEO.placeholders, "country", ("Spam",))
     monkeypatch.setattr(quality, "rejection_reasons", forbid("given_country"))
-    with dying_before(writers, "write_quarantine"):
-        place.take(rebuild=True)
-    place.take()  # goes on with the rebuild, though not asked to, and then with the batch that was killed
-    raw = place.raw()
-    assert place.countries() == {1: "older", 2: None, 4: "four"}
-    noted = [
-        (STREAM, "rejected", "forbidden", "", json.dumps(geo(1, "forbidden")), None, SHARD, at[3]),
-        (STREAM, "rejected", NOT_AN_OBJECT, "", "rubbish", None, SHARD, at[4]),
-        (STREAM, "repaired", UNUSABLE, "coordinates", json.dumps(geo(4, "four", latitude=400)), None, SHARD, at[2]),
-    ]
-    assert place.noted() == noted
-    assert [position for position, _ in raw] == at
-    numbers.append(row(5, 3, rejected=2, repaired=1))
-    assert place.counted() == numbers
-
-    # With no checkpoint at all, and killed: what the stream gives next is a batch of its own.
     shutil.rmtree(place.checkpoint())
     with dying_before(writers, "write_quarantine"):
         place.take(rebuild=True)
     place.put(geo(5, "new"))
-    place.take()
+    place.take()  # goes on with the rebuild, though not asked to, and then reads the stream from its start
     assert place.countries() == {1: "older", 2: None, 4: "four", 5: "new"}
-    assert (place.noted(), place.raw()[:5], len(place.raw())) == (noted, raw, 6)
-    assert place.counted() == [*numbers, row(5, 3, rejected=2, repaired=1), row(6, 1, rejected=2, repaired=1)]
+    assert place.noted() == [
+        (STREAM, "rejected", "forbidden", "", json.dumps(geo(1, "forbidden")), None, SHARD, at[3]),
+        (STREAM, "rejected", NOT_AN_OBJECT, "", "rubbish", None, SHARD, at[4]),
+        (STREAM, "repaired", UNUSABLE, "coordinates", json.dumps(geo(4, "four", latitude=400)), None, SHARD, at[2]),
+    ]
+    assert [position for position, _ in place.raw()][:5] == at
+    assert len(place.raw()) == 6
+    assert place.counted() == [
+        *numbers,
+        row(5, 3, rejected=2, repaired=1),
+        row(6, 1, rejected=2, repaired=1),
+    ]
     queries = place.stored("runs").select("query_id", "batch_id").rows()
     assert len(set(queries)) == len(queries)
     assert "" not in {query for query, _ in queries}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from storage_places import Place, counts
+from storage_places import WORK, Place, counts
 from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_place  # noqa: F401 - one is a fixture
 
 from emulation.delivery import DIRTY, Delivery, deliveries
@@ -64,15 +64,6 @@ def by_landing(place: Place, entity: Entity, parts: Parts) -> None:
                 offsets[partition] += len(lines)
 
 
-def by_stream(place: StreamPlace, parts: dict[Entity, Parts], runs: int) -> None:
-    """Puts the parts into the shards, and takes them in so many runs of all entities."""
-    for run in range(runs):
-        for entity, of_it in parts.items():
-            for part in of_it[len(of_it) * run // runs : len(of_it) * (run + 1) // runs]:
-                place.put_keyed(part, entity=entity)
-        place.take(*ENTITIES)
-
-
 def bad(place: Place, entity: Entity) -> Counter[tuple[object, ...]]:
     """What is noted of an entity: kind, reasons, columns, raw text, bytes; and how often."""
     return Counter(row[1:6] for row in place.noted() if row[0] == place.settings.origin(entity))
@@ -83,11 +74,14 @@ def counted_of(place: Place, entity: Entity, name: str) -> int:
 
 
 def test_both_legs_give_equal_tables_and_answers(make_place: Callable[..., Place], make_streams: MakeStreams):
+    """The stream is read by the Kinesis source, and until a pass finds nothing."""
     chance = random.Random(0)
-    landed, streamed = make_place(), make_streams(shards=4)
+    landed, streamed = make_place(names=WORK), make_streams(*ENTITIES, shards=4, source="kinesis")
     lines = {entity: sent(entity, 60, seed=0) for entity in ENTITIES}
     parts = {entity: on_their_way(of_it, chance) for entity, of_it in lines.items()}
-    by_stream(streamed, parts, runs=2)
+    for entity, of_it in parts.items():
+        streamed.put_keyed([line for part in of_it for line in part], entity)
+    streamed.take(*ENTITIES)
     all_landed = {entity: on_their_way(of_it, chance) for entity, of_it in lines.items()}
     for entity, of_it in all_landed.items():
         by_landing(landed, entity, of_it)
@@ -102,11 +96,11 @@ def test_both_legs_give_equal_tables_and_answers(make_place: Callable[..., Place
             assert said == {(text, data): times[data or text.encode()] for text, data in said}
             assert counted_of(place, entity, "read") == times.total()
         assert Counter(data for _, data in streamed.raw(entity)) == times
-    for answer in ANSWERS[::3]:  # of tables that are equal
-        one, other = (
-            answer.ordered(answer.compute(answers.posts(p.spark, p.settings))).collect() for p in (landed, streamed)
-        )
-        assert one == other != []
+    answer = next(answer for answer in ANSWERS if len(answer.entities) > 1)
+    one, other = (
+        answer.ordered(answer.compute(answers.posts(p.spark, p.settings))).collect() for p in (landed, streamed)
+    )
+    assert one == other != []
 
 
 def test_records_that_are_new_odd_or_none(place: StreamPlace):
@@ -141,18 +135,13 @@ def test_records_that_are_new_odd_or_none(place: StreamPlace):
         noted(11, NOT_TEXT, text='{"ind": 6, "country": "\ufffd"}', data=texts[11]),
     ]
     assert place.noted() == sorted(wanted, key=repr)
-    numbers = [counts(10, 4, rejected=6, repaired=2, topic=STREAM, board=1, mood=1, title=1)]
-    assert place.counted() == numbers
-
-    at += place.put(b"", "\n")
-    place.take()  # nothing but blank: kept, and no run
-    assert [data for _, data in place.raw()[12:]] == [b"", b"\n"]
-    assert place.counted() == numbers
+    assert place.counted() == [counts(10, 4, rejected=6, repaired=2, topic=STREAM, board=1, mood=1, title=1)]
 
 
 def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
-    place: StreamPlace, monkeypatch: pytest.MonkeyPatch
+    make_streams: MakeStreams, monkeypatch: pytest.MonkeyPatch
 ):
+    place = make_streams(GEO, USER)
     process = streams.process_stream_batch
 
     def failing(effects, *given):
@@ -206,8 +195,8 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
     assert noted == [counts(1, 1, topic=STREAM), counts(1, 1, topic="streaming-abc-user")]
 
 
-def test_a_stream_that_is_not_there(place: StreamPlace):
-    place.client().delete_stream(StreamName=STREAM)
+def test_a_stream_that_is_not_there(make_streams: MakeStreams):
+    place = make_streams()
     with pytest.raises(StreamError) as error:
         place.take()
     assert str(error.value) == f"stream {STREAM} must be there and readable, got ResourceNotFoundException"

@@ -19,6 +19,13 @@ def only_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set-up makes and checks `runs` alone: what it does to one table it does to each."""
     monkeypatch.setattr(tables, "work_specs", lambda given: [specs.runs_spec(given)])
     monkeypatch.setattr(tables, "answer_specs", list)
+    monkeypatch.setattr(tables, "_make_posts", lambda *_: None)
+
+
+@pytest.fixture
+def place(make_place: Callable[..., Place]) -> Place:
+    """With a table of runs."""
+    return make_place(names=["runs"])
 
 
 def delta_version(place: Place, table: str) -> int:
@@ -51,8 +58,7 @@ def test_tables_have_the_contracts_columns(work_tables: Place):
 
 @pytest.mark.usefixtures("only_runs")
 @pytest.mark.parametrize("left", [(), (".00000000000000000000.json.1234.tmp", ".00000000000000000000.json.crc")])
-def test_a_table_whose_making_was_killed_is_made(make_place: Callable[..., Place], left: tuple[str, ...]):
-    place = make_place()
+def test_a_table_whose_making_was_killed_is_made(place: Place, left: tuple[str, ...]):
     folder = place.settings.table_folder("runs")
     place.spark.sql(f"DROP TABLE {place.settings.qualified('runs')}")
     shutil.rmtree(folder, ignore_errors=True)
@@ -72,11 +78,9 @@ def test_set_up_again_changes_nothing(work_tables: Place):
 
 
 @pytest.mark.usefixtures("only_runs")
-def test_set_ups_at_once_do_not_meet(make_place: Callable[..., Place]):
-    place = make_place()
+def test_set_ups_at_once_do_not_meet(place: Place):
     failed: list[Exception] = []
-    for table in WORK:
-        place.spark.sql(f"DROP TABLE {place.settings.qualified(table)}")
+    place.spark.sql(f"DROP TABLE {place.settings.qualified('runs')}")
     shutil.rmtree(place.settings.table_folder("runs"))
 
     def set_up() -> None:
@@ -96,8 +100,7 @@ def test_set_ups_at_once_do_not_meet(make_place: Callable[..., Place]):
 
 
 @pytest.mark.parametrize("kind", ["a folder of files", "a file"])
-def test_what_is_not_delta_is_refused_and_left_alone(make_place: Callable[..., Place], kind: str):
-    place = make_place()
+def test_what_is_not_delta_is_refused_and_left_alone(place: Place, kind: str):
     folder = place.settings.table_folder("runs")
     place.spark.sql(f"DROP TABLE {place.settings.qualified('runs')}")
     shutil.rmtree(folder)
@@ -113,8 +116,7 @@ def test_what_is_not_delta_is_refused_and_left_alone(make_place: Callable[..., P
 
 
 @pytest.mark.usefixtures("only_runs")
-def test_a_table_of_another_format_in_the_catalog_is_refused(make_place: Callable[..., Place]):
-    place = make_place()
+def test_a_table_of_another_format_in_the_catalog_is_refused(place: Place):
     place.spark.sql(f"DROP TABLE {place.settings.qualified('runs')}")
     shutil.rmtree(place.settings.table_folder("runs"))
     elsewhere = Path(place.settings.landing, "elsewhere")
@@ -173,9 +175,8 @@ def test_a_column_of_another_type_is_refused(place: Place):
     assert delta_version(place, "runs") == 0
 
 
-def test_attach_makes_nothing_and_finds_other_delta_tables(make_place: Callable[..., Place]):
-    place = make_place()
-    shutil.copytree(place.settings.table_folder("users"), place.settings.table_folder("of_somebody"))
+def test_attach_makes_nothing_and_finds_other_delta_tables(place: Place):
+    shutil.copytree(place.settings.table_folder("runs"), place.settings.table_folder("of_somebody"))
     Path(place.settings.warehouse, place.settings.schema, "notes").mkdir()
     before = place.content()
     tables.attach(place.spark, place.settings)
