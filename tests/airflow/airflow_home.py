@@ -1,9 +1,9 @@
-"""An Airflow of a test's own: its home, its DAGs, its commands, each in a process as a user starts them."""
+"""An Airflow of a test's own: its home, its DAGs, its commands."""
 
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,41 @@ TOKEN = "a-token-of-the-test"
 SECONDS = 2700
 
 
+class WarmAirflow:
+    """A process that has imported Airflow, and runs each command in a copy of itself."""
+
+    def __init__(self, home: Path) -> None:
+        """Starts it, with a home that no command uses."""
+        home.mkdir()
+        self._process = subprocess.Popen(
+            [BIN / "python", Path(__file__).with_name("warm_airflow.py")],
+            cwd=home,
+            env=_environment(home),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, words: Sequence[str], environment: Mapping[str, str], output: Path) -> tuple[int, str]:
+        """Exit code and output of one command."""
+        assert self._process.stdin
+        assert self._process.stdout
+        asked = {"words": words, "environment": dict(environment), "output": str(output)}
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline()), output.read_text(encoding="utf-8")
+
+    def end(self) -> None:
+        """Ends it."""
+        self._process.communicate(timeout=60)
+
+
 @dataclass
 class Airflow:
     """One home of Airflow; everything of it is below one folder."""
 
     home: Path
+    warm: WarmAirflow
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -31,7 +61,7 @@ class Airflow:
     def copy_to(self, home: Path) -> "Airflow":
         """The same, with a database of its own."""
         shutil.copytree(self.home, home)
-        return Airflow(home)
+        return Airflow(home, self.warm)
 
     def publish(self, *arguments: str) -> None:
         """Publishes a DAG into the folder, with the command that users have."""
@@ -46,10 +76,10 @@ class Airflow:
         """Sets an Airflow variable."""
         self.environment[f"AIRFLOW_VAR_{name.upper()}"] = json.dumps(value)
 
-    def run(self, *arguments: str | Path, program: str = "airflow") -> subprocess.CompletedProcess[str]:
-        """Runs a command of Airflow's environment; both outputs in one."""
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command of Airflow as a user does; both outputs in one."""
         return subprocess.run(
-            [BIN / program, *arguments],
+            [BIN / "airflow", *words],
             cwd=self.home,
             env={**_environment(self.home), **self.environment},
             stdout=subprocess.PIPE,
@@ -59,13 +89,19 @@ class Airflow:
             check=False,
         )
 
+    def call(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command of Airflow, or a Python file, where Airflow is imported already; both outputs in one."""
+        environment = {**_environment(self.home), **self.environment}
+        code, output = self.warm.run(words, environment, self.home / "output")
+        return subprocess.CompletedProcess(words, code, output)
+
     def test(self, dag_id: str, conf: Mapping[str, object] | None = None) -> subprocess.CompletedProcess[str]:
         """``airflow dags test``: one run of a DAG, tasks, triggers and all."""
-        return self.run("dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf else []))
+        return self.call("dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf else []))
 
     def inspect(self) -> "Inspection":
         """What Airflow makes of the folder of DAGs."""
-        done = self.run(Path(__file__).with_name("inspect_dags.py"), self.dags, program="python")
+        done = self.call(str(Path(__file__).with_name("inspect_dags.py")), str(self.dags))
         assert done.returncode == 0, done.stdout
         return Inspection(**json.loads(done.stdout.splitlines()[-1]))
 

@@ -4,18 +4,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from airflow_home import Airflow
-from emulated import Emulated, emulated
+from airflow_home import Airflow, WarmAirflow
+from emulated import Emulated, emulated, small_emulator
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Airflow:
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     """A home whose database is made: it takes seconds, so it is made once and copied."""
-    airflow = Airflow(tmp_path_factory.mktemp("airflow") / "home")
+    folder = tmp_path_factory.mktemp("airflow")
+    airflow = Airflow(folder / "home", WarmAirflow(folder / "warm"))
     airflow.dags.mkdir(parents=True)
-    done = airflow.run("db", "migrate")
+    done = airflow.call("db", "migrate")
     assert done.returncode == 0, done.stdout
-    return airflow
+    yield airflow
+    airflow.warm.end()
 
 
 @pytest.fixture
@@ -24,9 +26,16 @@ def airflow(migrated: Airflow, tmp_path: Path) -> Airflow:
     return migrated.copy_to(tmp_path / "airflow")
 
 
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Port of a workspace emulator without jobs."""
+    with small_emulator(tmp_path_factory.mktemp("workspace")) as port:
+        yield port
+
+
 @pytest.fixture
-def workspace(tmp_path: Path, airflow: Airflow) -> Iterator[Emulated]:
-    """A workspace of the test's own, to which Airflow's connection leads."""
-    with emulated(tmp_path) as there:
+def workspace(emulator: int, tmp_path: Path, airflow: Airflow) -> Iterator[Emulated]:
+    """A workspace with the jobs of this test alone, to which Airflow's connection leads."""
+    with emulated(emulator, tmp_path) as there:
         airflow.connect(there.gate.port)
         yield there

@@ -5,7 +5,7 @@ import contextlib
 import json
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_home import TOKEN
@@ -24,11 +24,13 @@ class Emulated:
         gate: what Airflow speaks to.
         port: port of the emulator itself, for setting it up.
         notes: file to which each task that ran adds a line: its name and its parameters.
+        jobs: ids of the jobs that were made.
     """
 
     gate: Gate
     port: int
     notes: Path
+    jobs: list[object] = field(default_factory=list)
 
     def call(self, path: str, body: Mapping[str, object]) -> dict[str, object]:
         """Calls the emulator's API."""
@@ -61,7 +63,7 @@ class Emulated:
             }
             for before, notebook in zip(("", *notebooks), notebooks, strict=False)
         ]
-        self.call("2.2/jobs/create", {"name": name, "tasks": tasks})
+        self.jobs.append(self.call("2.2/jobs/create", {"name": name, "tasks": tasks})["job_id"])
 
     @property
     def ran(self) -> list[tuple[str, dict[str, str]]]:
@@ -70,13 +72,21 @@ class Emulated:
         return [tuple(json.loads(line)) for line in lines]
 
 
+def small_emulator(folder: Path) -> contextlib.AbstractContextManager[int]:
+    """Starts the emulator, whose tasks need no Spark, on a free port of this machine, and stops it."""
+    return minilake(
+        folder, {"PATH": f"{MINILAKE.parent}:/usr/bin:/bin", "HOME": str(folder), "MINILAKE_SPARK_PREWARM": "0"}
+    )
+
+
 @contextlib.contextmanager
-def emulated(folder: Path) -> Iterator[Emulated]:
-    """Starts the emulator and its gate on free ports of this machine, and stops both."""
-    environment = {"PATH": f"{MINILAKE.parent}:/usr/bin:/bin", "HOME": str(folder), "MINILAKE_SPARK_PREWARM": "0"}
-    with minilake(folder, environment) as port:
-        gate = Gate(port, TOKEN)
-        try:
-            yield Emulated(gate, port, folder / "notes.jsonl")
-        finally:
-            gate.close()
+def emulated(port: int, folder: Path) -> Iterator[Emulated]:
+    """Starts a gate of the emulator on this port; in the end it is closed, and the jobs are deleted."""
+    gate = Gate(port, TOKEN)
+    there = Emulated(gate, port, folder / "notes.jsonl")
+    try:
+        yield there
+    finally:
+        gate.close()
+        for job in there.jobs:
+            there.call("2.2/jobs/delete", {"job_id": job})

@@ -129,8 +129,8 @@ WRONG = [
 
 def test_a_variable_that_is_wrong_is_told_in_one_line(published: Airflow) -> None:
     values = json.dumps([value for value, _ in WRONG])
-    done = published.run(
-        Path(__file__).with_name("ask_setting.py"), published.dags / "books1_dag.py", values, program="python"
+    done = published.call(
+        str(Path(__file__).with_name("ask_setting.py")), str(published.dags / "books1_dag.py"), values
     )
     assert done.returncode == 0, done.stdout
     said = [line for line in done.stdout.splitlines() if line.startswith("setting ")]

@@ -17,20 +17,21 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.service.jobs import JobSettings, Run
+from databricks.sdk.service.jobs import JobSettings, Run, RunLifeCycleState
 from databricks.sdk.service.workspace import ImportFormat, Language
 from pyspark.sql import SparkSession
 
+from local.stack_process import free_port
 from tests.bundle.loading import ROOT
 from tests.bundle.notebook_server import notebook_server
 from tests.bundle.references import settled
 
 MINILAKE = ROOT / ".make" / "minilake-venv" / "bin" / "minilake"
-_LONGEST = timedelta(hours=1)
+_LONGEST, _PAUSE = 3600, 0.2
+_ENDED = {RunLifeCycleState.TERMINATED, RunLifeCycleState.SKIPPED, RunLifeCycleState.INTERNAL_ERROR}
 
 
 @dataclass
@@ -72,7 +73,13 @@ class Workspace:
 
     def run(self, job: str, **parameters: str) -> Run:
         """Runs a job by its key in the bundle, with values of its parameters, to its end."""
-        return self.client().jobs.run_now(self.jobs[job], job_parameters=parameters).result(timeout=_LONGEST)
+        jobs, end = self.client().jobs, time.monotonic() + _LONGEST
+        started = jobs.run_now(self.jobs[job], job_parameters=parameters)
+        # The SDK's own waiting asks less often the longer it waits: up to ten seconds late.
+        while (run := jobs.get_run(started.run_id)).state.life_cycle_state not in _ENDED:
+            assert time.monotonic() < end, f"{job} must end within {_LONGEST} s"
+            time.sleep(_PAUSE)
+        return run
 
     def told(self, run: Run, task: str) -> str:
         """What a task of a run printed, its error included."""
@@ -93,9 +100,7 @@ def minilake(folder: Path, environment: Mapping[str, str]) -> Iterator[int]:
         folder: where it keeps everything; its log is ``minilake.log``.
         environment: of it and of its tasks; the first ``python3`` of its ``PATH`` runs them.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {
         "MINILAKE_DATA_DIR": str(folder / "data"),
         "MINILAKE_JOB_EXECUTOR": "subprocess",

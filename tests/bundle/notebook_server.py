@@ -39,7 +39,7 @@ def notebook_server(spark: SparkSession) -> Iterator[str]:
             """Nothing: a test's output is the test's."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     serving.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
