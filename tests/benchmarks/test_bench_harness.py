@@ -39,10 +39,10 @@ def test_a_landing_is_made_once(landing: Landing) -> None:
     assert {file.parts[len(landing.folder.parts)] for file in before} == {"topics", "plain", "arrivals"}
 
 
-def test_results_are_checked_by_content(spark: SparkSession, landing: Landing, tmp_path: Path) -> None:
+def test_results_are_checked_by_content(interpreted: SparkSession, landing: Landing, tmp_path: Path) -> None:
     facts = {}
     for name in (RAW, PLAIN, POLARS):
-        variant = MAKERS[name](spark) if name in MAKERS else Polars()
+        variant = MAKERS[name](interpreted) if name in MAKERS else Polars()
         source = landing.settings() if name != PLAIN else Landing(landing.without_repeats(), POSTS).settings()
         variant.prepare("here", source, tmp_path / name)
         variant.run("here")
@@ -67,8 +67,8 @@ def test_results_are_checked_by_content(spark: SparkSession, landing: Landing, t
         check_content(results, facts)
 
 
-def test_the_batch_is_called_as_it_is_meant_to_be(spark: SparkSession, tmp_path: Path) -> None:
-    variant = MAKERS[OURS](spark)
+def test_the_batch_is_called_as_it_is_meant_to_be(interpreted: SparkSession, tmp_path: Path) -> None:
+    variant = MAKERS[OURS](interpreted)
     tmp_path.joinpath("topics").mkdir()
     variant.prepare("here", Settings(landing=str(tmp_path)), tmp_path / "tables")
     variant.run("here")

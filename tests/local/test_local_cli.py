@@ -19,7 +19,7 @@ from pinterest_transforms.settings import DEFAULT_USER_ID
 from tests.local.commands import PROJECT, command, run
 from tests.local.conftest import Call
 
-SLOW = "SELECT id FROM range(0, 100000000000, 1, 100000)"
+ENDLESS = "SELECT id FROM range(0, 100000000000, 1, 100000)"
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +140,9 @@ FOREIGN = {
 }
 
 
-def test_rows_are_all_that_is_printed(warehouse: Path, tmp_path: Path) -> None:
-    query = "SELECT p.*, t.id FROM pins p JOIN other.things t ON t.id = 2"
-
+def test_rows_are_all_that_is_printed_and_ctrl_c_leaves_no_java(warehouse: Path, tmp_path: Path) -> None:
+    rows = "SELECT p.*, t.id FROM pins p JOIN other.things t ON t.id = 2"
+    query = f"{rows} UNION ALL SELECT id, '', NULL, 0 FROM ({ENDLESS})"
     conf = tmp_path / "conf"
     conf.mkdir()
     (conf / "spark-defaults.conf").write_text("spark.master yarn\nspark.sql.session.timeZone Asia/Tokyo\n")
@@ -155,15 +155,20 @@ def test_rows_are_all_that_is_printed(warehouse: Path, tmp_path: Path) -> None:
     foreign = {name: value.format(conf=conf, project=PROJECT) for name, value in FOREIGN.items()}
 
     # Whatever the terminal can show: data goes out as UTF-8.
-    code, out, err = run(
+    with command(
         "sql", query, "--warehouse", os.path.relpath(warehouse, tmp_path), "--format", "jsonl",
         folder=tmp_path, LC_ALL="C", PYTHONIOENCODING="ascii", TZ="America/New_York", **foreign,
-    )  # fmt: skip
+    ) as process:  # fmt: skip
+        assert process.stdout
+        java = _java(process.pid)
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
 
-    assert (code, err) == (0, "")
-    assert [json.loads(line) for line in out.splitlines()] == [
-        {"ind": 7166, "title": "日本 🎉", "seen": "2020-08-28T03:52:47Z", "id": 2}
-    ]
+    assert (process.returncode, err) == (130, "")
+    assert json.loads(first) == {"ind": 7166, "title": "日本 🎉", "seen": "2020-08-28T03:52:47Z", "id": 2}
+    _, alive = psutil.wait_procs([java], timeout=15)
+    assert alive == []
     assert list(tmp_path.iterdir()) == [conf]
     assert list(warehouse.parent.iterdir()) == [warehouse]
     assert sorted(entry.name for entry in warehouse.iterdir()) == ["_checkpoints", "other", "pinterest"]
@@ -208,21 +213,6 @@ def test_a_reader_that_has_had_enough_ends_it_quietly(
         code, _, err = call("sql", "SELECT id FROM range(100000)", "--warehouse", str(warehouse), "--format", "csv")
 
     assert (code, err) == (0, "")
-
-
-def test_ctrl_c_leaves_no_java(warehouse: Path, tmp_path: Path) -> None:
-    given = ("sql", SLOW, "--warehouse", str(warehouse), "--format", "csv")
-    with command(*given, folder=tmp_path) as process:
-        assert process.stdout
-        java = _java(process.pid)
-        assert process.stdout.readline() == "id\n"
-        process.send_signal(signal.SIGINT)
-
-        _, err = process.communicate(timeout=120)
-
-    assert (process.returncode, err) == (130, ""), err
-    _, alive = psutil.wait_procs([java], timeout=15)
-    assert alive == []
 
 
 def _java(parent: int) -> psutil.Process:

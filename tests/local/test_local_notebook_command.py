@@ -6,7 +6,7 @@ import pytest
 
 from local.notebook_command import values_of
 from pinterest_transforms.errors import SettingsError
-from tests.local.commands import PROJECT, run
+from tests.local.commands import PROJECT
 from tests.local.conftest import Call, Write
 
 TELLS = """
@@ -18,12 +18,12 @@ print(spark.range(3).count(), "rows")
 """
 
 
-@pytest.mark.java
-def test_a_notebook_gets_its_values_and_no_others(write: Write, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("spark")
+def test_a_notebook_gets_its_values_and_no_others(call: Call, write: Write, tmp_path: Path) -> None:
     book = write(TELLS, 'dbutils.notebook.exit("done well")')
     warehouse = tmp_path / "warehouse"
     given = (f"warehouse={warehouse}", "run_id=a=b c", "most_rejected=0.2", "rebuild=false")
-    code, out, err = run("notebook", str(book), *given, folder=tmp_path)
+    code, out, err = call("notebook", str(book), *given)
     assert code == 0, err
     values = [("catalog", "spark_catalog"), ("run_id", "a=b c"), ("warehouse", str(warehouse))]
     assert out == f"{values}\n3 rows\n"

@@ -2,6 +2,7 @@ import base64
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,17 @@ KINDS = (
     "TIMESTAMP_NTZ'2020-08-28 03:52:47' AS local, DATE'2020-08-28' AS day, X'00FF' AS raw, array(1, NULL) AS list, "
     "named_struct('origin', 'x', 'arrived', TIMESTAMP'2020-01-01 00:00:00Z') AS _source, map('k', 2L) AS m"
 )
+
+
+pytestmark = pytest.mark.usefixtures("interpreted")
+
+
+@pytest.fixture(scope="module")
+def two_rows(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a Delta table that holds 0 and 1."""
+    folder = tmp_path_factory.mktemp("query") / "t"
+    interpreted.range(2).write.format("delta").save(str(folder))
+    return folder
 
 
 def _rows(spark: SparkSession, query: str, form: str) -> str:
@@ -138,9 +150,8 @@ def test_what_is_no_query_is_told_without_spark(query: str, message: str) -> Non
         "WITH x AS (SELECT 1 AS id) MERGE INTO {table} t USING x ON t.id = x.id WHEN MATCHED THEN DELETE",
     ],
 )
-def test_nothing_changes_a_table(spark: SparkSession, tmp_path: Path, query: str) -> None:
-    table = f"delta.`{tmp_path}/t`"
-    spark.range(2).write.format("delta").save(f"{tmp_path}/t")
+def test_nothing_changes_a_table(spark: SparkSession, two_rows: Path, query: str) -> None:
+    table = f"delta.`{two_rows}`"
     try:
         with pytest.raises(QueryError):
             open_query(spark, query.format(table=table))
@@ -197,9 +208,11 @@ def test_a_warehouse_must_have_the_schema(tmp_path: Path) -> None:
         find_schemas(_warehouse(tmp_path, "a", "b"), "other")
 
 
-def test_a_bare_name_among_several_schemas_is_told_which_are_there(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_bare_name_among_several_schemas_is_told_which_are_there(
+    spark: SparkSession, two_rows: Path, tmp_path: Path
+) -> None:
     for schema in ("query_a", "query_b"):
-        spark.range(2).write.format("delta").save(f"{tmp_path}/{schema}/pins")
+        shutil.copytree(two_rows, tmp_path / schema / "pins")
     schemas, schema = find_schemas(tmp_path, None)
     use_warehouse(spark, tmp_path, schemas, schema)
     try:

@@ -9,6 +9,7 @@ from local.java import check_java, java_output
 from local.java_process import MODULE_OPTIONS
 from local.session import GIB, driver_memory
 from pinterest_transforms.error_format import one_line
+from tests.conftest import INTERPRETED
 
 
 def _use_delta(spark: SparkSession, folder: Path, schema: str) -> DataFrame:
@@ -27,11 +28,17 @@ def _use_delta(spark: SparkSession, folder: Path, schema: str) -> DataFrame:
     return spark.table(f"{schema}.t")
 
 
-def test_delta_works_on_a_classic_and_on_a_connect_session(either: SparkSession, tmp_path: Path) -> None:
-    table = _use_delta(either, tmp_path / "t", f"session_{type(either).__module__.split('.')[2]}")
+def test_delta_works_on_a_connect_session_too(connect: SparkSession, tmp_path: Path) -> None:
+    before = {name: connect.conf.get(name) for name in INTERPRETED}
+    for name, value in INTERPRETED.items():
+        connect.conf.set(name, value)
+
+    table = _use_delta(connect, tmp_path / "t", "session_connect")
 
     assert sorted((r.id, r.a) for r in table.collect()) == [(i, "old" if i < 5 else "new") for i in range(15) if i != 3]
-    either.sql(f"DROP SCHEMA session_{type(either).__module__.split('.')[2]} CASCADE")
+    connect.sql("DROP SCHEMA session_connect CASCADE")
+    for name, value in before.items():
+        connect.conf.set(name, value)
 
 
 def test_both_sessions_are_what_they_say(spark: SparkSession, connect: SparkSession) -> None:
