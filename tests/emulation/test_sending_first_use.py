@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,10 +61,12 @@ def interrupt(server: Server, source: Path, folder: Path, *which: str) -> None:
     server.usual = does.accept
 
 
-def unused_port() -> int:
-    with socket.socket() as socket_:
-        socket_.bind(("127.0.0.1", 0))
-        return socket_.getsockname()[1]
+@pytest.fixture
+def unused_port() -> Iterator[int]:
+    """A port where nobody listens; it is kept, so that nobody else begins to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 def test_a_client_machine_needs_nothing_of_what_makes_posts(server: Server, source: Path, tmp_path: Path) -> None:
@@ -250,9 +253,9 @@ def test_a_run_stopped_before_anything_was_settled_says_so(server: Server, sourc
 
 @pytest.mark.parametrize("way", ["API", "direct"])
 def test_a_server_that_is_not_there_ends_the_run(
-    way: str, aws: Server, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    way: str, aws: Server, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, unused_port: int
 ) -> None:
-    address = f"http://127.0.0.1:{unused_port()}"
+    address = f"http://127.0.0.1:{unused_port}"
     monkeypatch.setattr(aws, "url", address)
     monkeypatch.setenv("AWS_ENDPOINT_URL", address)
     monkeypatch.setenv("no_proxy", "*")
