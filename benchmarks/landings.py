@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emulation import mishaps
-from emulation.delivery import DIRTY, ONCE, Delivery
-from emulation.landing import write_landing
-from emulation.records import Record, Row, column_names
-from emulation.synthetic import chunks
+from emulation.source.source_records import Record, Row, column_names
+from emulation.synthetic import faults as mishaps
+from emulation.synthetic.delivery import DIRTY, ONCE, Delivery
+from emulation.synthetic.generator import chunks
+from emulation.synthetic.landing_writer import write_landing
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.settings import Settings
 
@@ -95,7 +95,7 @@ def _fingerprint() -> str:
     """Of everything a landing is made by."""
     found = hashlib.sha256(repr((SEED, DELIVERY, ARRIVALS, ARRIVAL)).encode())
     for name in _MAKERS:
-        for file in sorted((ROOT / name).glob("*.py")) or [ROOT / name]:
+        for file in sorted((ROOT / name).rglob("*.py")) or [ROOT / name]:
             found.update(file.read_bytes())
     return found.hexdigest()[:8]
 

@@ -21,14 +21,14 @@ from benchmarks.landings import CACHE, ROOT, SEED
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.quota_server import SHARD_RECORDS
 from benchmarks.report import machine, revision, table, write_page
-from emulation.access import NoAccess
-from emulation.kafka_rest import CONTENT, KafkaRest, body_of
-from emulation.outgoing import Outgoing
-from emulation.posts import posts_by_key
-from emulation.sending import Pace
-from emulation.source import connect, write_source
-from emulation.synthetic import chunks
-from emulation.wire import Http
+from emulation.producer.http_client import Http
+from emulation.producer.kafka_rest import CONTENT, KafkaRest, body_of
+from emulation.producer.record_producer import Pace
+from emulation.producer.request_auth import NoAccess
+from emulation.producer.send_result import Outgoing
+from emulation.source.database import connect, write_source
+from emulation.source.post_reader import posts_by_key
+from emulation.synthetic.generator import chunks
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 

@@ -24,8 +24,8 @@ from benchmarks.landings import ROOT
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.report import machine, revision, table, write_page
 from benchmarks.senders import source_of
-from emulation.records import column_names, json_line
-from emulation.synthetic import chunks
+from emulation.source.source_records import column_names, json_line
+from emulation.synthetic.generator import chunks
 from local.kinesis_source import KinesisSource
 from local.session import local_session, stop_session
 from pinterest_transforms.entities import ENTITIES, PIN

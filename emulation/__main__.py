@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from emulation.cli import main
+    from emulation.cli.emulation_cli import main
 
     code = main()
 except KeyboardInterrupt:  # before the command line is there to catch it

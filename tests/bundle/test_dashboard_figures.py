@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from emulation.delivery import DIRTY
-from emulation.landing import write_landing
-from emulation.synthetic import chunks
+from emulation.synthetic.delivery import DIRTY
+from emulation.synthetic.generator import chunks
+from emulation.synthetic.landing_writer import write_landing
 from pinterest_transforms.analysis import ANSWERS, Answer
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.ingest.landing import ingest_landing

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from emulation.source import connect, source_table
+from emulation.source.database import connect, source_table
 from pinterest_transforms.entities import ENTITIES
 from tests.emulation.misbehaving import Server
 

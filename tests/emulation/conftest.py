@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from emulation.source import connect, write_source
-from emulation.synthetic import chunks
+from emulation.source.database import connect, write_source
+from emulation.synthetic.generator import chunks
 from pinterest_transforms.entities import ENTITIES
 from tests.emulation.misbehaving import serving
 

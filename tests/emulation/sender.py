@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from emulation.access import Access, NoAccess
-from emulation.cursor import Cursor
-from emulation.kafka_rest import KafkaRest
-from emulation.ledger import Ledger
-from emulation.outgoing import Outgoing
-from emulation.sending import Pace, Sender
-from emulation.wire import Http
+from emulation.producer.cursor import Cursor
+from emulation.producer.delivery_log import Ledger
+from emulation.producer.http_client import Http
+from emulation.producer.kafka_rest import KafkaRest
+from emulation.producer.record_producer import Pace, Sender
+from emulation.producer.request_auth import Access, NoAccess
+from emulation.producer.send_result import Outgoing
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.settings import Settings
 from tests.emulation.misbehaving import Server

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from emulation import progress
-from emulation.cli import main
-from emulation.source import connect, count_rows
+from emulation.cli import progress_display as progress
+from emulation.cli.emulation_cli import main
+from emulation.source.database import connect, count_rows
 from pinterest_transforms.entities import ENTITIES, PIN
 
 ROOT = Path(__file__).parents[2]
@@ -120,8 +120,8 @@ def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
 
 def test_it_imports_no_spark(tmp_path: Path) -> None:
     program = (
-        "import sys, emulation.cli\n"
-        "code = emulation.cli.main(['generate', '--posts', '5', '--landing', 'landing'])\n"
+        "import sys, emulation.cli.emulation_cli\n"
+        "code = emulation.cli.emulation_cli.main(['generate', '--posts', '5', '--landing', 'landing'])\n"
         "print(code, sorted({name.split('.')[0] for name in sys.modules} & {'pyspark', 'delta', 'py4j', 'pandas'}))"
     )
     done = subprocess.run(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from emulation.credentials import database_url
-from emulation.source import SourceError
+from emulation.source.database import SourceError
+from emulation.source.database_credentials import database_url
 
 # What YAML would make of them: octal, hexadecimal and base-60 numbers, floats, booleans, null, dates.
 GUESSED = ["0123456", "0x1F", "1:30", "1_000", "1.50", "1e3", ".5", "no", "Yes", "off", "null", "~", "2024-01-02", "="]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from emulation.delivery import DIRTY, LATE, ONCE, USUAL, Delivery, deliveries
-from emulation.landing import check_landing, land_source, partition_of, write_landing
-from emulation.records import column_names
-from emulation.source import connect, write_source
-from emulation.synthetic import chunks
+from emulation.source.database import connect, write_source
+from emulation.source.source_records import column_names
+from emulation.synthetic.delivery import DIRTY, LATE, ONCE, USUAL, Delivery, deliveries
+from emulation.synthetic.generator import chunks
+from emulation.synthetic.landing_writer import check_landing, land_source, partition_of, write_landing
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.settings import Settings

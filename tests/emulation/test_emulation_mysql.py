@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from emulation.reader import TableReader
-from emulation.source import SourceError, connect
+from emulation.source.database import SourceError, connect
+from emulation.source.table_reader import TableReader
 from pinterest_transforms.entities import USER
 from tests.emulation.commands import ROOT
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from emulation.cli import main
-from emulation.posts import posts_at_random, posts_by_key
-from emulation.reader import TableReader
-from emulation.records import LARGEST_KEY, encode, parse_key
-from emulation.source import SourceError, connect
+from emulation.cli.emulation_cli import main
+from emulation.source.database import SourceError, connect
+from emulation.source.post_reader import posts_at_random, posts_by_key
+from emulation.source.source_records import LARGEST_KEY, encode, parse_key
+from emulation.source.table_reader import TableReader
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from tests.emulation import misbehaving as does
 from tests.emulation.commands import arguments, arrived

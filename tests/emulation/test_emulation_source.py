@@ -6,10 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 
-from emulation import source
-from emulation.reader import read_pages, read_rows
-from emulation.records import column_names
-from emulation.source import (
+from emulation.source import database as source
+from emulation.source.database import (
     RECONNECT_WAITS,
     SourceError,
     check_free,
@@ -21,7 +19,9 @@ from emulation.source import (
     source_table,
     write_source,
 )
-from emulation.synthetic import chunks
+from emulation.source.source_records import column_names
+from emulation.source.table_reader import read_pages, read_rows
+from emulation.synthetic.generator import chunks
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 
 CANARY = "c4n4ry"

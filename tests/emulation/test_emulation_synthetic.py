@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from emulation import synthetic
-from emulation.countries import COUNTRIES
-from emulation.draws import Draws
-from emulation.records import column_names
-from emulation.words import CATEGORIES
+from emulation.source.source_records import column_names
+from emulation.synthetic import generator as synthetic
+from emulation.synthetic.column_random import Draws
+from emulation.synthetic.countries import COUNTRIES
+from emulation.synthetic.phrases import CATEGORIES
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.errors import SettingsError
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emulation.access import NoAccess
-from emulation.cursor import Cursor
-from emulation.kafka_rest import KafkaRest
-from emulation.ledger import Ledger
-from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, all_of
-from emulation.sending import Pace, Sender
-from emulation.wire import Http
+from emulation.producer.cursor import Cursor
+from emulation.producer.delivery_log import Ledger
+from emulation.producer.http_client import Http
+from emulation.producer.kafka_rest import KafkaRest
+from emulation.producer.record_producer import Pace, Sender
+from emulation.producer.request_auth import NoAccess
+from emulation.producer.send_result import TAKEN, Attempt, Fate, Outgoing, SendError, all_of
 from pinterest_transforms.entities import GEO, PIN
 from tests.emulation import misbehaving as does
 from tests.emulation.misbehaving import Server

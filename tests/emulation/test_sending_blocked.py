@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emulation.kafka_rest import KafkaRest
-from emulation.kinesis import KinesisApi
-from emulation.outgoing import Outgoing, SendError
-from emulation.sending import Pace
+from emulation.producer.kafka_rest import KafkaRest
+from emulation.producer.kinesis_sinks import KinesisApi
+from emulation.producer.record_producer import Pace
+from emulation.producer.send_result import Outgoing, SendError
 from pinterest_transforms.entities import GEO, PIN
 from tests.emulation import misbehaving as does
 from tests.emulation.misbehaving import Server

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from emulation import sending_cli
-from emulation.cli import main
-from emulation.credentials import database_url
-from emulation.records import column_names
-from emulation.source import SourceError, connect
+from emulation.cli import send_command as sending_cli
+from emulation.cli.emulation_cli import main
+from emulation.source.database import SourceError, connect
+from emulation.source.database_credentials import database_url
+from emulation.source.source_records import column_names
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from tests.emulation import misbehaving as does
 from tests.emulation.commands import ROOT, USER_ID, arguments, arrived, started, there
@@ -326,12 +326,14 @@ def test_every_number_has_bounds(name: str, server: Server, source: Path, tmp_pa
 
 
 UNFORESEEN = {
-    "RuntimeError (emulation.sending_cli line N): no such method": RuntimeError("no such method"),
-    "OverflowError (emulation.sending_cli line N): timeout is too large": OverflowError("timeout is too large"),
-    "RuntimeError (emulation.sending_cli line N): mysql://u:***@h fails": RuntimeError("mysql://u:c4n4ry@h fails\n"),
-    "ValueError (emulation.sending_cli line N)": ValueError("could not convert 'c4n4ry'"),
-    "KeyError (emulation.sending_cli line N)": KeyError("c4n4ry"),
-    "BrokenPipeError (emulation.sending_cli line N): Broken pipe": BrokenPipeError(32, "Broken pipe"),
+    "RuntimeError (emulation.cli.send_command line N): no such method": RuntimeError("no such method"),
+    "OverflowError (emulation.cli.send_command line N): timeout is too large": OverflowError("timeout is too large"),
+    "RuntimeError (emulation.cli.send_command line N): mysql://u:***@h fails": RuntimeError(
+        "mysql://u:c4n4ry@h fails\n"
+    ),
+    "ValueError (emulation.cli.send_command line N)": ValueError("could not convert 'c4n4ry'"),
+    "KeyError (emulation.cli.send_command line N)": KeyError("c4n4ry"),
+    "BrokenPipeError (emulation.cli.send_command line N): Broken pipe": BrokenPipeError(32, "Broken pipe"),
 }
 
 

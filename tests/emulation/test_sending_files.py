@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from emulation import kept
-from emulation.cli import main
-from emulation.kept import open_alone
+from emulation.cli.emulation_cli import main
+from emulation.producer import state_files as kept
+from emulation.producer.state_files import open_alone
 from tests.emulation import misbehaving as does
 from tests.emulation.commands import arguments, arrived, there
 from tests.emulation.misbehaving import Server

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from emulation import live
-from emulation.cli import main
-from emulation.ledger import Counts
-from emulation.source import connect, write_source
-from emulation.synthetic import chunks
+from emulation.cli import live
+from emulation.cli.emulation_cli import main
+from emulation.producer.delivery_log import Counts
+from emulation.source.database import connect, write_source
+from emulation.synthetic.generator import chunks
 from pinterest_transforms.entities import ENTITIES
 from tests.emulation import misbehaving as does
 from tests.emulation.commands import ROOT, arguments, arrived, started, there
@@ -26,7 +26,7 @@ CLIENT_ONLY = """\
 import sys
 for name in ("numpy", "pyspark", "pandas", "pyarrow", "delta", "plotly", "aiohttp"):
     sys.modules[name] = None
-from emulation.cli import main
+from emulation.cli.emulation_cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

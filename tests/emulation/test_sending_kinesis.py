@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from moto.server import ThreadedMotoServer
 
-from emulation.kinesis import KinesisApi, KinesisDirect
-from emulation.outgoing import Outgoing, SendError
-from emulation.sending import Pace
-from emulation.streams import direct_client, manage_direct
-from emulation.wire import Http
+from emulation.producer.http_client import Http
+from emulation.producer.kinesis_sinks import KinesisApi, KinesisDirect
+from emulation.producer.kinesis_streams import direct_client, manage_direct
+from emulation.producer.record_producer import Pace
+from emulation.producer.send_result import Outgoing, SendError
 from pinterest_transforms.entities import ENTITIES, PIN
 from pinterest_transforms.settings import Settings
 from tests.emulation import misbehaving as does

@@ -16,11 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from emulation import wire
-from emulation.access import NoAccess, SignedForAws
-from emulation.outgoing import SendError
-from emulation.sending import Pace
-from emulation.wire import Http
+from emulation.producer import http_client as wire
+from emulation.producer.http_client import Http
+from emulation.producer.record_producer import Pace
+from emulation.producer.request_auth import NoAccess, SignedForAws
+from emulation.producer.send_result import SendError
 from tests.emulation import misbehaving as does
 from tests.emulation.misbehaving import Server
 from tests.emulation.sender import records, send
@@ -103,7 +103,7 @@ def answering(*answers: Answer, certificate: Path | None = None) -> Iterator[str
     over.set()
     with suppress(OSError):
         socket.create_connection(listener.getsockname()).close()
-    # The listener is closed only when nobody waits on it: accept() on a closed socket is an error in the server's thread.
+    # Joined before the listener is closed: accept() on a closed socket raises in the thread.
     server.join(timeout=5)
     listener.close()
 

@@ -13,9 +13,9 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
-from emulation.delivery import Delivery
-from emulation.landing import write_landing
-from emulation.synthetic import chunks
+from emulation.synthetic.delivery import Delivery
+from emulation.synthetic.generator import chunks
+from emulation.synthetic.landing_writer import write_landing
 from local.connect import connect_mode
 from pinterest_transforms import analysis
 from pinterest_transforms.analysis import ANSWERS, Posts

@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from emulation.records import column_names, json_line
-from emulation.synthetic import chunks
+from emulation.source.source_records import column_names, json_line
+from emulation.synthetic.generator import chunks
 from pinterest_transforms.cleaning import is_rejected, is_usable, validate_and_clean
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.quality import parse_json

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from emulation.source import connect, write_source
-from emulation.synthetic import chunks
+from emulation.source.database import connect, write_source
+from emulation.synthetic.generator import chunks
 from local.display import Screen
 from local.kinesis_stand_in import serving
 from local.progress import Steps

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from emulation.delivery import DIRTY
-from emulation.landing import write_landing
-from emulation.records import column_names, json_line
-from emulation.synthetic import chunks
+from emulation.source.source_records import column_names, json_line
+from emulation.synthetic.delivery import DIRTY
+from emulation.synthetic.generator import chunks
+from emulation.synthetic.landing_writer import write_landing
 from local.display import Screen
 from local.kinesis_source import KinesisSource
 from local.kinesis_stand_in import serving

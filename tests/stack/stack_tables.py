@@ -7,8 +7,8 @@ from pathlib import Path
 import boto3
 import polars
 
-from emulation.reader import TableReader
-from emulation.source import connect
+from emulation.source.database import connect
+from emulation.source.table_reader import TableReader
 from local.stack import Stack
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.schemas import CONTRACT

@@ -12,13 +12,14 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from emulation import posts, source
-from emulation.cli import main
-from emulation.credentials import database_url
-from emulation.reader import TableReader, read_pages
-from emulation.records import column_names, encode, parse_key
-from emulation.source import SourceError, connect, write_source
-from emulation.synthetic import chunks
+from emulation.cli.emulation_cli import main
+from emulation.source import database as source
+from emulation.source import post_reader as posts
+from emulation.source.database import SourceError, connect, write_source
+from emulation.source.database_credentials import database_url
+from emulation.source.source_records import column_names, encode, parse_key
+from emulation.source.table_reader import TableReader, read_pages
+from emulation.synthetic.generator import chunks
 from local.mariadb import DATABASE, USER
 from pinterest_transforms.entities import ENTITIES, GEO, PIN
 from pinterest_transforms.entities import USER as PERSON

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from emulation.source import connect
+from emulation.source.database import connect
 from local.stack import Stack
 from local.stack_command import fill
 from pinterest_transforms.analysis import ANSWERS

@@ -12,9 +12,9 @@ import pytest
 from storage_places import WORK, Place, counts
 from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_place  # noqa: F401 - one is a fixture
 
-from emulation.delivery import DIRTY, Delivery, deliveries
-from emulation.landing import partition_of
-from emulation.synthetic import chunks
+from emulation.synthetic.delivery import DIRTY, Delivery, deliveries
+from emulation.synthetic.generator import chunks
+from emulation.synthetic.landing_writer import partition_of
 from pinterest_transforms.analysis import ANSWERS
 from pinterest_transforms.entities import ENTITIES, GEO, USER, Entity
 from pinterest_transforms.errors import BusyError, SettingsError, StreamError

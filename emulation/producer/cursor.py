@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from emulation.kept import LineFile, open_alone, remove
-from emulation.outgoing import SendError
+from emulation.producer.send_result import SendError
+from emulation.producer.state_files import LineFile, open_alone, remove
 
 _HEAD = b'{"order": '
 _OTHERWISE = "--restart begins anew, --cursor FILE keeps another place"

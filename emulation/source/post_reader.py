@@ -11,10 +11,10 @@ from itertools import count, islice
 
 from sqlalchemy import Engine
 
-from emulation.outgoing import Outgoing
-from emulation.reader import TableReader
-from emulation.records import Row, column_names, encode, key_error, whole_key
-from emulation.source import SourceError
+from emulation.producer.send_result import Outgoing
+from emulation.source.database import SourceError
+from emulation.source.source_records import Row, column_names, encode, key_error, whole_key
+from emulation.source.table_reader import TableReader
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
 
 _DRAWN = 500

@@ -13,20 +13,22 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from emulation import failed, posts, streams
-from emulation.access import Access, ApiKey, NoAccess, SignedForAws
-from emulation.credentials import connect_source
-from emulation.cursor import Cursor
-from emulation.interrupts import Interrupts
-from emulation.kafka_rest import KafkaRest
-from emulation.kept import cursor_file, failed_file
-from emulation.kinesis import KinesisApi, KinesisDirect
-from emulation.ledger import Ledger
-from emulation.live import Live
-from emulation.outgoing import Door, Outgoing, SendError
-from emulation.sending import Pace, Sender
-from emulation.source import described
-from emulation.wire import Http, checked_url
+from emulation.cli.live import Live
+from emulation.cli.signal_handler import Interrupts
+from emulation.producer import failed
+from emulation.producer import kinesis_streams as streams
+from emulation.producer.cursor import Cursor
+from emulation.producer.delivery_log import Ledger
+from emulation.producer.http_client import Http, checked_url
+from emulation.producer.kafka_rest import KafkaRest
+from emulation.producer.kinesis_sinks import KinesisApi, KinesisDirect
+from emulation.producer.record_producer import Pace, Sender
+from emulation.producer.request_auth import Access, ApiKey, NoAccess, SignedForAws
+from emulation.producer.send_result import Door, Outgoing, SendError
+from emulation.producer.state_files import cursor_file, failed_file
+from emulation.source import post_reader as posts
+from emulation.source.database import described
+from emulation.source.database_credentials import connect_source
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import Settings
 

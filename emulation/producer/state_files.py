@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from emulation.outgoing import SendError
+from emulation.producer.send_result import SendError
 from pinterest_transforms.file_lock import try_lock
 
 _STATE = Path("build/emulation")

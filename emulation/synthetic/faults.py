@@ -6,8 +6,8 @@ Source: the data contract, section 3: what is rejected, what is repaired.
 import random
 from collections.abc import Callable
 
-from emulation.countries import COUNTRIES
-from emulation.records import Record, column_names, json_line
+from emulation.source.source_records import Record, column_names, json_line
+from emulation.synthetic.countries import COUNTRIES
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 
 UNKNOWN_FIELD = "board_name"
@@ -76,7 +76,7 @@ def broken(record: Record, line: str, key: str, number: int) -> str:
 
 def strangers(entity: Entity, seed: int) -> list[tuple[int, str]]:
     """Keys and lines of a hundred made-up records of another kind than the entity's."""
-    from emulation.synthetic import chunks  # noqa: PLC0415 - needs numpy, which a client machine has not
+    from emulation.synthetic.generator import chunks  # noqa: PLC0415 - needs numpy, which a client machine has not
 
     other = STRANGERS[entity.name]
     names = column_names(other)

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from emulation.delivery import USUAL, Delivery, deliveries
-from emulation.progress import Watch, unwatched
-from emulation.reader import read_pages
-from emulation.records import Row
-from emulation.source import count_rows
+from emulation.cli.progress_display import Watch, unwatched
+from emulation.source.database import count_rows
+from emulation.source.source_records import Row
+from emulation.source.table_reader import read_pages
+from emulation.synthetic.delivery import USUAL, Delivery, deliveries
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.ingest.landing_listing import list_folder

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from emulation.cursor import Cursor
-from emulation.kept import LineFile
-from emulation.outgoing import Outgoing, SendError, one_line
+from emulation.producer.cursor import Cursor
+from emulation.producer.send_result import Outgoing, SendError, one_line
+from emulation.producer.state_files import LineFile
 
 _REASON = 80
 

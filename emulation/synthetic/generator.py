@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from emulation.countries import COUNTRIES
-from emulation.draws import Draws, Ints
-from emulation.pools import Texts, category_pools, people, posters
-from emulation.records import Row
-from emulation.words import CATEGORIES
+from emulation.source.source_records import Row
+from emulation.synthetic.column_random import Draws, Ints
+from emulation.synthetic.countries import COUNTRIES
+from emulation.synthetic.phrases import CATEGORIES
+from emulation.synthetic.pools import Texts, category_pools, people, posters
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.errors import SettingsError
 

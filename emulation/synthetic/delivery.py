@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from itertools import accumulate
 
-from emulation import mishaps
-from emulation.records import Record, Row, column_names, json_line
+from emulation.source.source_records import Record, Row, column_names, json_line
+from emulation.synthetic import faults as mishaps
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import SettingsError
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from emulation.outgoing import SendError, one_line
+from emulation.producer.send_result import SendError, one_line
 
 if TYPE_CHECKING:
     from boto3 import Session

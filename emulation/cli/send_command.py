@@ -5,11 +5,11 @@ import os
 import random
 from pathlib import Path
 
-from emulation.credentials import connect_source
-from emulation.kept import cursor_file, failed_file
-from emulation.numbers import MOST_POSTS, SEED, real, whole
-from emulation.posts import posts_at_random
-from emulation.source import DATABASE
+from emulation.cli.number_arguments import MOST_POSTS, SEED, real, whole
+from emulation.producer.state_files import cursor_file, failed_file
+from emulation.source.database import DATABASE
+from emulation.source.database_credentials import connect_source
+from emulation.source.post_reader import posts_at_random
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID
 
@@ -173,7 +173,7 @@ def _show(options: argparse.Namespace) -> tuple[str, int]:
 def _send(options: argparse.Namespace) -> tuple[str, int]:
     _check(options)
     _fill(options)
-    from emulation.sending_run import send  # noqa: PLC0415 - the HTTP client takes its time, and only senders need it
+    from emulation.cli.send_run import send  # noqa: PLC0415 - the HTTP client takes its time, and only senders need it
 
     return send(options, options.command)
 

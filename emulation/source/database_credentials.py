@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import yaml
 
-from emulation.source import DATABASE, SourceError, connect
+from emulation.source.database import DATABASE, SourceError, connect
 
 CREDENTIALS = Path("db_creds.yaml")
 _NEEDED = ("HOST", "USER", "PASSWORD")

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from types import TracebackType
 
-from emulation.lanes import Lane
-from emulation.ledger import Ledger
-from emulation.outgoing import NO_CONNECTION, Attempt, Door, Fate, Outgoing, SendError
-from emulation.records import key_error
+from emulation.producer.delivery_log import Ledger
+from emulation.producer.key_queue import Lane
+from emulation.producer.send_result import NO_CONNECTION, Attempt, Door, Fate, Outgoing, SendError
+from emulation.source.source_records import key_error
 
 Sleep = Callable[[float], object]
 

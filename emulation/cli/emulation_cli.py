@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from emulation.delivery import DELIVERIES
-from emulation.landing import PARTITIONS, RECORDS_PER_FILE, Landed, check_landing, land_source
-from emulation.numbers import MOST_POSTS, SEED, whole
-from emulation.progress import watched
-from emulation.records import Row
-from emulation.sending_cli import add_commands
-from emulation.source import DATABASE, check_free, connect, described, masked, write_source
-from emulation.unexpected import unexpected
+from emulation.cli.number_arguments import MOST_POSTS, SEED, whole
+from emulation.cli.progress_display import watched
+from emulation.cli.send_command import add_commands
+from emulation.emulation_errors import unexpected
+from emulation.source.database import DATABASE, check_free, connect, described, masked, write_source
+from emulation.source.source_records import Row
+from emulation.synthetic.delivery import DELIVERIES
+from emulation.synthetic.landing_writer import PARTITIONS, RECORDS_PER_FILE, Landed, check_landing, land_source
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
@@ -126,7 +126,7 @@ def _make_landing(folder: str) -> None:
 
 def _tables(posts: int, seed: int) -> Iterator[tuple[Entity, Iterator[Sequence[Row]]]]:
     """The three tables of a source, watched while they are made."""
-    from emulation.synthetic import chunks  # noqa: PLC0415 - needs numpy, which a client machine has not
+    from emulation.synthetic.generator import chunks  # noqa: PLC0415 - needs numpy, which a client machine has not
 
     for entity in ENTITIES:
         yield entity, watched(f"making {entity.source_table}", posts, chunks(entity, posts, seed))

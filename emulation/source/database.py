@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
-from emulation.records import Row
+from emulation.source.source_records import Row
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import PinterestError
 

@@ -2,8 +2,8 @@
 
 import traceback
 
-from emulation.outgoing import one_line
-from emulation.source import masked
+from emulation.producer.send_result import one_line
+from emulation.source.database import masked
 
 _MOST = 200
 _SAFE = (RuntimeError, OverflowError, MemoryError, UnicodeError, ImportError)

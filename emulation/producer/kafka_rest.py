@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from emulation.answers import not_understood, refused_or_again
-from emulation.outgoing import TAKEN, Attempt, Fate, Outgoing, SendError, Verdict
-from emulation.wire import Http
+from emulation.producer.answers import not_understood, refused_or_again
+from emulation.producer.http_client import Http
+from emulation.producer.send_result import TAKEN, Attempt, Fate, Outgoing, SendError, Verdict
 from pinterest_transforms.settings import Settings
 
 CONTENT = {"Content-Type": "application/vnd.kafka.json.v2+json", "Accept": "application/vnd.kafka.v2+json"}

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from emulation.outgoing import Outgoing, SendError
-from emulation.records import encode
+from emulation.producer.send_result import Outgoing, SendError
+from emulation.source.source_records import encode
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.errors import PinterestError
 

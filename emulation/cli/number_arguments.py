@@ -4,8 +4,8 @@ import argparse
 import math
 from collections.abc import Callable
 
-from emulation.outgoing import one_line
-from emulation.source import masked
+from emulation.producer.send_result import one_line
+from emulation.source.database import masked
 
 _SHOWN = 30
 _SEEDS = 10**18

@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from emulation.access import NO_CREDENTIALS, aws_session
-from emulation.outgoing import SendError
-from emulation.wire import Http
+from emulation.producer.http_client import Http
+from emulation.producer.request_auth import NO_CREDENTIALS, aws_session
+from emulation.producer.send_result import SendError
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 

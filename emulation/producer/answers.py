@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from emulation.outgoing import Attempt, Fate, Outgoing, SendError, all_of
-from emulation.wire import Reply
+from emulation.producer.http_client import Reply
+from emulation.producer.send_result import Attempt, Fate, Outgoing, SendError, all_of
 
 _NO_USE = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 """Statuses that the next request would get too."""

@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from emulation import words
-from emulation.draws import Draws, Ints
+from emulation.synthetic import phrases as words
+from emulation.synthetic.column_random import Draws, Ints
 
 Texts = npt.NDArray[np.object_]
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from emulation.access import NO_CREDENTIALS
-from emulation.answers import not_understood, refused_or_again
-from emulation.outgoing import NO_CONNECTION, TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
-from emulation.wire import Http, Reply
+from emulation.producer.answers import not_understood, refused_or_again
+from emulation.producer.http_client import Http, Reply
+from emulation.producer.request_auth import NO_CREDENTIALS
+from emulation.producer.send_result import NO_CONNECTION, TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
 from pinterest_transforms.settings import Settings
 
 if TYPE_CHECKING:

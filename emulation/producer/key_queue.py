@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from emulation.outgoing import Outgoing
+from emulation.producer.send_result import Outgoing
 
 
 @dataclass

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.live import Live as Drawn
 from rich.text import Text
 
-from emulation.ledger import Counts
-from emulation.progress import BETWEEN_LINES
+from emulation.cli.progress_display import BETWEEN_LINES
+from emulation.producer.delivery_log import Counts
 
 
 class Live:

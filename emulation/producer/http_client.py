@@ -19,9 +19,9 @@ import orjson
 import requests
 from requests import exceptions as errors
 
-from emulation.access import Access
-from emulation.connections import Deadline, open_session
-from emulation.outgoing import NO_CONNECTION, SendError, one_line
+from emulation.producer.http_deadline import Deadline, open_session
+from emulation.producer.request_auth import Access
+from emulation.producer.send_result import NO_CONNECTION, SendError, one_line
 
 _LOOPBACK_NAMES = ("localhost",)
 _TEXT_LIMIT = 200

@@ -18,8 +18,8 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from emulation.records import LARGEST_KEY, Row, Value, parse_key, whole_key
-from emulation.source import SourceError, read_again
+from emulation.source.database import SourceError, read_again
+from emulation.source.source_records import LARGEST_KEY, Row, Value, parse_key, whole_key
 from pinterest_transforms.entities import Entity
 
 _T = TypeVar("_T")

@@ -1,0 +1,1 @@
+"""Sends source records to Kafka and Kinesis."""

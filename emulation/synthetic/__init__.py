@@ -1,0 +1,1 @@
+"""Synthetic posts, and landing files of them."""
