@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emulation.source.source_records import Record, Row, column_names
-from emulation.synthetic import faults as mishaps
+from emulation.source.source_records import JsonRecord, Row, column_names
+from emulation.synthetic import faults
 from emulation.synthetic.delivery import DIRTY, ONCE, Delivery
-from emulation.synthetic.generator import chunks
+from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import write_landing
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.settings import Settings
@@ -113,7 +113,7 @@ class _Later:
         """The history's rows."""
         count = ARRIVALS * arrival_rows(self.posts)
         # A little more than that, since a few keys have no row.
-        for chunk in chunks(entity, self.posts + count + count // 50 + 100, SEED):
+        for chunk in generate_rows(entity, self.posts + count + count // 50 + 100, SEED):
             for row in chunk:
                 key = int(str(row[0]))
                 if key >= self.posts:
@@ -160,8 +160,8 @@ def _files(settings: Settings, entity: Entity) -> set[Path]:
 
 def _changed(row: Row, entity: Entity, chance: random.Random) -> Row:
     """A later version of a row."""
-    record: Record = dict(zip(column_names(entity), row, strict=True))
-    return tuple(json.loads(mishaps.changed(record, entity, chance)).values())
+    record: JsonRecord = dict(zip(column_names(entity), row, strict=True))
+    return tuple(json.loads(faults.update_record(record, entity, chance)).values())
 
 
 def _link(source: Path, goal: Path) -> None:

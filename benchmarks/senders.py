@@ -21,14 +21,14 @@ from benchmarks.landings import CACHE, ROOT, SEED
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.quota_server import SHARD_RECORDS
 from benchmarks.report import machine, revision, table, write_page
-from emulation.producer.http_client import Http
-from emulation.producer.kafka_rest import CONTENT, KafkaRest, body_of
-from emulation.producer.record_producer import Pace
-from emulation.producer.request_auth import NoAccess
-from emulation.producer.send_result import Outgoing
+from emulation.producer.http_client import HttpClient
+from emulation.producer.kafka_rest import HEADERS, KafkaRestSink, build_body
+from emulation.producer.request_auth import RequestAuth
+from emulation.producer.retry_policy import RetryPolicy
 from emulation.source.database import connect, write_source
-from emulation.source.post_reader import posts_by_key
-from emulation.synthetic.generator import chunks
+from emulation.source.post_reader import read_posts_by_key
+from emulation.source.source_records import SourceRecord
+from emulation.synthetic.generator import generate_rows
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 
@@ -37,7 +37,7 @@ NEW, KEPT, OURS, CEILING = "one a request, new connections", "one a request, one
 FASTER_BAR, CEILING_BAR = 30, 0.7
 _SINGLE = {NEW: 1_000, KEPT: 2_000}
 """Posts of the slow ways: enough for some seconds."""
-_AT_ONCE = Pace().at_once
+_AT_ONCE = RetryPolicy().max_in_flight
 _SETTINGS = Settings()
 _GLANCE = 0.02
 """Seconds between two looks at the memory, which is also how late an end may be seen."""
@@ -81,7 +81,7 @@ def source_of(posts: int) -> Path:
         part = file.with_suffix(".part")
         part.unlink(missing_ok=True)
         engine = connect(str(part))
-        write_source(engine, ((entity, chunks(entity, posts, SEED)) for entity in ENTITIES))
+        write_source(engine, ((entity, generate_rows(entity, posts, SEED)) for entity in ENTITIES))
         engine.dispose()
         part.rename(file)
     return file
@@ -90,10 +90,10 @@ def source_of(posts: int) -> Path:
 def sent_singly(server: _Server, source: Path, posts: int, *, keep: bool) -> float:
     """Seconds a record of the way most senders go: read a post, send each of its records in a request of its own."""
     engine, began, count, connection = connect(str(source)), time.perf_counter(), 0, None
-    for record in chain.from_iterable(posts_by_key(engine, limit=posts)):
+    for record in chain.from_iterable(read_posts_by_key(engine, limit=posts)):
         if connection is None or not keep:
             connection = http.client.HTTPConnection("127.0.0.1", server.port)
-        connection.request("POST", f"/topics/{_SETTINGS.topic(record.entity)}", body_of([record]), CONTENT)
+        connection.request("POST", f"/topics/{_SETTINGS.topic(record.entity)}", build_body([record]), HEADERS)
         connection.getresponse().read()
         count += 1
         if not keep:
@@ -133,10 +133,10 @@ def posted_ready_made(server: _Server, bodies: Sequence[tuple[str, bytes]], coun
 
     def one_after_another(some: Sequence[tuple[str, bytes]]) -> None:
         for topic, body in some:
-            client.request("POST", f"{server.url}/topics/{topic}", body, CONTENT)
+            client.request("POST", f"{server.url}/topics/{topic}", body, HEADERS)
 
     began = time.perf_counter()
-    with Http(NoAccess(), seconds=60) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with HttpClient(RequestAuth(), timeout=60) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(one_after_another, (bodies[start::_AT_ONCE] for start in range(_AT_ONCE))))
     seconds = time.perf_counter() - began
     _check(server, count)
@@ -146,15 +146,15 @@ def posted_ready_made(server: _Server, bodies: Sequence[tuple[str, bytes]], coun
 def ready_made(source: Path) -> tuple[list[tuple[str, bytes]], int]:
     """Topic and body of every request that the whole source makes, and how many records they have."""
     engine, bodies, count = connect(str(source)), [], 0
-    waiting: dict[str, list[Outgoing]] = {entity.name: [] for entity in ENTITIES}
-    for record in chain.from_iterable(posts_by_key(engine)):
+    waiting: dict[str, list[SourceRecord]] = {entity.name: [] for entity in ENTITIES}
+    for record in chain.from_iterable(read_posts_by_key(engine)):
         lane = waiting[record.entity.name]
         lane.append(record)
-        if len(lane) == KafkaRest.most_records:
-            bodies.append((_SETTINGS.topic(record.entity), body_of(lane)))
+        if len(lane) == KafkaRestSink.max_records:
+            bodies.append((_SETTINGS.topic(record.entity), build_body(lane)))
             lane.clear()
         count += 1
-    bodies += [(_SETTINGS.topic(lane[0].entity), body_of(lane)) for lane in waiting.values() if lane]
+    bodies += [(_SETTINGS.topic(lane[0].entity), build_body(lane)) for lane in waiting.values() if lane]
     engine.dispose()
     return bodies, count
 

@@ -24,8 +24,8 @@ from benchmarks.landings import ROOT
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.report import machine, revision, table, write_page
 from benchmarks.senders import source_of
-from emulation.source.source_records import column_names, json_line
-from emulation.synthetic.generator import chunks
+from emulation.source.source_records import column_names, to_json_line
+from emulation.synthetic.generator import generate_rows
 from local.kinesis_source import KinesisSource
 from local.session import local_session, stop_session
 from pinterest_transforms.entities import ENTITIES, PIN
@@ -168,10 +168,10 @@ def _trickled(place: _Place) -> tuple[list[float], list[float]]:
     put = [0]
 
     def trickle() -> None:
-        rows = next(iter(chunks(PIN, int(_TRICKLE * _TRICKLED), 7)))
+        rows = next(iter(generate_rows(PIN, int(_TRICKLE * _TRICKLED), 7)))
         began = time.monotonic()
         for number, row in enumerate(rows):
-            value = json_line(dict(zip(names, row, strict=True))).encode()
+            value = to_json_line(dict(zip(names, row, strict=True))).encode()
             client.put_record(StreamName=Settings().stream(PIN), Data=value, PartitionKey=str(row[0]))
             put[0] += 1
             time.sleep(max(0.0, began + number / _TRICKLE - time.monotonic()))

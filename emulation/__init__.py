@@ -1,1 +1,1 @@
-"""Plays the users of the service: makes a source database of posts and sends it on. Imports no Spark."""
+"""Emulates the users of the service: generates a source database of posts and sends its records. Imports no Spark."""

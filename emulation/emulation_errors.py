@@ -1,20 +1,39 @@
-"""An error that nobody of this project foresaw, as one line."""
+"""Errors of the emulation, and error texts in one line without passwords or row values."""
 
+import re
 import traceback
 
-from emulation.producer.send_result import one_line
-from emulation.source.database import masked
+from pinterest_transforms.error_format import clean_text
+from pinterest_transforms.errors import PinterestError
 
-_MOST = 200
+_MAX_TEXT = 200
+_PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*):[^\s]*@")
 _SAFE = (RuntimeError, OverflowError, MemoryError, UnicodeError, ImportError)
-"""Errors whose text is their maker's; that of others may quote a row."""
+"""Errors whose text quotes no value; the text of any other may quote a row."""
 
 
-def unexpected(error: Exception) -> str:
-    """Which error it is and where it was raised, without any text of a row, a secret or a path of this machine."""
-    raised_at = traceback.walk_tb(error.__traceback__)
-    frames = [f"{frame.f_globals.get('__name__')} line {line}" for frame, line in raised_at]
-    ours = [frame for frame in frames if frame.startswith(("emulation.", "pinterest_transforms."))]
+class SourceError(PinterestError):
+    """The source database cannot be reached, read or written, or already has a source."""
+
+
+class SendError(PinterestError):
+    """The run cannot start or cannot continue."""
+
+
+def redact(text: str) -> str:
+    """The text with the password of each URL in it replaced by ``***``."""
+    return _PASSWORD_IN_URL.sub(r"\1:***@", text)
+
+
+def shorten(text: str, limit: int = _MAX_TEXT) -> str:
+    """The first ``limit`` characters of an external text, on one line and without control characters."""
+    return clean_text(text[:limit]).strip()
+
+
+def format_unexpected_error(error: Exception) -> str:
+    """The error's type and where it was raised, without row values, secrets or paths of this machine."""
+    frames = [(str(frame.f_globals.get("__name__")), line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    ours = [f"{name} line {line}" for name, line in frames if name.startswith(("emulation.", "pinterest_transforms."))]
     text = error.strerror if isinstance(error, OSError) else str(error) if isinstance(error, _SAFE) else ""
     where = f" ({ours[-1]})" if ours else ""
-    return f"{type(error).__name__}{where}{': ' if text else ''}{one_line(masked(text or ''), _MOST)}"
+    return f"{type(error).__name__}{where}{': ' if text else ''}{shorten(redact(text or ''))}"

@@ -1,4 +1,4 @@
-"""The original's first script: shows one post of the source, a row of each table."""
+"""Shows one post of the source, one row per table."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,6 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(_ROOT), str(_ROOT / "src")]
 
-from emulation.cli.emulation_cli import main  # noqa: E402 - found only now
+from emulation.cli.emulation_cli import main  # noqa: E402 - importable only now
 
 sys.exit(main(["show", *sys.argv[1:]]))

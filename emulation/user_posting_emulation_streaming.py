@@ -1,4 +1,4 @@
-"""The original's way to Kinesis: one random post at a time; ``python -m emulation streaming`` has the rest."""
+"""Sends one random post at a time to Kinesis; the same command as ``python -m emulation streaming``."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,6 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(_ROOT), str(_ROOT / "src")]
 
-from emulation.cli.emulation_cli import main  # noqa: E402 - found only now
+from emulation.cli.emulation_cli import main  # noqa: E402 - importable only now
 
 sys.exit(main(["streaming", *(sys.argv[1:] or ["--as-users"])]))

@@ -1,4 +1,4 @@
-"""A run of the sender, from the options to the last line."""
+"""Runs ``batches`` and ``streaming``: from the options to the output line."""
 
 import argparse
 import os
@@ -13,36 +13,43 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from emulation.cli.live import Live
-from emulation.cli.signal_handler import Interrupts
-from emulation.producer import failed
-from emulation.producer import kinesis_streams as streams
+from emulation.cli.progress_display import ProgressDisplay
+from emulation.cli.signal_handler import SignalHandler
+from emulation.emulation_errors import SendError
+from emulation.producer import kinesis_streams
 from emulation.producer.cursor import Cursor
-from emulation.producer.delivery_log import Ledger
-from emulation.producer.http_client import Http, checked_url
-from emulation.producer.kafka_rest import KafkaRest
-from emulation.producer.kinesis_sinks import KinesisApi, KinesisDirect
-from emulation.producer.record_producer import Pace, Sender
-from emulation.producer.request_auth import Access, ApiKey, NoAccess, SignedForAws
-from emulation.producer.send_result import Door, Outgoing, SendError
-from emulation.producer.state_files import cursor_file, failed_file
-from emulation.source import post_reader as posts
-from emulation.source.database import described
+from emulation.producer.delivery_log import DeliveryCounts, DeliveryLog, read_failed_records
+from emulation.producer.http_client import HttpClient, validate_url
+from emulation.producer.kafka_rest import KafkaRestSink
+from emulation.producer.kinesis_sinks import KinesisApiSink, KinesisSink
+from emulation.producer.record_producer import RecordProducer
+from emulation.producer.request_auth import ApiKeyAuth, IamAuth, RequestAuth
+from emulation.producer.retry_policy import RetryPolicy
+from emulation.producer.send_result import Sink
+from emulation.producer.state_files import get_cursor_path, get_failed_path
+from emulation.source import post_reader
+from emulation.source.database import describe_database
 from emulation.source.database_credentials import connect_source
+from emulation.source.source_records import SourceRecord
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import Settings
 
-_PAUSE = 2.0
+_MAX_PAUSE = 2.0
 
 
 @dataclass(frozen=True)
-class _Job:
-    """A run: what is sent, through which door, and what keeps its place."""
+class _SendRun:
+    """Options of a run, and the files that it keeps.
+
+    Attributes:
+        options: the command's options.
+        command: ``batches`` or ``streaming``.
+        truncated: numbers of truncated lines in the file of ``--resend``.
+    """
 
     options: argparse.Namespace
     command: str
-    cut_off: list[int] = field(default_factory=list)
-    """Lines of the file that is sent again which nobody can read any more."""
+    truncated: list[int] = field(default_factory=list)
 
     @property
     def settings(self) -> Settings:
@@ -50,36 +57,35 @@ class _Job:
 
     @property
     def failed(self) -> Path:
-        """Where failed records go: never into the file that is being sent again."""
-        given: Path | None = self.options.failed
-        file = given or failed_file(self.command)
+        """The file of failed records, never the one of ``--resend``."""
+        option: Path | None = self.options.failed
+        file = option or get_failed_path(self.command)
         resent: Path | None = self.options.resend
         if resent is None or file.resolve() != resent.resolve():
             return file
-        if given:
-            raise SendError(f"--failed must be another file than --resend, got {given} for both")
+        if option:
+            raise SendError(f"--failed must be another file than --resend, got {option} for both")
         return file.with_stem(f"{file.stem}-again")
-
-    @property
-    def next_run(self) -> str:
-        """What the next run does after one that did not come to its end; empty if it has nothing to do with it."""
-        if self.options.resend:
-            return f"{self.options.resend} still holds all of its records"
-        if self.cursor is None:
-            return ""
-        if not self.cursor.exists():  # the ledger has closed it
-            return "nothing was settled yet, the same command begins again"
-        return f"the same command {'without --restart ' if self.options.restart else ''}goes on"
 
     @property
     def cursor(self) -> Path | None:
         if self.options.as_users or self.options.resend:
             return None
-        given: Path | None = self.options.cursor
-        return given or cursor_file(self.command)
+        option: Path | None = self.options.cursor
+        return option or get_cursor_path(self.command)
+
+    def describe_next_run(self) -> str:
+        """How the next run continues an incomplete one; empty if it does not."""
+        if self.options.resend:
+            return f"{self.options.resend} still has all of its records"
+        if self.cursor is None:
+            return ""
+        if not self.cursor.exists():  # the delivery log has closed it
+            return "no post was settled, the same command starts over"
+        return f"the same command {'without --restart ' if self.options.restart else ''}resumes"
 
     def check_files(self) -> None:
-        """Sees to it that what is to be kept can be, before anything is sent."""
+        """Checks before sending that the files can be written."""
         for name, file in (("--failed", self.failed), ("--cursor", self.cursor)):
             if file is None:
                 continue
@@ -90,152 +96,159 @@ class _Job:
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise SendError(f"folder of {name} {file} cannot be made: {error.strerror}") from None
+                raise SendError(f"folder of {name} {file} cannot be created: {error.strerror}") from None
 
 
 def send(options: argparse.Namespace, command: str) -> tuple[str, int]:
-    """Does what the options of ``batches`` or ``streaming`` ask for.
+    """Runs ``batches`` or ``streaming``.
 
     Returns:
-        The last line, and the exit code: 0 all sent, 1 some in the failed file, 130 interrupted.
+        The output line, and the exit code: 0 all sent, 1 some records failed, 130 interrupted.
 
     Raises:
-        PinterestError: it cannot begin, or cannot go on.
+        PinterestError: the run cannot start or continue.
     """
-    job = _Job(options, command)
+    run = _SendRun(options, command)
     if getattr(options, "direct", False):
-        client = streams.direct_client()
+        client = kinesis_streams.open_kinesis_client()
         if options.streams:
-            return streams.manage_direct(client, job.settings, options.streams)
-        return _send(job, KinesisDirect(client, job.settings))
-    url = checked_url(options.url, plain_http=options.plain_http)
-    with Http(_access(options), seconds=options.timeout) as http:
-        if job.command == "batches":
-            return _send(job, KafkaRest(http, url, job.settings))
+            return kinesis_streams.manage_streams(client, run.settings, options.streams)
+        return _send_to(run, KinesisSink(client, run.settings))
+    url = validate_url(options.url, plain_http=options.plain_http)
+    with HttpClient(_build_auth(options), timeout=options.timeout) as http:
+        if command == "batches":
+            return _send_to(run, KafkaRestSink(http, url, run.settings))
         if options.streams:
-            return streams.manage_api(http, url, job.settings, options.streams)
-        return _send(job, KinesisApi(http, url, job.settings, one_a_call=options.one_a_call))
+            return kinesis_streams.manage_streams_by_api(http, url, run.settings, options.streams)
+        return _send_to(run, KinesisApiSink(http, url, run.settings, one_record_per_call=options.one_a_call))
 
 
-def _access(options: argparse.Namespace) -> Access:
+def _build_auth(options: argparse.Namespace) -> RequestAuth:
     if options.access == "api-key":
-        return ApiKey(os.environ.get("PINTEREST_API_KEY", ""))
-    if options.access == "iam":
-        return SignedForAws()
-    return NoAccess()
+        return ApiKeyAuth(os.environ.get("PINTEREST_API_KEY", ""))
+    return IamAuth() if options.access == "iam" else RequestAuth()
 
 
-def _send(job: _Job, door: Door) -> tuple[str, int]:
-    """Sends what is asked for; the last line, and the exit code."""
-    job.check_files()
-    began = time.monotonic()
-    engine = connect_source(job.options.database)
+def _send_to(run: _SendRun, sink: Sink) -> tuple[str, int]:
+    run.check_files()
+    started = time.monotonic()
+    engine = connect_source(run.options.database)
     try:
-        cursor = _place(job, engine, door)
-        ledger = Ledger(cursor, job.failed)
+        cursor = _open_cursor(run, engine, sink)
+        log = DeliveryLog(cursor, run.failed)
+        counts = log.counts
+        display = ProgressDisplay(
+            lambda: _format_progress(counts, time.monotonic() - started), lambda: counts.sent + counts.codes.total()
+        )
         try:
-            with Interrupts() as interrupts, ledger, Live(ledger.counts):
-                ledger.complete = _completed(job, engine, door, ledger, interrupts)
+            with SignalHandler() as signals, log, display:
+                log.complete = _send_posts(run, engine, sink, log, signals)
         except PinterestError as error:
-            if ledger.counts.sent:
-                print(_counted(job, ledger, began), flush=True)
-            # Where nothing was settled, the next run has nothing to do with this one.
-            after = job.next_run if cursor.settled or (job.options.resend and ledger.counts.sent) else ""
-            raise type(error)(f"{error}; {after}" if after else str(error)) from None
+            if counts.sent:
+                print(_format_counts(run, log, started), flush=True)
+            # If no post was settled, the next run is not a continuation.
+            next_run = run.describe_next_run() if cursor.settled or (run.options.resend and counts.sent) else ""
+            raise type(error)(f"{error}; {next_run}" if next_run else str(error)) from None
     finally:
         engine.dispose()
-    return _ended(job, ledger, _counted(job, ledger, began))
+    return _build_result(run, log, _format_counts(run, log, started))
 
 
-def _place(job: _Job, engine: Engine, door: Door) -> Cursor:
-    """The place to go on at."""
-    if job.cursor is None:
+def _open_cursor(run: _SendRun, engine: Engine, sink: Sink) -> Cursor:
+    if run.cursor is None:
         return Cursor(None, "")
-    cursor = Cursor(job.cursor, _order(job.options, engine, door))
-    cursor.load(restart=job.options.restart)
-    if cursor.empty:
-        print(f"cursor {job.cursor} is empty: begins with the first post", file=sys.stderr)
+    cursor = Cursor(run.cursor, _describe_order(run.options, engine, sink))
+    cursor.load(restart=run.options.restart)
+    if cursor.was_empty:
+        print(f"cursor {run.cursor} is empty: starts with the first post", file=sys.stderr)
     if cursor.settled:
-        print(f"goes on behind post {cursor.settled:,}", file=sys.stderr)
+        print(f"resumes after post {cursor.settled:,}", file=sys.stderr)
     return cursor
 
 
-def _completed(job: _Job, engine: Engine, door: Door, ledger: Ledger, interrupts: Interrupts) -> bool:
-    """Sends all of it; on Ctrl-C or a request to end it stops where it is, and says False."""
-    options = job.options
-    pace = Pace(options.at_once, options.rate, options.attempts)
+def _send_posts(run: _SendRun, engine: Engine, sink: Sink, log: DeliveryLog, signals: SignalHandler) -> bool:
+    """Sends all posts; returns False if a signal has interrupted it."""
+    options = run.options
+    policy = RetryPolicy(options.at_once, options.rate, options.attempts)
     try:
-        with Sender(door, ledger, pace, check=interrupts.check) as sender:
+        with RecordProducer(sink, log, policy, check=signals.check) as producer:
             if options.as_users:
-                _send_as_users(sender, posts.posts_at_random(engine, options.seed, limit=None), interrupts)
+                _send_as_users(producer, post_reader.draw_posts(engine, options.seed, limit=None), signals)
             else:
-                sender.run(_pulled(_chosen(job, engine, ledger.cursor), interrupts))
+                producer.send(_read_interruptibly(_select_posts(run, engine, log.cursor), signals))
     except KeyboardInterrupt:
         return False
     return True
 
 
-def _send_as_users(sender: Sender, lists: posts.Posts, interrupts: Interrupts) -> None:
-    """One post at a time, with pauses, without an end."""
-    chance = random.Random()
-    for records in _pulled(lists, interrupts):
+def _send_as_users(producer: RecordProducer, batches: post_reader.RecordBatches, signals: SignalHandler) -> None:
+    """Sends one post at a time, with random pauses."""
+    generator = random.Random()
+    for records in _read_interruptibly(batches, signals):
         for _, post in groupby(records, key=attrgetter("post")):
-            sender.run([list(post)])
-            with interrupts.taken_at_once():
-                time.sleep(chance.uniform(0, _PAUSE))
+            producer.send([list(post)])
+            with signals.interruptible():
+                time.sleep(generator.uniform(0, _MAX_PAUSE))
 
 
-def _chosen(job: _Job, engine: Engine, cursor: Cursor) -> posts.Posts:
-    """The posts that are not settled yet."""
-    options = job.options
+def _select_posts(run: _SendRun, engine: Engine, cursor: Cursor) -> post_reader.RecordBatches:
+    """The posts after the cursor."""
+    options = run.options
     if options.resend:
-        return failed.records_of(options.resend, job.cut_off)
+        return read_failed_records(options.resend, run.truncated)
     left = None if options.all else max(0, options.rows - cursor.settled)
     if options.random:
-        return posts.posts_at_random(engine, options.seed, cursor.settled, left)
-    return posts.posts_by_key(engine, cursor.after, cursor.settled, left)
+        return post_reader.draw_posts(engine, options.seed, cursor.settled, left)
+    return post_reader.read_posts_by_key(engine, cursor.last_key, cursor.settled, left)
 
 
-def _order(options: argparse.Namespace, engine: Engine, door: Door) -> str:
-    """Which posts of which source in which order, sent where: what a cursor holds for."""
-    what = "every post by key" if options.all else f"the first {options.rows} posts by key"
+def _describe_order(options: argparse.Namespace, engine: Engine, sink: Sink) -> str:
+    """The posts, their order, source and sink, for which a cursor is valid."""
+    posts = "every post by key" if options.all else f"the first {options.rows} posts by key"
     if options.random:
-        what = f"{options.rows} posts drawn with seed {options.seed}"
-    return f"{what} of {described(engine)} ({posts.first_pin(engine)}) to {door.name}"
+        posts = f"{options.rows} posts drawn with seed {options.seed}"
+    return f"{posts} of {describe_database(engine)} ({post_reader.describe_first_pin(engine)}) to {sink.name}"
 
 
-def _pulled(lists: posts.Posts, interrupts: Interrupts) -> Iterator[Sequence[Outgoing]]:
-    """The lists; a database that does not answer can be interrupted."""
+def _read_interruptibly(batches: post_reader.RecordBatches, signals: SignalHandler) -> Iterator[Sequence[SourceRecord]]:
+    """The batches; a signal interrupts a database that does not answer."""
     while True:
-        with interrupts.taken_at_once():
-            records = next(lists, None)
+        with signals.interruptible():
+            records = next(batches, None)
         if records is None:
             return
         yield records
 
 
-def _counted(job: _Job, ledger: Ledger, began: float) -> str:
-    """What became of everything that was read."""
-    counts = ledger.counts
-    where = f" (in {job.failed})" if counts.failed else ""
-    rest = "" if ledger.complete else f", not settled {counts.open:,}"
+def _format_progress(counts: DeliveryCounts, seconds: float) -> str:
+    codes = ", ".join(f"{code}: {number:,}" for code, number in sorted(counts.codes.items()))
+    acknowledged = f"acknowledged {counts.acknowledged:,} ({counts.acknowledged / max(seconds, 0.001):,.0f}/s)"
+    rest = f"retried {counts.retried:,}, failed {counts.failed:,}; responses {codes or 'none yet'}"
+    return f"sent {counts.sent:,}, {acknowledged}, {rest}"
+
+
+def _format_counts(run: _SendRun, log: DeliveryLog, started: float) -> str:
+    counts = log.counts
+    file = f" (in {run.failed})" if counts.failed else ""
+    pending = "" if log.complete else f", not settled {counts.pending:,}"
     line = (
         f"sent {counts.sent:,}, acknowledged {counts.acknowledged:,}, retried {counts.retried:,}, "
-        f"failed {counts.failed:,}{where}{rest}, {time.monotonic() - began:.1f} s"
+        f"failed {counts.failed:,}{file}{pending}, {time.monotonic() - started:.1f} s"
     )
     if not counts.failed:
         return line
     reason = counts.reasons.most_common(1)[0][0]
-    return f"{line}; most often: {reason}; --resend {job.failed} sends them again"
+    return f"{line}; most frequent reason: {reason}; --resend {run.failed} sends them again"
 
 
-def _ended(job: _Job, ledger: Ledger, line: str) -> tuple[str, int]:
-    """The last line of a run without an error, and the exit code."""
-    if not ledger.complete:
-        return f"{line}; interrupted{': ' if job.next_run else ''}{job.next_run}", 130
-    if job.cut_off:
-        lines = f"line {job.cut_off[0]} of {job.options.resend}{' and others' if len(job.cut_off) > 1 else ''}"
-        return f"{line}; cut off, cannot be sent: {lines}", 1
-    if ledger.counts.failed:
+def _build_result(run: _SendRun, log: DeliveryLog, line: str) -> tuple[str, int]:
+    """The output line and exit code of a run without an error."""
+    if not log.complete:
+        next_run = run.describe_next_run()
+        return f"{line}; interrupted{': ' if next_run else ''}{next_run}", 130
+    if run.truncated:
+        others = " and others" if len(run.truncated) > 1 else ""
+        return f"{line}; truncated, cannot be sent: line {run.truncated[0]} of {run.options.resend}{others}", 1
+    if log.counts.failed:
         return line, 1
-    return f"{line}; all sent: {job.options.resend} can be removed" if job.options.resend else line, 0
+    return f"{line}; all sent: {run.options.resend} can be removed" if run.options.resend else line, 0

@@ -1,4 +1,4 @@
-"""Ctrl-C, and a request to end, taken where nothing is half done."""
+"""Ends a run on SIGINT or SIGTERM at a point where its state is consistent."""
 
 import contextlib
 import signal
@@ -10,42 +10,38 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupts:
-    """Takes the place of what the signals do by themselves, until it is left."""
+class SignalHandler:
+    """Handles the signals while it is entered."""
 
     def __init__(self) -> None:
-        self._asked = self._waiting = False
-        self._before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
+        self._received = self._interruptible = False
+        self._previous: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
 
-    def __enter__(self) -> "Interrupts":
-        if threading.current_thread() is threading.main_thread():  # no other one may
-            self._before = {number: signal.signal(number, self._take) for number in _SIGNALS}
+    def __enter__(self) -> "SignalHandler":
+        if threading.current_thread() is threading.main_thread():  # Python allows no other one
+            self._previous = {number: signal.signal(number, self._handle) for number in _SIGNALS}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)
 
-    def _take(self, _number: int, _frame: FrameType | None) -> None:
-        self._asked = True
-        if self._waiting:
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self._received = True
+        if self._interruptible:
             raise KeyboardInterrupt
 
     def check(self) -> None:
-        """Ends the run where that was asked for.
-
-        Raises:
-            KeyboardInterrupt: it was.
-        """
-        if self._asked:
+        """Raises KeyboardInterrupt after a signal."""
+        if self._received:
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
-    def taken_at_once(self) -> Iterator[None]:
-        """For what may be broken off anywhere, as reading or a pause."""
-        self._waiting = True
+    def interruptible(self) -> Iterator[None]:
+        """Code that a signal may interrupt anywhere, as a read or a pause."""
+        self._interruptible = True
         try:
             self.check()
             yield
         finally:
-            self._waiting = False
+            self._interruptible = False

@@ -1,4 +1,4 @@
-"""The place an interrupted run goes on at."""
+"""The cursor file, from which an interrupted run resumes."""
 
 import json
 import os
@@ -7,93 +7,95 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from emulation.producer.send_result import SendError
-from emulation.producer.state_files import LineFile, open_alone, remove
+from emulation.emulation_errors import SendError
+from emulation.producer.state_files import LineFile, open_exclusive, remove_file
 
-_HEAD = b'{"order": '
-_OTHERWISE = "--restart begins anew, --cursor FILE keeps another place"
+_HEADER = b'{"order": '
+_REMEDY = "--restart starts over, --cursor FILE uses another file"
 
 
 @dataclass
 class Cursor:
-    """A file that says how many posts of an order are settled; one run has it at a time.
+    """Number of posts settled (acknowledged or failed), in a file that one run can open at a time.
+
+    A cursor is valid for one source, URL, seed and row count.
 
     Attributes:
         path: the file; None to keep none.
-        order: which posts in which order, sent where; a cursor of another order is an error.
-        settled: posts that are settled, all from the first one on.
-        after: key of the last of them; None for none.
-        empty: there was a file without a place in it.
+        order: description of the posts, their order and the sink; another order is an error.
+        settled: number of settled posts, without gaps from the first one.
+        last_key: key of the last settled post; None for none.
+        was_empty: the file existed without a position.
     """
 
     path: Path | None
     order: str
     settled: int = 0
-    after: int | None = None
-    empty: bool = False
+    last_key: int | None = None
+    was_empty: bool = False
     _file: BinaryIO | None = None
     _lines: LineFile | None = None
 
     def load(self, *, restart: bool = False) -> None:
-        """Takes the file, and reads it: its first line is the order, its last whole line the place.
+        """Opens the file and reads it: the first line is the order, the last complete line the position.
 
         Args:
-            restart: forget what is in it.
+            restart: ignore its content.
 
         Raises:
-            SendError: another run has it, it is of another order, or no cursor at all.
+            SendError: another run has opened it, it has another order, or it is no cursor file.
         """
         if self.path is None:
             return
-        there = self.path.exists() and not restart
-        file = open_alone(self.path)
+        exists = self.path.exists() and not restart
+        file = open_exclusive(self.path)
         try:
             file.seek(0)
-            text = file.read() if there else b""
-            first, *places = text.split(b"\n")
-            # A kill, a full disk or a power cut may have come before there was any place: what follows is the start.
-            if not places and _HEAD.startswith(first.strip(b"\0")[: len(_HEAD)]):
-                self.empty = there
+            text = file.read() if exists else b""
+            header, *positions = text.split(b"\n")
+            # A kill, full disk or power failure before the first position leaves a part of the header.
+            if not positions and _HEADER.startswith(header.strip(b"\0")[: len(_HEADER)]):
+                self.was_empty = exists
                 file.truncate(0)
             else:
-                self._read(first, places)
+                self._read(header, positions)
         except SendError:
             file.close()
             raise
         self._file, self._lines = file, LineFile(self.path, file)
 
-    def _read(self, first: bytes, places: list[bytes]) -> None:
+    def _read(self, header: bytes, positions: list[bytes]) -> None:
         try:
-            order = json.loads(first)["order"]
+            order = json.loads(header)["order"]
         except (ValueError, KeyError, TypeError):
-            raise SendError(f"cursor must be a file this command wrote, got {self.path}: {_OTHERWISE}") from None
+            raise SendError(f"cursor must be a file this command wrote, got {self.path}: {_REMEDY}") from None
         if order != self.order:
-            raise SendError(f"cursor {self.path} is of {order}, got {self.order}: {_OTHERWISE}")
-        for line in reversed(places):
-            # The last one may be cut off.
+            raise SendError(f"cursor {self.path} is for {order}, got {self.order}: {_REMEDY}")
+        for line in reversed(positions):
+            # The last line may be truncated.
             with suppress(ValueError, KeyError, TypeError):
-                found = json.loads(line)
-                self.settled, self.after = int(found["settled"]), found["after"]
+                position = json.loads(line)
+                self.settled, self.last_key = int(position["settled"]), position["after"]
                 return
 
     def save(self) -> None:
-        """Adds the place to the file: one short write, so that it can be done after each request.
+        """Appends the position: one short write, cheap enough after each request.
 
         Raises:
             SendError: it cannot be written.
         """
         if self._file is None or self._lines is None:
             return
-        line = json.dumps({"settled": self.settled, "after": self.after}).encode()
+        line = json.dumps({"settled": self.settled, "after": self.last_key}).encode()
         if not os.fstat(self._file.fileno()).st_size:
             line = json.dumps({"order": self.order}).encode() + b"\n" + line
-        self._lines.add(line)
+        self._lines.append(line)
 
-    def close(self, *, done: bool) -> None:
-        """Ends with the file; where everything is settled the next run begins anew."""
+    def close(self, *, complete: bool) -> None:
+        """Closes the file; removes it after a complete run, so that the next one starts with the first post."""
         if self.path is None or self._file is None:
             return
-        if done or not os.fstat(self._file.fileno()).st_size:
-            remove(self.path, self._file)
+        if complete or not os.fstat(self._file.fileno()).st_size:
+            remove_file(self.path, self._file)
         self._file.close()
         self._file = None

@@ -1,33 +1,39 @@
-"""What became of what was sent: counts, the file of failed records, and the place an interrupted run goes on at.
+"""Delivery status of the records of a run: counts, the file of failed records, and the cursor.
 
-A record stands in the failed file before the cursor passes it, so a kill at any moment loses nothing: what was on its
-way is sent once more.
+A record is in the failed file before the cursor passes it, so a kill loses nothing: records in flight are sent again.
 """
 
 import json
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
+from emulation.emulation_errors import SendError, shorten
 from emulation.producer.cursor import Cursor
-from emulation.producer.send_result import Outgoing, SendError, one_line
 from emulation.producer.state_files import LineFile
+from emulation.source.source_records import SourceRecord, encode_record
+from pinterest_transforms.entities import entity_named
+from pinterest_transforms.errors import PinterestError
 
-_REASON = 80
+_MAX_REASON = 80
+_READ_BATCH = 500
+_HEADER = b'{"entity": '
 
 
 @dataclass
-class Counts:
-    """The numbers of a run.
+class DeliveryCounts:
+    """Counts of a run.
 
     Attributes:
-        sent: records of the source that were begun.
-        acknowledged: of them, taken by the other side.
-        failed: of them, given up; in the failed file.
-        retried: how often a record was sent again.
-        codes: requests, by status code or by what went wrong.
-        reasons: failed records, by the start of the reason.
+        sent: records read from the source.
+        acknowledged: records that the sink acknowledged.
+        failed: records in the failed file.
+        retried: number of records sent again, each time.
+        codes: requests by status code or error.
+        reasons: failed records by the start of the reason.
     """
 
     sent: int = 0
@@ -38,95 +44,116 @@ class Counts:
     reasons: Counter[str] = field(default_factory=Counter)
 
     @property
-    def open(self) -> int:
-        """Records that are begun and not settled."""
+    def pending(self) -> int:
+        """Records neither acknowledged nor failed."""
         return self.sent - self.acknowledged - self.failed
 
 
-class Ledger:
-    """Keeps the counts, the failed file and the cursor of one run.
+class DeliveryLog:
+    """Records the delivery status of one run.
 
     Attributes:
-        counts: the numbers so far.
-        cursor: the place; all before it is settled.
+        counts: the counts so far.
+        cursor: the position before which every post is settled.
         failed: the file of failed records.
-        complete: set it when all that was to be sent is settled.
+        complete: set to true when all posts are settled.
     """
 
     def __init__(self, cursor: Cursor, failed: Path) -> None:
-        self.counts = Counts()
+        self.counts = DeliveryCounts()
         self.cursor = cursor
         self.failed = failed
-        # By number of the post: its key; how many of its records are open.
+        # By number of the post: its key, and its pending records.
         self._keys: dict[int, int | None] = {}
-        self._posts: Counter[int] = Counter()
+        self._pending: Counter[int] = Counter()
         self._next = cursor.settled
         self._file: LineFile | None = None
         self.complete = False
 
-    def __enter__(self) -> "Ledger":
+    def __enter__(self) -> "DeliveryLog":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
             self.save()
         except SendError:
-            # What ended the run tells more than that its place cannot be kept either.
+            # The error that ended the run says more.
             if kind is None:
                 raise
         finally:
-            self.cursor.close(done=kind is None and self.complete)
+            self.cursor.close(complete=kind is None and self.complete)
             if self._file is not None:
                 self._file.close()
 
-    @property
-    def open(self) -> int:
-        """Records that are begun and not settled."""
-        return self.counts.open
-
-    def began(self, record: Outgoing) -> None:
-        """A record was taken from the source."""
+    def start(self, record: SourceRecord) -> None:
+        """Counts a record read from the source."""
         self.counts.sent += 1
-        # A number is passed over where a post is gone from the source since it was drawn.
+        # A post deleted from the source since it was drawn leaves a gap in the numbers.
         while self._next <= record.post:
             self._keys[self._next] = record.key
             self._next += 1
-        self._posts[record.post] += 1
+        self._pending[record.post] += 1
 
-    def taken(self, record: Outgoing) -> None:
-        """The other side has it."""
+    def acknowledge(self, record: SourceRecord) -> None:
+        """Counts a record as acknowledged."""
         self.counts.acknowledged += 1
-        self._settled(record)
+        self._pending[record.post] -= 1
 
-    def refused(self, record: Outgoing, reason: str) -> None:
-        """It is given up: into the failed file."""
+    def fail(self, record: SourceRecord, reason: str) -> None:
+        """Writes a record into the failed file."""
         if self._file is None:
             self._file = LineFile(self.failed)
         head = json.dumps({"entity": record.entity.name, "key": record.key, "reason": reason}, ensure_ascii=False)
-        self._file.add(head[:-1].encode() + b', "value": ' + record.value + b"}")
+        self._file.append(head[:-1].encode() + b', "value": ' + record.value + b"}")
         self.counts.failed += 1
-        self.counts.reasons[one_line(reason, _REASON)] += 1
-        self._settled(record)
-
-    def retried(self, records: int) -> None:
-        """Records are sent once more."""
-        self.counts.retried += records
-
-    def answered(self, code: str) -> None:
-        """A request is through."""
-        self.counts.codes[code] += 1
-
-    def _settled(self, record: Outgoing) -> None:
-        self._posts[record.post] -= 1
+        self.counts.reasons[shorten(reason, _MAX_REASON)] += 1
+        self._pending[record.post] -= 1
 
     def save(self) -> None:
-        """Moves the cursor over every post that is settled, up to the first one that is not."""
+        """Moves the cursor to the first post that is not settled."""
         moved = False
-        while (post := self.cursor.settled) in self._keys and self._posts[post] == 0:
+        while (post := self.cursor.settled) in self._keys and self._pending[post] == 0:
             key = self._keys.pop(post)
-            del self._posts[post]
-            # Rows without a key come last: behind them the place is still that of the last key.
+            del self._pending[post]
+            # Rows without a key come last: the last key stays that of the last post.
             self.cursor.settled, moved = post + 1, True
-            self.cursor.after = self.cursor.after if key is None else key
+            self.cursor.last_key = self.cursor.last_key if key is None else key
         if moved:
             self.cursor.save()
+
+
+def read_failed_records(file: Path, truncated: list[int]) -> Iterator[Sequence[SourceRecord]]:
+    """The records of a failed file, in its order.
+
+    Args:
+        file: the failed file.
+        truncated: receives the numbers of truncated lines, left by a kill or full disk; they are skipped.
+
+    Raises:
+        SendError: the file cannot be read, or has a line that is no failed record.
+    """
+    try:
+        with file.open("rb") as lines:
+            parsed = (_parse_failed(line, number, file, truncated) for number, line in enumerate(lines) if line.strip())
+            records = (record for record in parsed if record)
+            while batch := list(islice(records, _READ_BATCH)):
+                yield batch
+    except OSError as error:
+        raise SendError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _parse_failed(line: bytes, number: int, file: Path, truncated: list[int]) -> SourceRecord | None:
+    line = line.strip(b"\0\r\n")
+    try:
+        found = json.loads(line)
+        value, error = encode_record(found["value"])
+        key = None if found["key"] is None else int(found["key"])
+        if key is None:
+            error = str(found.get("reason", ""))
+        return SourceRecord(entity_named(found["entity"]), key, value, number, error)
+    except (ValueError, KeyError, TypeError, AttributeError, PinterestError) as failure:
+        is_no_json = isinstance(failure, json.JSONDecodeError | UnicodeDecodeError)
+        if is_no_json and _HEADER.startswith(line[: len(_HEADER)]):
+            truncated.append(number + 1)
+            return None
+        raise SendError(f"line {number + 1} of {file} must have entity, key and value of a failed record") from None

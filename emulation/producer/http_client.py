@@ -1,4 +1,4 @@
-"""One HTTP request: kept connections, a deadline for all of it, and every way it can fail in a word."""
+"""HTTP requests over persistent connections, with a deadline for the whole exchange."""
 
 import email.utils
 import ipaddress
@@ -19,43 +19,44 @@ import orjson
 import requests
 from requests import exceptions as errors
 
+from emulation.emulation_errors import SendError, shorten
 from emulation.producer.http_deadline import Deadline, open_session
-from emulation.producer.request_auth import Access
-from emulation.producer.send_result import NO_CONNECTION, SendError, one_line
+from emulation.producer.request_auth import RequestAuth
 
-_LOOPBACK_NAMES = ("localhost",)
-_TEXT_LIMIT = 200
-_PAGE = re.compile(rb"\s*<(?:!|html|head|body|\?xml)", re.IGNORECASE)
-_CONNECT = 10.0
-"""Seconds in which another machine answers that it is there."""
-_GLANCE = 0.1
-"""Seconds between two looks at the deadlines."""
-_PIECE, _LONGEST = 2**16, 2**24
-"""Bytes that are read at once, and that no answer of the API has."""
+NO_CONNECTION = "no connection"
+"""Label of requests that did not reach the server."""
+
+_MAX_TEXT = 200
+_HTML = re.compile(rb"\s*<(?:!|html|head|body|\?xml)", re.IGNORECASE)
+_CONNECT_TIMEOUT = 10.0
+_CHECK_SECONDS = 0.1
+"""Seconds between two checks of the deadlines."""
+_CHUNK_SIZE, _MAX_BODY = 2**16, 2**24
+"""Bytes per read, and more bytes than any response of the API has."""
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What came back.
+class HttpResponse:
+    """A response, or the reason why there is none.
 
     Attributes:
-        code: the status; 0 where there was no whole answer.
-        body: the answer's body; where there was none, what went wrong.
-        wait: seconds the other side asks for before the next request.
+        status: the status code; 0 without a complete response.
+        body: the body; without a response, the reason.
+        retry_after: seconds of the Retry-After header.
     """
 
-    code: int
+    status: int
     body: bytes
-    wait: float = 0.0
+    retry_after: float = 0.0
 
     @property
-    def name(self) -> str:
-        """What to count it under."""
-        return str(self.code) if self.code else self.body.decode()
+    def label(self) -> str:
+        """The status or reason that the response is counted under."""
+        return str(self.status) if self.status else self.body.decode()
 
     @cached_property
     def json(self) -> dict[str, object]:
-        """The body as a JSON object; empty where it is none."""
+        """The body's JSON object; empty if it has none."""
         try:
             found = orjson.loads(self.body)
         except ValueError:
@@ -63,26 +64,26 @@ class Reply:
         return found if isinstance(found, dict) else {}
 
     @property
-    def page(self) -> bool:
-        """Whether it is a page for people: the API answers with none."""
-        return bool(_PAGE.match(self.body))
+    def is_html(self) -> bool:
+        """Whether the body is an HTML page, which the API never returns."""
+        return bool(_HTML.match(self.body))
 
     @property
     def text(self) -> str:
-        """The start of the body on one line, without control characters, for a reason."""
-        return one_line(self.body[: 4 * _TEXT_LIMIT].decode("utf-8", "replace"), _TEXT_LIMIT)
+        """The start of the body on one line."""
+        return shorten(self.body[: 4 * _MAX_TEXT].decode("utf-8", "replace"), _MAX_TEXT)
 
 
-def checked_url(url: str, *, plain_http: bool = False) -> str:
-    """The address, if it is one that may be used.
+def validate_url(url: str, *, plain_http: bool = False) -> str:
+    """The API's URL without a trailing slash.
 
     Raises:
-        SendError: it is none, or plain http to another machine and nobody asked for that.
+        SendError: it is invalid, or http to another machine and ``plain_http`` is not set.
     """
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        parts.port  # noqa: B018 - reading it checks it
+        parts.port  # noqa: B018 - parses it
     except ValueError:
         host = ""
     if not host or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
@@ -96,141 +97,141 @@ def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host in _LOOPBACK_NAMES
+        return host == "localhost"
 
 
-class Http:
-    """Requests to one address, a kept connection for each thread that makes them.
+class HttpClient:
+    """Sends requests to one URL over a persistent connection per thread.
 
-    Every request has a deadline for all of it, from the connection to the last byte: an answer that trickles in is
-    cut off as a late one is. Redirects are not followed: a POST that is redirected is an answer nobody expects.
+    Each request has a deadline from the connection to the last byte. Redirects are not followed: the API sends none.
     """
 
-    def __init__(self, access: Access, *, seconds: float) -> None:
-        self._access, self._seconds = access, seconds
-        self._own = threading.local()
+    def __init__(self, auth: RequestAuth, *, timeout: float) -> None:
+        self._auth, self._timeout = auth, timeout
+        self._local = threading.local()
         self._deadlines: list[Deadline] = []
-        self._over = threading.Event()
+        self._closed = threading.Event()
 
-    def __enter__(self) -> "Http":
-        threading.Thread(target=self._watch, daemon=True).start()
+    def __enter__(self) -> "HttpClient":
+        threading.Thread(target=self._check_deadlines, daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._over.set()
+        self._closed.set()
         for deadline in self._deadlines:
-            deadline.cut()
+            deadline.abort()
 
-    def _watch(self) -> None:
-        while not self._over.wait(min(_GLANCE, self._seconds / 10)):
+    def _check_deadlines(self) -> None:
+        while not self._closed.wait(min(_CHECK_SECONDS, self._timeout / 10)):
             for deadline in tuple(self._deadlines):
                 deadline.check()
 
-    def request(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Sends a request and reads the whole answer.
+    def request(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
+        """Sends a request and reads the whole response; once more after expired credentials were refreshed.
 
         Raises:
-            SendError: the certificate of the other side is not valid, or the address or the proxy is none.
+            SendError: the server's certificate is not trusted, or the URL or proxy is invalid.
         """
-        reply = self._once(method, url, body, headers)
-        if reply.code == HTTPStatus.FORBIDDEN and b"expired" in reply.body.lower() and self._access.renew():
-            return self._once(method, url, body, headers)
-        return reply
+        response = self._request_once(method, url, body, headers)
+        if response.status == HTTPStatus.FORBIDDEN and b"expired" in response.body.lower() and self._auth.refresh():
+            return self._request_once(method, url, body, headers)
+        return response
 
-    def _session(self, url: str) -> tuple[requests.Session, Deadline]:
-        """Those of the thread that asks."""
-        if not hasattr(self._own, "session"):
-            self._own.session = open_session(proxy_of(*urlsplit(url)[:2]), trusted_certificates())
-            self._own.deadline = Deadline()
-            self._deadlines.append(self._own.deadline)
-        return self._own.session, self._own.deadline
+    def _get_session(self, url: str) -> tuple[requests.Session, Deadline]:
+        """Session and deadline of the calling thread."""
+        if not hasattr(self._local, "session"):
+            self._local.session = open_session(find_proxy(*urlsplit(url)[:2]), find_ca_bundle())
+            self._local.deadline = Deadline()
+            self._deadlines.append(self._local.deadline)
+        return self._local.session, self._local.deadline
 
-    def _once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        session, deadline = self._session(url)
-        shown = self._access.headers(method, url, body, headers)
-        limits = (min(_CONNECT, self._seconds), self._seconds)
-        deadline.start(self._seconds)
+    def _request_once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
+        session, deadline = self._get_session(url)
+        signed = self._auth.add_headers(method, url, body, headers)
+        timeouts = (min(_CONNECT_TIMEOUT, self._timeout), self._timeout)
+        deadline.start(self._timeout)
         try:
             with session.request(
-                method, url, data=body, headers=shown, timeout=limits, allow_redirects=False, stream=True
-            ) as answer:
-                wait = _asked(answer.headers.get("Retry-After", ""))
-                reply = Reply(answer.status_code, self._masked(_content(answer)), wait)
+                method, url, data=body, headers=signed, timeout=timeouts, allow_redirects=False, stream=True
+            ) as received:
+                retry_after = _parse_retry_after(received.headers.get("Retry-After", ""))
+                response = HttpResponse(received.status_code, self._redact(_read_body(received)), retry_after)
         except errors.RequestException as error:
             deadline.check()
-            reply = _failed(error, url, connected=deadline.connected)
+            response = _convert_error(error, url, connected=deadline.connected)
         finally:
             deadline.stop()
-        # Where the end of the connection is the end of the answer, one that was cut off looks whole.
-        return Reply(0, b"time-out") if deadline.expired and deadline.connected else reply
+        # Without a length, an aborted response looks complete.
+        return HttpResponse(0, b"time-out") if deadline.expired and deadline.connected else response
 
-    def _masked(self, content: bytes) -> bytes:
-        """What came back, without the credentials it may repeat."""
-        for secret in self._access.secrets:
+    def _redact(self, content: bytes) -> bytes:
+        """The body without credentials that the server may echo."""
+        for secret in self._auth.secrets:
             content = content.replace(secret.encode(), b"***")
         return content
 
 
-def _content(answer: requests.Response) -> bytes:
+def _read_body(response: requests.Response) -> bytes:
     """The whole body.
 
     Raises:
-        RequestException: it does not come, or is longer than any answer of the API.
+        RequestException: it is incomplete, or larger than any response of the API.
     """
-    pieces, size = [], 0
-    for piece in answer.iter_content(_PIECE):
-        pieces.append(piece)
-        size += len(piece)
-        if size > _LONGEST:
-            raise errors.ContentDecodingError(f"an answer must have at most {_LONGEST} bytes")
-    return b"".join(pieces)
+    chunks, size = [], 0
+    for chunk in response.iter_content(_CHUNK_SIZE):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > _MAX_BODY:
+            raise errors.ContentDecodingError(f"a response must have at most {_MAX_BODY} bytes")
+    return b"".join(chunks)
 
 
-def _failed(error: errors.RequestException, url: str, *, connected: bool) -> Reply:
-    """What a request without a whole answer comes to.
+def _convert_error(error: errors.RequestException, url: str, *, connected: bool) -> HttpResponse:
+    """The response of a failed request.
 
     Raises:
-        SendError: the next one would fare no better.
+        SendError: no other request can succeed.
     """
+    host = urlsplit(url).hostname
     if isinstance(error, errors.SSLError) and not connected:
-        raise SendError(f"TLS with {urlsplit(url).hostname} failed: {type(error).__name__}") from None
+        raise SendError(f"TLS with {host} failed: {type(error).__name__}") from None
     if isinstance(error, errors.InvalidProxyURL) or "SOCKS" in str(error):
         raise SendError("proxy of the environment must be http(s)://host:port, got something else") from None
     if isinstance(error, ValueError) and not isinstance(error, errors.ContentDecodingError):
-        raise SendError(f"request to {urlsplit(url).hostname} cannot be made: {type(error).__name__}") from None
+        raise SendError(f"request to {host} cannot be made: {type(error).__name__}") from None
     if not connected:
-        return Reply(0, NO_CONNECTION.encode())
+        return HttpResponse(0, NO_CONNECTION.encode())
     if isinstance(error, errors.Timeout):
-        return Reply(0, b"time-out")
-    cut_off = isinstance(error, errors.ChunkedEncodingError | errors.ContentDecodingError)
-    return Reply(0, b"cut off" if cut_off else b"connection lost")
+        return HttpResponse(0, b"time-out")
+    truncated = isinstance(error, errors.ChunkedEncodingError | errors.ContentDecodingError)
+    return HttpResponse(0, b"incomplete response" if truncated else b"connection lost")
 
 
-def trusted_certificates() -> str | None:
-    """File or folder of certificates that the environment names, by the names that curl, OpenSSL and requests know.
+def find_ca_bundle() -> str | None:
+    """File or folder of trusted certificates from the variables of curl, OpenSSL and requests.
 
     Raises:
-        SendError: there is nothing.
+        SendError: the path does not exist.
     """
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-        if given := os.environ.get(name):
-            if not Path(given).exists():
-                raise SendError(f"{name} must be a file or folder of certificates, got {given}")
-            return given
+        if path := os.environ.get(name):
+            if not Path(path).exists():
+                raise SendError(f"{name} must be a file or folder of certificates, got {path}")
+            return path
     return None
 
 
 @cache
-def proxy_of(scheme: str, place: str) -> str | None:
-    """The proxy that the environment names for a host and port."""
-    return None if proxy_bypass(place) else getproxies().get(scheme)
+def find_proxy(scheme: str, host: str) -> str | None:
+    """The proxy of the environment for a host and port."""
+    return None if proxy_bypass(host) else getproxies().get(scheme)
 
 
-def _asked(retry_after: str) -> float:
-    """Seconds of a Retry-After header: a number or a date; 0 for anything else."""
-    if retry_after.isascii() and retry_after.strip().isdigit():
-        return float(retry_after)
+def _parse_retry_after(value: str) -> float:
+    """Seconds of a Retry-After header, which is a number or a date; 0 for anything else."""
+    if value.isascii() and value.strip().isdigit():
+        return float(value)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError):
         return 0.0

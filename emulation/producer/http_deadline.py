@@ -1,4 +1,4 @@
-"""Sessions of ``requests`` whose exchanges have a deadline for all of it, which the time-out of a socket is not."""
+"""``requests`` sessions with a deadline for the whole exchange; a socket timeout limits single reads only."""
 
 import contextlib
 import math
@@ -16,11 +16,11 @@ _thread = threading.local()
 
 
 class Deadline:
-    """When the exchange of one thread must be over; its socket is shut down then, whatever it waits for.
+    """Deadline of one thread's current exchange; at the deadline its socket is shut down.
 
     Attributes:
-        expired: the exchange was cut off.
-        connected: there was a connection for it.
+        expired: the exchange was aborted.
+        connected: a connection was established.
     """
 
     def __init__(self) -> None:
@@ -31,94 +31,85 @@ class Deadline:
         self._socket: socket.socket | None = None
 
     def start(self, seconds: float) -> None:
-        """An exchange begins, in the thread that calls this."""
+        """Starts the deadline of an exchange of the calling thread."""
         _thread.deadline = self
         self.expired, self._at = False, time.monotonic() + seconds
 
     def stop(self) -> None:
-        """It is over: what comes next on its connection is another one."""
+        """Ends it: the connection's next exchange has another deadline."""
         with self._lock:
             self._at = math.inf
 
-    def connecting(self, connection: HTTPConnection) -> None:
-        """A connection is opened."""
+    def connect(self, connection: HTTPConnection, connect: Callable[[], None]) -> None:
+        """Opens a connection, and stores its socket: a connection closed by its response drops it earlier."""
         self.connected, self._connection, self._socket = False, connection, None
-
-    def opened(self, connection: HTTPConnection) -> None:
-        """It is open. Its socket is kept here: a connection that ends with its answer forgets it earlier."""
+        connect()
         self.connected, self._socket = True, connection.sock
 
     def check(self) -> None:
-        """Cuts the exchange off where its time is over."""
+        """Aborts the exchange after its deadline."""
         with self._lock:
             if time.monotonic() >= self._at:
-                self.cut()
+                self.abort()
 
-    def cut(self) -> None:
-        """Shuts the socket down: whoever reads it, in another thread, is told that nothing follows."""
+    def abort(self) -> None:
+        """Shuts the socket down, which ends a read in another thread."""
         self.expired = True
         found = self._socket or (self._connection and self._connection.sock)
         if found:
             with contextlib.suppress(OSError, TypeError):
-                # Not the TLS socket's own way: that one takes its state from under who reads it.
+                # Not SSLSocket.shutdown: it drops the TLS state that another thread is reading with.
                 socket.socket.shutdown(found, socket.SHUT_RDWR)
 
 
-class _Plain(HTTPConnection):
+class _HttpConnection(HTTPConnection):
     def connect(self) -> None:
-        _connect(self, super().connect)
+        _thread.deadline.connect(self, super().connect)
 
 
-class _Tls(HTTPSConnection):
+class _HttpsConnection(HTTPSConnection):
     def connect(self) -> None:
-        _connect(self, super().connect)
+        _thread.deadline.connect(self, super().connect)
 
 
-def _connect(connection: HTTPConnection, connect: Callable[[], None]) -> None:
-    deadline: Deadline = _thread.deadline
-    deadline.connecting(connection)
-    connect()
-    deadline.opened(connection)
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
 
 
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Plain
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _Tls
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
 
 
 class _Adapter(HTTPAdapter):
-    """One connection, which tells the deadline of its thread about itself; no retries: the sender has its own."""
+    """One connection with the deadline of its thread; without retries, which the producer does."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *sizes: int, **options: object) -> None:
         super().init_poolmanager(*sizes, **options)  # type: ignore[arg-type]
-        _watch(self.poolmanager)
+        _set_pools(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: object) -> PoolManager:
-        return _watch(super().proxy_manager_for(proxy, **options))
+        return _set_pools(super().proxy_manager_for(proxy, **options))
 
 
-def _watch(manager: PoolManager) -> PoolManager:
-    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+def _set_pools(manager: PoolManager) -> PoolManager:
+    manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
     return manager
 
 
-def open_session(proxy: str | None, certificates: str | None) -> requests.Session:
-    """A session of one thread.
+def open_session(proxy: str | None, ca_bundle: str | None) -> requests.Session:
+    """A session for one thread.
 
     Args:
-        proxy: where requests go through; None for none.
-        certificates: file or folder of the authorities to trust; None for those that ``requests`` brings.
+        proxy: URL of the proxy; None for none.
+        ca_bundle: file or folder of trusted CA certificates; None for those of ``requests``.
     """
     session = requests.Session()
-    # Else it looks for a proxy, and for a password in .netrc that nobody gave, before every request.
+    # Otherwise it looks for a proxy and a .netrc password before every request.
     session.trust_env = False
-    session.verify = certificates or True
+    session.verify = ca_bundle or True
     session.proxies = {"http": proxy, "https": proxy} if proxy else {}
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter())

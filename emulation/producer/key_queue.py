@@ -1,47 +1,47 @@
-"""Records that wait for a request of their kind, so that a later version of a post never overtakes an earlier one."""
+"""Queues of records that never have two records of one key in flight, so that versions of a post stay in order."""
 
 from collections import deque
 from dataclasses import dataclass, field
 
-from emulation.producer.send_result import Outgoing
+from emulation.source.source_records import SourceRecord
 
 
 @dataclass
-class Lane:
-    """Records of one kind that wait, and the keys on their way."""
+class KeyQueue:
+    """Records of one kind that wait to be sent, and the keys in flight."""
 
-    waiting: deque[Outgoing] = field(default_factory=deque)
-    held: dict[int | None, deque[Outgoing]] = field(default_factory=dict)
-    unsettled: set[int | None] = field(default_factory=set)
+    ready: deque[SourceRecord] = field(default_factory=deque)
     bytes: int = 0
+    _blocked: dict[int | None, deque[SourceRecord]] = field(default_factory=dict)
+    _keys: set[int | None] = field(default_factory=set)
 
-    def add(self, record: Outgoing) -> None:
-        """Takes a record in: behind the earlier one of its post where that is not settled."""
-        if record.key in self.unsettled:
-            self.held.setdefault(record.key, deque()).append(record)
+    def add(self, record: SourceRecord) -> None:
+        """Adds a record; it waits while an earlier one with its key is ready or in flight."""
+        if record.key in self._keys:
+            self._blocked.setdefault(record.key, deque()).append(record)
             return
-        self.unsettled.add(record.key)
-        self.waiting.append(record)
+        self._keys.add(record.key)
+        self.ready.append(record)
         self.bytes += len(record.value)
 
-    def settle(self, key: int | None) -> None:
-        """Lets the next record of the post follow."""
-        self.unsettled.discard(key)
-        behind = self.held.get(key)
-        if behind:
-            following = behind.popleft()
-            if not behind:
-                del self.held[key]
+    def complete(self, key: int | None) -> None:
+        """Marks the key's record as acknowledged or failed; the next one with this key becomes ready."""
+        self._keys.discard(key)
+        blocked = self._blocked.get(key)
+        if blocked:
+            following = blocked.popleft()
+            if not blocked:
+                del self._blocked[key]
             self.add(following)
 
-    def take(self, most_records: int, most_bytes: int) -> list[Outgoing]:
-        """The next request's records."""
-        batch: list[Outgoing] = []
+    def take(self, max_records: int, max_bytes: int) -> list[SourceRecord]:
+        """Removes and returns the records of the next request."""
+        batch: list[SourceRecord] = []
         size = 0
-        while self.waiting and len(batch) < most_records:
-            size += len(self.waiting[0].value)
-            if batch and size > most_bytes:
+        while self.ready and len(batch) < max_records:
+            size += len(self.ready[0].value)
+            if batch and size > max_bytes:
                 break
-            batch.append(self.waiting.popleft())
+            batch.append(self.ready.popleft())
         self.bytes -= sum(len(record.value) for record in batch)
         return batch

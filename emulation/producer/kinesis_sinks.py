@@ -1,21 +1,30 @@
-"""Kinesis: through API Gateway, one record or many a call, or directly. Source: the data contract, section 1."""
+"""Sends to Kinesis through API Gateway, or directly with boto3. Source: the data contract, section 1."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from emulation.producer.answers import not_understood, refused_or_again
-from emulation.producer.http_client import Http, Reply
+from emulation.emulation_errors import SendError
+from emulation.producer.http_client import NO_CONNECTION, HttpClient, HttpResponse
 from emulation.producer.request_auth import NO_CREDENTIALS
-from emulation.producer.send_result import NO_CONNECTION, TAKEN, Attempt, Fate, Outgoing, SendError, Verdict, all_of
+from emulation.producer.send_result import (
+    ACKED,
+    RecordResult,
+    RecordStatus,
+    SendResult,
+    classify_error,
+    classify_unreadable,
+    repeat_result,
+)
+from emulation.source.source_records import SourceRecord
 from pinterest_transforms.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
-_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
-_NOT_TAKEN_YET = (
+_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
+_RETRIABLE = (
     "ProvisionedThroughputExceededException",
     "KMSThrottlingException",
     "LimitExceededException",
@@ -25,118 +34,121 @@ _NOT_TAKEN_YET = (
     "ThrottlingException",
     "RequestTimeout",
 )
-"""What is said of a call or a record that may pass next time."""
+"""Retriable error codes of a call or a record."""
+_INVALID = ("InvalidArgumentException", "ValidationException", "SerializationException")
+_NOT_FOUND = "ResourceNotFoundException"
 
-_MISSING = "ResourceNotFoundException"
-
-# 1 MiB for a record with its partition key, 5 MB a call: a little less, to be safe everywhere.
-_LARGEST, _MOST_BYTES, _MOST_RECORDS = 1_000_000, 4_500_000, 500
+# Limits are 1 MiB per record with its partition key and 5 MB per call; these are lower to be safe everywhere.
+_MAX_RECORD_BYTES, _MAX_BYTES, _MAX_RECORDS = 1_000_000, 4_500_000, 500
 
 
-class KinesisApi:
-    """Sends through API Gateway. Its template encodes ``Data``: what is given here is the record itself."""
+class KinesisApiSink:
+    """Sends through API Gateway, whose mapping template encodes ``Data``."""
 
-    most_bytes = _MOST_BYTES
-    largest = _LARGEST
+    max_bytes = _MAX_BYTES
+    max_record_bytes = _MAX_RECORD_BYTES
 
-    def __init__(self, http: Http, url: str, settings: Settings, *, one_a_call: bool = False) -> None:
-        self._http, self._url, self._settings, self._one = http, url, settings, one_a_call
-        self.most_records = 1 if one_a_call else _MOST_RECORDS
+    def __init__(self, http: HttpClient, url: str, settings: Settings, *, one_record_per_call: bool = False) -> None:
+        self._http, self._url, self._settings, self._one_record = http, url, settings, one_record_per_call
+        self.max_records = 1 if one_record_per_call else _MAX_RECORDS
         self.name = f"{url}/streams/streaming-{settings.user_id}-*"
 
-    def send(self, records: Sequence[Outgoing]) -> Attempt:
-        """One PUT to the stream of the records' kind."""
+    def send(self, records: Sequence[SourceRecord]) -> SendResult:
+        """Sends one PUT to the stream of the records' kind."""
         stream = self._settings.stream(records[0].entity)
         url = f"{self._url}/streams/{stream}"
-        if self._one:
-            record = records[0]
-            body = b'{"Data":%b,"PartitionKey":"%b"}' % (record.value, record.key_text)
-            reply = self._http.request("PUT", f"{url}/record", body, _JSON)
-            return _read_one(reply, records) if reply.code == HTTPStatus.OK else _refused(reply, records, stream)
-        parts = b",".join(b'{"data":%b,"partition-key":"%b"}' % (record.value, record.key_text) for record in records)
-        reply = self._http.request("PUT", f"{url}/records", b'{"records":[' + parts + b"]}", _JSON)
-        if reply.code != HTTPStatus.OK:
-            return _refused(reply, records, stream)
-        return _judged_all(reply.json.get("Records"), records, page=reply.page)
+        if self._one_record:
+            url, body = f"{url}/record", b'{"Data":%b,"PartitionKey":"%b"}' % (records[0].value, records[0].key_text)
+        else:
+            parts = (b'{"data":%b,"partition-key":"%b"}' % (record.value, record.key_text) for record in records)
+            url, body = f"{url}/records", b'{"records":[' + b",".join(parts) + b"]}"
+        response = self._http.request("PUT", url, body, _HEADERS)
+        if response.status != HTTPStatus.OK:
+            return _classify_gateway_error(response, records, stream)
+        if not self._one_record:
+            return _classify_entries(response.json.get("Records"), records, is_html=response.is_html)
+        if response.json.get("SequenceNumber"):
+            return SendResult(response.label, [ACKED])
+        return classify_unreadable(records, is_html=response.is_html)
 
 
-class KinesisDirect:
-    """Sends with boto3's ``PutRecords``; credentials, region and ``AWS_ENDPOINT_URL`` as boto3 users expect."""
+class KinesisSink:
+    """Sends with boto3's ``PutRecords``; credentials, region and ``AWS_ENDPOINT_URL`` as in every boto3 client."""
 
-    most_records = _MOST_RECORDS
-    most_bytes = _MOST_BYTES
-    largest = _LARGEST
+    max_records = _MAX_RECORDS
+    max_bytes = _MAX_BYTES
+    max_record_bytes = _MAX_RECORD_BYTES
 
     def __init__(self, client: "KinesisClient", settings: Settings) -> None:
         self._client, self._settings = client, settings
         self.name = f"Kinesis in {client.meta.region_name}, streaming-{settings.user_id}-*"
 
-    def send(self, records: Sequence[Outgoing]) -> Attempt:
-        """One PutRecords."""
+    def send(self, records: Sequence[SourceRecord]) -> SendResult:
+        """Sends one PutRecords."""
+        from botocore import exceptions  # noqa: PLC0415 - not needed for the API
+
         entries: list[PutRecordsRequestEntryTypeDef] = [
             {"Data": record.value, "PartitionKey": str(record.key)} for record in records
         ]
         stream = self._settings.stream(records[0].entity)
-        return self._put(stream, entries, records)
-
-    def _put(self, stream: str, entries: "list[PutRecordsRequestEntryTypeDef]", records: Sequence[Outgoing]) -> Attempt:
-        from botocore import exceptions as told  # noqa: PLC0415 - not where the API is used
-
         try:
-            answer = self._client.put_records(StreamName=stream, Records=entries)
-        except told.NoCredentialsError:
+            response = self._client.put_records(StreamName=stream, Records=entries)
+        except exceptions.NoCredentialsError:
             raise SendError(NO_CREDENTIALS) from None
-        except told.ClientError as error:
+        except exceptions.ClientError as error:
             code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if code in _NOT_TAKEN_YET or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                return Attempt(str(status), all_of(records, Fate.AGAIN, code))
-            if code in ("InvalidArgumentException", "ValidationException", "SerializationException"):
-                return Attempt(str(status), all_of(records, Fate.REFUSED, code), narrow=True)
-            if code == _MISSING:
-                raise _not_there(stream) from None
-            if code.isdigit():
-                # A status in place of a name: no word of Kinesis, but of something on the way to it.
-                return refused_or_again(Reply(status, b""), records)
-            raise SendError(f"{stream} is refused: {code}") from None
-        except (told.EndpointConnectionError, told.ConnectTimeoutError, told.ProxyConnectionError):
-            return Attempt(NO_CONNECTION, all_of(records, Fate.AGAIN, NO_CONNECTION))
-        except told.BotoCoreError as error:
+            return _classify_client_error(code, status, records, stream)
+        except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyConnectionError):
+            return SendResult(NO_CONNECTION, repeat_result(records, RecordStatus.RETRY, NO_CONNECTION))
+        except exceptions.BotoCoreError as error:
             name = type(error).__name__
-            return Attempt(name, all_of(records, Fate.AGAIN, name))
-        # What is not of Kinesis has none; its text is not to be had here.
-        return _judged_all(answer.get("Records"), records, page="Records" not in answer)
+            return SendResult(name, repeat_result(records, RecordStatus.RETRY, name))
+        # boto3 returns no body: a response without Records is not from Kinesis.
+        return _classify_entries(response.get("Records"), records, is_html="Records" not in response)
 
 
-def _judged_all(entries: object, records: Sequence[Outgoing], *, page: bool) -> Attempt:
-    """Kinesis' word on each record of a PutRecords: the call as a whole is 200 whatever became of them."""
-    verdicts = [_judged(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    if len(verdicts) != len(records):
-        return not_understood(records, page=page)
-    return Attempt("200", verdicts)
+def _classify_client_error(code: str, status: int, records: Sequence[SourceRecord], stream: str) -> SendResult:
+    """The result of a PutRecords with an error."""
+    if code in _RETRIABLE or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return SendResult(str(status), repeat_result(records, RecordStatus.RETRY, code))
+    if code in _INVALID:
+        return SendResult(str(status), repeat_result(records, RecordStatus.FAILED, code), split_and_retry=True)
+    if code == _NOT_FOUND:
+        raise _build_not_found_error(stream)
+    if code.isdigit():
+        # A status in place of an error name: a response of a proxy or firewall.
+        return classify_error(HttpResponse(status, b""), records)
+    raise SendError(f"{stream} is not accessible: {code}")
 
 
-def _judged(entry: dict[str, object]) -> Verdict:
+def _classify_entries(entries: object, records: Sequence[SourceRecord], *, is_html: bool) -> SendResult:
+    """The result of a PutRecords with status 200, which reports errors per record."""
+    results = [_classify_entry(each) for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
+    if len(results) != len(records):
+        return classify_unreadable(records, is_html=is_html)
+    return SendResult("200", results)
+
+
+def _classify_entry(entry: dict[str, object]) -> RecordResult:
     code = entry.get("ErrorCode")
     if code is None:
-        # An entry that says neither is not taken for a success.
-        return TAKEN if entry.get("SequenceNumber") else Verdict(Fate.AGAIN, "an entry without sequence number")
-    return Verdict(Fate.AGAIN if code in _NOT_TAKEN_YET else Fate.REFUSED, str(code))
+        # Without a sequence number there is no proof that it was stored.
+        missing = RecordResult(RecordStatus.RETRY, "a result without sequence number")
+        return ACKED if entry.get("SequenceNumber") else missing
+    return RecordResult(RecordStatus.RETRY if code in _RETRIABLE else RecordStatus.FAILED, str(code))
 
 
-def _not_there(stream: str) -> SendError:
-    return SendError(f"{stream} is not there: --streams create makes it")
+def _classify_gateway_error(response: HttpResponse, records: Sequence[SourceRecord], stream: str) -> SendResult:
+    """The result of a gateway error; the gateway returns Kinesis' errors, retriable ones too, with status 400."""
+    if response.status == HTTPStatus.BAD_REQUEST and any(name in response.text for name in _RETRIABLE):
+        reason = f"{response.label}: {response.text}"
+        return SendResult(
+            response.label, repeat_result(records, RecordStatus.RETRY, reason), retry_after=response.retry_after
+        )
+    if response.status == HTTPStatus.BAD_REQUEST and _NOT_FOUND in response.text:
+        raise _build_not_found_error(stream)
+    return classify_error(response, records)
 
 
-def _refused(reply: Reply, records: Sequence[Outgoing], stream: str) -> Attempt:
-    """Kinesis' errors come through the gateway as 400, where some may pass next time."""
-    if reply.code == HTTPStatus.BAD_REQUEST and any(name in reply.text for name in _NOT_TAKEN_YET):
-        return Attempt(reply.name, all_of(records, Fate.AGAIN, f"{reply.name}: {reply.text}"), reply.wait)
-    if reply.code == HTTPStatus.BAD_REQUEST and _MISSING in reply.text:
-        raise _not_there(stream)
-    return refused_or_again(reply, records)
-
-
-def _read_one(reply: Reply, records: Sequence[Outgoing]) -> Attempt:
-    return (
-        Attempt(reply.name, [TAKEN]) if reply.json.get("SequenceNumber") else not_understood(records, page=reply.page)
-    )
+def _build_not_found_error(stream: str) -> SendError:
+    return SendError(f"{stream} does not exist: create it with --streams create")

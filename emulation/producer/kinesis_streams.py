@@ -1,4 +1,4 @@
-"""The three Kinesis streams: list, create, describe, delete; through the API or directly."""
+"""Lists, creates, describes and deletes the three Kinesis streams, through API Gateway or directly with boto3."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from emulation.producer.http_client import Http
-from emulation.producer.request_auth import NO_CREDENTIALS, aws_session
-from emulation.producer.send_result import SendError
+from emulation.emulation_errors import SendError
+from emulation.producer.http_client import HttpClient
+from emulation.producer.request_auth import NO_CREDENTIALS, open_aws_session
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 
 _SHARDS = 1
 _METHODS = {"create": "POST", "describe": "GET", "delete": "DELETE"}
-_THERE, _NOT_THERE = "there", "not there"
-_NO_MISTAKE = {
-    ("create", "ResourceInUseException"): f"already {_THERE}",
-    ("describe", "ResourceNotFoundException"): _NOT_THERE,
-    ("delete", "ResourceNotFoundException"): _NOT_THERE,
+_EXISTS, _MISSING = "exists", "does not exist"
+_EXPECTED_ERRORS = {
+    ("create", "ResourceInUseException"): "already exists",
+    ("describe", "ResourceNotFoundException"): _MISSING,
+    ("delete", "ResourceNotFoundException"): _MISSING,
 }
-"""What Kinesis says of a stream that is as it was wanted, or that there is nothing to say of."""
+"""Errors of Kinesis that are results here: create and delete are idempotent."""
 
 
-def direct_client() -> "KinesisClient":
-    """A client as boto3's own settings make it; retries are the sender's.
+def open_kinesis_client() -> "KinesisClient":
+    """A client with boto3's configuration, without retries, which the producer does.
 
     Raises:
-        SendError: region, credentials or address are not there, or cannot be used.
+        SendError: region, credentials or endpoint are missing or invalid.
     """
-    from botocore.config import Config  # noqa: PLC0415 - half a second to import, and only wanted here
+    from botocore.config import Config  # noqa: PLC0415 - takes half a second, needed for boto3 only
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-    session, _ = aws_session()
-    quick = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, max_pool_connections=32)
+    session, _ = open_aws_session()
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, max_pool_connections=32)
     try:
-        client = session.client("kinesis", config=quick)
-        urlsplit(client.meta.endpoint_url).port  # noqa: B018 - reading it checks it
+        client = session.client("kinesis", config=config)
+        urlsplit(client.meta.endpoint_url).port  # noqa: B018 - parses it
     except BotoCoreError as error:
         raise SendError(f"{error}") from None
     except ValueError:
@@ -48,116 +48,119 @@ def direct_client() -> "KinesisClient":
     return client
 
 
-def manage_api(http: Http, url: str, settings: Settings, what: str) -> tuple[str, int]:
-    """Does it through the API.
+def manage_streams_by_api(http: HttpClient, url: str, settings: Settings, action: str) -> tuple[str, int]:
+    """Manages the streams through the API.
+
+    Args:
+        http: the client.
+        url: URL of the API.
+        settings: the user id.
+        action: ``list``, ``create``, ``describe`` or ``delete``.
 
     Returns:
-        What came back, in words, and the exit code: 1 where a stream that was to be described is not there.
+        One line per stream, and the exit code: 1 if a stream to describe does not exist.
 
     Raises:
-        SendError: the API refuses, or answers something else; it names the stream.
+        SendError: the API reports an error or an invalid response; the message has the stream's name.
     """
-    body = json.dumps({"ShardCount": _SHARDS}).encode() if what == "create" else b""
+    body = json.dumps({"ShardCount": _SHARDS}).encode() if action == "create" else b""
 
-    def does(name: str) -> str:
-        answer = _call(http, what, f"{url}/streams/{name}", body)
-        if isinstance(answer, str):
-            return answer
-        return _described(json.loads(answer)) if what == "describe" else f"{what}d"
+    def manage(name: str) -> str:
+        response = _call_api(http, action, f"{url}/streams/{name}", body)
+        if isinstance(response, str):
+            return response
+        return _describe_stream(json.loads(response)) if action == "describe" else f"{action}d"
 
     try:
-        if what == "list":
-            return _listed(json.loads(_call(http, what, f"{url}/streams", b""))["StreamNames"], settings)
-        return _each(settings, what, does)
+        if action == "list":
+            return _format_list(json.loads(_call_api(http, action, f"{url}/streams", b""))["StreamNames"], settings)
+        return _manage_each(settings, action, manage)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SendError(f"{url}/streams must answer as Kinesis does, got something else") from None
 
 
-def manage_direct(client: "KinesisClient", settings: Settings, what: str) -> tuple[str, int]:
-    """Does it with boto3; see ``manage_api``."""
-    if what == "list":
-        return _listed(_names_there(client), settings)
-    return _each(settings, what, lambda name: _managed(client, what, name))
+def manage_streams(client: "KinesisClient", settings: Settings, action: str) -> tuple[str, int]:
+    """Manages the streams with boto3; see ``manage_streams_by_api``."""
+    if action == "list":
+        with _convert_boto_errors():
+            pages = client.get_paginator("list_streams").paginate()
+            return _format_list([name for page in pages for name in page["StreamNames"]], settings)
+    return _manage_each(settings, action, lambda name: _manage_stream(client, action, name))
 
 
-def _each(settings: Settings, what: str, does: Callable[[str], str]) -> tuple[str, int]:
-    """Does it with one stream after the other; where one is refused, what was done before it is told first."""
-    said: list[str] = []
+def _manage_each(settings: Settings, action: str, manage: Callable[[str], str]) -> tuple[str, int]:
+    """Manages one stream after the other; on an error the results so far are printed first."""
+    results: list[str] = []
     names = [settings.stream(entity) for entity in ENTITIES]
     for name in names:
         try:
-            said.append(does(name))
+            results.append(manage(name))
         except SendError as error:
-            for line in _lines(names, said):
+            for line in _format_lines(names, results):
                 print(line, flush=True)
             raise SendError(f"{name}: {error}") from None
-    return "\n".join(_lines(names, said)), 1 if what == "describe" and _NOT_THERE in said else 0
+    return "\n".join(_format_lines(names, results)), 1 if action == "describe" and _MISSING in results else 0
 
 
-def _lines(names: list[str], said: list[str]) -> list[str]:
-    return [f"{name}: {each}" for name, each in zip(names, said, strict=False)]
+def _format_lines(names: list[str], results: list[str]) -> list[str]:
+    return [f"{name}: {result}" for name, result in zip(names, results, strict=False)]
 
 
-def _names_there(client: "KinesisClient") -> list[str]:
-    with _told():
-        return [name for page in client.get_paginator("list_streams").paginate() for name in page["StreamNames"]]
+def _manage_stream(client: "KinesisClient", action: str, name: str) -> str:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - not needed for the API
 
-
-def _managed(client: "KinesisClient", what: str, name: str) -> str:
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - not where the API is used
-
-    with _told():
+    with _convert_boto_errors():
         try:
-            if what == "describe":
-                return _described(client.describe_stream(StreamName=name))  # type: ignore[arg-type]
-            if what == "create":
+            if action == "describe":
+                return _describe_stream(client.describe_stream(StreamName=name))  # type: ignore[arg-type]
+            if action == "create":
                 client.create_stream(StreamName=name, ShardCount=_SHARDS)
             else:
                 client.delete_stream(StreamName=name)
         except ClientError as error:
-            said = _NO_MISTAKE.get((what, error.response["Error"]["Code"]))
-            if not said:
+            result = _EXPECTED_ERRORS.get((action, error.response["Error"]["Code"]))
+            if not result:
                 raise
-            return said
-    return f"{what}d"
+            return result
+    return f"{action}d"
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Turns an error of boto3 into one line."""
+def _convert_boto_errors() -> Iterator[None]:
+    """Converts an error of boto3 into one line."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415 - as above
 
     try:
         yield
     except ClientError as error:
-        raise SendError(f"Kinesis refuses: {error.response['Error']['Code']}") from None
+        raise SendError(f"Kinesis reports {error.response['Error']['Code']}") from None
     except NoCredentialsError:
         raise SendError(NO_CREDENTIALS) from None
     except BotoCoreError as error:
         raise SendError(f"Kinesis cannot be reached: {type(error).__name__}") from None
 
 
-def _call(http: Http, what: str, url: str, body: bytes) -> bytes | str:
-    """The API's answer as it is, or what it says of a stream."""
-    method = _METHODS.get(what, "GET")
-    reply = http.request(method, url, body, {"Content-Type": "application/json"})
-    if reply.code == HTTPStatus.OK:
-        return reply.body or b"{}"
-    if reply.code == HTTPStatus.BAD_REQUEST:
-        for (how, code), said in _NO_MISTAKE.items():
-            if how == what and code in reply.text:
-                return said
-    got = f"{reply.name}: {reply.text}" if reply.code else reply.name
+def _call_api(http: HttpClient, action: str, url: str, body: bytes) -> bytes | str:
+    """The body of a response, or the result of an expected error."""
+    method = _METHODS.get(action, "GET")
+    response = http.request(method, url, body, {"Content-Type": "application/json"})
+    if response.status == HTTPStatus.OK:
+        return response.body or b"{}"
+    if response.status == HTTPStatus.BAD_REQUEST:
+        for (expected, code), result in _EXPECTED_ERRORS.items():
+            if expected == action and code in response.text:
+                return result
+    got = f"{response.label}: {response.text}" if response.status else response.label
     raise SendError(f"{method} {url} must answer 200, got {got}")
 
 
-def _listed(names: list[str], settings: Settings) -> tuple[str, int]:
-    """Which of the three are there."""
-    three = [settings.stream(entity) for entity in ENTITIES]
-    return "\n".join(_lines(three, [_THERE if name in names else _NOT_THERE for name in three])), 0
+def _format_list(names: list[str], settings: Settings) -> tuple[str, int]:
+    """One line per stream of the user: whether it exists."""
+    streams = [settings.stream(entity) for entity in ENTITIES]
+    return "\n".join(_format_lines(streams, [_EXISTS if name in names else _MISSING for name in streams])), 0
 
 
-def _described(answer: dict[str, dict[str, object]]) -> str:
-    found = answer["StreamDescription"]
-    shards = found.get("Shards")
-    return f"{found.get('StreamStatus')}, {len(shards) if isinstance(shards, list) else 0} shard(s)"
+def _describe_stream(response: dict[str, dict[str, object]]) -> str:
+    description = response["StreamDescription"]
+    shards = description.get("Shards")
+    return f"{description.get('StreamStatus')}, {len(shards) if isinstance(shards, list) else 0} shard(s)"

@@ -1,172 +1,148 @@
-"""The sender: records in order, many a request, several requests at once, and each settled one way or the other.
+"""The producer: sends records in batches with concurrent requests until each is acknowledged or failed.
 
-A post's record of one kind is in one unsettled request at a time: a later version waits until the earlier one is taken
-or given up. What nobody can decide is a request whose answer got lost: it is sent again, and the record may arrive
-twice, the second time behind a later record of *other* posts, never behind a later version of its own.
+At most one record per post and kind is in flight: a later version waits until the earlier one is settled. A request
+whose response is lost is sent again, so a record may be stored twice, the second time after records of *other* posts,
+never after a later version of its post.
 """
 
 import random
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from queue import SimpleQueue
 from types import TracebackType
 
-from emulation.producer.delivery_log import Ledger
-from emulation.producer.key_queue import Lane
-from emulation.producer.send_result import NO_CONNECTION, Attempt, Door, Fate, Outgoing, SendError
-from emulation.source.source_records import key_error
+from emulation.emulation_errors import SendError
+from emulation.producer.delivery_log import DeliveryLog
+from emulation.producer.http_client import NO_CONNECTION
+from emulation.producer.key_queue import KeyQueue
+from emulation.producer.retry_policy import RateLimiter, RetryPolicy, Sleep
+from emulation.producer.send_result import RecordStatus, SendResult, Sink
+from emulation.source.source_records import SourceRecord, describe_key_error
 
-Sleep = Callable[[float], object]
-
-_GLANCE = 0.1
-"""Seconds between two looks at whether the run is to end."""
-_BLOCKED_IN_A_ROW = 20
-"""So many records, each refused alone with none taken between them: the next one would be refused too."""
+_POLL_SECONDS = 0.1
+"""Seconds between two checks whether the run must end."""
+_MAX_BLOCKED = 20
+"""Records rejected alone, with none acknowledged in between, after which the run ends."""
 
 
 class _StoppedError(Exception):
-    """The run is over: what this thread has in hand stays unsettled."""
+    """The run has ended: the thread leaves its records pending."""
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How fast, and how stubborn.
+class RecordProducer:
+    """Sends batches of records to a sink, and records their status in a delivery log.
 
-    Attributes:
-        at_once: requests on their way at one time.
-        rate: records a second at most; 0 for no limit.
-        attempts: how often in a row a request may bring nothing before its records are given up.
-        first_wait: seconds before the second attempt; each further one waits up to twice as long.
-        longest_wait: the most seconds between two attempts, also where the other side asks for more.
-    """
-
-    at_once: int = 8
-    rate: float = 0
-    attempts: int = 8
-    first_wait: float = 0.2
-    longest_wait: float = 20.0
-
-
-class Sender:
-    """Sends what a source yields through a door, and tells a ledger what became of it.
-
-    The thread that calls ``run`` reads; as many others as requests may be on their way send, each one request after
-    the other until it is settled. What they share is touched by who holds ``_changed`` alone.
+    The thread that calls ``send`` reads the records; up to ``max_in_flight`` other threads each send one request at a
+    time until its records are settled. Shared state is protected by ``_changed``.
     """
 
     def __init__(
         self,
-        door: Door,
-        ledger: Ledger,
-        pace: Pace,
+        sink: Sink,
+        log: DeliveryLog,
+        policy: RetryPolicy,
         *,
         seed: int = 0,
         sleep: Sleep | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        self._door, self._ledger, self._pace, self._check = door, ledger, pace, check
+        self._sink, self._log, self._policy, self._check = sink, log, policy, check
         self._random = random.Random(seed)
-        self._lanes: dict[str, Lane] = defaultdict(Lane)
+        self._queues: dict[str, KeyQueue] = defaultdict(KeyQueue)
         self._changed = threading.Condition()
         self._stopped = threading.Event()
         self._sleep = sleep or self._stopped.wait
-        self._requests: SimpleQueue[tuple[Lane, list[Outgoing]] | None] = SimpleQueue()
-        self._threads = self._busy = 0
+        self._limiter = RateLimiter(policy, self._sleep, self._raise_if_stopped)
+        self._requests: SimpleQueue[tuple[KeyQueue, list[SourceRecord]] | None] = SimpleQueue()
+        self._threads = self._in_flight = 0
         self._error: Exception | None = None
-        self._blocked: list[tuple[Outgoing, str]] = []
-        self._blocked_in_a_row, self._blocked_by = 0, ""
-        self._most_open = 4 * pace.at_once * door.most_records
-        self._open_again = 0.0
-        self._due = 0.0
+        self._blocked: list[tuple[SourceRecord, str]] = []
+        self._blocked_in_a_row, self._blocked_error = 0, ""
+        self._max_pending = 4 * policy.max_in_flight * sink.max_records
 
-    def __enter__(self) -> "Sender":
+    def __enter__(self) -> "RecordProducer":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Ends the threads; one that waits for an answer does not touch the ledger any more."""
+        """Ends the threads; one that waits for a response no longer changes the delivery log."""
         with self._changed:
             self._stopped.set()
         for _ in range(self._threads):
             self._requests.put(None)
 
-    def run(self, posts: Iterable[Sequence[Outgoing]]) -> None:
-        """Sends all of it; returns when every record is settled.
+    def send(self, batches: Iterable[Sequence[SourceRecord]]) -> None:
+        """Sends all records; returns when each is settled.
 
         Args:
-            posts: lists of records in the order in which they are to go; pulled only as fast as they are sent.
+            batches: lists of records in sending order; read only as fast as they are sent.
 
         Raises:
-            SendError: no request can succeed; what was not settled stands behind the cursor.
+            SendError: no request can succeed; pending records are after the cursor.
         """
-        for records in posts:
+        for records in batches:
             with self._changed:
                 for record in records:
-                    self._ledger.began(record)
-                    unfit = self._unfit(record)
-                    if unfit:
-                        self._ledger.refused(record, unfit)
+                    self._log.start(record)
+                    error = self._find_error(record)
+                    if error:
+                        self._log.fail(record, error)
                     else:
-                        self._lanes[record.entity.name].add(record)
-                self._send_full(self._door.most_records)
-                while self._ledger.open > self._most_open:
-                    # Where all that waits are later versions of posts on their way, no request is ever full.
-                    self._go_on(self._door.most_records if self._busy else 1)
+                        self._queues[record.entity.name].add(record)
+                self._start_requests(self._sink.max_records)
+                while self._log.counts.pending > self._max_pending:
+                    # If all waiting records are later versions of posts in flight, no request is ever full.
+                    self._advance(self._sink.max_records if self._in_flight else 1)
         with self._changed:
-            while self._busy or self._blocked or any(lane.waiting for lane in self._lanes.values()):
-                self._go_on(1)
+            while self._in_flight or self._blocked or any(queue.ready for queue in self._queues.values()):
+                self._advance(1)
 
-    def _unfit(self, record: Outgoing) -> str:
+    def _find_error(self, record: SourceRecord) -> str:
         """Why the record cannot be sent at all; empty if it can."""
-        if record.unfit:
-            return record.unfit
+        if record.error:
+            return record.error
         if record.key is None:
-            return key_error(None)
-        if len(record.value) > self._door.largest:
-            return f"a record must have at most {self._door.largest} bytes, got {len(record.value)}"
+            return describe_key_error(None)
+        if len(record.value) > self._sink.max_record_bytes:
+            return f"a record must have at most {self._sink.max_record_bytes} bytes, got {len(record.value)}"
         return ""
 
-    def _go_on(self, least: int) -> None:
-        """Waits until something has changed, and starts what can be started."""
-        self._send_full(least)
-        if self._busy:
+    def _advance(self, min_records: int) -> None:
+        """Starts requests with at least so many records, and waits for a change."""
+        self._start_requests(min_records)
+        if self._in_flight:
             self._wait()
         else:
-            self._raise()
-            self._refuse_blocked()
-            self._ledger.save()
+            self._raise_error()
+            self._fail_blocked()
+            self._log.save()
 
-    def _send_full(self, least: int) -> None:
-        """Starts requests for each lane that has one's worth."""
-        door = self._door
-        for lane in self._lanes.values():
-            while len(lane.waiting) >= least or lane.bytes >= door.most_bytes:
-                while self._busy == self._pace.at_once:
+    def _start_requests(self, min_records: int) -> None:
+        for queue in self._queues.values():
+            while len(queue.ready) >= min_records or queue.bytes >= self._sink.max_bytes:
+                while self._in_flight == self._policy.max_in_flight:
                     self._wait()
-                batch = lane.take(door.most_records, door.most_bytes)
+                batch = queue.take(self._sink.max_records, self._sink.max_bytes)
                 if not batch:
                     break
-                self._busy += 1
-                if self._busy > self._threads:
+                self._in_flight += 1
+                if self._in_flight > self._threads:
                     self._threads += 1
-                    threading.Thread(target=self._work, daemon=True).start()
-                self._requests.put((lane, batch))
+                    threading.Thread(target=self._run_thread, daemon=True).start()
+                self._requests.put((queue, batch))
 
     def _wait(self) -> None:
-        """Waits a moment, or until a request is through."""
-        self._raise()
-        self._changed.wait(_GLANCE)
-        self._raise()
+        """Waits until a request has ended, or for a moment."""
+        self._raise_error()
+        self._changed.wait(_POLL_SECONDS)
+        self._raise_error()
 
-    def _raise(self) -> None:
+    def _raise_error(self) -> None:
         self._check()
         if self._error:
             raise self._error
 
-    def _work(self) -> None:
-        """Settles one request after the other, until there is nothing more to come."""
+    def _run_thread(self) -> None:
         while request := self._requests.get():
             found = None
             try:
@@ -176,110 +152,90 @@ class Sender:
             except Exception as error:
                 found = error
             with self._changed:
-                self._busy -= 1
+                self._in_flight -= 1
                 self._error = self._error or found
                 self._changed.notify_all()
 
-    def _settle(self, lane: Lane, batch: list[Outgoing]) -> None:
-        """Settles every record of a request, in as many attempts as it takes and may."""
-        number = 0
+    def _settle(self, queue: KeyQueue, batch: list[SourceRecord]) -> None:
+        """Sends a batch, again or in halves where needed, until each record is settled."""
+        attempt = 0
         while batch:
-            attempt = self._attempt(batch)
-            if attempt.narrow and len(batch) > 1:
+            result = self._send_once(batch)
+            if result.split_and_retry and len(batch) > 1:
                 half = len(batch) // 2
-                self._settle(lane, batch[:half])
-                self._settle(lane, batch[half:])
+                self._settle(queue, batch[:half])
+                self._settle(queue, batch[half:])
                 return
-            # A shard at its quota takes some of each request: as long as it does, nothing is given up.
-            number = number + 1 if all(verdict.fate is Fate.AGAIN for verdict in attempt.verdicts) else 0
+            # A throttled shard stores a part of each request: while it does, no record fails.
+            attempt = attempt + 1 if all(each.status is RecordStatus.RETRY for each in result.results) else 0
             with self._changed:
-                batch = self._sorted_out(lane, batch, attempt, last=number == self._pace.attempts)
-                self._ledger.retried(len(batch))
+                batch = self._log_results(queue, batch, result, last=attempt == self._policy.max_attempts)
+                self._log.counts.retried += len(batch)
                 self._changed.notify_all()
             if batch:
-                self._sleep(self._wait_of(max(1, number), attempt.wait))
+                self._sleep(self._policy.compute_backoff(max(1, attempt), result.retry_after, self._random))
 
-    def _sorted_out(self, lane: Lane, batch: list[Outgoing], attempt: Attempt, *, last: bool) -> list[Outgoing]:
-        """Tells the ledger what is settled; the records that are to be sent again."""
-        self._go_on_only()
-        if last and set(self._ledger.counts.codes) == {NO_CONNECTION}:
-            # Where no request ever got through, the next records would fare no better.
-            raise SendError(f"{self._door.name} cannot be reached: {NO_CONNECTION} ({self._pace.attempts} attempts)")
-        again = []
-        for record, verdict in zip(batch, attempt.verdicts, strict=True):
-            if verdict.fate is Fate.AGAIN and not last:
-                again.append(record)
+    def _log_results(
+        self, queue: KeyQueue, batch: list[SourceRecord], result: SendResult, *, last: bool
+    ) -> list[SourceRecord]:
+        """Logs the settled records; returns those to send again."""
+        self._raise_if_stopped()
+        attempts = f" ({self._policy.max_attempts} attempts)"
+        if last and set(self._log.counts.codes) == {NO_CONNECTION}:
+            # No request of this run reached the server, so no other one would.
+            raise SendError(f"{self._sink.name} cannot be reached: {NO_CONNECTION}{attempts}")
+        retried = []
+        for record, each in zip(batch, result.results, strict=True):
+            if each.status is RecordStatus.RETRY and not last:
+                retried.append(record)
                 continue
-            tries = f" ({self._pace.attempts} attempts)" if verdict.fate is Fate.AGAIN else ""
-            if verdict.fate is Fate.TAKEN:
-                self._ledger.taken(record)
-            elif attempt.blocked:
-                self._block(record, verdict.reason + tries, attempt.blocked + tries)
+            suffix = attempts if each.status is RecordStatus.RETRY else ""
+            if each.status is RecordStatus.ACKED:
+                self._log.acknowledge(record)
+            elif result.blocked:
+                self._block(record, each.reason + suffix, result.blocked + suffix)
             else:
-                self._ledger.refused(record, verdict.reason + tries)
-            lane.settle(record.key)
-        if any(verdict.fate is Fate.TAKEN for verdict in attempt.verdicts):
-            self._refuse_blocked()
+                self._log.fail(record, each.reason + suffix)
+            queue.complete(record.key)
+        if any(each.status is RecordStatus.ACKED for each in result.results):
+            self._fail_blocked()
             self._blocked_in_a_row = 0
-        self._ledger.save()
-        return again
+        self._log.save()
+        return retried
 
-    def _block(self, record: Outgoing, reason: str, every: str) -> None:
-        """Puts a record aside that was refused alone, until it is known whether every other one is refused too."""
+    def _block(self, record: SourceRecord, reason: str, error: str) -> None:
+        """Holds a record that was rejected alone until it is known whether all records are rejected."""
         self._blocked.append((record, reason))
         self._blocked_in_a_row += 1
-        self._blocked_by = f"{self._door.name}: {every}"
-        if self._blocked_in_a_row == _BLOCKED_IN_A_ROW:
-            raise SendError(self._blocked_by)
+        self._blocked_error = f"{self._sink.name}: {error}"
+        if self._blocked_in_a_row == _MAX_BLOCKED:
+            raise SendError(self._blocked_error)
 
-    def _refuse_blocked(self) -> None:
-        """Gives up what was put aside, since others were taken.
+    def _fail_blocked(self) -> None:
+        """Logs held records as failed, since others were acknowledged.
 
         Raises:
-            SendError: none ever was.
+            SendError: none was ever acknowledged.
         """
-        if self._blocked and not self._ledger.counts.acknowledged:
-            raise SendError(self._blocked_by)
+        if self._blocked and not self._log.counts.acknowledged:
+            raise SendError(self._blocked_error)
         for record, reason in self._blocked:
-            self._ledger.refused(record, reason)
+            self._log.fail(record, reason)
         self._blocked.clear()
 
-    def _go_on_only(self) -> None:
-        """Ends this thread where the run is over."""
+    def _raise_if_stopped(self) -> None:
         if self._stopped.is_set():
             raise _StoppedError
 
-    def _attempt(self, batch: Sequence[Outgoing]) -> Attempt:
-        self._pass_the_gate(len(batch))
+    def _send_once(self, batch: Sequence[SourceRecord]) -> SendResult:
+        self._limiter.acquire(len(batch))
         try:
-            attempt = self._door.send(batch)
+            result = self._sink.send(batch)
         except SendError as error:
-            raise SendError(f"{self._door.name}: {error}") from None
+            raise SendError(f"{self._sink.name}: {error}") from None
         with self._changed:
-            self._go_on_only()
-            self._ledger.answered(attempt.code)
-            if attempt.wait:
-                # The other side is busy for everybody, not for this request alone.
-                self._open_again = time.monotonic() + min(attempt.wait, self._pace.longest_wait)
-        return attempt
-
-    def _pass_the_gate(self, records: int) -> None:
-        """Waits until the other side wants more, and the rate allows it."""
-        while (shut := self._open_again - time.monotonic()) > 0:
-            self._go_on_only()
-            self._sleep(shut)
-        if self._pace.rate:
-            with self._changed:
-                now = time.monotonic()
-                self._due = max(self._due, now)
-                wait, self._due = self._due - now, self._due + records / self._pace.rate
-            if wait > 0:
-                self._sleep(wait)
-        self._go_on_only()
-
-    def _wait_of(self, number: int, asked: float) -> float:
-        """Seconds before the next attempt: what was asked for, else random up to a bound that doubles."""
-        if asked:
-            return min(asked, self._pace.longest_wait)
-        bound = min(self._pace.longest_wait, self._pace.first_wait * 2**number)
-        return self._random.uniform(bound / 2, bound)
+            self._raise_if_stopped()
+            self._log.counts.codes[result.code] += 1
+            if result.retry_after:
+                self._limiter.pause(result.retry_after)
+        return result

@@ -1,29 +1,28 @@
-"""How a request shows who sends it: not at all, with an API key, or signed for AWS IAM (SigV4)."""
+"""Authentication of API Gateway requests: none, an API key, or AWS IAM (Signature Version 4)."""
 
 import os
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from emulation.producer.send_result import SendError, one_line
+from emulation.emulation_errors import SendError, shorten
 
 if TYPE_CHECKING:
     from boto3 import Session
     from botocore.credentials import Credentials
 
 NO_CREDENTIALS = "AWS credentials must be given, got none"
-_TEXT_LIMIT = 200
 
 
-def aws_session() -> "tuple[Session, Credentials]":
+def open_aws_session() -> "tuple[Session, Credentials]":
     """A session with a region, and the credentials that boto3 finds: environment, profile, role.
 
-    boto3 itself knows ``AWS_DEFAULT_REGION`` alone; every other tool of AWS knows ``AWS_REGION`` too.
+    boto3 reads ``AWS_DEFAULT_REGION`` only; ``AWS_REGION``, which AWS's other tools read, is accepted too.
 
     Raises:
-        SendError: there is no region, there are no credentials, or they cannot be read.
+        SendError: region or credentials are missing, or cannot be read.
     """
-    import boto3  # noqa: PLC0415 - half a second to import, and only wanted here
+    import boto3  # noqa: PLC0415 - takes half a second, needed for AWS only
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
     try:
@@ -32,40 +31,32 @@ def aws_session() -> "tuple[Session, Credentials]":
             raise SendError("AWS region must be given, got none: set AWS_REGION or AWS_DEFAULT_REGION")
         credentials = session.get_credentials()
     except BotoCoreError as error:
-        raise SendError(one_line(str(error), _TEXT_LIMIT)) from None
+        raise SendError(shorten(str(error))) from None
     if credentials is None:
         raise SendError(NO_CREDENTIALS)
     return session, credentials
 
 
-class Access(Protocol):
-    """Adds what the other side wants to see."""
+class RequestAuth:
+    """No authentication; subclasses add headers.
 
-    secrets: tuple[str, ...]
-
-    def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """The request's headers."""
-
-    def renew(self) -> bool:
-        """Looks for newer credentials, after the other side said that these have ended; True if there may be some."""
-
-
-class NoAccess:
-    """Anybody may."""
+    Attributes:
+        secrets: values to redact in responses.
+    """
 
     secrets: tuple[str, ...] = ()
 
-    def renew(self) -> bool:
-        """There is nothing to renew."""
-        return False
-
-    def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
-        """The headers as they are."""
+    def add_headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
+        """The request's headers with authentication."""
         return headers
 
+    def refresh(self) -> bool:
+        """Reloads credentials after the server reported that they expired; False if there are none to reload."""
+        return False
 
-class ApiKey:
-    """A key of API Gateway."""
+
+class ApiKeyAuth(RequestAuth):
+    """An API key of API Gateway."""
 
     def __init__(self, key: str) -> None:
         if not key:
@@ -73,35 +64,29 @@ class ApiKey:
         if not key.isascii() or not key.isprintable():
             raise SendError("PINTEREST_API_KEY must be printable ASCII, got other characters")
         self._key = key
-        self.secrets: tuple[str, ...] = (key,)
+        self.secrets = (key,)
 
-    def renew(self) -> bool:
-        """A key does not end."""
-        return False
-
-    def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
-        """The headers and the key."""
+    def add_headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
+        """The headers and ``x-api-key``."""
         return {**headers, "x-api-key": self._key}
 
 
-class SignedForAws:
-    """A signature with the credentials that boto3 finds; short-lived ones are refreshed by it when they end."""
-
-    secrets: tuple[str, ...] = ()
+class IamAuth(RequestAuth):
+    """Signature Version 4 with the credentials that boto3 finds; boto3 refreshes temporary ones."""
 
     def __init__(self) -> None:
-        session, self._credentials = aws_session()
+        session, self._credentials = open_aws_session()
         self._region = session.region_name
         self._lock = threading.Lock()
 
-    def renew(self) -> bool:
-        """Looks where boto3 looks: a file or a role may have new ones."""
+    def refresh(self) -> bool:
+        """Reads the credentials again: a file or role may have newer ones."""
         with self._lock:
-            _, self._credentials = aws_session()
+            _, self._credentials = open_aws_session()
         return True
 
-    def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """The headers and a signature over all of the request."""
+    def add_headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers and a signature of the whole request."""
         from botocore.auth import SigV4Auth  # noqa: PLC0415 - as above
         from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 

@@ -1,112 +1,129 @@
-"""What is sent, and what became of it."""
+"""The result of one request for its records, and the sinks that send such requests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol
+from http import HTTPStatus
+from typing import Protocol
 
-from pinterest_transforms.entities import Entity
-from pinterest_transforms.errors import PinterestError
+from emulation.emulation_errors import SendError
+from emulation.producer.http_client import HttpResponse
+from emulation.source.source_records import SourceRecord
 
+_NEVER_RETRIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+"""Statuses that every other request would receive too."""
 
-class SendError(PinterestError):
-    """Sending cannot go on, or cannot begin."""
+_SPLIT = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
+"""Statuses that a request with fewer records may not receive."""
 
-
-NO_CONNECTION = "no connection"
-"""What an attempt is counted under that did not even reach the other side."""
-
-
-class Outgoing(NamedTuple):
-    """One record on its way. There is one for each record of the source: a tuple is made in a third of the time.
-
-    Attributes:
-        entity: its kind; says the topic or the stream.
-        key: the post it belongs to: Kafka's key, Kinesis' partition key. None where the source has none: such a record
-            cannot be sent.
-        value: the record as JSON, one object in UTF-8.
-        post: number of the post in this run, from 0; what the cursor counts.
-        unfit: why the source's row cannot be sent; empty if it can.
-    """
-
-    entity: Entity
-    key: int | None
-    value: bytes
-    post: int
-    unfit: str = ""
-
-    @property
-    def key_text(self) -> bytes:
-        """The key as text."""
-        return str(self.key).encode()
+_RETRIED = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+_PERMANENT = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
 
 
-class Fate(Enum):
-    """What became of a record in one request."""
+class RecordStatus(Enum):
+    """Status of a record after a request."""
 
-    TAKEN = "taken"
-    AGAIN = "again"
-    REFUSED = "refused"
+    ACKED = "acked"
+    RETRY = "retry"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer's word on one record, and why it was not taken."""
+class RecordResult:
+    """Status of one record, and the reason if it is not ``ACKED``."""
 
-    fate: Fate
+    status: RecordStatus
     reason: str = ""
 
 
-TAKEN = Verdict(Fate.TAKEN)
+ACKED = RecordResult(RecordStatus.ACKED)
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """What one request brought.
+class SendResult:
+    """The result of one request.
 
     Attributes:
-        code: what to count it under: a status code, or what went wrong before there was one.
-        verdicts: one a record, in their order.
-        wait: seconds the other side asks for before the next request; 0 if it does not say.
-        narrow: the request as a whole was refused, and a smaller one may not be: too large, or one bad record in it.
-        blocked: what to end with if it turns out that every request is refused so; empty where that cannot be.
+        code: the status code or error that the request is counted under.
+        results: one per record, in order.
+        retry_after: seconds to wait before the next request; 0 if the server names none.
+        split_and_retry: the request was rejected as a whole; smaller ones may succeed: it is too large, or one record
+            is invalid.
+        blocked: the error that ends the run if every request is rejected like this one; empty where it does not apply.
     """
 
     code: str
-    verdicts: Sequence[Verdict]
-    wait: float = 0.0
-    narrow: bool = False
+    results: Sequence[RecordResult]
+    retry_after: float = 0.0
+    split_and_retry: bool = False
     blocked: str = ""
 
 
-class Door(Protocol):
-    """Where records are sent to.
+class Sink(Protocol):
+    """A target that records are sent to.
 
     Attributes:
-        most_records: the most records in one request.
-        most_bytes: the most bytes of all values in one request.
-        largest: the most bytes of one value.
-        name: the other side in words, without any secret; a cursor holds for one name.
+        max_records: maximum number of records per request.
+        max_bytes: maximum size of all values of a request.
+        max_record_bytes: maximum size of one value.
+        name: description without secrets; a cursor is valid for one name.
     """
 
-    most_records: int
-    most_bytes: int
-    largest: int
+    max_records: int
+    max_bytes: int
+    max_record_bytes: int
     name: str
 
-    def send(self, records: Sequence[Outgoing]) -> Attempt:
+    def send(self, records: Sequence[SourceRecord]) -> SendResult:
         """Sends records of one kind in one request.
 
         Raises:
-            SendError: no request of this run can succeed, as with a wrong address or credentials.
+            SendError: no request of this run can succeed, as with a wrong URL or credentials.
         """
 
 
-def one_line(text: str, most: int) -> str:
-    """The start of a text from outside, without control characters, for a message."""
-    return "".join(c if c.isprintable() else " " for c in text[:most]).strip()
+def repeat_result(records: Sequence[SourceRecord], status: RecordStatus, reason: str) -> list[RecordResult]:
+    """The same result for every record."""
+    return [RecordResult(status, reason)] * len(records)
 
 
-def all_of(records: Sequence[Outgoing], fate: Fate, reason: str) -> list[Verdict]:
-    """The same verdict for every record."""
-    return [Verdict(fate, reason)] * len(records)
+def classify_error(response: HttpResponse, records: Sequence[SourceRecord]) -> SendResult:
+    """The result of a request with an error status, or without a response.
+
+    A firewall before the API rejects single requests, or all of them, with 403 or another status and an HTML page;
+    only further requests show which.
+
+    Raises:
+        SendError: no other request can succeed.
+    """
+    status, label = response.status, response.label
+    reason = f"{label}: {response.text}" if status and response.text else label
+    failed = repeat_result(records, RecordStatus.FAILED, reason)
+    if status in _SPLIT:
+        return SendResult(label, failed, split_and_retry=True)
+    if not status or status in _RETRIED or (status >= 500 and status not in _PERMANENT):
+        return SendResult(label, repeat_result(records, RecordStatus.RETRY, reason), response.retry_after)
+    message = f"{_get_phrase(status)} ({status}): {response.text or 'no reason given'}"
+    if status in _NEVER_RETRIED and not response.is_html:
+        raise SendError(message)
+    return SendResult(label, failed, split_and_retry=True, blocked=message)
+
+
+def _get_phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "unknown status"
+
+
+def classify_unreadable(records: Sequence[SourceRecord], *, is_html: bool) -> SendResult:
+    """The result of a 200 that cannot be parsed.
+
+    The records may have been stored: they are sent again, since a duplicate is harmless and a loss is not. An HTML page
+    comes from a firewall or proxy: smaller requests show which records it blocks.
+    """
+    if is_html:
+        reason = "200 with an HTML page"
+        results = repeat_result(records, RecordStatus.RETRY, reason)
+        return SendResult("200 HTML", results, split_and_retry=True, blocked=reason)
+    return SendResult("200 unreadable", repeat_result(records, RecordStatus.RETRY, "200 with an unreadable body"))

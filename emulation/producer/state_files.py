@@ -1,4 +1,4 @@
-"""Files that a sender leaves for its next run: where they are, and how they are written."""
+"""Files that a run leaves for the next one: their default paths, appending lines, and exclusive access."""
 
 import os
 import sys
@@ -6,93 +6,93 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from emulation.producer.send_result import SendError
+from emulation.emulation_errors import SendError
 from pinterest_transforms.file_lock import try_lock
 
-_STATE = Path("build/emulation")
+_FOLDER = Path("build/emulation")
 
 
-def failed_file(command: str) -> Path:
-    """Where failed records go if nobody says another place."""
-    return _STATE / f"{command}-failed.jsonl"
+def get_failed_path(command: str) -> Path:
+    """The default file of failed records."""
+    return _FOLDER / f"{command}-failed.jsonl"
 
 
-def cursor_file(command: str) -> Path:
-    """Where the place of a run is kept if nobody says another one."""
-    return _STATE / f"{command}-cursor.json"
+def get_cursor_path(command: str) -> Path:
+    """The default cursor file."""
+    return _FOLDER / f"{command}-cursor.json"
 
 
 class LineFile:
-    """A file that whole lines are added to; one that was cut off, by a kill or a full disk, is ended first."""
+    """Appends whole lines to a file; a truncated last line, left by a kill or a full disk, is terminated first."""
 
     def __init__(self, path: Path, file: BinaryIO | None = None) -> None:
-        """Opens it, in a folder that is made.
+        """Opens the file, and creates its folder.
 
         Raises:
             SendError: it cannot be written.
         """
-        self._path, self._file = path, file or _opened(path)
+        self._path, self._file = path, file or _open(path)
         size = os.fstat(self._file.fileno()).st_size
-        self._cut_off = False
+        self._truncated = False
         if size:
             self._file.seek(-1, os.SEEK_END)
-            self._cut_off = self._file.read(1) != b"\n"
+            self._truncated = self._file.read(1) != b"\n"
 
-    def add(self, line: bytes) -> None:
-        """Adds a line.
+    def append(self, line: bytes) -> None:
+        """Appends a line.
 
         Raises:
-            SendError: it cannot be written whole, as on a full disk.
+            SendError: it cannot be written completely, as on a full disk.
         """
-        data = (b"\n" if self._cut_off else b"") + line + b"\n"
-        self._cut_off = True
+        data = (b"\n" if self._truncated else b"") + line + b"\n"
+        self._truncated = True
         try:
             while data:
                 data = data[self._file.write(data) :]
         except OSError as error:
-            raise _not_writable(self._path, error) from None
-        self._cut_off = False
+            raise _build_write_error(self._path, error) from None
+        self._truncated = False
 
     def close(self) -> None:
-        """Closes it."""
+        """Closes the file."""
         self._file.close()
 
 
-def open_alone(path: Path) -> BinaryIO:
-    """A file for this process alone, to read and to add to.
+def open_exclusive(path: Path) -> BinaryIO:
+    """Opens a file for reading and appending, locked for this process.
 
     Raises:
-        SendError: another process has it, or it cannot be opened.
+        SendError: another process has locked it, or it cannot be opened.
     """
     while True:
-        file = _opened(path)
+        file = _open(path)
         is_free = True
         with suppress(OSError):  # some network drives have no locks
             is_free = try_lock(file.fileno())
         if not is_free:
             file.close()
-            raise SendError(f"cursor {path} is in use by another run: --cursor FILE keeps another place")
-        # Who had it may just have removed it.
+            raise SendError(f"cursor {path} is in use by another run: choose another one with --cursor FILE")
+        # The process that had locked it may have removed it.
         if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
             return file
         file.close()
 
 
-def remove(path: Path, file: BinaryIO) -> None:
-    """Removes a file that ``open_alone`` has opened, and closes it."""
+def remove_file(path: Path, file: BinaryIO) -> None:
+    """Removes and closes a file of ``open_exclusive``."""
     if sys.platform == "win32":
-        file.close()  # it removes no file that is open
+        file.close()  # Windows removes no open file
     path.unlink(missing_ok=True)
     file.close()
 
 
-def _opened(path: Path) -> BinaryIO:
+def _open(path: Path) -> BinaryIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("a+b", buffering=0)
     except OSError as error:
-        raise _not_writable(path, error) from None
+        raise _build_write_error(path, error) from None
 
 
-def _not_writable(path: Path, error: OSError) -> SendError:
+def _build_write_error(path: Path, error: OSError) -> SendError:
     return SendError(f"file {path} cannot be written: {error.strerror}")

@@ -1,6 +1,6 @@
-"""The source database, reached and written through SQLAlchemy, whatever database the URL names; ``reader`` reads it.
+"""Connects to the source database through SQLAlchemy, and creates and fills its tables; ``table_reader`` reads them.
 
-Source: the data contract, section 2, for tables and columns. A password is part of the URL and is never printed.
+Source: the data contract, section 2, for tables and columns. A password in the URL is never printed.
 """
 
 import logging
@@ -17,35 +17,33 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
+from emulation.emulation_errors import SourceError, redact
 from emulation.source.source_records import Row
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import PinterestError
 
 DATABASE = "build/source.db"
 RECONNECT_WAITS = (0.5, 1, 2, 4, 8, *[15] * 8)
-"""Seconds before each attempt to reach again a database that was lost: a fail-over of RDS takes one to two minutes."""
+"""Seconds before each attempt to reconnect: an RDS failover takes one to two minutes."""
 
-_PASSWORD_IN_TEXT = re.compile(r"(://[^:/@\s]*):[^\s]*@")
-_LAST_OF_LATIN_1 = 255
+_MAX_LATIN_1 = 255
 _SECRET_OPTION = re.compile(r"pass|secret|token|key", re.IGNORECASE)
-# A server that vanished without a word would be waited for without an end.
-_READ_SECONDS = 300
+_READ_TIMEOUT = 300
 _UTC = {
     "mysql": "SET time_zone = '+00:00'",
     "mariadb": "SET time_zone = '+00:00'",
     "postgresql": "SET TIME ZONE 'UTC'",
 }
-# MySQL: shutdown in progress; query interrupted. What else closes a connection is known to SQLAlchemy.
+# MySQL: shutdown in progress; query interrupted. SQLAlchemy knows the other errors of a closed connection.
 _INTERRUPTED = (1053, 1317)
-# What SQLite's driver says of bytes where text belongs.
-_NO_TEXT = "Could not decode to UTF-8"
+_SQLITE_INVALID_TEXT = "Could not decode to UTF-8"
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
-# Its pool writes a traceback for each connection that a server closed; what is to be said of it is said here.
+# The pool logs a traceback for each connection that the server closed; ``read_with_retry`` logs one line.
 logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
 
-_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-_NUMBERS: dict[str, type[sa.Integer] | type[sa.Double[float]]] = {
+_KEY_TYPE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_NUMBER_TYPES: dict[str, type[sa.Integer] | type[sa.Double[float]]] = {
     "downloaded": sa.Integer,
     "age": sa.Integer,
     "latitude": sa.Double,
@@ -53,53 +51,48 @@ _NUMBERS: dict[str, type[sa.Integer] | type[sa.Double[float]]] = {
 }
 
 
-class SourceError(PinterestError):
-    """The source database cannot be reached, read or written, or holds a source already."""
+def connect(database: str, *, create_folder: bool = True) -> sa.Engine:
+    """An engine for a SQLAlchemy URL or the path of an SQLite file.
 
-
-def masked(text: str) -> str:
-    """The text with the password of any URL in it replaced by ``***``."""
-    return _PASSWORD_IN_TEXT.sub(r"\1:***@", text)
-
-
-def connect(database: str, *, make_folder: bool = True) -> sa.Engine:
-    """An engine for a SQLAlchemy URL, or for the path of an SQLite file, whose folder is made if it may.
+    Args:
+        database: the URL or path.
+        create_folder: create the SQLite file's folder; if false, the file must exist.
 
     Raises:
-        SourceError: if the URL cannot be read, its driver is not installed, or a file that may not be made is missing.
+        SourceError: the URL is invalid, its driver is not installed, or a required file is missing.
     """
     try:
         url = sa.make_url(database) if "://" in database else sa.URL.create("sqlite", database=database)
         if url.get_backend_name() in ("mysql", "mariadb") and "charset" in url.query:
-            # Any other one has letters that it cannot hold, and the server replaces them without a word.
+            # With any other charset the server silently replaces letters.
             url = url.update_query_dict({"charset": "utf8mb4"})
         engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
     except (ArgumentError, ValueError):
         raise SourceError("database must be a file or a SQLAlchemy URL, as mysql+pymysql://user@host/name") from None
     except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise SourceError(f"database needs a driver that is not installed: {masked(str(error))}") from None
+        raise SourceError(f"database needs a driver that is not installed: {redact(str(error))}") from None
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:")):
-        _check_file(Path(url.database), make_folder=make_folder)
-    if engine.dialect.driver == "pymysql" and any(ord(letter) > _LAST_OF_LATIN_1 for letter in url.password or ""):
-        # PyMySQL cannot send it, and its own error has a part of it.
-        raise SourceError("password of the database must be of Latin-1 letters alone, got others")
+        _check_file(Path(url.database), create_folder=create_folder)
+    if engine.dialect.driver == "pymysql" and any(ord(letter) > _MAX_LATIN_1 for letter in url.password or ""):
+        # PyMySQL cannot send such a password, and its error quotes a part of it.
+        raise SourceError("password of the database must have Latin-1 letters only, got others")
     sa.event.listen(engine, "do_connect", _add_driver_options)
-    sa.event.listen(engine, "connect", partial(_begin_session, engine.dialect.name))
+    sa.event.listen(engine, "connect", partial(_set_session_time_zone, engine.dialect.name))
     return engine
 
 
 def _add_driver_options(dialect: sa.Dialect, _: object, __: object, options: dict[str, object]) -> None:
-    """Bounds the wait for an answer, and has bit fields read as the numbers that they are."""
+    """Sets a read timeout, and converts BIT fields to numbers."""
     if dialect.driver == "pymysql":
-        from pymysql import constants, converters  # type: ignore[import-untyped]  # noqa: PLC0415 - other drivers do without
+        from pymysql import constants, converters  # type: ignore[import-untyped]  # noqa: PLC0415 - for this driver only
 
-        options.setdefault("read_timeout", _READ_SECONDS)
+        options.setdefault("read_timeout", _READ_TIMEOUT)
         bit = {constants.FIELD_TYPE.BIT: partial(int.from_bytes, byteorder="big")}
         options["conv"] = {**converters.conversions, **bit}
 
 
-def _begin_session(dialect: str, connection: DBAPIConnection, _: object) -> None:
-    """Has the session's zone be UTC, which decides what a TIMESTAMP reads as."""
+def _set_session_time_zone(dialect: str, connection: DBAPIConnection, _: object) -> None:
+    """Sets the session's time zone to UTC, in which TIMESTAMP columns are returned."""
     if dialect in _UTC:
         cursor = connection.cursor()
         cursor.execute(_UTC[dialect])
@@ -107,22 +100,21 @@ def _begin_session(dialect: str, connection: DBAPIConnection, _: object) -> None
         connection.commit()
 
 
-def _check_file(file: Path, *, make_folder: bool) -> None:
-    """Sees to it that an SQLite file can be made, or is there."""
+def _check_file(file: Path, *, create_folder: bool) -> None:
     if file.is_dir():
         raise SourceError(f"database must be a file or a SQLAlchemy URL, got the folder {file}")
-    if not make_folder:
+    if not create_folder:
         if not file.is_file():
-            raise SourceError(f"database {file} must be there: python -m emulation generate makes one")
+            raise SourceError(f"database {file} must exist: create it with python -m emulation generate")
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SourceError(f"database {file} cannot be made: {error.strerror}") from None
+        raise SourceError(f"database {file} cannot be created: {error.strerror}") from None
 
 
-def described(engine: sa.Engine) -> str:
-    """The database's name for people: the path of an SQLite file, else the URL without its password."""
+def describe_database(engine: sa.Engine) -> str:
+    """The path of an SQLite file, else the URL without secrets."""
     url = engine.url
     if url.get_backend_name() == "sqlite" and not url.query:
         return url.database or ":memory:"
@@ -130,72 +122,70 @@ def described(engine: sa.Engine) -> str:
     return url.set(query=options).render_as_string(hide_password=True)
 
 
-def source_table(entity: Entity) -> sa.Table:
-    """The entity's table as this project creates it: the key is the primary key, everything else may be null."""
-    columns: list[sa.Column[object]] = [sa.Column(entity.key_fields[0], _KEY, primary_key=True, autoincrement=False)]
-    columns += [sa.Column(name, _NUMBERS.get(name, sa.Text)) for name in entity.fields]
-    return sa.Table(entity.source_table, sa.MetaData(), *columns, mysql_charset="utf8mb4")
+def build_table(entity: Entity) -> sa.Table:
+    """The entity's table as ``write_source`` creates it: the key is the primary key, other columns are nullable."""
+    key = sa.Column(entity.key_fields[0], _KEY_TYPE, primary_key=True, autoincrement=False)
+    columns = [sa.Column(name, _NUMBER_TYPES.get(name, sa.Text)) for name in entity.fields]
+    return sa.Table(entity.source_table, sa.MetaData(), key, *columns, mysql_charset="utf8mb4")
 
 
-def check_free(engine: sa.Engine) -> None:
-    """Sees to it that no source is overwritten by accident.
+def check_no_source(engine: sa.Engine) -> None:
+    """Checks that no source would be overwritten.
 
     Raises:
-        SourceError: if one of the three tables exists.
+        SourceError: one of the three tables exists.
     """
-    with database_errors(engine):
-        there = [e.source_table for e in ENTITIES if sa.inspect(engine).has_table(e.source_table)]
-    if there:
-        raise SourceError(f"{described(engine)} already has {', '.join(there)}: --replace drops and makes them again")
+    with convert_database_errors(engine):
+        existing = [e.source_table for e in ENTITIES if sa.inspect(engine).has_table(e.source_table)]
+    if existing:
+        database = describe_database(engine)
+        raise SourceError(f"{database} already has {', '.join(existing)}: --replace drops and creates them again")
 
 
 def write_source(
     engine: sa.Engine, tables: Iterable[tuple[Entity, Iterable[Sequence[Row]]]], *, replace: bool = False
 ) -> dict[str, int]:
-    """Makes the source tables, with an index on the key, and fills them.
+    """Creates the source tables, with an index on the key, and inserts their rows.
 
-    Where the database can (SQLite, PostgreSQL) it is one transaction: after a failure the old source is still there.
+    In databases with transactional DDL (SQLite, PostgreSQL) it is one transaction: after a failure the previous source
+    is unchanged.
 
     Args:
         engine: the database.
-        tables: for each table its rows, in lists of any length; values in the order of ``column_names``.
-        replace: drop tables that exist; without it they are an error.
+        tables: for each table its rows in lists of any length, values in the order of ``column_names``.
+        replace: drop existing tables; without it they are an error.
 
     Returns:
-        How many rows each table has got, by the table's name.
+        Number of rows by table name.
 
     Raises:
-        SourceError: if a table exists and ``replace`` is not set, or the database refuses.
+        SourceError: a table exists and ``replace`` is not set, or the database reports an error.
     """
     if not replace:
-        check_free(engine)
+        check_no_source(engine)
     rows: dict[str, int] = {}
-    with database_errors(engine), engine.connect() as connection:
-        _begin(connection)
-        for entity, lists in tables:
-            table = source_table(entity)
+    with convert_database_errors(engine), engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            # The driver's implicit transactions exclude DDL. Synced to disk at the end only.
+            connection.exec_driver_sql("PRAGMA synchronous = OFF")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        for entity, batches in tables:
+            table = build_table(entity)
             table.drop(connection, checkfirst=True)
             table.create(connection)
-            rows[table.name] = sum(_inserted(connection, table, batch) for batch in lists)
+            rows[table.name] = sum(_insert(connection, table, batch) for batch in batches)
         connection.commit()
     return rows
 
 
 def count_rows(engine: sa.Engine, entity: Entity) -> int:
-    """How many rows a source table has."""
-    with database_errors(engine), engine.connect() as connection:
+    """Number of rows in a source table."""
+    with convert_database_errors(engine), engine.connect() as connection:
         return connection.execute(sa.select(sa.func.count()).select_from(sa.table(entity.source_table))).scalar_one()
 
 
-def _begin(connection: sa.Connection) -> None:
-    """On SQLite opens a transaction that holds the tables' creation too, and waits for no disk before its end."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA synchronous = OFF")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _inserted(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> int:
-    """Inserts rows, on the driver's own fast way where it takes values by position."""
+def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> int:
+    """Inserts rows; by position where the driver can, which is faster."""
     if not rows:
         return 0
     compiled = table.insert().compile(dialect=connection.dialect)
@@ -207,25 +197,26 @@ def _inserted(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -
     return len(rows)
 
 
-def read_again(engine: sa.Engine, read: Callable[[sa.Connection], _T], *, patient: bool) -> _T:
-    """What a function reads on a connection that is held no longer; on another one where the server closed it.
+def read_with_retry(engine: sa.Engine, read: Callable[[sa.Connection], _T], *, retry: bool) -> _T:
+    """Calls ``read`` with a connection that is released afterwards.
 
     Args:
         engine: the database.
-        read: reads, and may be called again.
-        patient: try again for about two minutes where the connection is lost.
+        read: the function; may be called several times.
+        retry: reconnect for about two minutes where the connection is lost.
 
     Raises:
-        SourceError: the database refuses, or stays away.
+        SourceError: the database reports an error or stays unreachable.
     """
-    with database_errors(engine):
-        for wait in RECONNECT_WAITS if patient else ():
+    with convert_database_errors(engine):
+        for wait in RECONNECT_WAITS if retry else ():
             try:
                 return _read_once(engine, read)
             except DBAPIError as error:
-                if not _is_lost(error):
+                if not _is_connection_lost(error):
                     raise
-                _LOG.warning("database %s: %s; tries again in %g s", described(engine), _said(engine, error), wait)
+                message = _describe_error(engine, error)
+                _LOG.warning("database %s: %s; retries in %g s", describe_database(engine), message, wait)
             time.sleep(wait)
         return _read_once(engine, read)
 
@@ -235,12 +226,12 @@ def _read_once(engine: sa.Engine, read: Callable[[sa.Connection], _T]) -> _T:
         try:
             return read(connection)
         except OperationalError as error:
-            if _NO_TEXT not in str(error.orig):
+            if _SQLITE_INVALID_TEXT not in str(error.orig):
                 raise
             session = connection.connection.dbapi_connection
             if not isinstance(session, sqlite3.Connection):
                 raise
-            # So that one row costs no other one; ``records`` tells it apart. It takes three times as long.
+            # Keeps the other rows; ``source_records`` finds the invalid ones. Three times slower, so only where needed.
             session.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
             try:
                 return read(connection)
@@ -248,28 +239,29 @@ def _read_once(engine: sa.Engine, read: Callable[[sa.Connection], _T]) -> _T:
                 session.text_factory = str
 
 
-def _is_lost(error: DBAPIError) -> bool:
-    """Whether the connection is to blame, and not the statement; one that cannot be opened has no statement."""
+def _is_connection_lost(error: DBAPIError) -> bool:
+    """Whether the connection failed, not the statement; a failed connect has no statement."""
     code = next(iter(getattr(error.orig, "args", ())), None)
     return error.connection_invalidated or error.statement is None or code in _INTERRUPTED
 
 
 @contextmanager
-def database_errors(engine: sa.Engine) -> Iterator[None]:
-    """Turns an error of the database or its driver, whatever its kind, into one line without a password."""
+def convert_database_errors(engine: sa.Engine) -> Iterator[None]:
+    """Converts any error of the database or its driver into one line without a password."""
     try:
         yield
     except PinterestError:
         raise
     except (SQLAlchemyError, ImportError, RuntimeError, TypeError, ValueError, OverflowError, OSError) as error:
-        raise SourceError(f"database {described(engine)} cannot be used: {_said(engine, error)}") from None
+        message = f"database {describe_database(engine)} cannot be used: {_describe_error(engine, error)}"
+        raise SourceError(message) from None
 
 
-def _said(engine: sa.Engine, error: Exception) -> str:
-    """What an error says, in one line, without a password; that of a value is left out, since it may quote a row."""
-    quotes = isinstance(error, ValueError) and not isinstance(error, UnicodeError)
-    text = "" if quotes else str(getattr(error, "orig", None) or error).strip()
-    said = text.split("\n")[0] or type(error).__name__
+def _describe_error(engine: sa.Engine, error: Exception) -> str:
+    """The error's first line without a password. The text of a ValueError is left out: it may quote a row."""
+    quotes_row = isinstance(error, ValueError) and not isinstance(error, UnicodeError)
+    text = "" if quotes_row else str(getattr(error, "orig", None) or error).strip()
+    line = text.split("\n")[0] or type(error).__name__
     if engine.url.password:
-        said = said.replace(str(engine.url.password), "***")
-    return masked(said)
+        line = line.replace(str(engine.url.password), "***")
+    return redact(line)

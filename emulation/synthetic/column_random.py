@@ -1,7 +1,7 @@
-"""Random numbers that depend only on the seed, the column's name and the row's index.
+"""Random numbers that depend on the seed, the column's name and the row's index only.
 
-A counter-based generator (splitmix64) instead of a stream: row 7 is the same row whatever the chunk, the size or the
-number of rows before it. Integer arithmetic only, so every machine and every numpy draws the same.
+A counter-based generator (splitmix64): row 7 has the same values whatever the chunk size or the number of rows. Integer
+arithmetic only, so every machine and numpy version returns the same.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Words = npt.NDArray[np.uint64]
+Bits = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
@@ -21,46 +21,46 @@ _HALF = np.uint64(32)
 
 
 @dataclass(frozen=True)
-class Draws:
-    """The random numbers of some rows.
+class ColumnRandom:
+    """Random values for some rows; columns with different names are independent.
 
     Attributes:
-        seed: the seed of the whole source.
-        index: the rows' indexes, 0 and up.
+        seed: the seed of the source.
+        index: the rows' indexes, from 0.
     """
 
     seed: int
     index: Ints
 
-    def words(self, column: str) -> Words:
-        """64 random bits a row; two columns of different names are independent."""
+    def bits(self, column: str) -> Bits:
+        """64 random bits per row."""
         digest = hashlib.blake2b(f"{self.seed}/{column}".encode(), digest_size=8).digest()
         mixed = (self.index.astype(np.uint64) + np.uint64(1)) * _STEP + np.uint64(int.from_bytes(digest, "little"))
         for shift, factor in _MIXERS:
             mixed = (mixed ^ (mixed >> shift)) * factor
         return mixed ^ (mixed >> _LAST_SHIFT)
 
-    def below(self, column: str, limit: int) -> Ints:
-        """Whole numbers from 0 to ``limit`` - 1 (``limit`` up to 2**32), each as likely."""
-        return (((self.words(column) >> _HALF) * np.uint64(limit)) >> _HALF).astype(np.int64)
+    def integers(self, column: str, limit: int) -> Ints:
+        """Uniform integers from 0 to ``limit`` - 1 (``limit`` up to 2**32)."""
+        return (((self.bits(column) >> _HALF) * np.uint64(limit)) >> _HALF).astype(np.int64)
 
-    def chance(self, column: str, share: float) -> Flags:
-        """True for this share of the rows, 0..1 (below 1)."""
-        return self.words(column) < np.uint64(int(share * 2**64))
+    def flags(self, column: str, probability: float) -> Flags:
+        """True with a probability of 0..1 (below 1)."""
+        return self.bits(column) < np.uint64(int(probability * 2**64))
 
-    def slots(self, column: str, shares: tuple[float, ...]) -> Ints:
-        """The number of the share a row falls into; ``len(shares)`` for the rest."""
-        bounds = [int(sum(shares[: n + 1]) * 2**64) for n in range(len(shares))]
-        return np.searchsorted(np.array(bounds, dtype=np.uint64), self.words(column), side="right").astype(np.int64)
+    def choices(self, column: str, probabilities: tuple[float, ...]) -> Ints:
+        """The index of a probability per row; ``len(probabilities)`` for the remainder."""
+        bounds = [int(sum(probabilities[: n + 1]) * 2**64) for n in range(len(probabilities))]
+        return np.searchsorted(np.array(bounds, dtype=np.uint64), self.bits(column), side="right").astype(np.int64)
 
-    def hexadecimal(self, column: str, template: str) -> list[str]:
-        """The template with each ``#`` replaced by a random hexadecimal digit, for every row."""
-        shape = np.frombuffer(template.encode("ascii"), dtype=np.uint8)
-        holes = np.flatnonzero(shape == ord("#"))
-        columns = [self.words(f"{column}/{n}") for n in range(-(-len(holes) // 16))]
+    def hex_texts(self, column: str, template: str) -> list[str]:
+        """The template per row, each ``#`` replaced by a random hexadecimal digit."""
+        characters = np.frombuffer(template.encode("ascii"), dtype=np.uint8)
+        holes = np.flatnonzero(characters == ord("#"))
+        columns = [self.bits(f"{column}/{n}") for n in range(-(-len(holes) // 16))]
         nibbles = np.stack(columns, axis=1)[:, :, None] >> (np.arange(16, dtype=np.uint64) * np.uint64(4))
         digits = (nibbles & np.uint64(15)).astype(np.uint8).reshape(len(self.index), 16 * len(columns))[:, : len(holes)]
-        text = np.tile(shape, (len(self.index), 1))
+        text = np.tile(characters, (len(self.index), 1))
         text[:, holes] = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)[digits]
         joined, width = text.tobytes().decode("ascii"), len(template)
         return [joined[start : start + width] for start in range(0, len(joined), width)]

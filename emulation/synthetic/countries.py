@@ -1,4 +1,4 @@
-"""The 237 country names of the source, spelled as such sources spell them: with commas, quotes and parentheses."""
+"""The 237 country names of the source, with commas, quotes and parentheses as in real data."""
 
 _NAMES = """
     Afghanistan; Albania; Algeria; American Samoa; Andorra; Angola; Anguilla;

@@ -1,7 +1,7 @@
-"""Made-up posts with every dirtiness of the real ones in its real proportion, any number of them in flat memory.
+"""Generates synthetic posts with the defects of real ones in their real proportions, in constant memory.
 
-Source: the data contract, sections 2 and 3. A row depends on the seed and its index only, so the same seed and size
-give the same bytes on any machine, and a larger source starts with the smaller one.
+Source: the data contract, sections 2 and 3. A row depends on the seed and its index only: the same seed and size give
+the same bytes on any machine, and a larger source starts with the rows of a smaller one.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from emulation.source.source_records import Row
-from emulation.synthetic.column_random import Draws, Ints
+from emulation.synthetic.column_random import ColumnRandom, Ints
 from emulation.synthetic.countries import COUNTRIES
 from emulation.synthetic.phrases import CATEGORIES
-from emulation.synthetic.pools import Texts, category_pools, people, posters
+from emulation.synthetic.pools import Texts, build_category_pools, build_people, build_posters
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.errors import SettingsError
 
 Columns = list[list[str] | list[int] | list[float]]
 
-CHUNK = 10_000
+CHUNK_SIZE = 10_000
 
-# Keys without a row of this table: topics have unequal lengths.
+# Share of keys without a row in this table: topics have different lengths.
 MISSING = {PIN.name: 0.001, GEO.name: 0.003, USER.name: 0.002}
 
 STORY, VIDEO = "multi-video(story page format)", "video"
@@ -30,7 +30,7 @@ NO_TEXT = ("No description available", "Untitled")
 NO_TITLE, NO_USER, NO_IMAGE = "No Title Data Available", "User Info Error", "Image src error."
 NO_TAGS = "N,o, ,T,a,g,s, ,A,v,a,i,l,a,b,l,e"
 
-# Shares of posts. A failed scrape is a story without title, tags, image and poster; the rest is on top of it.
+# Shares of posts. A failed scrape is a story without title, tags, image and poster; other defects come on top.
 FAILED, STORIES, VIDEOS = 0.01, 0.07, 0.045
 NO_TEXTS = (0.007, 0.007)
 TITLE_FAULTS = (0.01, 0.003)
@@ -50,32 +50,32 @@ VIDEO_IMAGE = (
 )
 
 
-def chunks(entity: Entity, posts: int, seed: int, chunk: int = CHUNK) -> Iterator[list[Row]]:
-    """The rows of one source table, in the order of their keys.
+def generate_rows(entity: Entity, posts: int, seed: int, chunk_size: int = CHUNK_SIZE) -> Iterator[list[Row]]:
+    """Generates the rows of one source table in key order.
 
     Args:
         entity: which table.
-        posts: how many keys, from 0; a few have no row in this table.
-        seed: what everything is drawn from.
-        chunk: keys made at a time; it changes the speed and the lists, never the rows.
+        posts: number of keys, from 0; a few have no row in this table.
+        seed: the random seed.
+        chunk_size: keys per list; it does not change the rows.
 
     Raises:
-        SettingsError: if ``posts`` or ``chunk`` is below 1.
+        SettingsError: ``posts`` or ``chunk_size`` is below 1.
     """
-    for name, given in (("posts", posts), ("chunk", chunk)):
+    for name, given in (("posts", posts), ("chunk_size", chunk_size)):
         if given < 1:
             raise SettingsError(f"{name} must be at least 1, got {given}")
-    for start in range(0, posts, chunk):
-        keys = np.arange(start, min(start + chunk, posts))
-        draws = Draws(seed, keys[~Draws(seed, keys).chance(f"no {entity.name}", MISSING[entity.name])])
-        made: Iterator[Row] = zip(draws.index.tolist(), *_MAKERS[entity.name](draws), strict=True)
-        yield list(made)
+    for start in range(0, posts, chunk_size):
+        keys = np.arange(start, min(start + chunk_size, posts))
+        random = ColumnRandom(seed, keys[~ColumnRandom(seed, keys).flags(f"no {entity.name}", MISSING[entity.name])])
+        rows: Iterator[Row] = zip(random.index.tolist(), *_GENERATORS[entity.name](random), strict=True)
+        yield list(rows)
 
 
-def spelled(moments: npt.NDArray[np.datetime64], draws: Draws, column: str) -> list[str]:
-    """Moments as text, in one of the four spellings of the source each."""
+def format_timestamps(moments: npt.NDArray[np.datetime64], random: ColumnRandom, column: str) -> list[str]:
+    """Timestamps as text, each in one of the four formats of the source."""
     texts = np.datetime_as_string(moments, unit="s").astype("<U19")
-    slots = draws.slots(f"{column} spelling", SPELLINGS)
+    slots = random.choices(f"{column} spelling", SPELLINGS)
     letters = texts.view("<u4").reshape(len(texts), 19)
     letters[slots < SLASHES, 10] = ord(" ")
     letters[np.ix_(slots == COLONS, [4, 7])] = ord(":")
@@ -86,26 +86,26 @@ def spelled(moments: npt.NDArray[np.datetime64], draws: Draws, column: str) -> l
     return made
 
 
-def _pins(draws: Draws) -> Columns:
+def _generate_pins(random: ColumnRandom) -> Columns:
     """The columns of ``pinterest_data`` after the key."""
-    pools, who = category_pools(), posters(draws.seed)
-    category = draws.below("category", len(CATEGORIES))
-    # One draw for the form and the failure, so that the placeholders stand together.
-    form = draws.slots("form", (FAILED, STORIES, VIDEOS))
-    failed, poster = form == FAILED_FORM, draws.below("poster", len(who.names))
-    no_image = failed | draws.chance("no image", IMAGE_FAULT)
-    tags = _picked(pools.tags, category, draws, "tags")
-    tags[failed | draws.chance("no tags", TAGS_FAULT)] = NO_TAGS
-    poster_name, followers = who.names[poster], who.followers[poster]
+    pools, posters = build_category_pools(), build_posters(random.seed)
+    category = random.integers("category", len(CATEGORIES))
+    # One value for form and failure, so that the placeholders occur together.
+    form = random.choices("form", (FAILED, STORIES, VIDEOS))
+    failed, poster = form == FAILED_FORM, random.integers("poster", len(posters.names))
+    no_image = failed | random.flags("no image", IMAGE_FAULT)
+    tags = _pick_texts(pools.tags, category, random, "tags")
+    tags[failed | random.flags("no tags", TAGS_FAULT)] = NO_TAGS
+    poster_name, followers = posters.names[poster], posters.followers[poster]
     poster_name[failed] = followers[failed] = NO_USER
-    image = np.array(draws.hexadecimal("image", IMAGE), dtype=object)
+    image = np.array(random.hex_texts("image", IMAGE), dtype=object)
     video = form == VIDEO_FORM
-    image[video] = Draws(draws.seed, draws.index[video]).hexadecimal("image", VIDEO_IMAGE)
+    image[video] = ColumnRandom(random.seed, random.index[video]).hex_texts("image", VIDEO_IMAGE)
     image[no_image] = NO_IMAGE
     return [
-        draws.hexadecimal("unique id", "########-####-4###-a###-############"),
-        _titles(draws, category, failed).tolist(),
-        _descriptions(draws, category, form <= STORY_FORM).tolist(),
+        random.hex_texts("unique id", "########-####-4###-a###-############"),
+        _generate_titles(random, category, failed).tolist(),
+        _generate_descriptions(random, category, form <= STORY_FORM).tolist(),
         poster_name.tolist(),
         followers.tolist(),
         tags.tolist(),
@@ -117,57 +117,61 @@ def _pins(draws: Draws) -> Columns:
     ]
 
 
-def _picked(table: Texts, category: Ints, draws: Draws, column: str) -> Texts:
-    """For each row a text of its category."""
-    picked: Texts = table[category, draws.below(column, table.shape[1])]
+def _pick_texts(table: Texts, category: Ints, random: ColumnRandom, column: str) -> Texts:
+    """One text of the category per row."""
+    picked: Texts = table[category, random.integers(column, table.shape[1])]
     return picked
 
 
-def _titles(draws: Draws, category: Ints, failed: npt.NDArray[np.bool_]) -> Texts:
-    """Titles, some missing, a few empty."""
-    titles = _picked(category_pools().titles, category, draws, "title")
-    fault = draws.slots("title fault", TITLE_FAULTS)
+def _generate_titles(random: ColumnRandom, category: Ints, failed: npt.NDArray[np.bool_]) -> Texts:
+    """Titles; some are placeholders, a few are empty."""
+    titles = _pick_texts(build_category_pools().titles, category, random, "title")
+    fault = random.choices("title fault", TITLE_FAULTS)
     titles[failed | (fault == 0)] = NO_TITLE
     titles[~failed & (fault == 1)] = ""
     return titles
 
 
-def _descriptions(draws: Draws, category: Ints, story: npt.NDArray[np.bool_]) -> Texts:
-    """Descriptions: a placeholder for every story and for a few others; 37% of all end in a no-break space."""
-    pools = category_pools()
-    texts = _picked(pools.descriptions, category, draws, "description")
+def _generate_descriptions(random: ColumnRandom, category: Ints, story: npt.NDArray[np.bool_]) -> Texts:
+    """Descriptions; every story and a few others have a placeholder, 37% of all end in a no-break space."""
+    pools = build_category_pools()
+    texts = _pick_texts(pools.descriptions, category, random, "description")
     ordinary = (1 - FAILED - STORIES) * (1 - sum(NO_TEXTS))
-    spaced = draws.chance("spaced", SPACED / ordinary)
-    texts[spaced] = _picked(pools.spaced, category, draws, "description")[spaced]
-    fault = draws.slots("description fault", NO_TEXTS)
+    spaced = random.flags("spaced", SPACED / ordinary)
+    texts[spaced] = _pick_texts(pools.spaced, category, random, "description")[spaced]
+    fault = random.choices("description fault", NO_TEXTS)
     for number, text in enumerate(NO_TEXT):
         texts[fault == number] = text
     texts[story] = NO_STORY_TEXT
     return texts
 
 
-def _geolocations(draws: Draws) -> Columns:
-    """The columns of ``geolocation_data`` after the key. Coordinates have nothing to do with the country."""
-    seconds = draws.below("posted", int((LAST_POST - FIRST_POST).astype(np.int64)))
+def _generate_geolocations(random: ColumnRandom) -> Columns:
+    """The columns of ``geolocation_data`` after the key. Coordinates do not match the country."""
+    seconds = random.integers("posted", int((LAST_POST - FIRST_POST).astype(np.int64)))
     return [
-        spelled(FIRST_POST + seconds.astype("timedelta64[s]"), draws, "timestamp"),
-        ((draws.below("latitude", 1_800_001) - 900_000) / 10_000).tolist(),
-        ((draws.below("longitude", 3_600_001) - 1_800_000) / 10_000).tolist(),
-        np.array(COUNTRIES, dtype=object)[draws.below("country", len(COUNTRIES))].tolist(),
+        format_timestamps(FIRST_POST + seconds.astype("timedelta64[s]"), random, "timestamp"),
+        ((random.integers("latitude", 1_800_001) - 900_000) / 10_000).tolist(),
+        ((random.integers("longitude", 3_600_001) - 1_800_000) / 10_000).tolist(),
+        np.array(COUNTRIES, dtype=object)[random.integers("country", len(COUNTRIES))].tolist(),
     ]
 
 
-def _users(draws: Draws) -> Columns:
-    """The columns of ``user_data`` after the key. A few people have very many posts, most have some."""
-    who = people(draws.seed)
-    # The product of two even draws leans to the low numbers.
-    person = (draws.below("person", len(who.ages)) * draws.below("person again", 1 << 20)) >> 20
+def _generate_users(random: ColumnRandom) -> Columns:
+    """The columns of ``user_data`` after the key. A few people have many posts."""
+    people = build_people(random.seed)
+    # The product of two uniform values prefers low indexes.
+    person = (random.integers("person", len(people.ages)) * random.integers("person again", 1 << 20)) >> 20
     return [
-        who.first_names[person].tolist(),
-        who.last_names[person].tolist(),
-        who.ages[person].tolist(),
-        spelled(who.joined[person], draws, "date_joined"),
+        people.first_names[person].tolist(),
+        people.last_names[person].tolist(),
+        people.ages[person].tolist(),
+        format_timestamps(people.joined[person], random, "date_joined"),
     ]
 
 
-_MAKERS: dict[str, Callable[[Draws], Columns]] = {PIN.name: _pins, GEO.name: _geolocations, USER.name: _users}
+_GENERATORS: dict[str, Callable[[ColumnRandom], Columns]] = {
+    PIN.name: _generate_pins,
+    GEO.name: _generate_geolocations,
+    USER.name: _generate_users,
+}

@@ -1,25 +1,24 @@
-"""From source rows to landing files, as Kafka and its S3 sink would leave them.
+"""Writes landing files of source rows in the layout of the Kafka Connect S3 sink.
 
-Source: the data contract, section 1, for the files' names. A key lives in one partition; a file is complete when it
-gets its name, so a reader never sees half of one.
+Source: the data contract, section 1, for file names. A key has one partition. A file is written under a temporary name
+and renamed when it is complete.
 """
 
 import gzip
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from emulation.cli.progress_display import Watch, unwatched
 from emulation.source.database import count_rows
-from emulation.source.source_records import Row
-from emulation.source.table_reader import read_pages
-from emulation.synthetic.delivery import USUAL, Delivery, deliveries
+from emulation.source.source_records import MAX_KEY, Row
+from emulation.source.table_reader import TableReader
+from emulation.synthetic.delivery import USUAL, Delivery, deliver
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.ingest.landing_listing import list_folder
@@ -29,18 +28,21 @@ from pinterest_transforms.settings import Settings, landing_key
 PARTITIONS = 3
 RECORDS_PER_FILE = 1000
 TEMPORARY = ".tmp"
-_KEY_LIMIT = 2**63
+
+Pages = Iterator[Sequence[Row]]
+Track = Callable[[str, int, Pages], Pages]
+"""Returns the pages unchanged and shows their progress, given a description and the expected number of rows."""
 
 
 @dataclass
-class Landed:
+class WrittenTopic:
     """What was written for one topic.
 
     Attributes:
         topic: its name.
-        records: lines, whatever stands in them.
-        files: files.
-        counts: ``rows`` of the source, and how often each share of the delivery happened, by its name.
+        records: number of lines.
+        files: number of files.
+        counts: ``rows`` of the source, and the number of each fault by the name of its share.
     """
 
     topic: str
@@ -49,18 +51,18 @@ class Landed:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def partition_of(key: int, partitions: int) -> int:
+def assign_partition(key: int, partitions: int) -> int:
     """The partition of a key, the same on every machine and in every run."""
     return zlib.crc32(b"%d" % key) % partitions
 
 
-def check_landing(settings: Settings, partitions: int = PARTITIONS, *, append: bool = False) -> None:
-    """Sees to it that records can be landed there.
+def check_landing_target(settings: Settings, partitions: int = PARTITIONS, *, append: bool = False) -> None:
+    """Checks that landing files can be written.
 
     Raises:
-        LandingError: if the topics of this user hold files and ``append`` is not set, or if they hold keys in other
-            partitions than these would have.
-        SettingsError: if ``partitions`` is below 1, or the landing is no folder of this machine.
+        LandingError: the user's topics have files and ``append`` is not set, or the files assign keys to other
+            partitions.
+        SettingsError: ``partitions`` is below 1, or the landing is no local folder.
     """
     if partitions < 1:
         raise SettingsError(f"partitions must be at least 1, got {partitions}")
@@ -68,15 +70,15 @@ def check_landing(settings: Settings, partitions: int = PARTITIONS, *, append: b
     if not settings.landing or "://" in settings.landing or (landing.exists() and not landing.is_dir()):
         raise SettingsError(f"landing must be a folder of this machine, got {settings.landing!r}")
     for entity in ENTITIES:
-        folder, files = settings.topic_folder(entity), _files(settings, entity)
+        folder, files = settings.topic_folder(entity), _list_files(settings, entity)
         if files and not append:
-            raise LandingError(f"{folder} already has {len(files)} files: --append goes on behind them")
+            raise LandingError(f"{folder} already has {len(files)} files: --append adds to them")
         for file in files:
             _check_partition(file, entity, settings.topic(entity), partitions)
 
 
-def _files(settings: Settings, entity: Entity) -> list[str]:
-    """The files of records that a topic has, by the rule that the pipeline takes them by."""
+def _list_files(settings: Settings, entity: Entity) -> list[str]:
+    """The topic's record files, by the rule of the pipeline."""
     folder = settings.topic_folder(entity)
     return sorted(list_folder(folder, settings.topic(entity)).records) if Path(folder).is_dir() else []
 
@@ -90,42 +92,42 @@ def write_landing(
     records_per_file: int = RECORDS_PER_FILE,
     delivery: Delivery = USUAL,
     seed: int = 1,
-) -> Landed:
-    """Writes the records of one topic; goes on behind what the topic has already.
+) -> WrittenTopic:
+    """Writes the records of one topic after the offsets of its existing files.
 
     Args:
-        rows: rows of the entity's source table, in the order of ``column_names(entity)``; read once, never kept.
-        entity: which topic.
-        settings: the user id and the landing folder.
-        partitions: how many partitions the topic has.
-        records_per_file: the sink's ``flush.size``; only the last file of a partition has fewer.
-        delivery: what happens to the records on their way.
-        seed: to which of them; the same rows and seed give the same files.
+        rows: rows of the entity's source table in the order of ``column_names(entity)``; read once.
+        entity: the topic's entity.
+        settings: user id and landing folder.
+        partitions: number of partitions.
+        records_per_file: the sink's ``flush.size``; only the last file of a partition has fewer records.
+        delivery: shares of the faults.
+        seed: decides which records have a fault; the same rows and seed give the same files.
 
     Raises:
-        SettingsError: if a number is below 1.
-        LandingError: if the folder cannot be written.
+        SettingsError: a number is below 1.
+        LandingError: the folder cannot be written.
     """
-    if partitions < 1 or records_per_file < 1:
-        wrong = ("partitions", partitions) if partitions < 1 else ("records_per_file", records_per_file)
-        raise SettingsError(f"{wrong[0]} must be at least 1, got {wrong[1]}")
-    landed = Landed(settings.topic(entity))
+    for name, number in (("partitions", partitions), ("records_per_file", records_per_file)):
+        if number < 1:
+            raise SettingsError(f"{name} must be at least 1, got {number}")
+    written = WrittenTopic(settings.topic(entity))
     try:
-        offsets = next_offsets(_files(settings, entity), settings.topic(entity))
-        files = [_Partition(settings, entity, number, offsets.get(number, 0)) for number in range(partitions)]
-        for key, line in deliveries(rows, entity, delivery, seed, landed.counts):
-            partition = files[partition_of(key, partitions)]
-            partition.lines.append(line)
-            if len(partition.lines) >= records_per_file:
-                partition.flush(landed)
-        for partition in files:
-            partition.flush(landed)
+        offsets = _read_next_offsets(_list_files(settings, entity), settings.topic(entity))
+        buffers = [_PartitionBuffer(settings, entity, number, offsets.get(number, 0)) for number in range(partitions)]
+        for key, line in deliver(rows, entity, delivery, seed, written.counts):
+            buffer = buffers[assign_partition(key, partitions)]
+            buffer.lines.append(line)
+            if len(buffer.lines) >= records_per_file:
+                buffer.flush(written)
+        for buffer in buffers:
+            buffer.flush(written)
     except OSError as error:
         raise LandingError(f"landing {settings.landing} cannot be written: {error.strerror}") from error
-    return landed
+    return written
 
 
-def land_source(
+def export_source(
     engine: Engine,
     settings: Settings,
     *,
@@ -134,19 +136,19 @@ def land_source(
     delivery: Delivery = USUAL,
     seed: int = 1,
     append: bool = False,
-    watch: Watch = unwatched,
-) -> list[Landed]:
-    """Lands the three tables of a source database, read in keyset pages; see ``write_landing``.
+    track: Track = lambda _what, _total, pages: pages,
+) -> list[WrittenTopic]:
+    """Writes landing files of the three tables of a source database; see ``write_landing``.
 
     Raises:
-        LandingError: if the landing is not free (see ``check_landing``) or cannot be written.
-        SourceError: if the source cannot be read.
+        LandingError: see ``check_landing_target`` and ``write_landing``.
+        SourceError: the source cannot be read.
     """
-    check_landing(settings, partitions, append=append)
-    made = []
+    check_landing_target(settings, partitions, append=append)
+    written = []
     for entity in ENTITIES:
-        pages = watch(f"landing {entity.name}", count_rows(engine, entity), read_pages(engine, entity))
-        made.append(
+        pages = track(f"landing {entity.name}", count_rows(engine, entity), TableReader(engine, entity).read_pages())
+        written.append(
             write_landing(
                 (row for page in pages for row in page),
                 entity,
@@ -157,11 +159,11 @@ def land_source(
                 seed=seed,
             )
         )
-    return made
+    return written
 
 
-class _Partition:
-    """One partition of a topic: the lines that wait for their file, and the offset of the first of them."""
+class _PartitionBuffer:
+    """Lines of one partition for its next file, and the offset of the first of them."""
 
     def __init__(self, settings: Settings, entity: Entity, number: int, offset: int) -> None:
         self.lines: list[str] = []
@@ -170,60 +172,61 @@ class _Partition:
         self._number = number
         self._offset = offset
 
-    def flush(self, landed: Landed) -> None:
-        """Writes the waiting lines as a file; the S3 sink ends every record with a line feed."""
+    def flush(self, written: WrittenTopic) -> None:
+        """Writes the lines to a file; the S3 sink ends each record with a line feed."""
         if not self.lines:
             return
         file = self._root.joinpath(landing_key(self._topic, self._number, self._offset))
         file.parent.mkdir(parents=True, exist_ok=True)
-        hidden = file.with_name(f".{file.name}{TEMPORARY}")
+        temporary = file.with_name(f".{file.name}{TEMPORARY}")
         try:
-            # surrogateescape: a broken line may hold a byte that is not UTF-8
-            hidden.write_bytes(("\n".join(self.lines) + "\n").encode("utf-8", "surrogateescape"))
-            hidden.rename(file)
+            # surrogateescape: a malformed line may hold a byte that is not UTF-8
+            temporary.write_bytes(("\n".join(self.lines) + "\n").encode("utf-8", "surrogateescape"))
+            temporary.rename(file)
         except BaseException:
             with suppress(OSError):
-                hidden.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
             raise
-        landed.records += len(self.lines)
-        landed.files += 1
+        written.records += len(self.lines)
+        written.files += 1
         self._offset += len(self.lines)
         self.lines = []
 
 
-def next_offsets(files: Iterable[str], topic: str) -> dict[int, int]:
-    """The offset behind the last record of each partition that has files."""
+def _read_next_offsets(files: Iterable[str], topic: str) -> dict[int, int]:
+    """The offset after the last record of each partition with files."""
     last: dict[int, tuple[int, str]] = {}
     for file in files:
         partition, start = partition_and_start(file, topic)
         last[int(partition)] = max(last.get(int(partition), (-1, "")), (start, file))
-    return {partition: start + sum(1 for _ in _lines(file)) for partition, (start, file) in last.items()}
+    return {partition: start + sum(1 for _ in _read_lines(file)) for partition, (start, file) in last.items()}
 
 
-def _lines(file: str) -> Iterator[bytes]:
-    """Lines of a landing file, a last one without its end too: it has an offset as well.
+def _read_lines(file: str) -> Iterator[bytes]:
+    """Lines of a landing file, an unterminated last one included.
 
     Raises:
-        LandingError: it cannot be read.
+        LandingError: the file cannot be read.
     """
     try:
         with gzip.open(file) if file.endswith(".gz") else Path(file).open("rb") as content:
             yield from content
     except (EOFError, zlib.error) as error:
-        raise LandingError(f"{file} cannot be read: it must be whole gzip") from error
+        raise LandingError(f"{file} cannot be read: it must be a complete gzip file") from error
     except OSError as error:
         raise LandingError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
 def _check_partition(file: str, entity: Entity, topic: str, partitions: int) -> None:
-    """Sees to it that the first record of a file stands in the partition it would be given."""
-    line = next(_lines(file), b"").decode(errors="replace")
+    """Checks that the first record of a file is in the partition that its key would be assigned to."""
+    line = next(_read_lines(file), b"").decode(errors="replace")
     try:
         record = json.loads(line)
         key = next(record[name] for name in (*entity.key_fields, "index", "ind") if name in record)
         whole = int(key)
     except (ValueError, TypeError, OverflowError, StopIteration):
-        return  # a broken line says nothing
-    usable = whole >= 0 and float(key) == float(whole) and whole < _KEY_LIMIT
-    if usable and int(partition_and_start(file, topic)[0]) != partition_of(whole, partitions):
-        raise LandingError(f"{file} has key {whole}, which {partitions} partitions put elsewhere: append with as many")
+        return  # a malformed line has no key
+    usable = 0 <= whole <= MAX_KEY and float(key) == float(whole)
+    if usable and int(partition_and_start(file, topic)[0]) != assign_partition(whole, partitions):
+        message = f"{file} has key {whole}, which {partitions} partitions would assign to another one"
+        raise LandingError(f"{message}: append with the same number of partitions")

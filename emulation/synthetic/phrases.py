@@ -1,6 +1,6 @@
-"""The words a made-up post is put together from: plain data, no code.
+"""Phrases that synthetic posts are built of. Nobody named here is a real person.
 
-Source: the data contract, section 2, for what real posts look like. Nobody named here is a real person.
+Source: the data contract, section 2, for real posts.
 """
 
 CATEGORIES: tuple[str, ...] = (
@@ -36,7 +36,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
 }
 
 # {s} is a subject, {c} the category, {n} one of four numbers, which makes a template four times as likely.
-# Commas, quotes, back slashes, tabs, line feeds and markup are meant.
+# Commas, quotes, backslashes, tabs, line feeds and markup are intended.
 TITLES: tuple[str, ...] = (
     "{n} {s} Ideas",
     "{n} {s} Ideas - [Best Rated Designs in 2021]",

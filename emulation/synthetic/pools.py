@@ -1,4 +1,4 @@
-"""Pools of a few thousand values that made-up posts are sampled from; made once for a seed."""
+"""Pools of a few thousand values that synthetic posts are sampled from, built once per seed."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from emulation.synthetic import phrases as words
-from emulation.synthetic.column_random import Draws, Ints
+from emulation.synthetic import phrases
+from emulation.synthetic.column_random import ColumnRandom, Ints
 
 Texts = npt.NDArray[np.object_]
 
@@ -26,12 +26,12 @@ LAST_JOINED = np.datetime64("2017-11-01T00:00:00")
 
 @dataclass(frozen=True)
 class CategoryPools:
-    """Texts of posts: a row of every table is a category, in the order of ``words.CATEGORIES``.
+    """Texts of posts; the first dimension is the category, in the order of ``phrases.CATEGORIES``.
 
     Attributes:
         titles: titles.
-        descriptions: descriptions, without trailing white space.
-        spaced: the same descriptions, ending in a no-break space.
+        descriptions: descriptions without trailing white space.
+        spaced: the same descriptions with a no-break space at the end.
         tags: tag lists, joined by commas.
     """
 
@@ -43,7 +43,7 @@ class CategoryPools:
 
 @dataclass(frozen=True)
 class Posters:
-    """Who pins: the same index is the same poster."""
+    """The posters of pins, by index."""
 
     names: Texts
     followers: Texts
@@ -51,7 +51,7 @@ class Posters:
 
 @dataclass(frozen=True)
 class People:
-    """Who posts: the same index is the same person. Some names belong to several people."""
+    """The users of posts, by index. Several people may have the same name."""
 
     first_names: Texts
     last_names: Texts
@@ -59,21 +59,21 @@ class People:
     joined: npt.NDArray[np.datetime64]
 
 
-def _filled(templates: tuple[str, ...], category: str) -> list[str]:
-    """Every template with every subject of the category and every number, each text once."""
-    subjects = words.SUBJECTS[category]
+def _fill_templates(templates: tuple[str, ...], category: str) -> list[str]:
+    """Distinct texts of every template, subject of the category and number."""
+    subjects = phrases.SUBJECTS[category]
     made = (t.format(s=s, c=category, n=n) for t, s, n in product(templates, subjects, NUMBERS))
     return list(dict.fromkeys(made))
 
 
-def _tag_lists(category: str) -> list[str]:
-    """Lists of nine tags, as a post has them."""
-    tags = [f"{subject} {ending}" for ending in words.TAG_ENDINGS for subject in words.SUBJECTS[category]]
+def _build_tag_lists(category: str) -> list[str]:
+    """Comma-separated lists of nine tags."""
+    tags = [f"{subject} {ending}" for ending in phrases.TAG_ENDINGS for subject in phrases.SUBJECTS[category]]
     return [",".join(tags[(first + step * n) % len(tags)] for n in range(9)) for first in range(60) for step in (1, 5)]
 
 
-def _table(rows: list[list[str]]) -> Texts:
-    """Texts as a table of equal rows, cut to the shortest."""
+def _build_table(rows: list[list[str]]) -> Texts:
+    """Texts as an array whose rows are truncated to the shortest."""
     width = min(len(row) for row in rows)
     table = np.empty((len(rows), width), dtype=object)
     for number, row in enumerate(rows):
@@ -82,61 +82,63 @@ def _table(rows: list[list[str]]) -> Texts:
 
 
 @lru_cache(maxsize=1)
-def category_pools() -> CategoryPools:
-    """The texts of posts, the same for every seed."""
-    descriptions = [_filled(words.DESCRIPTIONS, category) for category in words.CATEGORIES]
+def build_category_pools() -> CategoryPools:
+    """Texts of posts, the same for every seed."""
+    descriptions = [_fill_templates(phrases.DESCRIPTIONS, category) for category in phrases.CATEGORIES]
     return CategoryPools(
-        titles=_table([_filled(words.TITLES, category) for category in words.CATEGORIES]),
-        descriptions=_table(descriptions),
-        spaced=_table([[text.rstrip("….!") + TEXT_ENDING for text in row] for row in descriptions]),
-        tags=_table([_tag_lists(category) for category in words.CATEGORIES]),
+        titles=_build_table([_fill_templates(phrases.TITLES, category) for category in phrases.CATEGORIES]),
+        descriptions=_build_table(descriptions),
+        spaced=_build_table([[text.rstrip("….!") + TEXT_ENDING for text in row] for row in descriptions]),
+        tags=_build_table([_build_tag_lists(category) for category in phrases.CATEGORIES]),
     )
 
 
-def _followers(draws: Draws) -> list[str]:
-    """A follower count for every poster: the first posters have millions, the next plain digits, the rest thousands."""
+def _build_follower_counts(random: ColumnRandom) -> list[str]:
+    """Follower counts in poster order: first millions, then plain digits, then thousands."""
     counted = MILLIONS + PLAIN + THOUSANDS
     millions, plain = POSTERS * MILLIONS // counted, POSTERS * (MILLIONS + PLAIN) // counted
-    # The smaller of two draws: small counts are more common than large ones.
-    amounts = [np.minimum(draws.below("low", top), draws.below("high", top)).tolist() for top in (40, 1000, 999)]
+    # The minimum of two values: small counts are more common.
+    amounts = [
+        np.minimum(random.integers("low", top), random.integers("high", top)).tolist() for top in (40, 1000, 999)
+    ]
     made = [f"{amount + 1}M" for amount in amounts[0][:millions]]
     made += [f"{amount}" for amount in amounts[1][millions:plain]]
     return made + [f"{amount + 1}k" for amount in amounts[2][plain:]]
 
 
 @lru_cache(maxsize=4)
-def posters(seed: int) -> Posters:
-    """The posters of a source: distinct names, each with one follower count."""
-    subjects = [subject for category in words.CATEGORIES for subject in words.SUBJECTS[category]]
-    draws = Draws(seed, np.arange(3 * POSTERS))
+def build_posters(seed: int) -> Posters:
+    """Posters with distinct names and one follower count each."""
+    subjects = [subject for category in phrases.CATEGORIES for subject in phrases.SUBJECTS[category]]
+    random = ColumnRandom(seed, np.arange(3 * POSTERS))
     picks = zip(
-        draws.below("poster template", len(words.POSTER_NAMES)).tolist(),
-        draws.below("poster first name", len(words.FIRST_NAMES)).tolist(),
-        draws.below("poster last name", len(words.LAST_NAMES)).tolist(),
-        draws.below("poster subject", len(subjects)).tolist(),
+        random.integers("poster template", len(phrases.POSTER_NAMES)).tolist(),
+        random.integers("poster first name", len(phrases.FIRST_NAMES)).tolist(),
+        random.integers("poster last name", len(phrases.LAST_NAMES)).tolist(),
+        random.integers("poster subject", len(subjects)).tolist(),
         strict=True,
     )
     made = (
-        words.POSTER_NAMES[t].format(f=words.FIRST_NAMES[f], l=words.LAST_NAMES[n], s=subjects[s])
+        phrases.POSTER_NAMES[t].format(f=phrases.FIRST_NAMES[f], l=phrases.LAST_NAMES[n], s=subjects[s])
         for t, f, n, s in picks
     )
     names = list(dict.fromkeys(made))[:POSTERS]
-    followers = _followers(Draws(seed, np.arange(len(names))))
+    followers = _build_follower_counts(ColumnRandom(seed, np.arange(len(names))))
     return Posters(np.array(names, dtype=object), np.array(followers, dtype=object))
 
 
 @lru_cache(maxsize=4)
-def people(seed: int) -> People:
-    """The people of a source: ages 20 to 60, joined 2015-10 to 2017-10; every tenth has the name of the one before."""
+def build_people(seed: int) -> People:
+    """People aged 20 to 60 who joined from 2015-10 to 2017-10; every tenth has the same name as the previous one."""
     index = np.arange(PEOPLE)
-    named = Draws(seed, np.where(index % SHARED_NAMES == 0, np.maximum(index - 1, 0), index))
-    first = np.array(words.FIRST_NAMES, dtype=object)[named.below("first name", len(words.FIRST_NAMES))]
-    last = np.array(words.LAST_NAMES, dtype=object)[named.below("last name", len(words.LAST_NAMES))]
-    draws = Draws(seed, index)
-    seconds = draws.below("joined", int((LAST_JOINED - FIRST_JOINED).astype(np.int64)))
+    names = ColumnRandom(seed, np.where(index % SHARED_NAMES == 0, np.maximum(index - 1, 0), index))
+    first = np.array(phrases.FIRST_NAMES, dtype=object)[names.integers("first name", len(phrases.FIRST_NAMES))]
+    last = np.array(phrases.LAST_NAMES, dtype=object)[names.integers("last name", len(phrases.LAST_NAMES))]
+    random = ColumnRandom(seed, index)
+    seconds = random.integers("joined", int((LAST_JOINED - FIRST_JOINED).astype(np.int64)))
     return People(
         first_names=first,
         last_names=last,
-        ages=20 + np.minimum(draws.below("age", 41), draws.below("age again", 41)),
+        ages=20 + np.minimum(random.integers("age", 41), random.integers("age again", 41)),
         joined=FIRST_JOINED + seconds.astype("timedelta64[s]"),
     )

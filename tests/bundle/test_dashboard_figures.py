@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from emulation.synthetic.delivery import DIRTY
-from emulation.synthetic.generator import chunks
+from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import write_landing
 from pinterest_transforms.analysis import ANSWERS, Answer
 from pinterest_transforms.entities import ENTITIES
@@ -59,7 +59,9 @@ def board(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     folder: Path = tmp_path_factory.mktemp("dashboard")
     settings = Settings(schema=SCHEMA, landing=str(folder / "landing"), warehouse=str(folder / "warehouse"))
     for entity in ENTITIES:
-        write_landing((row for chunk in chunks(entity, POSTS, 5) for row in chunk), entity, settings, delivery=DIRTY)
+        write_landing(
+            (row for chunk in generate_rows(entity, POSTS, 5) for row in chunk), entity, settings, delivery=DIRTY
+        )
     tables.set_up(interpreted, settings)
     ingest_landing(interpreted, settings, ENTITIES, "first")
     answers.refresh_answers(interpreted, settings, lambda _: None)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from emulation.source.database import connect, write_source
-from emulation.synthetic.generator import chunks
+from emulation.synthetic.generator import generate_rows
 from pinterest_transforms.entities import ENTITIES
-from tests.emulation.misbehaving import serving
+from tests.emulation.fake_api_server import serving
 
 
 @pytest.fixture
@@ -23,5 +23,5 @@ def server(monkeypatch: pytest.MonkeyPatch):
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two thousand posts, some of them without a geolocation or a user."""
     file = tmp_path_factory.mktemp("source") / "source.db"
-    write_source(connect(str(file)), ((entity, chunks(entity, 2000, 1)) for entity in ENTITIES))
+    write_source(connect(str(file)), ((entity, generate_rows(entity, 2000, 1)) for entity in ENTITIES))
     return file

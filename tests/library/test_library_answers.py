@@ -14,7 +14,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
 from emulation.synthetic.delivery import Delivery
-from emulation.synthetic.generator import chunks
+from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import write_landing
 from local.connect import connect_mode
 from pinterest_transforms import analysis
@@ -52,7 +52,9 @@ by_answer = pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer
 # A recomputation that shares nothing with the library: own reading, own rules, own arithmetic.
 
 POSTS = 3000
-HARSH = Delivery(twice=0.2, changed=0.1, repaired=0.1, broken=0.1, strangers=0.05, text_keys=0.1, unknown_fields=0.05)
+HARSH = Delivery(
+    duplicates=0.2, updates=0.1, repairable=0.1, malformed=0.1, foreign=0.05, text_keys=0.1, unknown_fields=0.05
+)
 SPACES = "".join(chr(point) for point in range(0x3001) if chr(point).isspace() and not 0x1C <= point <= 0x1F)
 NOTHING = {
     "title": ["No Title Data Available"],
@@ -234,7 +236,7 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Thousands of dirty posts in landing files."""
     settings = Settings(landing=str(tmp_path_factory.mktemp("landing")))
     for entity in ENTITIES:
-        rows = (row for page in chunks(entity, POSTS, 11) for row in page)
+        rows = (row for page in generate_rows(entity, POSTS, 11) for row in page)
         write_landing(rows, entity, settings, delivery=HARSH, seed=11, records_per_file=700)
     return settings
 

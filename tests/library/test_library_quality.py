@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from emulation.source.source_records import column_names, json_line
-from emulation.synthetic.generator import chunks
+from emulation.source.source_records import column_names, to_json_line
+from emulation.synthetic.generator import generate_rows
 from pinterest_transforms.cleaning import is_rejected, is_usable, validate_and_clean
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.quality import parse_json
@@ -454,8 +454,8 @@ def plain_verdict(line: str, entity: Entity) -> tuple[list[str], set[str]]:
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
 def test_damaged_lines_are_judged_as_python_reads_them(spark: SparkSession, raw_records, entity: Entity) -> None:
     chance = random.Random(5)
-    rows = next(chunks(entity, 1200, 3))
-    lines = [mutated(json_line(dict(zip(column_names(entity), row, strict=True))), chance) for row in rows]
+    rows = next(generate_rows(entity, 1200, 3))
+    lines = [mutated(to_json_line(dict(zip(column_names(entity), row, strict=True))), chance) for row in rows]
     verdicts = judge(spark, raw_records, entity, lines)
     expected = {number: plain_verdict(line, entity) for number, line in enumerate(lines)}
     differ = {

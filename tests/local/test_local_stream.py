@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from emulation.source.database import connect, write_source
-from emulation.synthetic.generator import chunks
+from emulation.synthetic.generator import generate_rows
 from local.display import Screen
 from local.kinesis_stand_in import serving
 from local.progress import Steps
@@ -23,7 +23,7 @@ POSTS = 300
 
 def source(folder: Path) -> Path:
     file = folder / "source.db"
-    write_source(connect(str(file)), ((entity, chunks(entity, POSTS, 3)) for entity in ENTITIES))
+    write_source(connect(str(file)), ((entity, generate_rows(entity, POSTS, 3)) for entity in ENTITIES))
     return file
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from emulation.source.source_records import column_names, json_line
+from emulation.source.source_records import column_names, to_json_line
 from emulation.synthetic.delivery import DIRTY
-from emulation.synthetic.generator import chunks
+from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import write_landing
 from local.display import Screen
 from local.kinesis_source import KinesisSource
@@ -68,7 +68,7 @@ def ran(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("notebooks")
     ran = Ran(interpreted, folder)
     for entity in ENTITIES:
-        rows = (row for chunk in chunks(entity, 300, 5) for row in chunk)
+        rows = (row for chunk in generate_rows(entity, 300, 5) for row in chunk)
         write_landing(rows, entity, ran.settings, delivery=DIRTY)
     for name in ("mount_s3", "check_landing", "set_up_tables", "clean_batch", "analyse", "check_quality", "maintain"):
         ran.run(name)
@@ -88,8 +88,8 @@ def stream(ran: Ran) -> None:
         for entity in ENTITIES:
             kinesis.create(settings.stream(entity), 2)
         client = KinesisSourceConfig(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
-        rows = [row for chunk in chunks(pin, 60, 5) for row in chunk]
-        values = [json_line(dict(zip(column_names(pin), row, strict=True))).encode() for row in rows]
+        rows = [row for chunk in generate_rows(pin, 60, 5) for row in chunk]
+        values = [to_json_line(dict(zip(column_names(pin), row, strict=True))).encode() for row in rows]
         records = [{"Data": value, "PartitionKey": str(row[0])} for value, row in zip(values, rows, strict=True)]
         client.put_records(StreamName=settings.stream(pin), Records=[*records, {"Data": b"[]", "PartitionKey": "1"}])
         ran.run("stream_kinesis", endpoint=kinesis.url, region="eu-west-1", scope="kinesis", run_id="streamed")

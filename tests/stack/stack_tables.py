@@ -18,7 +18,7 @@ from pinterest_transforms.settings import Settings
 def source_keys(stack: Stack) -> dict[str, list[int]]:
     """Keys of the source, by kind."""
     engine = connect(stack.environment["PINTEREST_DATABASE"])
-    found = {entity.name: list(TableReader(engine, entity).keys()) for entity in ENTITIES}
+    found = {entity.name: list(TableReader(engine, entity).read_keys()) for entity in ENTITIES}
     engine.dispose()
     return found
 

@@ -13,17 +13,17 @@ import sqlalchemy as sa
 import yaml
 
 from emulation.cli.emulation_cli import main
-from emulation.source import database as source
-from emulation.source import post_reader as posts
-from emulation.source.database import SourceError, connect, write_source
-from emulation.source.database_credentials import database_url
-from emulation.source.source_records import column_names, encode, parse_key
-from emulation.source.table_reader import TableReader, read_pages
-from emulation.synthetic.generator import chunks
+from emulation.emulation_errors import SourceError
+from emulation.source import database, post_reader
+from emulation.source.database import connect, write_source
+from emulation.source.database_credentials import resolve_database_url
+from emulation.source.source_records import column_names, encode_record, parse_key
+from emulation.source.table_reader import TableReader
+from emulation.synthetic.generator import generate_rows
 from local.mariadb import DATABASE, USER
 from pinterest_transforms.entities import ENTITIES, GEO, PIN
 from pinterest_transforms.entities import USER as PERSON
-from tests.emulation.misbehaving import serving
+from tests.emulation.fake_api_server import serving
 from tests.stack.conftest import PASSWORD
 
 # More than a page of the reader.
@@ -41,8 +41,8 @@ def credentials(mariadb: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def filled(credentials: Path, count: int = POSTS):
-    engine = connect(database_url(None, "", {}, credentials))
-    write_source(engine, ((entity, chunks(entity, count, 1)) for entity in ENTITIES), replace=True)
+    engine = connect(resolve_database_url(None, "", {}, credentials))
+    write_source(engine, ((entity, generate_rows(entity, count, 1)) for entity in ENTITIES), replace=True)
     return engine
 
 
@@ -55,7 +55,10 @@ def connected(port: int) -> pymysql.Connection:
 
 def test_every_record_of_a_database_is_sent_once(credentials: Path, capsys) -> None:
     engine = filled(credentials)
-    there = {entity.name: {row[0]: row for page in read_pages(engine, entity) for row in page} for entity in ENTITIES}
+    there = {
+        entity.name: {row[0]: row for page in TableReader(engine, entity).read_pages() for row in page}
+        for entity in ENTITIES
+    }
     with serving() as server:
         assert main(["batches", "--all", "--url", server.url, "--user-id", "abc123"]) == 0
         sent = Counter((origin, key) for origin, key, _ in server.taken)
@@ -76,7 +79,7 @@ def test_types_of_a_database_survive(credentials: Path, mariadb: int) -> None:
         row = (1, dt.datetime(2020, 8, 28, 3, 52, 47), decimal.Decimal("-77.967800"), 12.5, "Côte d'Ivoire 🙂")
         cursor.execute("INSERT INTO geolocation_data VALUES (%s, %s, %s, %s, %s)", row)
         connection.commit()
-    found = [r.value.decode() for some in posts.posts_by_key(engine) for r in some if r.entity is GEO]
+    found = [r.value.decode() for some in post_reader.read_posts_by_key(engine) for r in some if r.entity is GEO]
     said = '"timestamp":"2020-08-28T03:52:47","latitude":-77.9678,"longitude":12.5,"country":"Côte d\'Ivoire 🙂"'
     assert found == [f'{{"ind":1,{said}}}']
 
@@ -93,9 +96,9 @@ def test_a_wrong_password_is_one_line_without_it(credentials: Path, capsys) -> N
 
 
 def test_late_pages_are_as_quick_as_early_ones(credentials: Path) -> None:
-    engine = connect(database_url(None, "", {}, credentials))
-    write_source(engine, [(PIN, chunks(PIN, 60_000, 1))], replace=True)
-    pages = read_pages(engine, PIN, 600)
+    engine = connect(resolve_database_url(None, "", {}, credentials))
+    write_source(engine, [(PIN, generate_rows(PIN, 60_000, 1))], replace=True)
+    pages = TableReader(engine, PIN).read_pages(600)
     times = []
     start = time.perf_counter()
     for _ in pages:
@@ -118,7 +121,7 @@ STORED = {
 
 
 def test_keys_texts_and_bits_are_read_as_stored(credentials: Path, mariadb: int) -> None:
-    engine = connect(database_url(None, "", {}, credentials).replace("utf8mb4", "latin1"))
+    engine = connect(resolve_database_url(None, "", {}, credentials).replace("utf8mb4", "latin1"))
     for kind, (good, bad) in STORED.items():
         with connected(mariadb) as connection, connection.cursor() as cursor:
             cursor.execute("DROP TABLE IF EXISTS user_data")
@@ -129,13 +132,13 @@ def test_keys_texts_and_bits_are_read_as_stored(credentials: Path, mariadb: int)
         expected = sorted((parse_key(key), f"Zoë{n}") for n, key in enumerate(good, len(bad)))
         reader = TableReader(engine, PERSON)
         for page in (1, 3, 100):
-            assert [row[:2] for rows in reader.pages(page) for row in rows] == expected, kind
-            behind = [row[:2] for rows in reader.pages(page, after=9) for row in rows]
+            assert [row[:2] for rows in reader.read_pages(page) for row in rows] == expected, kind
+            behind = [row[:2] for rows in reader.read_pages(page, after=9) for row in rows]
             assert behind == [row for row in expected if row[0] > 9], kind
-            unusable = [row for rows in reader.unusable_pages(page) for row in rows]
+            unusable = [row for rows in reader.read_unusable_pages(page) for row in rows]
             assert sorted(row[1] for row in unusable) == [f"Zoë{n}" for n in range(len(bad))], kind
-        row = reader.rows_of([10, 77])[0]
-        assert encode(dict(zip(column_names(PERSON), row, strict=True))) == (
+        row = reader.read_rows([10, 77])[0]
+        assert encode_record(dict(zip(column_names(PERSON), row, strict=True))) == (
             f'{{"ind":10,"first_name":"{row[1]}","last_name":"Côté 🙂","age":33,"date_joined":"2017-01-02"}}'.encode(),
             "",
         )
@@ -151,13 +154,16 @@ def test_instants_are_read_as_utc(credentials: Path, mariadb: int) -> None:
         cursor.execute("ALTER TABLE geolocation_data MODIFY timestamp TIMESTAMP NULL")
         cursor.execute("SET time_zone = '+00:00'")
         cursor.execute("INSERT INTO geolocation_data (ind, timestamp) VALUES (1, '2017-12-31 20:00:00'), (2, NULL)")
-    assert [row[1] for page in read_pages(engine, GEO) for row in page] == [dt.datetime(2017, 12, 31, 20), None]
+    assert [row[1] for page in TableReader(engine, GEO).read_pages() for row in page] == [
+        dt.datetime(2017, 12, 31, 20),
+        None,
+    ]
 
 
 def test_a_connection_that_is_closed_costs_nothing(credentials: Path, mariadb: int, monkeypatch) -> None:
-    monkeypatch.setattr(source, "RECONNECT_WAITS", (0.0, 0.01, 0.01))
+    monkeypatch.setattr(database, "RECONNECT_WAITS", (0.0, 0.01, 0.01))
     engine = filled(credentials, 3000)
-    keys = list(TableReader(engine, PIN).keys())
+    keys = list(TableReader(engine, PIN).read_keys())
     statements = itertools.count()
     killed: set[int] = set()
 
@@ -167,7 +173,7 @@ def test_a_connection_that_is_closed_costs_nothing(credentials: Path, mariadb: i
             with connected(mariadb) as other, other.cursor() as at:
                 at.execute(f"KILL {connection.connection.thread_id()}")
 
-    pages = read_pages(engine, PIN, 500)
+    pages = TableReader(engine, PIN).read_pages(500)
     read = [row[0] for row in next(pages)]
     # One that waits in the pool, one in the middle, and three in a row.
     with engine.connect() as waiting, connected(mariadb) as other, other.cursor() as at:
@@ -176,7 +182,7 @@ def test_a_connection_that_is_closed_costs_nothing(credentials: Path, mariadb: i
     killed.update(first + n for n in (1, 3, 4, 5))
     read += [row[0] for page in pages for row in page]
     assert read == keys
-    pages = read_pages(engine, PIN, 500)
+    pages = TableReader(engine, PIN).read_pages(500)
     next(pages)
     killed.update(range(10_000))
     with pytest.raises(SourceError, match=r"\Adatabase mysql\S+:\*\*\*@\S+ cannot be used: \([^\n]+\)\Z"):

@@ -12,9 +12,9 @@ import pytest
 from storage_places import WORK, Place, counts
 from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_place  # noqa: F401 - one is a fixture
 
-from emulation.synthetic.delivery import DIRTY, Delivery, deliveries
-from emulation.synthetic.generator import chunks
-from emulation.synthetic.landing_writer import partition_of
+from emulation.synthetic.delivery import DIRTY, Delivery, deliver
+from emulation.synthetic.generator import generate_rows
+from emulation.synthetic.landing_writer import assign_partition
 from pinterest_transforms.analysis import ANSWERS
 from pinterest_transforms.entities import ENTITIES, GEO, USER, Entity
 from pinterest_transforms.errors import BusyError, SettingsError, StreamError
@@ -27,13 +27,13 @@ from pinterest_transforms.storage.locks import entity_lock
 Keyed = tuple[int, bytes]
 Parts = list[list[Keyed]]
 
-# Of few records, so that each of the dirty delivery's mishaps comes up.
-VERY_DIRTY = Delivery(**{name: 0.12 if name != "strangers" else 0.08 for name, share in DIRTY.shares() if share})
+# Of few records, so that each of the dirty delivery's faults occurs.
+VERY_DIRTY = Delivery(**{name: 0.12 if name != "foreign" else 0.08 for name, share in DIRTY.shares() if share})
 
 
 def sent(entity: Entity, posts: int, seed: int) -> list[Keyed]:
     """Lines of one topic, each with what decides its partition or shard."""
-    lines = deliveries(next(chunks(entity, posts, seed)), entity, VERY_DIRTY, seed, Counter())
+    lines = deliver(next(generate_rows(entity, posts, seed)), entity, VERY_DIRTY, seed, Counter())
     return [(key, line.encode("utf-8", "surrogateescape")) for key, line in lines]
 
 
@@ -58,7 +58,7 @@ def by_landing(place: Place, entity: Entity, parts: Parts) -> None:
     offsets: Counter[int] = Counter()
     for part in parts:
         for partition in range(3):
-            lines = [line for key, line in part if partition_of(key, 3) == partition]
+            lines = [line for key, line in part if assign_partition(key, 3) == partition]
             if lines:
                 place.put(offsets[partition], *lines, entity=entity, partition=partition)
                 offsets[partition] += len(lines)

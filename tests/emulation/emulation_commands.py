@@ -8,9 +8,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from emulation.source.database import connect, source_table
+from emulation.source.database import build_table, connect
 from pinterest_transforms.entities import ENTITIES
-from tests.emulation.misbehaving import Server
+from tests.emulation.fake_api_server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 USER_ID = "abc123"
@@ -22,7 +22,7 @@ def there(source: Path) -> Counter[tuple[str, int]]:
         return Counter(
             (f"{USER_ID}.{entity.name}", row[0])
             for entity in ENTITIES
-            for row in connection.execute(sa.select(source_table(entity)))
+            for row in connection.execute(sa.select(build_table(entity)))
         )
 
 

@@ -9,23 +9,24 @@ from pathlib import Path
 import pytest
 
 from emulation.cli.emulation_cli import main
-from emulation.source.database import SourceError, connect
-from emulation.source.post_reader import posts_at_random, posts_by_key
-from emulation.source.source_records import LARGEST_KEY, encode, parse_key
+from emulation.emulation_errors import SourceError
+from emulation.source.database import connect
+from emulation.source.post_reader import draw_posts, read_posts_by_key
+from emulation.source.source_records import MAX_KEY, encode_record, parse_key
 from emulation.source.table_reader import TableReader
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
-from tests.emulation import misbehaving as does
-from tests.emulation.commands import arguments, arrived
-from tests.emulation.misbehaving import Server
+from tests.emulation import fake_api_server as api
+from tests.emulation.emulation_commands import arguments, arrived
+from tests.emulation.fake_api_server import Server
 
 WHOLE = [10, 9, 100, 2, 0, 11]
-FITTING = f"key must be a whole number from 0 to {LARGEST_KEY}, got "
+FITTING = f"key must be a whole number from 0 to {MAX_KEY}, got "
 # How the key's column is declared, what stands in it, and of that which is no key.
 STORED: dict[str, tuple[str, list, list]] = {
-    "whole numbers": ("INTEGER", [*WHOLE, LARGEST_KEY], [-1, None]),
+    "whole numbers": ("INTEGER", [*WHOLE, MAX_KEY], [-1, None]),
     "a whole number as primary key": ("INTEGER PRIMARY KEY", [*WHOLE, 2**53 + 1], [-3]),
     "doubles": ("REAL", [float(key) for key in WHOLE], [1.5, -1.0, 9.3e18, None]),
-    "texts": ("TEXT", [str(key) for key in (*WHOLE, LARGEST_KEY)], ["n/a", "-1", "1.5", str(LARGEST_KEY + 1), None]),
+    "texts": ("TEXT", [str(key) for key in (*WHOLE, MAX_KEY)], ["n/a", "-1", "1.5", str(MAX_KEY + 1), None]),
     "texts of a CSV": ("", ["10", "9.0", " 100 ", "0002", "0", "11e0"], ["", "seven", "1,000", "７", "7\n8"]),
     "texts of decimals": ("VARCHAR(20) PRIMARY KEY", [f"{key}.00" for key in WHOLE], ["1.50", "NaN"]),
     "everything": ("", [10, "9", 100.0, b"2", "0", 11], [b"x", "CAST(X'37E9' AS TEXT)", -1, 2.5, "", None]),
@@ -57,35 +58,37 @@ def others(file: Path, kind: str, keys: Sequence[object], **names: str) -> Path:
 
 @pytest.mark.parametrize("page", [1, 2, 3, 100])
 @pytest.mark.parametrize("way", STORED)
-def test_rows_come_in_the_order_of_the_number_that_their_key_means(way: str, page: int, tmp_path: Path) -> None:
+def test_rows_are_read_in_numeric_key_order(way: str, page: int, tmp_path: Path) -> None:
     kind, good, bad = STORED[way]
     reader = TableReader(connect(str(others(tmp_path / "a.db", kind, [*bad, *good, *bad[:0]]))), PIN)
     expected = sorted((parse_key(stored), str(number)) for number, stored in enumerate(good, len(bad)))
-    assert [row[:2] for rows in reader.pages(page) for row in rows] == expected
+    assert [row[:2] for rows in reader.read_pages(page) for row in rows] == expected
     for after in (0, 9, 10, 50):
-        behind = [row[:2] for rows in reader.pages(page, after=after) for row in rows]
+        behind = [row[:2] for rows in reader.read_pages(page, after=after) for row in rows]
         assert behind == [(key, number) for key, number in expected if key > after]
-    assert list(reader.keys()) == [key for key, _ in expected]
-    assert [row[:2] for row in reader.rows_of([10, 0, 77, 9])] == [row for row in expected if row[0] in (0, 9, 10)]
-    unusable = [row for rows in reader.unusable_pages(page) for row in rows]
+    assert list(reader.read_keys()) == [key for key, _ in expected]
+    assert [row[:2] for row in reader.read_rows([10, 0, 77, 9])] == [row for row in expected if row[0] in (0, 9, 10)]
+    unusable = [row for rows in reader.read_unusable_pages(page) for row in rows]
     assert sorted(row[1] for row in unusable) == sorted(str(number) for number in range(len(bad)))
 
 
 @pytest.mark.parametrize("page", [1, 2, 4, 100])
 @pytest.mark.parametrize(("kind", "first"), [("", 7), ("TEXT", "7"), ("REAL", 7), ("DECIMAL(9)", "7")])
-def test_a_key_in_several_spellings_loses_none_of_its_rows(kind: str, first: object, page: int, tmp_path: Path) -> None:
+def test_a_key_stored_in_several_spellings_returns_all_rows(
+    kind: str, first: object, page: int, tmp_path: Path
+) -> None:
     keys = [8, first, "7.0", "07", 7.0, "7e0", 6, "n/a", first]
     reader = TableReader(connect(str(others(tmp_path / "a.db", kind, keys))), USER)
-    rows = [row for rows in reader.pages(page) for row in rows]
+    rows = [row for rows in reader.read_pages(page) for row in rows]
     assert [row[0] for row in rows] == [6, *[7] * 6, 8]
     assert sorted(row[1] for row in rows) == sorted("012345678".replace("7", ""))
-    assert [row[:2] for rows in reader.unusable_pages(page) for row in rows] == [("n/a", "7")]
+    assert [row[:2] for rows in reader.read_unusable_pages(page) for row in rows] == [("n/a", "7")]
 
 
 @pytest.mark.parametrize("names", [{}, {"pin": "index", "geo": "index", "user": "INDEX"}, {"pin": "Ind"}], ids=str)
 def test_the_key_has_either_name(names: dict[str, str], tmp_path: Path) -> None:
     engine = connect(str(others(tmp_path / "a.db", "BIGINT", [3, 1], **names)))
-    sent = [(r.entity.name, r.key, json.loads(r.value)) for some in posts_by_key(engine) for r in some]
+    sent = [(r.entity.name, r.key, json.loads(r.value)) for some in read_posts_by_key(engine) for r in some]
     assert [(name, key) for name, key, _ in sent] == [(entity.name, key) for entity in ENTITIES for key in (1, 3)]
     # Whatever the column's name, the record is as the contract has it.
     assert [value.get("index", value.get("ind")) for _, _, value in sent] == [1, 3] * 3
@@ -95,14 +98,14 @@ def test_the_key_has_either_name(names: dict[str, str], tmp_path: Path) -> None:
 def test_a_table_without_a_key_is_one_line(tmp_path: Path) -> None:
     make(tmp_path / "a.db", {"id": "INTEGER", **dict.fromkeys(PIN.fields, "TEXT")}, [])
     with pytest.raises(SourceError, match=r"\Atable pinterest_data must have a column index or ind, got neither\Z"):
-        TableReader(connect(str(tmp_path / "a.db")), PIN).keys()
+        TableReader(connect(str(tmp_path / "a.db")), PIN).read_keys()
     make(tmp_path / "b.db", {"ind": "INTEGER", "title": "TEXT"}, [{"ind": 1}])
     with pytest.raises(SourceError, match=r"b.db cannot be used: no such column: pinterest_data.unique_id\Z"):
-        list(TableReader(connect(str(tmp_path / "b.db")), PIN).pages())
+        list(TableReader(connect(str(tmp_path / "b.db")), PIN).read_pages())
 
 
 @pytest.mark.parametrize("way", ["texts", "doubles", "everything", "one text among whole numbers"])
-def test_the_commands_take_keys_as_they_are_stored(way: str, server: Server, tmp_path: Path, capsys) -> None:
+def test_the_commands_accept_keys_of_every_storage_type(way: str, server: Server, tmp_path: Path, capsys) -> None:
     kind, good, bad = STORED[way]
     file = others(tmp_path / "a.db", kind, [*good, *bad])
     keys = sorted(parse_key(stored) for stored in good)
@@ -129,14 +132,14 @@ def test_the_commands_take_keys_as_they_are_stored(way: str, server: Server, tmp
 
 # As SQL or as a value; the reason.
 NO_TEXT = {
-    "latin-1": ("CAST(X'436166E9' AS TEXT)", "title must be text in UTF-8, got bytes or half a letter that is none"),
+    "latin-1": ("CAST(X'436166E9' AS TEXT)", "title must be text in UTF-8, got invalid bytes or a lone surrogate"),
     "cut inside a letter": ("CAST(X'43F09F98' AS TEXT)", "title must be text in UTF-8"),
     "half a surrogate pair": ("CAST(X'EDA0BD' AS TEXT)", "title must be text in UTF-8"),
     "bytes of a picture": (b"\x89PNG\r\n\x1a\n\x00", "title must be text"),
 }
 
 
-def test_a_text_that_is_none_costs_its_row_alone(server: Server, tmp_path: Path, capsys) -> None:
+def test_invalid_text_fails_its_row_only(server: Server, tmp_path: Path, capsys) -> None:
     good = {"bytes of a text": "Café".encode(), "a reversed solidus": "\\u0000", "letters": "é\u2028🙂", "none": None}
     good["U+0000"] = "a\0b"
     titles = [*good.values(), *(value for value, _ in NO_TEXT.values())]
@@ -165,45 +168,45 @@ def test_a_text_that_is_none_costs_its_row_alone(server: Server, tmp_path: Path,
 
 
 @pytest.mark.parametrize("text", ["\ud83d", "a\udce9b", "\udc00\ud800"])
-def test_half_a_letter_is_never_replaced(text: str) -> None:
-    value, unfit = encode({"ind": 7, "country": text})
-    assert unfit == "country must be text in UTF-8, got bytes or half a letter that is none"
+def test_a_lone_surrogate_is_never_replaced(text: str) -> None:
+    value, unfit = encode_record({"ind": 7, "country": text})
+    assert unfit == "country must be text in UTF-8, got invalid bytes or a lone surrogate"
     assert value.isascii()
     assert json.loads(value)["country"] == text
-    assert encode({"ind": 2**70, "country": "é"}) == (f'{{"ind":{2**70},"country":"é"}}'.encode(), "")
+    assert encode_record({"ind": 2**70, "country": "é"}) == (f'{{"ind":{2**70},"country":"é"}}'.encode(), "")
 
 
-def test_draws_are_of_rows_that_can_be_keyed(tmp_path: Path) -> None:
+def test_posts_are_drawn_from_rows_with_usable_keys(tmp_path: Path) -> None:
     engine = connect(str(others(tmp_path / "a.db", "TEXT", ["n/a", "07", "8", ""])))
-    records = next(posts_at_random(engine, 1, limit=40))
+    records = next(draw_posts(engine, 1, limit=40))
     assert {record.key for record in records} == {7, 8}
     with pytest.raises(SourceError, match=r"\Atable pinterest_data must have rows with a usable key, got none\Z"):
-        next(posts_at_random(connect(str(others(tmp_path / "b.db", "TEXT", ["n/a"]))), 1))
+        next(draw_posts(connect(str(others(tmp_path / "b.db", "TEXT", ["n/a"]))), 1))
 
 
-def test_a_killed_run_goes_on_behind_its_key(server: Server, tmp_path: Path) -> None:
+def test_a_run_resumes_after_its_last_key(server: Server, tmp_path: Path) -> None:
     file = others(tmp_path / "a.db", "TEXT", ["n/a", *map(str, range(1500))])
-    server.script += [does.accept] * 3
-    server.usual = does.status(401, "no")
+    server.script += [api.accept] * 3
+    server.usual = api.status(401, "no")
     given = arguments("batches", server, file, tmp_path, "--all", "--at-once", "1")
     assert main(given) == 2
     first = set(arrived(server))
     assert 0 < len(first) < 3 * 1500
     server.taken.clear()
-    server.usual = does.accept
+    server.usual = api.accept
     assert main(given) == 1
     assert first.isdisjoint(arrived(server))
     assert first | set(arrived(server)) == {(f"abc123.{e.name}", key) for e in (PIN, GEO, USER) for key in range(1500)}
 
 
-def test_tables_that_store_their_keys_in_different_ways_are_read_in_step(tmp_path: Path) -> None:
+def test_tables_with_different_key_types_are_read_together(tmp_path: Path) -> None:
     keys = [9, 10, 2, 100, 33]
     for entity, (kind, stored) in zip(ENTITIES, (("TEXT", str), ("BIGINT", int), ("REAL", float)), strict=True):
         rows = [{"ind": stored(key), entity.fields[0]: str(key)} for key in keys]
         make(tmp_path / "a.db", {"ind": kind, **dict.fromkeys(entity.fields, "")}, rows, entity.source_table)
     engine = connect(str(tmp_path / "a.db"))
-    sent = [(r.post, r.key, r.entity.name) for some in posts_by_key(engine) for r in some]
+    sent = [(r.post, r.key, r.entity.name) for some in read_posts_by_key(engine) for r in some]
     names = [entity.name for entity in ENTITIES]
     assert sorted(sent) == sorted((post, key, name) for post, key in enumerate(sorted(keys)) for name in names)
     assert [key for _, key, name in sent if name == "pin"] == sorted(keys)
-    assert {r.key for some in posts_by_key(engine, after=9, first=2, limit=2) for r in some} == {10, 33}
+    assert {r.key for some in read_posts_by_key(engine, after=9, first=2, limit=2) for r in some} == {10, 33}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from emulation.source.source_records import column_names
-from emulation.synthetic import generator as synthetic
-from emulation.synthetic.column_random import Draws
+from emulation.synthetic import generator
+from emulation.synthetic.column_random import ColumnRandom
 from emulation.synthetic.countries import COUNTRIES
 from emulation.synthetic.phrases import CATEGORIES
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
@@ -23,7 +23,7 @@ SPELLINGS = {
 
 
 def rows_of(entity: Entity, posts: int = POSTS, seed: int = 1, chunk: int = 10_000) -> list[tuple]:
-    return [row for rows in synthetic.chunks(entity, posts, seed, chunk) for row in rows]
+    return [row for rows in generator.generate_rows(entity, posts, seed, chunk) for row in rows]
 
 
 def records_of(entity: Entity) -> list[dict]:
@@ -78,12 +78,12 @@ def spelling(text: str) -> str:
         ("is_image_or_video", "video", 0.045),
     ],
 )
-def test_a_dirtiness_has_its_real_proportion(pins: list[dict], field: str, pattern: str, expected: float) -> None:
+def test_defects_have_their_real_proportions(pins: list[dict], field: str, pattern: str, expected: float) -> None:
     found = share(pins, lambda pin: re.fullmatch(pattern, pin[field]))
     assert found == pytest.approx(expected, abs=max(0.003, expected / 30))
 
 
-def test_placeholders_stand_together(pins: list[dict]) -> None:
+def test_placeholders_occur_together(pins: list[dict]) -> None:
     for pin in pins:
         assert (pin["poster_name"] == "User Info Error") == (pin["follower_count"] == "User Info Error")
         assert (pin["description"] == "No description available Story format") == (
@@ -92,7 +92,7 @@ def test_placeholders_stand_together(pins: list[dict]) -> None:
         assert (pin["image_src"] == "Image src error.") == (pin["downloaded"] == 0)
 
 
-def test_places_categories_and_ids_look_as_they_should(pins: list[dict]) -> None:
+def test_locations_categories_and_ids(pins: list[dict]) -> None:
     assert {pin["category"] for pin in pins} == set(CATEGORIES)
     assert len(CATEGORIES) == 13
     assert {pin["save_location"] for pin in pins} == {f"Local save in /data/{name}" for name in CATEGORIES}
@@ -140,19 +140,19 @@ def test_users(users: list[dict]) -> None:
 
 
 @pytest.mark.parametrize(("entity", "field"), [(GEO, "timestamp"), (USER, "date_joined")])
-def test_dates_come_in_four_spellings_two_of_them_rare(entity: Entity, field: str) -> None:
+def test_timestamps_have_four_formats_two_of_them_rare(entity: Entity, field: str) -> None:
     counts = Counter(spelling(record[field]) for record in records_of(entity))
     shares = {name: count / counts.total() for name, count in counts.items()}
     assert shares == pytest.approx({"T": 0.57, "space": 0.40, "colons": 0.02, "slashes": 0.01}, abs=0.012)
 
 
-def test_a_moment_is_the_same_in_every_spelling() -> None:
+def test_a_timestamp_is_the_same_in_every_format() -> None:
     moments = np.full(2000, np.datetime64("2020-08-28T03:52:47"))
-    made = set(synthetic.spelled(moments, Draws(1, np.arange(2000)), "timestamp"))
+    made = set(generator.format_timestamps(moments, ColumnRandom(1, np.arange(2000)), "timestamp"))
     assert made == {"2020-08-28T03:52:47", "2020-08-28 03:52:47", "2020:08:28 03:52:47", "08/28/2020, 03:52:47"}
 
 
-def test_tables_have_unequal_lengths() -> None:
+def test_tables_have_different_lengths() -> None:
     pins, geos, users = ({row[0] for row in rows_of(entity)} for entity in ENTITIES)
     assert pins - geos
     assert pins - users
@@ -166,21 +166,21 @@ def test_tables_have_unequal_lengths() -> None:
     ("entity", "digest"),
     [(PIN, "0fa0bbbf37c2aeaa"), (GEO, "d45924e92189be04"), (USER, "2c5917061da08164")],
 )
-def test_the_same_seed_makes_the_same_bytes_everywhere(entity: Entity, digest: str) -> None:
+def test_the_same_seed_gives_the_same_bytes(entity: Entity, digest: str) -> None:
     made = repr(rows_of(entity, 2000, seed=7)).encode()
     assert hashlib.sha256(made).hexdigest()[:16] == digest
     assert repr(rows_of(entity, 2000, seed=8)).encode() != made
 
 
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
-def test_rows_depend_on_neither_chunk_nor_size(entity: Entity) -> None:
+def test_rows_depend_on_neither_chunk_size_nor_posts(entity: Entity) -> None:
     made = rows_of(entity, 1500)
     assert rows_of(entity, 1500, chunk=1) == made
     assert rows_of(entity, 1500, chunk=997) == made
     assert rows_of(entity, 3000)[: len(made)] == made
 
 
-@pytest.mark.parametrize(("posts", "chunk", "named"), [(0, 10, "posts"), (10, 0, "chunk")])
-def test_nothing_is_no_size(posts: int, chunk: int, named: str) -> None:
+@pytest.mark.parametrize(("posts", "chunk", "named"), [(0, 10, "posts"), (10, 0, "chunk_size")])
+def test_sizes_of_zero_are_an_error(posts: int, chunk: int, named: str) -> None:
     with pytest.raises(SettingsError, match=rf"\A{named} must be at least 1, got 0\Z"):
-        next(synthetic.chunks(PIN, posts, 1, chunk))
+        next(generator.generate_rows(PIN, posts, 1, chunk))

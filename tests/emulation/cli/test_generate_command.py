@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from emulation.cli import progress_display as progress
+from emulation.cli import progress_display
 from emulation.cli.emulation_cli import main
 from emulation.source.database import connect, count_rows
 from pinterest_transforms.entities import ENTITIES, PIN
+from tests.emulation.emulation_commands import ROOT
 
-ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
 
 
-def test_it_makes_a_source_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_generate_writes_a_source_and_prints_its_counts(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     file = tmp_path / "source.db"
     assert main(["generate", "--posts", "2000", "--seed", "3", "--database", str(file)]) == 0
     counts = [count_rows(connect(str(file)), entity) for entity in ENTITIES]
@@ -27,7 +27,7 @@ def test_it_makes_a_source_and_says_so(tmp_path: Path, capsys: pytest.CaptureFix
     assert re.fullmatch(re.escape(f"made 2,000 posts ({rows}) in {file}, ") + r"\d+\.\d s\n", out)
 
 
-def test_it_lands_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_generate_writes_landing_files(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     landing = tmp_path / "landing"
     given = ["generate", "--posts", "900", "--database", f"sqlite:///{tmp_path}/source.db", "--landing", str(landing)]
     assert main([*given, "--user-id", "7up", "--delivery", "dirty", "--records-per-file", "100"]) == 0
@@ -39,16 +39,17 @@ def test_it_lands_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture) ->
     )
 
 
-def test_again_it_wants_to_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_generate_overwrites_nothing_without_replace_or_append(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     file, landing = tmp_path / "source.db", tmp_path / "landing"
     given = ["generate", "--posts", "50", "--database", str(file)]
     assert main([*given, "--landing", str(landing)]) == 0
     capsys.readouterr()
     assert main([*given, "--landing", str(landing), "--replace"]) == 2
     assert main(given) == 2
+    names = "pinterest_data, geolocation_data, user_data"
     assert capsys.readouterr().err.splitlines() == [
-        f"error: {landing}/topics/12f6caff3559.pin already has 3 files: --append goes on behind them",
-        f"error: {file} already has pinterest_data, geolocation_data, user_data: --replace drops and makes them again",
+        f"error: {landing}/topics/12f6caff3559.pin already has 3 files: --append adds to them",
+        f"error: {file} already has {names}: --replace drops and creates them again",
     ]
     assert main([*given, "--landing", str(landing), "--replace", "--append"]) == 0
 
@@ -132,25 +133,30 @@ def test_it_imports_no_spark(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_progress_passes_everything_on(
+def test_track_returns_every_batch_and_displays_progress(
     terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0.0)
-    monkeypatch.setattr(progress, "BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(progress_display, "DELAY_SECONDS", 0.0)
+    monkeypatch.setattr(progress_display, "INTERVAL_SECONDS", 0.01)
     for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR" if terminal else "NO_COLOR", "1")
-    lists = [[1, 2], [3]]
-    assert list(progress.watched("making tea", 3, iter(lists))) == lists
+    batches = [[1, 2], [3], [4]]
+    found = []
+    for batch in progress_display.track("making tea", 4, iter(batches)):
+        found.append(batch)
+        time.sleep(0.2)
+    assert found == batches
     out, err = capsys.readouterr()
     assert out == ""
     assert "making tea" in err
     if not terminal:
-        assert err == "making tea: 2 of 3\nmaking tea: 3 of 3\n"
+        lines = [re.sub(r"about \d+ s", "about N s", line) for line in err.splitlines()]
+        assert lines == ["making tea: 2 of 4, about N s left", "making tea: 3 of 4, about N s left"]
 
 
-def test_a_landing_that_cannot_be_written_is_told_before_anything_is_made(tmp_path: Path, capsys) -> None:
+def test_a_landing_that_cannot_be_written_leaves_no_source(tmp_path: Path, capsys) -> None:
     (tmp_path / "file").touch()
     given = [
         "generate",

@@ -16,19 +16,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from emulation.producer import http_client as wire
-from emulation.producer.http_client import Http
-from emulation.producer.record_producer import Pace
-from emulation.producer.request_auth import NoAccess, SignedForAws
-from emulation.producer.send_result import SendError
-from tests.emulation import misbehaving as does
-from tests.emulation.misbehaving import Server
-from tests.emulation.sender import records, send
+from emulation.emulation_errors import SendError
+from emulation.producer import http_client
+from emulation.producer.http_client import HttpClient
+from emulation.producer.request_auth import IamAuth, RequestAuth
+from emulation.producer.retry_policy import RetryPolicy
+from tests.emulation import fake_api_server as api
+from tests.emulation.fake_api_server import Server
+from tests.emulation.producer_runs import records, send
 
 
-def test_expired_credentials_are_looked_up_again(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_expired_credentials_are_refreshed(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "credentials"
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -41,19 +39,19 @@ def test_expired_credentials_are_looked_up_again(
     async def ends(server, request, origin, found):
         if "Credential=OLD/" in request.headers["Authorization"]:
             write("NEW")
-            return does.web.Response(status=403, text="The security token included in the request is expired")
-        return await does.accept(server, request, origin, found)
+            return api.web.Response(status=403, text="The security token included in the request is expired")
+        return await api.accept(server, request, origin, found)
 
     write("OLD")
-    server.script += [does.accept]
+    server.script += [api.accept]
     server.usual = ends
-    sent = send(server, tmp_path, records(1500), Pace(at_once=1), access=SignedForAws())
+    sent = send(server, tmp_path, records(1500), RetryPolicy(max_in_flight=1), auth=IamAuth())
     assert sent.arrived == Counter(range(1500))
     assert (sent.counts.acknowledged, sent.counts.retried) == (1500, 0)
     assert len(server.requests) == 4
 
 
-def test_no_password_of_netrc_is_sent(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_netrc_is_ignored(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("default login canary password canary\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -62,14 +60,14 @@ def test_no_password_of_netrc_is_sent(server: Server, tmp_path: Path, monkeypatc
 
 
 def test_a_proxy_of_the_environment_is_used(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wire.proxy_of.cache_clear()
+    http_client.find_proxy.cache_clear()
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("http_proxy", server.url)
     monkeypatch.setattr(server, "url", "http://nowhere.invalid/s")
     try:
         assert send(server, tmp_path, records(1)).counts.acknowledged == 1
     finally:
-        wire.proxy_of.cache_clear()
+        http_client.find_proxy.cache_clear()
 
 
 Answer = Callable[[socket.socket], object]
@@ -149,49 +147,49 @@ FAILING = {
     "trickles in chunks": (trickling(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"), "time-out"),
     "trickles in a body that ends with the connection": (trickling(OK + b"\r\n"), "time-out"),
     "accepts and is silent": (silent, "time-out"),
-    "ends in the body": (saying(OK + b"Content-Length: 1000\r\n\r\n{}"), "cut off"),
-    "ends in a chunk": (saying(OK + b"Transfer-Encoding: chunked\r\n\r\nff\r\n{}"), "cut off"),
-    "says that it is packed and is not": (saying(OK + b"Content-Encoding: gzip\r\n\r\n{}"), "cut off"),
-    "never ends": (endless, "cut off"),
+    "ends in the body": (saying(OK + b"Content-Length: 1000\r\n\r\n{}"), "incomplete response"),
+    "ends in a chunk": (saying(OK + b"Transfer-Encoding: chunked\r\n\r\nff\r\n{}"), "incomplete response"),
+    "says that it is packed and is not": (saying(OK + b"Content-Encoding: gzip\r\n\r\n{}"), "incomplete response"),
+    "never ends": (endless, "incomplete response"),
     "ends without a word": (saying(b""), "connection lost"),
     "speaks something else": (saying(b"220 mail ready\r\n"), "connection lost"),
 }
 
 
-def test_whatever_the_other_side_does_a_request_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_request_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     body = b"x" * 100
     for what, (answer, name) in FAILING.items():
         with (
             answering(answer, saying(OK + b"Content-Length: 2\r\n\r\n{}")) as url,
-            Http(NoAccess(), seconds=0.5) as http,
+            HttpClient(RequestAuth(), timeout=0.5) as http,
         ):
             began = time.monotonic()
             reply = http.request("POST", url, body, {})
-            assert (what, reply.code, reply.name) == (what, 0, name)
+            assert (what, reply.status, reply.label) == (what, 0, name)
             assert time.monotonic() - began < 2
             assert http.request("POST", url, body, {}).json == {}
 
 
-def test_a_server_that_does_not_read_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_read_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
-    with answering(silent) as url, Http(NoAccess(), seconds=0.5) as http:
+    with answering(silent) as url, HttpClient(RequestAuth(), timeout=0.5) as http:
         began = time.monotonic()
-        assert http.request("POST", url, bytes(2**25), {}).name == "time-out"
+        assert http.request("POST", url, bytes(2**25), {}).label == "time-out"
         # A server without TLS, silent in the middle of what should be its hello.
-        assert http.request("POST", url.replace("http:", "https:"), b"", {}).name == "no connection"
+        assert http.request("POST", url.replace("http:", "https:"), b"", {}).label == "no connection"
         assert time.monotonic() - began < 3
 
 
-def test_connections_are_kept(server: Server, tmp_path: Path) -> None:
+def test_connections_are_persistent(server: Server, tmp_path: Path) -> None:
     opened: set[object] = set()
 
     async def look(server, request, origin, found):
         opened.add(request.transport)
-        return await does.accept(server, request, origin, found)
+        return await api.accept(server, request, origin, found)
 
     server.usual = look
-    send(server, tmp_path, records(5000), Pace(at_once=2))
+    send(server, tmp_path, records(5000), RetryPolicy(max_in_flight=2))
     assert len(server.requests) == 10
     assert len(opened) <= 2
 
@@ -219,8 +217,8 @@ def test_tls_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     ok = saying(OK + b"Content-Length: 2\r\n\r\n{}")
 
     def ask(certificate: Path) -> int:
-        with answering(ok, certificate=certificate) as url, Http(NoAccess(), seconds=5) as http:
-            return http.request("POST", url, b"", {}).code
+        with answering(ok, certificate=certificate) as url, HttpClient(RequestAuth(), timeout=5) as http:
+            return http.request("POST", url, b"", {}).status
 
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from emulation.source.database import SourceError, connect
+from emulation.emulation_errors import SourceError
+from emulation.source.database import connect
 from emulation.source.table_reader import TableReader
 from pinterest_transforms.entities import USER
-from tests.emulation.commands import ROOT
+from tests.emulation.emulation_commands import ROOT
 
 PLUGIN = b"caching_sha2_password\0"
 SALT = b"abcdefghijklmnopqrst"
@@ -97,7 +98,7 @@ def server() -> Iterator[MySql8]:
     server.close()
 
 
-def test_mysql_8_lets_in_without_tls_and_its_session_is_utc(server: MySql8) -> None:
+def test_mysql_8_login_without_tls_and_utc_session(server: MySql8) -> None:
     engine = connect(f"mysql+pymysql://me:c4n4ry@127.0.0.1:{server.port}/posts?charset=latin1")
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT 1")).scalar_one() == "0"
@@ -108,18 +109,18 @@ def test_mysql_8_lets_in_without_tls_and_its_session_is_utc(server: MySql8) -> N
 
 
 @pytest.mark.parametrize("backend", ["mysql", "mariadb"])
-def test_without_what_the_login_needs_it_is_one_line(server: MySql8, monkeypatch, backend: str) -> None:
+def test_mysql_8_login_without_cryptography_is_one_line(server: MySql8, monkeypatch, backend: str) -> None:
     monkeypatch.setattr("pymysql._auth._have_cryptography", False)
     engine = connect(f"{backend}+pymysql://me:c4n4ry@127.0.0.1:{server.port}/posts")
     with pytest.raises(SourceError) as raised:
-        TableReader(engine, USER).keys()
+        TableReader(engine, USER).read_keys()
     assert str(raised.value) == (
         f"database {backend}+pymysql://me:***@127.0.0.1:{server.port}/posts cannot be used: "
         "'cryptography' package is required for sha256_password or caching_sha2_password auth methods"
     )
 
 
-def test_a_client_machine_gets_what_the_login_needs() -> None:
+def test_client_requirements_include_the_login_packages() -> None:
     pinned = (ROOT / "requirements" / "client.txt").read_text(encoding="utf-8").splitlines()
     assert {line.split("==")[0] for line in pinned if "==" in line} >= {
         "cryptography",

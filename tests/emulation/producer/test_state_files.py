@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from emulation.cli.emulation_cli import main
-from emulation.producer import state_files as kept
-from emulation.producer.state_files import open_alone
-from tests.emulation import misbehaving as does
-from tests.emulation.commands import arguments, arrived, there
-from tests.emulation.misbehaving import Server
+from emulation.producer import state_files
+from emulation.producer.state_files import open_exclusive
+from tests.emulation import fake_api_server as api
+from tests.emulation.emulation_commands import arguments, arrived, there
+from tests.emulation.fake_api_server import Server
 
 
 @contextmanager
@@ -49,14 +49,14 @@ def kept_records(failed: Path) -> Counter[tuple[str, int]]:
 def test_a_full_disk_ends_the_run_and_loses_nothing(
     server: Server, source: Path, tmp_path: Path, capsys, file: str, size: int
 ) -> None:
-    server.usual = does.each(lambda record: 50002 if file == "failed.jsonl" and record["key"] % 50 == 0 else None)
+    server.usual = api.each(lambda record: 50002 if file == "failed.jsonl" and record["key"] % 50 == 0 else None)
     given = arguments("batches", server, source, tmp_path, "--all")
     with largest_file(size):
         assert main(given) == 2
     error = capsys.readouterr().err
     assert re.fullmatch(rf"error: file {tmp_path}/{file} cannot be written: File too large(; [a-z, ]+)?\n", error)
     assert main(given) in (0, 1)
-    assert "begins with the first post" in (said := capsys.readouterr().err) or "goes on behind" in said or not said
+    assert "starts with the first post" in (said := capsys.readouterr().err) or "resumes after" in said or not said
     failed = kept_records(tmp_path / "failed.jsonl")
     assert set(arrived(server)) | set(failed) == set(there(source))
     assert {key % 50 for _, key in failed} <= {0}
@@ -73,7 +73,7 @@ CUT_OFF = {
 
 
 @pytest.mark.parametrize("where", CUT_OFF)
-def test_a_line_that_is_cut_off_takes_no_other_with_it(
+def test_a_truncated_line_does_not_affect_others(
     server: Server, source: Path, tmp_path: Path, capsys, where: str
 ) -> None:
     failed = tmp_path / "failed.jsonl"
@@ -81,21 +81,23 @@ def test_a_line_that_is_cut_off_takes_no_other_with_it(
         {"entity": "pin", "key": 1, "reason": "no", "value": {"index": 1, "title": "Café"}}, ensure_ascii=False
     )
     failed.write_bytes(whole.encode() + b"\n" + CUT_OFF[where](whole.encode()))
-    server.usual = does.status(422, "no")
+    server.usual = api.status(422, "no")
     assert main(arguments("batches", server, source, tmp_path, "--rows", "1")) == 1
     lines = failed.read_bytes().splitlines()
     assert len(lines) == 2 + int(re.search(r"failed (\d+)", capsys.readouterr().out)[1])
-    server.usual = does.accept
+    server.usual = api.accept
     given = arguments("batches", server, source, tmp_path, "--resend", str(failed))
     given[given.index("--failed") + 1] = str(tmp_path / "again.jsonl")
     code = 0 if where == "before its end" else 1
     assert main(given) == code
-    said = f" s; cut off, cannot be sent: line 2 of {failed}\n" if code else f" s; all sent: {failed} can be removed\n"
+    said = (
+        f" s; truncated, cannot be sent: line 2 of {failed}\n" if code else f" s; all sent: {failed} can be removed\n"
+    )
     assert capsys.readouterr().out.endswith(said)
     assert arrived(server) == kept_records(failed)
 
 
-def test_a_file_of_something_else_is_not_sent(server: Server, source: Path, tmp_path: Path, capsys) -> None:
+def test_a_file_without_failed_records_is_an_error(server: Server, source: Path, tmp_path: Path, capsys) -> None:
     for number, text in enumerate(("index,title\n", '{"index": 1}\n', "[1]\n", "\xe9\n")):
         file = tmp_path / f"{number}.jsonl"
         file.write_text(text, encoding="latin-1")
@@ -114,35 +116,39 @@ NO_PLACE = {
 
 
 @pytest.mark.parametrize("what", NO_PLACE)
-def test_a_cursor_without_a_place_begins_anew(server: Server, source: Path, tmp_path: Path, capsys, what: str) -> None:
+def test_a_cursor_without_a_position_starts_over(
+    server: Server, source: Path, tmp_path: Path, capsys, what: str
+) -> None:
     cursor = tmp_path / "cursor"
     cursor.write_bytes(NO_PLACE[what])
     assert main(arguments("batches", server, source, tmp_path, "--all")) == 0
-    assert capsys.readouterr().err == f"cursor {cursor} is empty: begins with the first post\n"
+    assert capsys.readouterr().err.splitlines()[0] == f"cursor {cursor} is empty: starts with the first post"
     assert arrived(server) == there(source)
     assert not cursor.exists()
 
 
 @pytest.mark.parametrize("text", ["notes", '{"settled": 7}\n', "{}\n{}\n", "7"])
-def test_what_is_no_cursor_is_left_alone(server: Server, source: Path, tmp_path: Path, capsys, text: str) -> None:
+def test_a_file_that_is_no_cursor_is_not_changed(
+    server: Server, source: Path, tmp_path: Path, capsys, text: str
+) -> None:
     cursor = tmp_path / "cursor"
     cursor.write_text(text)
     assert main(arguments("batches", server, source, tmp_path, "--all")) == 2
     assert capsys.readouterr().err == (
         f"error: cursor must be a file this command wrote, got {cursor}: "
-        "--restart begins anew, --cursor FILE keeps another place\n"
+        "--restart starts over, --cursor FILE uses another file\n"
     )
     assert cursor.read_text() == text
 
 
 @pytest.mark.parametrize("more", [[], ["--restart"]])
-def test_one_run_has_a_cursor_at_a_time(server: Server, source: Path, tmp_path: Path, capsys, more: list[str]) -> None:
+def test_a_cursor_is_locked_by_one_run(server: Server, source: Path, tmp_path: Path, capsys, more: list[str]) -> None:
     cursor = tmp_path / "cursor"
     cursor.write_text("the place of the other run")
     given = arguments("batches", server, source, tmp_path, "--all", *more)
-    with open_alone(cursor):
+    with open_exclusive(cursor):
         assert main(given) == 2
-        said = f"error: cursor {cursor} is in use by another run: --cursor FILE keeps another place\n"
+        said = f"error: cursor {cursor} is in use by another run: choose another one with --cursor FILE\n"
         assert capsys.readouterr().err == said
     assert server.taken == []
     assert cursor.read_text() == "the place of the other run"
@@ -150,15 +156,15 @@ def test_one_run_has_a_cursor_at_a_time(server: Server, source: Path, tmp_path: 
     assert main(given) == 0
 
 
-def test_who_waited_for_a_cursor_that_is_gone_gets_a_new_one(tmp_path: Path) -> None:
+def test_a_removed_cursor_is_created_again(tmp_path: Path) -> None:
     path = tmp_path / "cursor"
-    first = open_alone(path)
-    kept.remove(path, first)
-    with open_alone(path) as second:
+    first = open_exclusive(path)
+    state_files.remove_file(path, first)
+    with open_exclusive(path) as second:
         second.write(b"x")
         assert path.read_bytes() == b"x"
 
 
-def test_a_machine_without_fcntl_can_import_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_imports_without_fcntl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fcntl", None)
-    importlib.reload(kept)
+    importlib.reload(state_files)

@@ -1,11 +1,8 @@
-"""The commands as a user runs them: a source, a server, and what is printed, sent and left behind."""
+"""The commands batches and streaming: what is printed, sent and left behind."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import datetime
@@ -15,15 +12,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from emulation.cli import send_command as sending_cli
 from emulation.cli.emulation_cli import main
-from emulation.source.database import SourceError, connect
-from emulation.source.database_credentials import database_url
+from emulation.source.database import connect
 from emulation.source.source_records import column_names
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
-from tests.emulation import misbehaving as does
-from tests.emulation.commands import ROOT, USER_ID, arguments, arrived, started, there
-from tests.emulation.misbehaving import Server
+from tests.emulation import fake_api_server as api
+from tests.emulation.emulation_commands import USER_ID, arguments, arrived, started, there
+from tests.emulation.fake_api_server import Server
 
 
 @pytest.mark.parametrize("command", ["batches", "streaming"])
@@ -57,7 +52,7 @@ def test_random_rows_are_the_same_for_the_same_seed(server: Server, source: Path
     assert max(runs[0].values()) > 1
 
 
-def test_values_survive(server: Server, tmp_path: Path) -> None:
+def test_values_are_sent_unchanged(server: Server, tmp_path: Path) -> None:
     long = "é" * 200_000
     texts = ("🙂 emoji", "quotes \" ' ` and \\", "line\nfeed\ttab", long, "", "\u2028", "日本語", None)
     rows = {
@@ -89,18 +84,18 @@ def test_values_survive(server: Server, tmp_path: Path) -> None:
     assert sent["abc123.geo", 0]["country"] == "Côte d'Ivoire"
 
 
-def test_a_failed_record_is_kept_and_can_be_sent_again(server: Server, source: Path, tmp_path: Path, capsys) -> None:
-    server.usual = does.each(lambda record: 50002 if record["key"] % 100 == 0 else None)
+def test_failed_records_can_be_resent(server: Server, source: Path, tmp_path: Path, capsys) -> None:
+    server.usual = api.each(lambda record: 50002 if record["key"] % 100 == 0 else None)
     assert main(arguments("batches", server, source, tmp_path, "--all")) == 1
     failed = tmp_path / "failed.jsonl"
     lost = there(source) - arrived(server)
     assert len(failed.read_text().splitlines()) == sum(lost.values()) > 0
-    said = f"; most often: error_code 50002; --resend {failed} sends them again\n"
+    said = f"; most frequent reason: error_code 50002; --resend {failed} sends them again\n"
     out = capsys.readouterr().out
     assert f"failed {sum(lost.values())} (in {failed}), " in out
     assert out.endswith(said)
     failed.write_text(failed.read_text() + "\n  \n")
-    server.usual = does.accept
+    server.usual = api.accept
     more = ["--resend", str(failed), "--failed", str(tmp_path / "again.jsonl")]
     cursor = tmp_path / "cursor"
     cursor.write_text("the place of another run")
@@ -110,12 +105,12 @@ def test_a_failed_record_is_kept_and_can_be_sent_again(server: Server, source: P
     assert cursor.read_text() == "the place of another run"
 
 
-def test_what_fails_again_never_goes_into_the_file_that_is_sent_again(
+def test_records_that_fail_again_go_into_another_file(
     server: Server, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     monkeypatch.chdir(tmp_path)
     given = ["batches", "--database", str(source), "--url", server.url, "--user-id", USER_ID]
-    server.usual = does.each(lambda record: 50002 if record["key"] < 3 else None)
+    server.usual = api.each(lambda record: 50002 if record["key"] < 3 else None)
     assert main([*given, "--rows", "5"]) == 1
     failed = Path("build/emulation/batches-failed.jsonl")
     lines = failed.read_text()
@@ -159,7 +154,7 @@ def test_rows_without_a_key_go_into_the_failed_file(server: Server, tmp_path: Pa
     assert not (tmp_path / "cursor").exists()
 
 
-def test_a_killed_run_goes_on(server: Server, source: Path, tmp_path: Path) -> None:
+def test_a_killed_run_resumes(server: Server, source: Path, tmp_path: Path) -> None:
     given = arguments("batches", server, source, tmp_path, "--all", "--rate", "4000")
     for kill in (True, True, False):
         before = len(server.taken)
@@ -175,7 +170,7 @@ def test_a_killed_run_goes_on(server: Server, source: Path, tmp_path: Path) -> N
     assert sum(arrived(server).values()) < 2 * sum(there(source).values())
 
 
-def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(server: Server, source: Path, tmp_path: Path, capsys) -> None:
+def test_ctrl_c_ends_cleanly_and_the_next_run_resumes(server: Server, source: Path, tmp_path: Path, capsys) -> None:
     given = arguments("batches", server, source, tmp_path, "--all", "--rate", "3000")
     process = started(given)
     cursor = tmp_path / "cursor"
@@ -185,18 +180,18 @@ def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(server: Server, source: Pa
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert re.fullmatch(r"sent .* s; interrupted: the same command goes on\n", out)
+    assert re.fullmatch(r"sent .* s; interrupted: the same command resumes\n", out)
     counts = [int(number.replace(",", "")) for number in re.findall(r"[a-z] ([\d,]+), ", out)]
     sent, acknowledged, _, failed, unsettled = counts
     assert sent == acknowledged + failed + unsettled
     assert error == ""
     settled = json.loads(cursor.read_text().splitlines()[-1])["settled"]
     assert main(given) == 0
-    assert capsys.readouterr().err == f"goes on behind post {settled:,}\n"
+    assert capsys.readouterr().err == f"resumes after post {settled:,}\n"
     assert set(arrived(server)) == set(there(source))
 
 
-def test_as_users_sends_a_post_at_a_time(server: Server, source: Path, tmp_path: Path) -> None:
+def test_as_users_sends_one_post_at_a_time(server: Server, source: Path, tmp_path: Path) -> None:
     process = started(arguments("batches", server, source, tmp_path, "--as-users"))
     while len(server.taken) < 6:
         time.sleep(0.05)
@@ -207,20 +202,20 @@ def test_as_users_sends_a_post_at_a_time(server: Server, source: Path, tmp_path:
     assert set(server.requests) == {1}
 
 
-def test_another_order_is_not_gone_on_with(server: Server, source: Path, tmp_path: Path, capsys) -> None:
-    server.script += [does.accept] * 3
-    server.usual = does.status(403, "no")
+def test_a_cursor_of_another_order_is_an_error(server: Server, source: Path, tmp_path: Path, capsys) -> None:
+    server.script += [api.accept] * 3
+    server.usual = api.status(403, "no")
     assert main(arguments("batches", server, source, tmp_path, "--all", "--at-once", "1")) == 2
-    said = f"error: {server.url}/topics/abc123.*: Forbidden (403): no; the same command goes on\n"
+    said = f"error: {server.url}/topics/abc123.*: Forbidden (403): no; the same command resumes\n"
     assert capsys.readouterr().err == said
-    server.usual = does.accept
+    server.usual = api.accept
     other = arguments("batches", server, source, tmp_path, "--rows", "5", "--random")
     assert main(other) == 2
     first = f"of {source} (first pin 0, "
     assert re.fullmatch(
-        rf"error: cursor {tmp_path}/cursor is of every post by key {re.escape(first)}'[-0-9a-f]+'\) to {server.url}"
+        rf"error: cursor {tmp_path}/cursor is for every post by key {re.escape(first)}'[-0-9a-f]+'\) to {server.url}"
         rf"/topics/abc123\.\*, got 5 posts drawn with seed 1 {re.escape(first)}.*: "
-        r"--restart begins anew, --cursor FILE keeps another place\n",
+        r"--restart starts over, --cursor FILE uses another file\n",
         capsys.readouterr().err,
     )
     assert main([*other, "--restart"]) == 0
@@ -240,7 +235,7 @@ def test_no_credential_is_printed_or_written(
     def echo(code: int):
         async def script(_server, request, _origin, _records):
             text = json.dumps(dict(request.headers)) + " c4n4rySECRET"
-            return does.web.Response(status=code, text=text)
+            return api.web.Response(status=code, text=text)
 
         return script
 
@@ -267,103 +262,20 @@ def test_no_credential_is_printed_or_written(
     assert "PASSWORD" not in printed
 
 
-MISTAKES = {
-    "error: which posts must be said: --all, --rows N, --as-users or --resend FILE": [],
-    "error: --random must come with --rows N": ["--all", "--random"],
-    "error: --seed must come with --random or --as-users": ["--all", "--seed", "1"],
-    "error: database must be a file or a SQLAlchemy URL, got the folder /": ["--all", "--database", "/"],
-    "error: --failed must be a file, got the folder /": ["--all", "--failed", "/"],
-    "error: --cursor must be a file, got the folder /": ["--all", "--cursor", "/"],
-    "error: folder of --failed /dev/null/x/y cannot be made: Not a directory": ["--all", "--failed", "/dev/null/x/y"],
-    "error: folder of --cursor /dev/null/x/y cannot be made: Not a directory": ["--all", "--cursor", "/dev/null/x/y"],
-    "error: url must begin with https, got http to example.org: --plain-http sends unencrypted": [
-        "--all",
-        "--url",
-        "http://example.org/x",
-    ],
-    "error: PINTEREST_API_KEY must be set, got nothing": ["--all", "--access", "api-key"],
-    "error: user_id must be 3 to 32 of a-z and 0-9, got 'x;'": ["--all", "--user-id", "x;"],
-    "error: database nowhere.db must be there: python -m emulation generate makes one": [
-        "--all",
-        "--database",
-        "nowhere.db",
-    ],
-    "error: nowhere.jsonl cannot be read: No such file or directory": ["--resend", "nowhere.jsonl"],
-}
-
-
-@pytest.mark.parametrize("said", MISTAKES)
-def test_a_mistake_is_one_line(server: Server, source: Path, tmp_path: Path, capsys, said: str) -> None:
-    assert main(arguments("batches", server, source, tmp_path, *MISTAKES[said])) == 2
-    assert capsys.readouterr().err == f"{said}\n"
-    assert server.taken == []
-
-
-BOUNDS = {
-    "rows": ("a whole number from 1 to 100,000,000", ("0", "x", "99999999999999999999", "1.5", "inf", "")),
-    "at-once": ("a whole number from 1 to 256", ("0", "-1", "257", "1e400")),
-    "attempts": ("a whole number from 1 to 1,000", ("0", "9" * 5000)),
-    "seed": ("a whole number from -1,000,000,000,000,000,000 to 1,000,000,000,000,000,000", ("9" * 20, "nan")),
-    "timeout": ("a number from 0.001 to 3,600", ("0", "-1", "1e400", "nan", "x", "inf")),
-    "rate": ("0 or a number from 0.001 to 1,000,000,000", ("-1", "1e-300", "x", "1e400", "nan", "-inf", "1e10")),
-    "posts": ("a whole number from 1 to 100,000,000", ("0", "99999999999999999999", "1e3")),
-    "partitions": ("a whole number from 1 to 1,000", ("0", "1001")),
-    "records-per-file": ("a whole number from 1 to 100,000,000", ("0", "9" * 19)),
-}
-
-
-@pytest.mark.parametrize("name", BOUNDS)
-def test_every_number_has_bounds(name: str, server: Server, source: Path, tmp_path: Path, capsys) -> None:
-    said, wrong = BOUNDS[name]
-    generates = name in ("posts", "partitions", "records-per-file")
-    for value in wrong:
-        given = ["generate", "--database", str(tmp_path / "new.db")]
-        given = given if generates else arguments("batches", server, source, tmp_path, "--all")
-        assert main([*given, f"--{name}={value}"]) == 2
-        assert capsys.readouterr() == ("", f"error: argument --{name}: must be {said}, got {value[:30]!r}\n")
-    assert server.taken == []
-    assert list(tmp_path.iterdir()) == []
-
-
-UNFORESEEN = {
-    "RuntimeError (emulation.cli.send_command line N): no such method": RuntimeError("no such method"),
-    "OverflowError (emulation.cli.send_command line N): timeout is too large": OverflowError("timeout is too large"),
-    "RuntimeError (emulation.cli.send_command line N): mysql://u:***@h fails": RuntimeError(
-        "mysql://u:c4n4ry@h fails\n"
-    ),
-    "ValueError (emulation.cli.send_command line N)": ValueError("could not convert 'c4n4ry'"),
-    "KeyError (emulation.cli.send_command line N)": KeyError("c4n4ry"),
-    "BrokenPipeError (emulation.cli.send_command line N): Broken pipe": BrokenPipeError(32, "Broken pipe"),
-}
-
-
-@pytest.mark.parametrize("said", UNFORESEEN)
-def test_an_error_that_nobody_foresaw_is_one_line(
-    said: str, source: Path, monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
-    def fail(_given: str) -> None:
-        raise UNFORESEEN[said]
-
-    monkeypatch.setattr(sending_cli, "connect_source", fail)
-    assert main(["show", "--database", str(source)]) == 2
-    out, error = capsys.readouterr()
-    assert (out, re.sub(r"line \d+", "line N", error)) == ("", f"error: {said}\n")
-
-
-def test_the_three_streams(server: Server, source: Path, tmp_path: Path, capsys) -> None:
+def test_streams_are_managed_through_the_api(server: Server, source: Path, tmp_path: Path, capsys) -> None:
     names = [f"streaming-abc123-{entity.name}" for entity in ENTITIES]
     for what, said in (
-        ("list", "not there"),
+        ("list", "does not exist"),
         ("create", "created"),
-        ("create", "already there"),
-        ("list", "there"),
+        ("create", "already exists"),
+        ("list", "exists"),
         ("describe", "ACTIVE, 1 shard(s)"),
         ("delete", "deleted"),
-        ("delete", "not there"),
-        ("describe", "not there"),
-        ("list", "not there"),
+        ("delete", "does not exist"),
+        ("describe", "does not exist"),
+        ("list", "does not exist"),
     ):
-        code = 1 if (what, said) == ("describe", "not there") else 0
+        code = 1 if (what, said) == ("describe", "does not exist") else 0
         assert main(arguments("streaming", server, source, tmp_path, "--streams", what)) == code
         assert capsys.readouterr().out == "".join(f"{name}: {said}\n" for name in names)
     server.refused.add(names[1])
@@ -373,75 +285,3 @@ def test_the_three_streams(server: Server, source: Path, tmp_path: Path, capsys)
         f"error: {names[1]}: POST {server.url}/streams/{names[1]} must answer 200, got 400: "
         '{"__type": "LimitExceededException"}\n',
     )
-
-
-def test_the_original_names_work(server: Server, source: Path, tmp_path: Path) -> None:
-    def door(name: str, *given: str) -> subprocess.Popen[str]:
-        script = ROOT / "emulation" / f"user_posting_emulation{name}.py"
-        return subprocess.Popen(
-            [sys.executable, str(script), *given],
-            cwd=tmp_path,
-            env={**os.environ, "PINTEREST_DATABASE": str(source), "PINTEREST_API_URL": server.url},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    out, _ = door("", "--seed", "1").communicate(timeout=30)
-    assert [line.partition(": ")[0] for line in out.splitlines()] == [entity.source_table for entity in ENTITIES]
-    assert len({json.loads(line.partition(": ")[2]).get("ind") for line in out.splitlines()[1:]}) == 1
-    for name in ("_batches", "_streaming"):
-        server.taken.clear()
-        process = door(name)
-        while len(server.taken) < 3:
-            time.sleep(0.05)
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
-        assert process.returncode == 130
-        out, error = door(name, "--rows", "5").communicate(timeout=30)
-        assert re.match(r"sent 1[0-5], acknowledged 1[0-5], retried 0, failed 0, ", out), error
-
-
-@pytest.mark.parametrize("command", ["batches", "streaming"])
-def test_help_tells_the_original_name(command: str, capsys) -> None:
-    with pytest.raises(SystemExit):
-        main([command, "--help"])
-    said = "is the same command; without arguments it sends as users do (--as-users)."
-    assert f"\nemulation/user_posting_emulation_{command}.py {said}\n" in capsys.readouterr().out
-
-
-CREDENTIALS = {
-    "HOST: h\nUSER: u\nPASSWORD: 'p@:/'": "mysql+pymysql://u:p%40%3A%2F@h:3306/pinterest_data?charset=utf8mb4",
-    "HOST: h\nUSER: u\nPASSWORD: 1\nPORT: 13\nDATABASE: d": "mysql+pymysql://u:1@h:13/d?charset=utf8mb4",
-}
-
-
-@pytest.mark.parametrize("text", CREDENTIALS)
-def test_credentials_make_an_address(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "db_creds.yaml"
-    file.write_text(text)
-    assert database_url(None, "x.db", {}, file) == CREDENTIALS[text]
-    assert database_url("given", "x.db", {"PINTEREST_DATABASE": "named"}, file) == "given"
-    assert database_url(None, "x.db", {"PINTEREST_DATABASE": "named"}, file) == "named"
-    assert database_url(None, "x.db", {}, tmp_path / "none.yaml") == "x.db"
-
-
-WRONG = {
-    "HOST: h\nPASSWORD: c4n4ry": "must have HOST, USER, PASSWORD; missing: USER",
-    "HOST: h\nUSER: u\nPASSWORD: c4n4ry\nPORT: x": "PORT in {} must be a number from 1 to 65535",
-    "HOST: h\nUSER: u\nPASSWORD: c4n4ry\nHOSTS: x": "may have HOST, USER, PASSWORD, PORT, DATABASE; got HOSTS too",
-    "- c4n4ry": "must have HOST, USER, PASSWORD, got no names",
-    "PASSWORD: 'c4n4ry": "must be YAML",
-    "PASSWORD: !!python/object/apply:os.system ['c4n4ry']": "must be YAML",
-}
-
-
-@pytest.mark.parametrize("text", WRONG)
-def test_wrong_credentials_are_one_line_without_the_password(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "db_creds.yaml"
-    file.write_text(text)
-    with pytest.raises(SourceError) as caught:
-        database_url(None, "x.db", {}, file)
-    assert WRONG[text].format(file) in str(caught.value)
-    assert "c4n4ry" not in str(caught.value)

@@ -1,0 +1,63 @@
+"""How fast records are sent, and when a request is repeated."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Sleep = Callable[[float], object]
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Concurrency, rate and retries of a producer.
+
+    Attributes:
+        max_in_flight: maximum number of concurrent requests.
+        max_rate: maximum number of records per second; 0 for no limit.
+        max_attempts: attempts of a request without an acknowledged record before its records fail.
+        initial_backoff: seconds before the second attempt; doubles with each attempt.
+        max_backoff: maximum number of seconds between two attempts, also for Retry-After.
+    """
+
+    max_in_flight: int = 8
+    max_rate: float = 0
+    max_attempts: int = 8
+    initial_backoff: float = 0.2
+    max_backoff: float = 20.0
+
+    def compute_backoff(self, attempt: int, retry_after: float, generator: random.Random) -> float:
+        """Seconds before the next attempt: Retry-After, else exponential backoff with jitter."""
+        if retry_after:
+            return min(retry_after, self.max_backoff)
+        bound = min(self.max_backoff, self.initial_backoff * 2**attempt)
+        return generator.uniform(bound / 2, bound)
+
+
+class RateLimiter:
+    """Delays requests for the maximum rate, and for a Retry-After, which applies to all requests."""
+
+    def __init__(self, policy: RetryPolicy, sleep: Sleep, check: Callable[[], None]) -> None:
+        """Creates a limiter; ``check`` is called between waits and may raise to end them."""
+        self._policy, self._sleep, self._check = policy, sleep, check
+        self._lock = threading.Lock()
+        self._paused_until = self._next = 0.0
+
+    def pause(self, retry_after: float) -> None:
+        """Delays all requests for a Retry-After."""
+        self._paused_until = time.monotonic() + min(retry_after, self._policy.max_backoff)
+
+    def acquire(self, records: int) -> None:
+        """Waits until a request with so many records may be sent."""
+        while (wait := self._paused_until - time.monotonic()) > 0:
+            self._check()
+            self._sleep(wait)
+        if self._policy.max_rate:
+            with self._lock:
+                now = time.monotonic()
+                self._next = max(self._next, now)
+                wait, self._next = self._next - now, self._next + records / self._policy.max_rate
+            if wait > 0:
+                self._sleep(wait)
+        self._check()

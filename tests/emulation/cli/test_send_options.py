@@ -1,0 +1,201 @@
+"""Options of batches and streaming: errors are one line, and the help is complete."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from emulation.cli import progress_display, send_command
+from emulation.cli.emulation_cli import main
+from pinterest_transforms.entities import ENTITIES
+from tests.emulation.emulation_commands import ROOT, arguments
+from tests.emulation.fake_api_server import Server
+
+MISTAKES = {
+    "error: posts must be selected: --all, --rows N, --as-users or --resend FILE": [],
+    "error: --random must come with --rows N": ["--all", "--random"],
+    "error: --seed must come with --random or --as-users": ["--all", "--seed", "1"],
+    "error: database must be a file or a SQLAlchemy URL, got the folder /": ["--all", "--database", "/"],
+    "error: --failed must be a file, got the folder /": ["--all", "--failed", "/"],
+    "error: --cursor must be a file, got the folder /": ["--all", "--cursor", "/"],
+    "error: folder of --failed /dev/null/x/y cannot be created: Not a directory": [
+        "--all",
+        "--failed",
+        "/dev/null/x/y",
+    ],
+    "error: folder of --cursor /dev/null/x/y cannot be created: Not a directory": [
+        "--all",
+        "--cursor",
+        "/dev/null/x/y",
+    ],
+    "error: url must begin with https, got http to example.org: --plain-http sends unencrypted": [
+        "--all",
+        "--url",
+        "http://example.org/x",
+    ],
+    "error: PINTEREST_API_KEY must be set, got nothing": ["--all", "--access", "api-key"],
+    "error: user_id must be 3 to 32 of a-z and 0-9, got 'x;'": ["--all", "--user-id", "x;"],
+    "error: database nowhere.db must exist: create it with python -m emulation generate": [
+        "--all",
+        "--database",
+        "nowhere.db",
+    ],
+    "error: nowhere.jsonl cannot be read: No such file or directory": ["--resend", "nowhere.jsonl"],
+}
+
+
+@pytest.mark.parametrize("said", MISTAKES)
+def test_a_mistake_is_one_line(server: Server, source: Path, tmp_path: Path, capsys, said: str) -> None:
+    assert main(arguments("batches", server, source, tmp_path, *MISTAKES[said])) == 2
+    assert capsys.readouterr().err == f"{said}\n"
+    assert server.taken == []
+
+
+BOUNDS = {
+    "rows": ("a whole number from 1 to 100,000,000", ("0", "x", "99999999999999999999", "1.5", "inf", "")),
+    "at-once": ("a whole number from 1 to 256", ("0", "-1", "257", "1e400")),
+    "attempts": ("a whole number from 1 to 1,000", ("0", "9" * 5000)),
+    "seed": ("a whole number from -1,000,000,000,000,000,000 to 1,000,000,000,000,000,000", ("9" * 20, "nan")),
+    "timeout": ("a number from 0.001 to 3,600", ("0", "-1", "1e400", "nan", "x", "inf")),
+    "rate": ("0 or a number from 0.001 to 1,000,000,000", ("-1", "1e-300", "x", "1e400", "nan", "-inf", "1e10")),
+    "posts": ("a whole number from 1 to 100,000,000", ("0", "99999999999999999999", "1e3")),
+    "partitions": ("a whole number from 1 to 1,000", ("0", "1001")),
+    "records-per-file": ("a whole number from 1 to 100,000,000", ("0", "9" * 19)),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_every_number_has_bounds(name: str, server: Server, source: Path, tmp_path: Path, capsys) -> None:
+    said, wrong = BOUNDS[name]
+    generates = name in ("posts", "partitions", "records-per-file")
+    for value in wrong:
+        given = ["generate", "--database", str(tmp_path / "new.db")]
+        given = given if generates else arguments("batches", server, source, tmp_path, "--all")
+        assert main([*given, f"--{name}={value}"]) == 2
+        assert capsys.readouterr() == ("", f"error: argument --{name}: must be {said}, got {value[:30]!r}\n")
+    assert server.taken == []
+    assert list(tmp_path.iterdir()) == []
+
+
+UNFORESEEN = {
+    "RuntimeError (emulation.cli.send_command line N): no such method": RuntimeError("no such method"),
+    "OverflowError (emulation.cli.send_command line N): timeout is too large": OverflowError("timeout is too large"),
+    "RuntimeError (emulation.cli.send_command line N): mysql://u:***@h fails": RuntimeError(
+        "mysql://u:c4n4ry@h fails\n"
+    ),
+    "ValueError (emulation.cli.send_command line N)": ValueError("could not convert 'c4n4ry'"),
+    "KeyError (emulation.cli.send_command line N)": KeyError("c4n4ry"),
+    "BrokenPipeError (emulation.cli.send_command line N): Broken pipe": BrokenPipeError(32, "Broken pipe"),
+}
+
+
+@pytest.mark.parametrize("said", UNFORESEEN)
+def test_an_unexpected_error_is_one_line(said: str, source: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def fail(_given: str) -> None:
+        raise UNFORESEEN[said]
+
+    monkeypatch.setattr(send_command, "connect_source", fail)
+    assert main(["show", "--database", str(source)]) == 2
+    out, error = capsys.readouterr()
+    assert (out, re.sub(r"line \d+", "line N", error)) == ("", f"error: {said}\n")
+
+
+@pytest.mark.parametrize("command", ["batches", "streaming"])
+def test_help_has_the_original_name(command: str, capsys) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    said = "is the same command; without arguments it runs with --as-users."
+    assert f"\nemulation/user_posting_emulation_{command}.py {said}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("way", ["file", "url"])
+def test_a_password_outside_latin_1_is_one_line(way: str, server: Server, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    more = ["--database", "mysql+pymysql://u:c4n4ry…@127.0.0.1:1/d"] if way == "url" else []
+    if way == "file":
+        (tmp_path / "db_creds.yaml").write_text('HOST: h\nUSER: u\nPASSWORD: "c4n4ry…"\n', encoding="utf-8")
+    for command in (["show"], ["batches", "--all", "--url", server.url]):
+        assert main([*command, *more]) == 2
+        said = "error: password of the database must have Latin-1 letters only, got others\n"
+        assert capsys.readouterr() == ("", said)
+
+
+def test_the_example_of_credentials_is_ascii() -> None:
+    assert (ROOT / "db_creds.example.yaml").read_bytes().isascii()
+
+
+def test_the_help_is_complete(capsys: pytest.CaptureFixture) -> None:
+    def told(*command: str) -> str:
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        text = capsys.readouterr().out
+        assert "``" not in text
+        # A line may end behind a hyphen.
+        return " ".join(text.split()).replace("- ", "-")
+
+    assert all(f" {command} " in told() for command in ("generate", "show", "batches", "streaming"))
+    assert "Show one post of a source, one row per table." in told("show")
+    for command in ("batches", "streaming"):
+        text = told(command)
+        for said in (
+            f"file of failed records, for --resend (build/emulation/{command}-failed.jsonl)",
+            f"removed after a complete run (build/emulation/{command}-cursor.json)",
+            "user id in the names of topics and streams ($PINTEREST_USER_ID, else 12f6caff3559)",
+            "consecutive attempts of a request without an acknowledged record before its records fail (8)",
+            "exit codes: 0 success; 1 some records are in the failed file; "
+            "2 an error, or sending cannot continue; 130 interrupted",
+            "N posts drawn at random; a post may be drawn more than once",
+            "the first N posts in key order, or all if there are fewer",
+        ):
+            assert said in text
+
+
+def test_progress_is_printed_only_after_a_change(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(progress_display, "INTERVAL_SECONDS", 0.02)
+    monkeypatch.setenv("TERM", "dumb")
+    counts = [3]
+    with progress_display.ProgressDisplay(lambda: f"sent {counts[0]} in {time.monotonic()} s", lambda: counts[0]):
+        time.sleep(0.2)
+        counts[0] += 1
+        time.sleep(0.2)
+    assert [line.partition(" in ")[0] for line in capsys.readouterr().err.splitlines()] == ["sent 3", "sent 4"]
+
+
+def test_a_database_that_is_a_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["generate", "--database", str(tmp_path)]) == 2
+    said = f"error: database must be a file or a SQLAlchemy URL, got the folder {tmp_path}\n"
+    assert capsys.readouterr() == ("", said)
+
+
+def test_the_original_scripts_work(server: Server, source: Path, tmp_path: Path) -> None:
+    def start(name: str, *given: str) -> subprocess.Popen[str]:
+        script = ROOT / "emulation" / f"user_posting_emulation{name}.py"
+        return subprocess.Popen(
+            [sys.executable, str(script), *given],
+            cwd=tmp_path,
+            env={**os.environ, "PINTEREST_DATABASE": str(source), "PINTEREST_API_URL": server.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    out, _ = start("", "--seed", "1").communicate(timeout=30)
+    assert [line.partition(": ")[0] for line in out.splitlines()] == [entity.source_table for entity in ENTITIES]
+    assert len({json.loads(line.partition(": ")[2]).get("ind") for line in out.splitlines()[1:]}) == 1
+    for name in ("_batches", "_streaming"):
+        server.taken.clear()
+        process = start(name)
+        while len(server.taken) < 3:
+            time.sleep(0.05)
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        assert process.returncode == 130
+        out, error = start(name, "--rows", "5").communicate(timeout=30)
+        assert re.match(r"sent 1[0-5], acknowledged 1[0-5], retried 0, failed 0, ", out), error
