@@ -1,4 +1,4 @@
-"""What a bundle does not hold: values of secrets, credentials, grants on single tables; and a run that proves the rest.
+"""Sets up what a bundle cannot: secret values, AWS credentials, grants on tables; and runs the deployed job.
 
-Imports no Spark: a machine that deploys has ``requirements/deploy.txt`` and nothing more.
+Imports no Spark: a machine that deploys has ``requirements/deploy.txt`` only.
 """

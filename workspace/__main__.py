@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from workspace.cli import main
+    from workspace.workspace_cli import main
 
     code = main()
 except ModuleNotFoundError as error:
@@ -14,6 +14,6 @@ except ModuleNotFoundError as error:
         file=sys.stderr,
     )
     code = 2
-except KeyboardInterrupt:  # before the command line is there to catch it
+except KeyboardInterrupt:  # before the command line can catch it
     code = 130
 sys.exit(code)

@@ -1,4 +1,4 @@
-"""Who may read what, table by table: granted on a schema, as a bundle does it, the quarantine would be open to all."""
+"""Grants on single tables; a grant on the schema, as a bundle has it, would include the quarantine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from databricks.sdk.errors import NotFound
 from databricks.sdk.service.catalog import PermissionsChange, Privilege, SecurableType
 
 from pinterest_transforms.settings import Settings
-from workspace.errors import WorkspaceError
-from workspace.steps import Steps, named
+from workspace.step_reporter import StepReporter, convert_errors
+from workspace.workspace_errors import WorkspaceError
 
 
 @dataclass(frozen=True)
 class Grant:
-    """One privilege that somebody is to have.
+    """One privilege of a principal.
 
     Attributes:
         principal: a group, a user, or the application id of a service principal.
-        privilege: what they may do.
-        kind: kind of thing.
-        name: its full name.
+        privilege: the privilege.
+        kind: type of the securable.
+        name: full name of the securable.
     """
 
     principal: str
@@ -30,13 +30,13 @@ class Grant:
     name: str
 
     def __str__(self) -> str:
-        """As SQL would say it."""
+        """The grant in the form of SQL."""
         privilege, kind = (word.value.replace("_", " ") for word in (self.privilege, self.kind))
         return f"grant {privilege} on {kind.lower()} {self.name} to {self.principal}"
 
 
-def table_grants(settings: Settings, principal: str, tables: Sequence[str]) -> list[Grant]:
-    """SELECT on these tables of a leg, and the way to them."""
+def build_table_grants(settings: Settings, principal: str, tables: Sequence[str]) -> list[Grant]:
+    """SELECT on tables of a leg, and USE on their catalog and schema."""
     schema = f"{settings.catalog}.{settings.schema}"
     return [
         Grant(principal, Privilege.USE_CATALOG, SecurableType.CATALOG, settings.catalog),
@@ -45,27 +45,27 @@ def table_grants(settings: Settings, principal: str, tables: Sequence[str]) -> l
     ]
 
 
-def give(client: WorkspaceClient, steps: Steps, grants: Sequence[Grant]) -> None:
-    """Gives each grant that is not there yet; one on something that is not there yet has to wait."""
+def apply_grants(client: WorkspaceClient, reporter: StepReporter, grants: Sequence[Grant]) -> None:
+    """Applies missing grants; one on a securable that does not exist yet is reported as waiting."""
     for grant in grants:
-        what = str(grant)
-        held = _held(client, grant, what)
+        step = str(grant)
+        held = _read_privileges(client, grant, step)
         if held is None:
-            steps.wait(what, "it is not there yet")
+            reporter.report_waiting(step, "it does not exist yet")
         elif held & {grant.privilege, Privilege.ALL_PRIVILEGES}:
-            steps.there(what)
+            reporter.report_existing(step)
         else:
-            steps.make(what, partial(_add, client, grant))
+            reporter.create(step, partial(_add, client, grant))
 
 
-def _held(client: WorkspaceClient, grant: Grant, what: str) -> set[Privilege] | None:
-    """What the principal holds directly; None if the thing is not there."""
+def _read_privileges(client: WorkspaceClient, grant: Grant, step: str) -> set[Privilege] | None:
+    """Privileges granted to the principal directly; None if the securable does not exist."""
     held: set[Privilege] = set()
     token: str | None = None
-    with named(what):
+    with convert_errors(step):
         try:
             while True:
-                # Pages: a page may be empty and others follow.
+                # A page may be empty although others follow.
                 page = client.grants.get(grant.kind.value, grant.name, max_results=0, page_token=token)
                 for assignment in page.privilege_assignments or []:
                     if assignment.principal == grant.principal:
@@ -82,7 +82,7 @@ def _add(client: WorkspaceClient, grant: Grant) -> None:
     try:
         client.grants.update(grant.kind.value, grant.name, changes=[change])
     except NotFound:
-        # It was there a moment ago; what is not there is whom it is given to.
+        # The securable existed a moment ago: the principal does not.
         raise WorkspaceError(
             f"principal must be a group, user or service principal of the account, got {grant.principal!r}"
         ) from None

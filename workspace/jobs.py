@@ -1,4 +1,4 @@
-"""Runs a deployed job, watches it to its end, and says what failed and where."""
+"""Runs a deployed job, waits until it ends, and reports failed tasks."""
 
 import time
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ from databricks.sdk.service.jobs import (
     RunLifecycleStateV2State,
     RunResultState,
     RunState,
-    RunStatus,
     RunTask,
     TerminationCodeCode,
 )
+from databricks.sdk.service.jobs import RunStatus as SdkRunStatus
 
-from workspace.errors import REFUSALS, WorkspaceError, explained, one_line
-from workspace.screen import Screen
-from workspace.steps import named
+from workspace.redacted_output import RedactedOutput
+from workspace.step_reporter import convert_errors
+from workspace.workspace_errors import SDK_ERRORS, WorkspaceError, describe_error, shorten
 
 _ENDED = (RunLifeCycleState.TERMINATED, RunLifeCycleState.SKIPPED, RunLifeCycleState.INTERNAL_ERROR)
-# A task that never ran because of another one explains nothing.
-_AFTER_ANOTHER = ("upstream_failed", "upstream_canceled", "excluded", "skipped", "disabled")
+# States of tasks that did not run because of another task.
+_NOT_RUN = ("upstream_failed", "upstream_canceled", "excluded", "skipped", "disabled")
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a run or a task stands.
+class RunStatus:
+    """State of a run or task.
 
     Attributes:
-        word: in the platform's word, in small letters: ``running``, ``success``, ``failed`` …
-        ended: whether it has ended.
-        succeeded: whether it has ended well.
-        message: what the platform says about it.
+        word: the platform's state in lower case: ``running``, ``success``, ``failed`` …
+        ended: it has ended.
+        succeeded: it has ended with success.
+        message: the platform's message.
     """
 
     word: str
@@ -42,134 +42,140 @@ class Standing:
     message: str = ""
 
 
-def standing(state: RunState | None, status: RunStatus | None) -> Standing:
-    """How it stands, by the newer field, or the older one that every version answers with."""
+def get_run_status(state: RunState | None, status: SdkRunStatus | None) -> RunStatus:
+    """The status by the newer field, else by the older one that every version returns."""
     if status and status.state:
         details = status.termination_details
         if status.state is not RunLifecycleStateV2State.TERMINATED or not details or not details.code:
-            return Standing(status.state.value.lower(), status.state is RunLifecycleStateV2State.TERMINATED)
+            return RunStatus(status.state.value.lower(), status.state is RunLifecycleStateV2State.TERMINATED)
         good = details.code is TerminationCodeCode.SUCCESS
-        return Standing(details.code.value.lower(), True, good, details.message or "")
+        return RunStatus(details.code.value.lower(), True, good, details.message or "")
     life = state.life_cycle_state if state else None
     if state is None or life is None:
-        return Standing("pending")
+        return RunStatus("pending")
     if life not in _ENDED:
-        return Standing(life.value.lower())
+        return RunStatus(life.value.lower())
     result = state.result_state
     word = (result.value if result else life.value).lower()
-    return Standing(word, True, result is RunResultState.SUCCESS, state.state_message or "")
+    return RunStatus(word, True, result is RunResultState.SUCCESS, state.state_message or "")
 
 
 def find_job(client: WorkspaceClient, name: str) -> int:
-    """Id of the job of that name, or of that name behind the prefix of a dev target, such as ``[dev ann] …``.
+    """Id of the job with this name, or with the prefix of a dev target before it, such as ``[dev ann] …``.
 
     Raises:
-        WorkspaceError: there is none, or more than one.
+        WorkspaceError: there is no such job, or more than one.
     """
-    with named("jobs"):
+    with convert_errors("jobs"):
         found = list(client.jobs.list(name=name)) or [
             job
             for job in client.jobs.list(limit=100)
-            if _name(job).startswith("[") and _name(job).endswith(f"] {name}")
+            if _get_name(job).startswith("[") and _get_name(job).endswith(f"] {name}")
         ]
     if not found:
         raise WorkspaceError(f"job must be deployed (databricks bundle deploy) and visible, got none named {name!r}")
     if len(found) > 1:
-        listed = ", ".join(f"{one_line(_name(job))} ({job.job_id})" for job in found)
-        raise WorkspaceError(f"job must be one, got {len(found)} (give the whole name with --job): {listed}")
+        listed = ", ".join(f"{shorten(_get_name(job))} ({job.job_id})" for job in found)
+        raise WorkspaceError(f"job must be one, got {len(found)} (give the full name with --job): {listed}")
     return found[0].job_id or 0
 
 
-def run_job(client: WorkspaceClient, screen: Screen, job_id: int, *, timeout: float, every: float) -> Run:
-    """Runs a job and waits for it, telling each task's steps. A time-out and Ctrl-C cancel the run.
+def run_job(client: WorkspaceClient, output: RedactedOutput, job_id: int, *, timeout: float, every: float) -> Run:
+    """Runs a job and waits until it ends, logging each change of a task's state. A timeout and Ctrl-C cancel the run.
+
+    The SDK's own waiter reads the older state field only, and its interval cannot be set.
 
     Args:
         client: the workspace.
-        screen: is told what is going on.
+        output: receives the log.
         job_id: the job.
-        timeout: the longest time to wait, seconds.
-        every: time between two looks, seconds.
+        timeout: maximum seconds to wait.
+        every: seconds between two polls.
 
     Returns:
-        The run, ended well.
+        The successful run.
 
     Raises:
-        WorkspaceError: it failed, took too long, or cannot be watched any more.
+        WorkspaceError: it failed, exceeded the timeout, or its state cannot be read.
     """
-    began = time.monotonic()
-    with named(f"job {job_id}"):
+    started = time.monotonic()
+    with convert_errors(f"job {job_id}"):
         run_id = int(client.jobs.run_now(job_id).bind()["run_id"])
-    screen.note(f"run {run_id} began")
-    where = f"run {run_id}"
-    told: dict[str, str] = {}
+    output.log(f"run {run_id} started")
+    page = f"run {run_id}"
+    logged: dict[str, str] = {}
     try:
         while True:
             run = client.jobs.get_run(run_id)
-            if run.run_page_url and where != run.run_page_url:
-                where = run.run_page_url
-                screen.note(where)
-            _tell_tasks(screen, run, told)
-            stands = standing(run.state, run.status)
-            if stands.ended:
-                screen.note(f"run {run_id}: {stands.word}, {time.monotonic() - began:.0f} s")
+            if run.run_page_url and page != run.run_page_url:
+                page = run.run_page_url
+                output.log(page)
+            _log_tasks(output, run, logged)
+            status = get_run_status(run.state, run.status)
+            if status.ended:
+                output.log(f"run {run_id}: {status.word}, {time.monotonic() - started:.0f} s")
                 break
-            if time.monotonic() - began > timeout:
-                raise _cancelled(client, run_id, f"run must end within {timeout / 60:g} minutes", where)
+            if time.monotonic() - started > timeout:
+                raise _cancel(client, run_id, f"run must end within {timeout / 60:g} minutes", page)
             time.sleep(every)
     except KeyboardInterrupt:
-        screen.note(str(_cancelled(client, run_id, "interrupted", where)))
+        output.log(str(_cancel(client, run_id, "interrupted", page)))
         raise
-    except REFUSALS as error:
-        raise WorkspaceError(f"run cannot be watched any more, and goes on: {explained(error)} ({where})") from None
-    if not stands.succeeded:
-        raise WorkspaceError(_failure(client, screen, run, stands))
+    except SDK_ERRORS as error:
+        raise WorkspaceError(
+            f"the state of the run cannot be read; it continues: {describe_error(error)} ({page})"
+        ) from None
+    if not status.succeeded:
+        raise WorkspaceError(_log_failures(client, output, run, status))
     return run
 
 
-def _cancelled(client: WorkspaceClient, run_id: int, why: str, where: str) -> WorkspaceError:
+def _cancel(client: WorkspaceClient, run_id: int, reason: str, page: str) -> WorkspaceError:
     try:
         client.jobs.cancel_run(run_id)
-    except REFUSALS as error:
-        return WorkspaceError(f"{why}; it could not be cancelled and goes on: {explained(error)} ({where})")
-    return WorkspaceError(f"{why}; it was cancelled, which loses nothing: the next run goes on ({where})")
+    except SDK_ERRORS as error:
+        return WorkspaceError(f"{reason}; it could not be cancelled and continues: {describe_error(error)} ({page})")
+    return WorkspaceError(f"{reason}; it was cancelled without loss: the next run resumes ({page})")
 
 
-def _tell_tasks(screen: Screen, run: Run, told: dict[str, str]) -> None:
-    """Tells what has changed since the last time."""
-    for task in _latest(run):
-        word = standing(task.state, task.status).word
-        if told.get(task.task_key) != word:
-            told[task.task_key] = word
+def _log_tasks(output: RedactedOutput, run: Run, logged: dict[str, str]) -> None:
+    """Logs the tasks whose state has changed."""
+    for task in _select_last_attempts(run):
+        word = get_run_status(task.state, task.status).word
+        if logged.get(task.task_key) != word:
+            logged[task.task_key] = word
             took = (task.setup_duration or 0) + (task.execution_duration or 0)
             seconds = f", {took / 1000:.0f} s" if took else ""
-            screen.note(f"  {task.task_key}: {word}{seconds}")
+            output.log(f"  {task.task_key}: {word}{seconds}")
 
 
-def _failure(client: WorkspaceClient, screen: Screen, run: Run, stands: Standing) -> str:
-    """Tells each task that failed, with its error and page; the line for the whole run."""
+def _log_failures(client: WorkspaceClient, output: RedactedOutput, run: Run, status: RunStatus) -> str:
+    """Logs each failed task with its error and page; returns the message for the run."""
     failed = []
-    for task in _latest(run):
-        how = standing(task.state, task.status)
-        if how.ended and not how.succeeded and how.word not in _AFTER_ANOTHER:
+    for task in _select_last_attempts(run):
+        task_status = get_run_status(task.state, task.status)
+        if task_status.ended and not task_status.succeeded and task_status.word not in _NOT_RUN:
             failed.append(task.task_key)
             page = f" ({task.run_page_url})" if task.run_page_url else ""
-            screen.note(f"error: task {task.task_key} {how.word}: {_reason(client, task, how)}{page}")
+            output.log(
+                f"error: task {task.task_key} {task_status.word}: {_read_error(client, task, task_status)}{page}"
+            )
     named_tasks = f" in {', '.join(failed)}" if failed else ""
-    said = f": {one_line(stands.message)}" if stands.message and not failed else ""
+    message = f": {shorten(status.message)}" if status.message and not failed else ""
     page = f" ({run.run_page_url})" if run.run_page_url else ""
-    return f"run must end with success, got {stands.word}{named_tasks}{said}{page}"
+    return f"run must end with success, got {status.word}{named_tasks}{message}{page}"
 
 
-def _reason(client: WorkspaceClient, task: RunTask, how: Standing) -> str:
+def _read_error(client: WorkspaceClient, task: RunTask, task_status: RunStatus) -> str:
     try:
         error = client.jobs.get_run_output(task.run_id or 0).error
-    except REFUSALS:
+    except SDK_ERRORS:
         error = None
-    return one_line(error or how.message or "no reason given")
+    return shorten(error or task_status.message or "no reason given")
 
 
-def _latest(run: Run) -> list[RunTask]:
-    """Each task once, its last attempt."""
+def _select_last_attempts(run: Run) -> list[RunTask]:
+    """The last attempt of each task."""
     latest: dict[str, RunTask] = {}
     for task in run.tasks or []:
         before = latest.get(task.task_key)
@@ -178,5 +184,5 @@ def _latest(run: Run) -> list[RunTask]:
     return list(latest.values())
 
 
-def _name(job: BaseJob) -> str:
+def _get_name(job: BaseJob) -> str:
     return (job.settings.name if job.settings else None) or ""

@@ -1,79 +1,97 @@
-"""The set-up: what was asked for, in the order in which one thing needs another."""
+"""Creates the requested objects in the order of their dependencies."""
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.catalog import Privilege, SecurableType
 
-from workspace import credentials
-from workspace.asked import Keys, SetUp
-from workspace.client import connect
-from workspace.errors import WorkspaceError
-from workspace.grants import Grant, give, table_grants
-from workspace.names import analysts_tables, stewards_tables
-from workspace.screen import Screen
-from workspace.secrets import drop_table, from_environment, from_prompt, from_table, put_keys
-from workspace.statements import choose_warehouse
-from workspace.steps import Steps
+from workspace import aws_credentials
+from workspace.grants import Grant, apply_grants, build_table_grants
+from workspace.redacted_output import RedactedOutput
+from workspace.request import KeysRequest, SetUpRequest
+from workspace.secret_scope import (
+    drop_credentials_table,
+    put_keys,
+    read_keys_from_environment,
+    read_keys_from_prompt,
+    read_keys_from_table,
+)
+from workspace.sql_warehouse import choose_warehouse
+from workspace.step_reporter import StepReporter
+from workspace.workspace_client import connect
+from workspace.workspace_errors import WorkspaceError
+from workspace.workspace_names import list_analyst_tables, list_steward_tables
 
 
-def set_up(asked: SetUp, screen: Screen, *, profile: str = "", warehouse: str = "", dry_run: bool = False) -> None:
-    """Makes what was asked for and is not there yet.
+def set_up(
+    request: SetUpRequest, output: RedactedOutput, *, profile: str = "", warehouse: str = "", dry_run: bool = False
+) -> None:
+    """Creates the requested objects that do not exist, and updates those that differ.
 
     Args:
-        asked: what to make.
-        screen: is told each step.
+        request: the objects.
+        output: receives one line per step.
         profile: profile of the SDK's configuration file.
         warehouse: id or name of the SQL warehouse; empty for the only one.
-        dry_run: only say what would be done.
+        dry_run: print what would be done, and do nothing.
 
     Raises:
-        WorkspaceError: the workspace refused a step, or one has to wait.
+        WorkspaceError: a step failed, or is waiting.
     """
-    client, steps = connect(screen, profile), Steps(screen, dry_run=dry_run)
-    if asked.keys.source:
-        _keys(client, steps, asked.keys, warehouse, replace=False)
-    if asked.storage_role:
-        credentials.storage_credential(client, steps, asked.storage_credential, asked.storage_role)
-    if asked.external_location:
-        credentials.external_location(client, steps, asked.external_location, asked.landing, asked.storage_credential)
-    if asked.service_role:
-        credentials.service_credential(client, steps, asked.service_credential, asked.service_role)
-    if asked.instance_profile:
-        credentials.instance_profile(client, steps, asked.instance_profile)
-    give(client, steps, _grants(asked))
-    screen.say(steps.summary())
-    if steps.waiting and not dry_run:
-        raise WorkspaceError("what waits must be there first: deploy the bundle, run the job, then this command again")
+    client, reporter = connect(output, profile), StepReporter(output, dry_run=dry_run)
+    if request.keys.source:
+        _store_keys(client, reporter, request.keys, warehouse, replace=False)
+    if request.storage_role:
+        aws_credentials.set_up_storage_credential(client, reporter, request.storage_credential, request.storage_role)
+    if request.external_location:
+        aws_credentials.set_up_external_location(
+            client, reporter, request.external_location, request.landing, request.storage_credential
+        )
+    if request.service_role:
+        aws_credentials.set_up_service_credential(client, reporter, request.service_credential, request.service_role)
+    if request.instance_profile:
+        aws_credentials.set_up_instance_profile(client, reporter, request.instance_profile)
+    apply_grants(client, reporter, _build_grants(request))
+    output.write(reporter.format_summary())
+    if reporter.waiting and not dry_run:
+        raise WorkspaceError(
+            "waiting steps need objects that do not exist: deploy the bundle, run the job, then run this command again"
+        )
 
 
-def rotate(keys: Keys, screen: Screen, *, profile: str = "", warehouse: str = "", dry_run: bool = False) -> None:
-    """Puts new keys into the scope, in place of what is there."""
-    client, steps = connect(screen, profile), Steps(screen, dry_run=dry_run)
-    _keys(client, steps, keys, warehouse, replace=True)
-    screen.say(steps.summary())
-    screen.note("what runs keeps the keys it began with: start streams again, then make the old key inactive in AWS")
+def rotate(
+    keys: KeysRequest, output: RedactedOutput, *, profile: str = "", warehouse: str = "", dry_run: bool = False
+) -> None:
+    """Replaces the keys in the scope."""
+    client, reporter = connect(output, profile), StepReporter(output, dry_run=dry_run)
+    _store_keys(client, reporter, keys, warehouse, replace=True)
+    output.write(reporter.format_summary())
+    output.log("running jobs keep the old keys: restart streams, then deactivate the old key in AWS")
 
 
-def _keys(client: WorkspaceClient, steps: Steps, keys: Keys, warehouse: str, *, replace: bool) -> None:
-    screen = steps.screen
+def _store_keys(
+    client: WorkspaceClient, reporter: StepReporter, keys: KeysRequest, warehouse: str, *, replace: bool
+) -> None:
+    output = reporter.output
     if keys.source == "prompt":
-        put_keys(client, steps, keys.scope, lambda: from_prompt(screen), replace=replace)
+        put_keys(client, reporter, keys.scope, lambda: read_keys_from_prompt(output), replace=replace)
     elif keys.source == "environment":
-        put_keys(client, steps, keys.scope, lambda: from_environment(screen, keys.scope), replace=replace)
+        put_keys(client, reporter, keys.scope, lambda: read_keys_from_environment(output, keys.scope), replace=replace)
     else:
         chosen = choose_warehouse(client, warehouse)
-        put_keys(client, steps, keys.scope, lambda: from_table(screen, chosen, keys.table), replace=replace)
-        drop_table(chosen, steps, keys.table, drop=keys.drop)
+        put_keys(
+            client, reporter, keys.scope, lambda: read_keys_from_table(output, chosen, keys.table), replace=replace
+        )
+        drop_credentials_table(chosen, reporter, keys.table, drop=keys.drop)
 
 
-def _grants(asked: SetUp) -> list[Grant]:
-    settings, grants = asked.settings(), []
-    if asked.analysts:
-        grants += table_grants(settings, asked.analysts, analysts_tables())
-    if asked.stewards:
-        grants += table_grants(settings, asked.stewards, stewards_tables(settings))
-    if asked.runner and asked.external_location:
-        location = asked.external_location
-        grants.append(Grant(asked.runner, Privilege.READ_FILES, SecurableType.EXTERNAL_LOCATION, location))
-    if asked.runner and asked.service_credential:
-        grants.append(Grant(asked.runner, Privilege.ACCESS, SecurableType.CREDENTIAL, asked.service_credential))
+def _build_grants(request: SetUpRequest) -> list[Grant]:
+    settings, grants = request.settings(), []
+    if request.analysts:
+        grants += build_table_grants(settings, request.analysts, list_analyst_tables())
+    if request.stewards:
+        grants += build_table_grants(settings, request.stewards, list_steward_tables(settings))
+    if request.runner and request.external_location:
+        location = request.external_location
+        grants.append(Grant(request.runner, Privilege.READ_FILES, SecurableType.EXTERNAL_LOCATION, location))
+    if request.runner and request.service_credential:
+        grants.append(Grant(request.runner, Privilege.ACCESS, SecurableType.CREDENTIAL, request.service_credential))
     return grants

@@ -9,7 +9,7 @@ import pytest
 from pinterest_transforms.analysis import ANSWERS
 from tests.bundle.dashboard_reading import DASHBOARD, datasets, load, queries, tables_of, widgets, written
 from tests.bundle.dashboards import READABLE, mistakes
-from workspace.names import analysts_tables
+from workspace.workspace_names import list_analyst_tables
 
 
 def test_the_dashboard_has_no_mistake() -> None:
@@ -27,7 +27,7 @@ def test_every_answer_is_shown_under_its_table_s_own_name() -> None:
 
 def test_no_query_reads_what_analysts_may_not() -> None:
     read = set().union(*(tables_of(sql) for sql in datasets(load()).values()))
-    assert read == READABLE == set(analysts_tables())
+    assert read == READABLE == set(list_analyst_tables())
 
 
 def test_the_pages_are_answers_and_data_quality() -> None:

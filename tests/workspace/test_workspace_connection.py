@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fake_workspace import TOKEN, Fake, error
 
-from workspace.cli import main
+from workspace.workspace_cli import main
 
 ROOT = Path(__file__).parents[2]
 ASK = ["set-up", "--analysts", "analysts"]
@@ -19,14 +19,14 @@ def last(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err.splitlines()[-1]
 
 
-def test_no_authentication_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_authentication_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(ASK) == 1
     err = capsys.readouterr().err
     assert err.startswith("error: authentication must be configured, got none: run `databricks auth login`")
     assert err.count("\n") == 1
 
 
-def test_a_profile_is_taken_and_says_which_workspace_it_is(
+def test_a_profile_selects_the_workspace(
     fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / ".databrickscfg").write_text(f"[mine]\nhost = {fake.host}\ntoken = dapi-of-the-profile\n")
@@ -43,7 +43,7 @@ def test_an_unknown_profile_is_named(capsys: pytest.CaptureFixture[str], tmp_pat
     assert last(capsys).startswith("error: profile must be one of the configuration file's, got 'yours': run")
 
 
-def test_a_host_that_is_not_there_is_told_within_seconds(
+def test_an_unreachable_host_is_reported_within_seconds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as taken:
@@ -59,16 +59,16 @@ def test_a_host_that_is_not_there_is_told_within_seconds(
     assert TOKEN not in said
 
 
-def test_a_token_that_is_not_valid_is_told(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_token_is_one_line(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     fake.fail("GET", "scim", 401, error("UNAUTHENTICATED", f"Invalid access token {TOKEN}"))
     assert main(ASK) == 1
     assert last(capsys) == (
-        f"error: host {fake.host}: the workspace did not accept who you are: Invalid access token [REDACTED] "
+        f"error: host {fake.host}: not authenticated: Invalid access token [REDACTED] "
         "(databricks auth login, or another --profile)"
     )
 
 
-def test_a_permission_that_is_missing_is_told_with_the_step(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_permission_names_the_step(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     fake.grants["main"] = {}
     fake.fail("PATCH", "permissions", 403, error("PERMISSION_DENIED", "User is not an owner of Catalog 'main'."))
     assert main(ASK) == 1
@@ -78,7 +78,7 @@ def test_a_permission_that_is_missing_is_told_with_the_step(fake: Fake, capsys: 
     )
 
 
-def test_a_throttled_workspace_is_waited_for_as_long_as_it_asks(fake: Fake) -> None:
+def test_a_throttled_workspace_is_retried_after_retry_after(fake: Fake) -> None:
     fake.scopes["pinterest"] = dict.fromkeys(["access_key", "secret_key"], "there")
     fake.fail("GET", "secrets/list", 429, error("REQUEST_LIMIT_EXCEEDED", "slow down"), {"Retry-After": "1"}, times=2)
     began = time.monotonic()
@@ -86,16 +86,16 @@ def test_a_throttled_workspace_is_waited_for_as_long_as_it_asks(fake: Fake) -> N
     assert time.monotonic() - began > 2
 
 
-def test_an_answer_that_is_not_the_workspace_s_is_one_line(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_response_of_a_proxy_is_one_line(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     fake.fail("GET", "permissions", 502, {"html": "<h1>Bad gateway</h1>\n" * 50})
     assert main(ASK) == 1
     err = capsys.readouterr().err
-    assert "error: grant USE CATALOG on catalog main to analysts: the workspace refused: " in err
+    assert "error: grant USE CATALOG on catalog main to analysts: the workspace reports an error: " in err
     assert TOKEN not in err
     assert err.count("\n") == 2
 
 
-def test_a_token_given_as_an_argument_is_refused_and_not_shown(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_token_as_an_argument_is_refused_and_not_printed(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     for given in (["--token", TOKEN], [f"--token={TOKEN}"], [TOKEN]):
         assert main([*ASK, *given]) == 2
         err = capsys.readouterr().err
@@ -104,7 +104,7 @@ def test_a_token_given_as_an_argument_is_refused_and_not_shown(fake: Fake, capsy
     assert fake.calls == []
 
 
-def test_help_needs_no_sdk_and_a_command_says_what_is_missing(tmp_path: Path) -> None:
+def test_help_needs_no_sdk_and_a_command_names_the_missing_package(tmp_path: Path) -> None:
     (tmp_path / "databricks").mkdir()
     (tmp_path / "databricks" / "__init__.py").write_text("raise ModuleNotFoundError(name='databricks')\n")
     environment = {"PYTHONPATH": f"{tmp_path}:{ROOT}:{ROOT / 'src'}"}

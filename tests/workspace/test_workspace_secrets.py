@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from fake_workspace import TOKEN, Fake, error
 
-from workspace.cli import main
-from workspace.screen import Screen
-from workspace.secrets import key_pair
+from workspace.redacted_output import RedactedOutput
+from workspace.secret_scope import build_key_pair
+from workspace.workspace_cli import main
 
 ROOT = Path(__file__).parents[2]
 ACCESS, SECRET = "AKIACANARYCANARY0001", "canary/secret+0123456789012345678901234="
@@ -66,33 +66,31 @@ def in_environment(monkeypatch: pytest.MonkeyPatch, access: str = ACCESS, secret
     monkeypatch.setenv("PINTEREST_SECRET_PINTEREST_SECRET_KEY", secret)
 
 
-def test_the_environment_fills_the_names_that_both_notebooks_read(
-    scoped: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_sets_the_secrets_of_both_notebooks(scoped: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     in_environment(monkeypatch, secret=f"{SECRET}\n")
     assert main(FROM_ENVIRONMENT) == 0
     assert scoped.scopes["pinterest"] == STORED
 
 
-def test_the_names_are_the_ones_in_the_notebooks_and_the_library() -> None:
+def test_secret_names_are_those_of_notebooks_and_library() -> None:
     sources = [ROOT / "notebooks/stream_kinesis.py", ROOT / "src/pinterest_transforms/storage/mounts.py"]
     text = "".join(source.read_text(encoding="utf-8") for source in sources)
     assert [name for name in STORED if f'.get(scope, "{name}")' not in text] == []
 
 
-def test_the_course_s_table_is_copied_and_stays_until_its_drop_is_asked_for(scoped: Fake, printed: Shown) -> None:
+def test_the_credentials_table_is_copied_and_kept(scoped: Fake, printed: Shown) -> None:
     assert main(FROM_TABLE) == 0
     assert scoped.scopes["pinterest"] == STORED
     assert TABLE in scoped.tables
-    assert f"{TABLE} still holds the keys in plain text: --drop-credentials-table drops it" in printed.read().err
+    assert f"{TABLE} still has the keys in plain text: --drop-credentials-table drops it" in printed.read().err
 
 
-def test_the_course_s_table_is_dropped_once_when_that_is_asked_for(scoped: Fake, printed: Shown) -> None:
+def test_the_credentials_table_is_dropped_once_if_requested(scoped: Fake, printed: Shown) -> None:
     assert main([*FROM_TABLE, "--drop-credentials-table"]) == 0
     assert TABLE not in scoped.tables
     assert scoped.scopes["pinterest"] == STORED
     assert main([*FROM_TABLE, "--drop-credentials-table"]) == 0
-    assert f"credentials table {TABLE}: gone already" in printed.read().out
+    assert f"credentials table {TABLE}: does not exist" in printed.read().out
     assert sum(statement.startswith("DROP") for statement in scoped.statements) == 1
 
 
@@ -102,7 +100,7 @@ def test_a_dry_run_reads_no_key_and_drops_nothing(scoped: Fake) -> None:
     assert not any("Secret access key" in statement for statement in scoped.statements)
 
 
-def test_the_table_is_not_dropped_when_the_keys_could_not_be_stored(scoped: Fake) -> None:
+def test_the_table_is_kept_if_the_keys_cannot_be_stored(scoped: Fake) -> None:
     scoped.fail("POST", "secrets/put", 403, error("PERMISSION_DENIED", "no WRITE on scope"))
     assert main([*FROM_TABLE, "--drop-credentials-table"]) == 1
     assert TABLE in scoped.tables
@@ -119,7 +117,7 @@ def test_a_table_without_exactly_one_row_is_refused(
     assert printed.read().err.splitlines()[-1] == (f"error: credentials table {TABLE} must have one row, got {said}")
 
 
-def test_keys_that_are_there_stay(scoped: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_keys_are_kept(scoped: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     in_environment(monkeypatch)
     main(FROM_ENVIRONMENT)
     in_environment(monkeypatch, OTHER_ACCESS, OTHER_SECRET)
@@ -127,34 +125,32 @@ def test_keys_that_are_there_stay(scoped: Fake, monkeypatch: pytest.MonkeyPatch)
     assert scoped.scopes["pinterest"] == STORED
 
 
-def test_a_set_up_that_was_cut_off_never_leaves_two_keys_mixed(scoped: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_set_up_never_mixes_two_keys(scoped: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     scoped.scopes["pinterest"] = {"access_key": ACCESS}
     in_environment(monkeypatch, OTHER_ACCESS, OTHER_SECRET)
     assert main(FROM_ENVIRONMENT) == 0
     assert set(scoped.scopes["pinterest"].values()) == {OTHER_ACCESS, OTHER_SECRET}
 
 
-def test_rotate_puts_new_keys_in_place_of_the_old_ones(
-    scoped: Fake, monkeypatch: pytest.MonkeyPatch, printed: Shown
-) -> None:
+def test_rotate_replaces_the_keys(scoped: Fake, monkeypatch: pytest.MonkeyPatch, printed: Shown) -> None:
     in_environment(monkeypatch)
     main(FROM_ENVIRONMENT)
     in_environment(monkeypatch, OTHER_ACCESS, OTHER_SECRET)
     assert main(["rotate", "--secrets-from", "environment"]) == 0
     assert set(scoped.scopes["pinterest"].values()) == {OTHER_ACCESS, OTHER_SECRET}
-    assert "start streams again, then make the old key inactive in AWS" in printed.read().err
+    assert "restart streams, then deactivate the old key in AWS" in printed.read().err
 
 
-def test_a_scope_that_is_not_there_is_named(fake: Fake, printed: Shown) -> None:
+def test_a_missing_scope_is_named(fake: Fake, printed: Shown) -> None:
     assert main(FROM_ENVIRONMENT) == 1
     assert printed.read().err.splitlines()[-1] == (
-        "error: secret scope must be there, the bundle makes it (databricks bundle deploy), got none named 'pinterest'"
+        "error: secret scope must exist, the bundle creates it (databricks bundle deploy), got none named 'pinterest'"
     )
     assert fake.writes == []
 
 
 @pytest.mark.parametrize("status", [400, 403, 500])
-def test_an_error_that_quotes_the_secret_is_shown_without_it(
+def test_a_secret_in_an_error_is_redacted(
     scoped: Fake, status: int, monkeypatch: pytest.MonkeyPatch, printed: Shown
 ) -> None:
     in_environment(monkeypatch)
@@ -166,14 +162,14 @@ def test_an_error_that_quotes_the_secret_is_shown_without_it(
 @pytest.mark.parametrize(
     ("access", "secret", "said"),
     [
-        ("ASIACANARYCANARY0001", SECRET, "access key must be a lasting one (AKIA…), got a temporary one"),
+        ("ASIACANARYCANARY0001", SECRET, "access key must be a long-term one (AKIA…), got a temporary one"),
         (SECRET, ACCESS, "access key must be 16 to 128 of A-Z and 0-9, got 40 characters that are not"),
         (ACCESS, "canary secret", "secret key must be 16 to 128 characters without spaces, got 13"),
         (ACCESS, "", "PINTEREST_SECRET_PINTEREST_SECRET_KEY must be set in the environment, got nothing"),
     ],
     ids=["temporary", "swapped", "spaces", "empty"],
 )
-def test_a_value_that_cannot_be_a_key_is_refused_and_not_quoted(
+def test_an_invalid_key_is_refused_and_not_printed(
     scoped: Fake,
     access: str,
     secret: str,
@@ -189,8 +185,8 @@ def test_a_value_that_cannot_be_a_key_is_refused_and_not_quoted(
     assert scoped.writes == []
 
 
-def test_a_key_pair_shows_no_value() -> None:
-    assert repr(key_pair(Screen(), ACCESS, SECRET)) == "KeyPair()"
+def test_repr_of_a_key_pair_has_no_value() -> None:
+    assert repr(build_key_pair(RedactedOutput(), ACCESS, SECRET)) == "KeyPair()"
 
 
 def test_a_prompt_without_a_terminal_is_refused(scoped: Fake, monkeypatch: pytest.MonkeyPatch, printed: Shown) -> None:
@@ -200,7 +196,7 @@ def test_a_prompt_without_a_terminal_is_refused(scoped: Fake, monkeypatch: pytes
     assert scoped.writes == []
 
 
-def test_a_terminal_that_cannot_hide_what_is_typed_is_refused(scoped: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_with_echo_is_refused(scoped: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = pty.openpty()
     with open(theirs, encoding="utf-8") as terminal:  # noqa: PTH123 - a number, not a path
         monkeypatch.setattr(sys, "stdin", terminal)
@@ -210,7 +206,7 @@ def test_a_terminal_that_cannot_hide_what_is_typed_is_refused(scoped: Fake, monk
     assert scoped.writes == []
 
 
-def test_what_is_typed_at_the_prompt_is_stored_and_not_echoed(scoped: Fake) -> None:
+def test_prompted_keys_are_stored_and_not_echoed(scoped: Fake) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "workspace", "set-up", "--secrets-from", "prompt"]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}

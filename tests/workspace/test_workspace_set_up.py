@@ -5,7 +5,7 @@ import json
 import pytest
 from fake_workspace import Fake, error
 
-from workspace.cli import main
+from workspace.workspace_cli import main
 
 ROLE = "arn:aws:iam::123456789012:role/landing"
 STREAM_ROLE = "arn:aws:iam::123456789012:role/streams"
@@ -44,7 +44,7 @@ def deployed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
     return fake
 
 
-def test_everything_that_is_asked_for_is_made(deployed: Fake) -> None:
+def test_all_requested_objects_are_created(deployed: Fake) -> None:
     assert main(EVERYTHING) == 0
     assert set(deployed.scopes["pinterest"]) == {"access_key", "secret_key"}
     assert deployed.storage_credentials["pinterest"]["aws_iam_role"] == {"role_arn": ROLE}
@@ -64,8 +64,8 @@ def test_a_second_set_up_changes_nothing(deployed: Fake, capsys: pytest.CaptureF
     assert before > 10
     assert len(deployed.writes) == before
     steps = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("  ")]
-    assert all(line.endswith(": there already") for line in steps[:-1])
-    assert steps[-1] == f"{len(steps) - 1} there already"
+    assert all(line.endswith(": exists") for line in steps[:-1])
+    assert steps[-1] == f"{len(steps) - 1} existing"
 
 
 def test_a_dry_run_changes_nothing_and_reads_no_secret(
@@ -75,7 +75,7 @@ def test_a_dry_run_changes_nothing_and_reads_no_secret(
     assert main([*EVERYTHING, "--dry-run"]) == 0
     assert deployed.writes == []
     out = capsys.readouterr().out
-    assert "storage credential pinterest: would be made\n" in out
+    assert "storage credential pinterest: would be created\n" in out
     assert "nothing was changed, this was a dry run" in out
 
 
@@ -105,20 +105,20 @@ def test_the_runner_gets_the_location_and_the_service_credential(deployed: Fake)
     assert deployed.grants["kinesis"] == {"runner": ["ACCESS"]}
 
 
-def test_who_holds_all_privileges_is_given_nothing_more(deployed: Fake) -> None:
+def test_all_privileges_need_no_further_grant(deployed: Fake) -> None:
     deployed.grants["main"] = {"analysts": ["ALL_PRIVILEGES"]}
     main(["set-up", "--analysts", "analysts"])
     assert deployed.grants["main"] == {"analysts": ["ALL_PRIVILEGES"]}
 
 
-def test_tables_that_are_not_there_yet_wait_and_the_rest_is_granted(
+def test_grants_on_missing_tables_wait_and_others_are_applied(
     deployed: Fake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del deployed.grants[f"{SCHEMA}.posts"]
     assert main(["set-up", "--analysts", "analysts"]) == 1
     out, err = capsys.readouterr()
-    assert "grant SELECT on table main.pinterest.posts to analysts: waits, it is not there yet" in out
-    assert "error: what waits must be there first" in err
+    assert "grant SELECT on table main.pinterest.posts to analysts: waiting, it does not exist yet" in out
+    assert "error: waiting steps need objects that do not exist" in err
     assert deployed.grants[f"{SCHEMA}.top_user_country"] == {"analysts": ["SELECT"]}
 
 
@@ -142,40 +142,37 @@ def test_the_trust_policy_is_printed_for_the_aws_side(capsys: pytest.CaptureFixt
     assert itself["Condition"]["ArnLike"] == {"aws:PrincipalArn": ROLE}
 
 
-def test_another_role_and_another_address_are_changes(deployed: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_role_and_another_url_are_updates(deployed: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     main(EVERYTHING)
     other = ROLE.replace("landing", "other")
     changed = [other if given == ROLE else given for given in EVERYTHING]
     assert main([*changed, "--url", "s3://elsewhere"]) == 0
     out = capsys.readouterr().out
-    assert f"storage credential pinterest: changed, role {ROLE} -> {other}" in out
-    assert "external location landing: changed, url s3://user-12f6caff3559-bucket -> s3://elsewhere" in out
+    assert f"storage credential pinterest: updated, role {ROLE} -> {other}" in out
+    assert "external location landing: updated, url s3://user-12f6caff3559-bucket -> s3://elsewhere" in out
     assert deployed.locations["landing"]["url"] == "s3://elsewhere"
 
 
-def test_a_credential_for_storage_is_not_taken_for_one_for_services(
-    deployed: Fake, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_storage_credential_is_no_service_credential(deployed: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     deployed.credentials["kinesis"] = {"purpose": "STORAGE", "aws_iam_role": {"role_arn": STREAM_ROLE}}
     assert main(["set-up", "--service-credential", "kinesis", "--service-role", STREAM_ROLE]) == 1
     assert "must be a credential for services, got one of that name for STORAGE" in capsys.readouterr().err
 
 
-def test_a_refused_location_ends_the_set_up_in_one_line_with_its_name(
-    deployed: Fake, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_failed_location_is_one_line_with_its_name(deployed: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     message = "AWS IAM role does not have READ permissions\non url"
     deployed.fail("POST", "external-locations", 400, error("INVALID_PARAMETER_VALUE", message))
     assert main(EVERYTHING) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "error: external location landing: the workspace refused: AWS IAM role does not have READ permissions on url"
+        "error: external location landing: the workspace reports an error: "
+        "AWS IAM role does not have READ permissions on url"
     )
 
 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ([], "set-up must be asked for something, got nothing (python -m workspace set-up --help)"),
+        ([], "set-up must have something to create, got nothing (python -m workspace set-up --help)"),
         (["--storage-role", ROLE], "storage-role must come with --storage-credential, got none"),
         (["--storage-credential", "a"], "storage-credential must come with --storage-role, got none"),
         (["--external-location", "a"], "external-location must come with --storage-credential, got none"),
@@ -206,7 +203,7 @@ def test_a_refused_location_ends_the_set_up_in_one_line_with_its_name(
         ),
     ],
 )
-def test_a_mistake_is_told_before_the_workspace_is_asked(
+def test_an_invalid_option_is_reported_before_the_first_call(
     fake: Fake, asked: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["set-up", *asked]) == 2

@@ -13,8 +13,8 @@ from fake_workspace import Fake, error
 from pinterest_transforms.analysis import ANSWERS as LIBRARY_ANSWERS
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage.specs import POSTS_VIEW, QUARANTINE_TABLE, RUNS_TABLE, raw_table
-from workspace.cli import main
-from workspace.names import ANSWERS, analysts_tables, stewards_tables
+from workspace.workspace_cli import main
+from workspace.workspace_names import ANSWERS, list_analyst_tables, list_steward_tables
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ["smoke", "--every", "0.02"]
@@ -48,15 +48,15 @@ def job(fake: Fake) -> Fake:
     return fake
 
 
-def test_the_names_are_the_library_s() -> None:
+def test_table_names_are_those_of_the_library() -> None:
     stream = Settings(leg="stream", user_id="abc")
     assert tuple(answer.name for answer in LIBRARY_ANSWERS) == ANSWERS
-    assert analysts_tables() == (*ANSWERS, POSTS_VIEW, RUNS_TABLE)
-    assert stewards_tables(Settings()) == (QUARANTINE_TABLE,)
-    assert stewards_tables(stream) == (QUARANTINE_TABLE, raw_table(stream))
+    assert list_analyst_tables() == (*ANSWERS, POSTS_VIEW, RUNS_TABLE)
+    assert list_steward_tables(Settings()) == (QUARANTINE_TABLE,)
+    assert list_steward_tables(stream) == (QUARANTINE_TABLE, raw_table(stream))
 
 
-def test_a_run_that_ends_well_shows_every_answer(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_successful_run_prints_every_answer(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(SMOKE) == 0
     out, err = capsys.readouterr()
     assert [line.partition(":")[0] for line in out.splitlines() if line.endswith(": 5 rows")] == list(ANSWERS)
@@ -67,7 +67,7 @@ def test_a_run_that_ends_well_shows_every_answer(job: Fake, capsys: pytest.Captu
     assert job.cancelled == []
 
 
-def test_the_newer_way_of_telling_a_state_is_understood(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_newer_state_field_is_read(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     code = {"termination_details": {"code": "SUCCESS", "type": "SUCCESS"}}
     tasks = [{"task_key": "analyse", "status": {"state": "TERMINATED", **code}}]
     job.run.clear()
@@ -77,7 +77,7 @@ def test_the_newer_way_of_telling_a_state_is_understood(job: Fake, capsys: pytes
     assert "analyse: success" in capsys.readouterr().err
 
 
-def test_a_failed_task_is_told_by_name_error_and_page(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_task_is_logged_with_error_and_page(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     job.run.clear()
     tried = task("clean_geo", "TERMINATED", "FAILED", run_id=8, attempt_number=0)
     failed = task("clean_geo", "TERMINATED", "FAILED", run_id=9, attempt_number=1)
@@ -87,21 +87,21 @@ def test_a_failed_task_is_told_by_name_error_and_page(job: Fake, capsys: pytest.
     assert main(SMOKE) == 1
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert errors == [
-        "error: task clean_geo failed: LandingError: landing must be a folder, got nothing [31m "
+        "error: task clean_geo failed: LandingError: landing must be a folder, got nothing[31m "
         "(https://workspace.example/runs/clean_geo)",
         f"error: run must end with success, got failed in clean_geo ({job.host}/jobs/1/runs/77)",
     ]
     assert job.statements == []
 
 
-def test_a_run_that_no_task_explains_is_told_by_its_own_message(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_failed_tasks_has_its_message(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     job.run.clear()
     job.run.append(run("INTERNAL_ERROR") | {"state": {"life_cycle_state": "SKIPPED", "state_message": "queue full"}})
     assert main(SMOKE) == 1
     assert "error: run must end with success, got skipped: queue full" in capsys.readouterr().err
 
 
-def test_a_run_over_its_time_is_cancelled(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_over_its_timeout_is_cancelled(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     job.run.clear()
     job.run.append(run("RUNNING", task("analyse", "RUNNING")))
     assert main([*SMOKE, "--timeout", "0.005"]) == 1
@@ -131,22 +131,22 @@ def test_an_interruption_cancels_the_run(job: Fake, how: signal.Signals) -> None
         late.cancel()
         assert process.wait(30) == 130
     assert job.cancelled == [77]
-    assert "interrupted; it was cancelled, which loses nothing" in said[-2]
+    assert "interrupted; it was cancelled without loss" in said[-2]
     assert said[-1] == "interrupted\n"
 
 
-def test_a_run_that_cannot_be_cancelled_is_said_to_go_on(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_cannot_be_cancelled_continues(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     job.run.clear()
     job.run.append(run("RUNNING"))
     job.fail("POST", "runs/cancel", 403, error("PERMISSION_DENIED", "no CAN MANAGE RUN"))
     assert main([*SMOKE, "--timeout", "0.001"]) == 1
-    assert "could not be cancelled and goes on: permission denied: no CAN MANAGE RUN" in capsys.readouterr().err
+    assert "could not be cancelled and continues: permission denied: no CAN MANAGE RUN" in capsys.readouterr().err
 
 
-def test_a_run_that_cannot_be_watched_any_more_is_said_to_go_on(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_whose_state_cannot_be_read_continues(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     job.fail("GET", "runs/get", 403, error("PERMISSION_DENIED", "token was revoked"))
     assert main(SMOKE) == 1
-    assert "error: run cannot be watched any more, and goes on: permission denied: token was revoked" in (
+    assert "error: the state of the run cannot be read; it continues: permission denied: token was revoked" in (
         capsys.readouterr().err
     )
     assert job.cancelled == []
@@ -166,12 +166,12 @@ def test_a_missing_answer_is_named(job: Fake, capsys: pytest.CaptureFixture[str]
     assert "statement failed: [TABLE_OR_VIEW_NOT_FOUND]" in capsys.readouterr().err
 
 
-def test_a_warehouse_that_has_to_start_is_waited_for(job: Fake) -> None:
+def test_a_starting_warehouse_is_waited_for(job: Fake) -> None:
     job.slow_statements = 2
     assert main([*SMOKE, "--rows", "1"]) == 0
 
 
-def test_the_job_of_a_dev_target_is_found_behind_its_prefix(job: Fake) -> None:
+def test_the_job_of_a_dev_target_is_found_by_its_prefix(job: Fake) -> None:
     job.jobs = {3: "other", 4: "not pinterest_batch", 5: "[dev ann] pinterest_batch"}
     assert main(SMOKE) == 0
     assert next(call.body for call in job.calls if call.path.endswith("run-now")) == {"job_id": 5}
@@ -183,14 +183,12 @@ def test_the_job_of_a_dev_target_is_found_behind_its_prefix(job: Fake) -> None:
         ({1: "other"}, "job must be deployed (databricks bundle deploy) and visible, got none named 'pinterest_batch'"),
         (
             {1: "[dev ann] pinterest_batch", 2: "[dev bob] pinterest_batch"},
-            "job must be one, got 2 (give the whole name with --job): "
+            "job must be one, got 2 (give the full name with --job): "
             "[dev ann] pinterest_batch (1), [dev bob] pinterest_batch (2)",
         ),
     ],
 )
-def test_a_job_that_is_not_one_is_told(
-    job: Fake, jobs: dict[int, str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_job_must_be_one(job: Fake, jobs: dict[int, str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     job.jobs = jobs
     assert main([*SMOKE, "--target-name", "pinterest_batch"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
@@ -200,7 +198,7 @@ def test_a_job_that_is_not_one_is_told(
 @pytest.mark.parametrize(
     ("warehouses", "asked", "said"),
     [
-        ([], [], "a SQL warehouse must be there that you may use, got none"),
+        ([], [], "a SQL warehouse that you may use must exist, got none"),
         (
             [{"id": "w1", "name": "small"}, {"id": "w2", "name": "big"}],
             [],
@@ -213,7 +211,7 @@ def test_a_job_that_is_not_one_is_told(
         ),
     ],
 )
-def test_a_missing_warehouse_is_told_before_the_job_is_run(
+def test_a_missing_warehouse_is_reported_before_the_job_is_run(
     job: Fake, warehouses: list[dict[str, object]], asked: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job.warehouses = warehouses
@@ -232,6 +230,6 @@ def test_a_warehouse_is_chosen_by_name_or_by_the_environment(job: Fake, monkeypa
 
 
 @pytest.mark.parametrize(("option", "value"), [("--rows", "0"), ("--timeout", "-1"), ("--every", "inf")])
-def test_a_number_that_cannot_be_is_refused(fake: Fake, option: str, value: str) -> None:
+def test_an_invalid_number_is_refused(fake: Fake, option: str, value: str) -> None:
     assert main(["smoke", option, value]) == 2
     assert fake.calls == []

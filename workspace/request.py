@@ -1,21 +1,27 @@
-"""What a command was asked for, checked before anything is begun. Free of the SDK."""
+"""Validated options of the commands. Imports no SDK."""
 
 from dataclasses import dataclass
 
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, check_identifier
-from workspace.names import CREDENTIALS_TABLE, check_profile, check_scope, quoted_table, role_parts
+from workspace.workspace_names import (
+    CREDENTIALS_TABLE,
+    check_instance_profile,
+    check_scope,
+    parse_role_arn,
+    quote_table,
+)
 
 
 @dataclass(frozen=True)
-class Keys:
+class KeysRequest:
     """The AWS keys that notebooks read.
 
     Attributes:
-        source: where the values come from: ``prompt``, ``environment``, ``table``; empty: not asked for.
-        scope: the secret scope they go to.
-        table: the course's table of them.
-        drop: whether that table is to be dropped.
+        source: ``prompt``, ``environment`` or ``table``; empty if the keys are not requested.
+        scope: the secret scope to store them in.
+        table: the course's credentials table.
+        drop: drop that table.
     """
 
     source: str = ""
@@ -26,7 +32,7 @@ class Keys:
     def __post_init__(self) -> None:
         """Checks every value."""
         check_scope(self.scope)
-        quoted_table(self.table)
+        quote_table(self.table)
         if self.drop and self.source != "table":
             raise SettingsError(
                 f"drop-credentials-table must come with --secrets-from table, got {self.source or 'none'}"
@@ -34,20 +40,20 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class SetUp:
-    """What the set-up is to make; what is empty is not asked for.
+class SetUpRequest:
+    """Objects that the set-up creates; empty ones are not requested.
 
     Attributes:
         keys: the AWS keys.
         storage_credential, storage_role: name, and IAM role that reads the bucket.
-        external_location, url: name, and address of the landing.
+        external_location, url: name, and URL of the landing.
         service_credential, service_role: name, and IAM role that reads the streams.
         instance_profile: ARN, for classic compute.
-        analysts, stewards, runner: whom to give what they need.
-        leg, catalog, schema, user_id: whose tables.
+        analysts, stewards, runner: principals of the grants.
+        leg, catalog, schema, user_id: location of the tables.
     """
 
-    keys: Keys = Keys()
+    keys: KeysRequest = KeysRequest()
     storage_credential: str = ""
     storage_role: str = ""
     external_location: str = ""
@@ -64,7 +70,7 @@ class SetUp:
     user_id: str = DEFAULT_USER_ID
 
     def __post_init__(self) -> None:
-        """Checks every value, and that those that need each other are there."""
+        """Checks each value, and that dependent ones are given together."""
         if self.storage_role and not self.storage_credential:
             raise SettingsError("storage-role must come with --storage-credential, got none")
         if self.storage_credential and not (self.storage_role or self.external_location):
@@ -78,43 +84,43 @@ class SetUp:
         if self.runner and not (self.external_location or self.service_credential):
             raise SettingsError("runner must come with --external-location or --service-credential, got none")
         for role in filter(None, (self.storage_role, self.service_role)):
-            role_parts(role)
+            parse_role_arn(role)
         for name in ("storage_credential", "external_location", "service_credential"):
             if getattr(self, name):
                 check_identifier(getattr(self, name), name.replace("_", "-"))
         if self.instance_profile:
-            check_profile(self.instance_profile)
+            check_instance_profile(self.instance_profile)
         if self.url and not self.url.startswith("s3://"):
             raise SettingsError(f"url must begin with s3://, got {self.url!r}")
         self.settings()
-        if not self.anything:
-            raise SettingsError("set-up must be asked for something, got nothing (python -m workspace set-up --help)")
+        if not self.is_requested:
+            raise SettingsError("set-up must have something to create, got nothing (python -m workspace set-up --help)")
 
     @property
-    def anything(self) -> bool:
-        """Whether anything is asked for."""
+    def is_requested(self) -> bool:
+        """Whether any object is requested."""
         names = ("storage_role", "external_location", "service_credential", "instance_profile", "analysts", "stewards")
         return bool(self.keys.source) or any(getattr(self, name) for name in names)
 
     @property
     def landing(self) -> str:
-        """Address of the landing: the bucket that the sink writes to, if no other is given."""
+        """URL of the landing; by default the bucket that the sink writes to."""
         return self.url or f"s3://{self.settings().bucket}"
 
     def settings(self) -> Settings:
-        """Names of the leg's tables."""
+        """Settings of the leg."""
         return Settings(user_id=self.user_id, leg=self.leg, catalog=self.catalog, schema=self.schema)
 
 
 @dataclass(frozen=True)
-class Smoke:
-    """How the job is run and watched.
+class SmokeRequest:
+    """How the job is run.
 
     Attributes:
         job: its name.
-        timeout: the longest wait, seconds.
-        every: time between two looks, seconds.
-        rows: how many rows of an answer are shown.
+        timeout: maximum seconds to wait.
+        every: seconds between two polls.
+        rows: rows printed per answer.
     """
 
     job: str = "pinterest_batch"

@@ -1,19 +1,19 @@
-"""What is called how in a workspace, and what an outside name must look like. Free of Spark and of the SDK."""
+"""Names in a workspace, and checks of names. Imports neither Spark nor the SDK."""
 
 import re
 
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings, quoted
 
-# What the notebooks `stream_kinesis` and `mount_s3` read from the secret scope.
+# Secrets that the notebooks `stream_kinesis` and `mount_s3` read.
 ACCESS_NAME = "access_key"
 SECRET_NAME = "secret_key"  # noqa: S105 - a name
 KEY_NAMES = (ACCESS_NAME, SECRET_NAME)
 
-# Where the course keeps the keys of AWS.
+# The table of AWS keys in the course.
 CREDENTIALS_TABLE = "hive_metastore.default.authentication_credentials"
 
-# The library's own list stands in `analysis`, which needs Spark; a test keeps the two alike.
+# The library's list is in `analysis`, which imports Spark; a test compares the two.
 ANSWERS = (
     "top_category_by_country",
     "posts_by_category_and_year",
@@ -32,21 +32,21 @@ _PROFILE = re.compile(r"\Aarn:aws[a-z-]*:iam::\d{12}:instance-profile/[\w+=,.@/-
 _SCOPE = re.compile(r"\A[\w.@-]{1,128}\Z", re.ASCII)
 
 
-def analysts_tables() -> tuple[str, ...]:
-    """What analysts and their dashboard read: the answers, one row a post, and what became of the records."""
+def list_analyst_tables() -> tuple[str, ...]:
+    """Tables for analysts and their dashboard: the answers, `posts` and `runs`."""
     return (*ANSWERS, "posts", "runs")
 
 
-def stewards_tables(settings: Settings) -> tuple[str, ...]:
-    """What few read, since people's texts stand in it: the quarantine; the stream leg's raw records."""
+def list_steward_tables(settings: Settings) -> tuple[str, ...]:
+    """Tables with people's raw texts: the quarantine, and the stream leg's raw records."""
     return ("quarantine", f"{settings.user_id}_raw_table") if settings.leg == "stream" else ("quarantine",)
 
 
-def role_parts(arn: str) -> tuple[str, str]:
+def parse_role_arn(arn: str) -> tuple[str, str]:
     """Partition and account of an IAM role's ARN.
 
     Raises:
-        SettingsError: it is not one.
+        SettingsError: it is no ARN of a role.
     """
     match = _ROLE.match(arn)
     if match is None:
@@ -54,8 +54,8 @@ def role_parts(arn: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def check_profile(arn: str) -> None:
-    """Sees to it that this is the ARN of an instance profile."""
+def check_instance_profile(arn: str) -> None:
+    """Checks the ARN of an instance profile."""
     if not _PROFILE.match(arn):
         raise SettingsError(
             f"instance-profile must be an ARN such as arn:aws:iam::123456789012:instance-profile/name, got {arn!r}"
@@ -63,13 +63,13 @@ def check_profile(arn: str) -> None:
 
 
 def check_scope(name: str) -> None:
-    """Sees to it that a secret scope can have this name."""
+    """Checks the name of a secret scope."""
     if not _SCOPE.match(name):
         raise SettingsError(f"scope must be 1 to 128 letters, digits, _, -, @ or dots, got {name!r}")
 
 
-def quoted_table(table: str) -> str:
-    """``catalog.schema.table``, checked and back-quoted."""
+def quote_table(table: str) -> str:
+    """Checks and back-quotes ``catalog.schema.table``."""
     parts = table.split(".")
     if len(parts) != 3:
         raise SettingsError(f"credentials-table must be catalog.schema.table, got {table!r}")

@@ -1,4 +1,4 @@
-"""SQL on a warehouse, over the statement execution API."""
+"""Runs SQL on a warehouse with the Statement Execution API."""
 
 import time
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from databricks.sdk.service.sql import (
     StatementState,
 )
 
-from workspace.errors import WorkspaceError, one_line
-from workspace.steps import named
+from workspace.step_reporter import convert_errors
+from workspace.workspace_errors import WorkspaceError, shorten
 
 _UNFINISHED = (StatementState.PENDING, StatementState.RUNNING)
 # A classic warehouse that was stopped takes minutes to start.
-_LONGEST_S = 900.0
+_TIMEOUT_SECONDS = 900.0
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "NO_SUCH_CATALOG")
 
 
@@ -27,17 +27,17 @@ class StatementError(WorkspaceError):
     """A statement failed.
 
     Attributes:
-        missing: whether a table or schema it names is not there.
+        missing: a table or schema does not exist.
     """
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.missing = any(f"[{what}" in message for what in _MISSING)
+        self.missing = any(f"[{code}" in message for code in _MISSING)
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What a query gave: names of columns, and values as text; None is null."""
+class QueryResult:
+    """Result of a query: column names, and values as text; None is null."""
 
     columns: list[str]
     rows: list[list[str | None]]
@@ -51,27 +51,27 @@ class Warehouse:
         self._id = warehouse_id
         self._every = every
 
-    def rows(self, statement: str) -> Rows:
-        """Runs a statement of a small result; its rows.
+    def query(self, statement: str) -> QueryResult:
+        """Runs a statement with a small result.
 
         Raises:
             StatementError: the statement failed.
-            WorkspaceError: the warehouse refused it, or did not end it in time.
+            WorkspaceError: the warehouse reports an error, or the timeout is exceeded.
         """
-        with named("statement"):
-            answer = self._ended(statement)
-        state = answer.status.state if answer.status else None
+        with convert_errors("statement"):
+            response = self._execute(statement)
+        state = response.status.state if response.status else None
         if state is not StatementState.SUCCEEDED:
-            error = answer.status.error if answer.status else None
-            raise StatementError(f"statement failed: {one_line(error.message if error else state)}")
-        schema = answer.manifest.schema if answer.manifest else None
+            error = response.status.error if response.status else None
+            raise StatementError(f"statement failed: {shorten(error.message if error else state)}")
+        schema = response.manifest.schema if response.manifest else None
         columns = [column.name or "" for column in (schema.columns if schema else None) or []]
-        found = (answer.result.data_array if answer.result else None) or []
-        return Rows(columns, [list(row) for row in found])
+        found = (response.result.data_array if response.result else None) or []
+        return QueryResult(columns, [list(row) for row in found])
 
-    def _ended(self, statement: str) -> StatementResponse:
+    def _execute(self, statement: str) -> StatementResponse:
         statements = self._client.statement_execution
-        answer = statements.execute_statement(
+        response = statements.execute_statement(
             statement,
             self._id,
             wait_timeout="30s",
@@ -79,35 +79,35 @@ class Warehouse:
             format=Format.JSON_ARRAY,
             disposition=Disposition.INLINE,
         )
-        last = time.monotonic() + _LONGEST_S
-        while answer.status and answer.status.state in _UNFINISHED:
+        last = time.monotonic() + _TIMEOUT_SECONDS
+        while response.status and response.status.state in _UNFINISHED:
             if time.monotonic() > last:
-                statements.cancel_execution(answer.statement_id or "")
-                raise WorkspaceError(f"statement must end within {_LONGEST_S / 60:g} minutes, and was cancelled")
+                statements.cancel_execution(response.statement_id or "")
+                raise WorkspaceError(f"statement must end within {_TIMEOUT_SECONDS / 60:g} minutes, and was cancelled")
             time.sleep(self._every)
-            answer = statements.get_statement(answer.statement_id or "")
-        return answer
+            response = statements.get_statement(response.statement_id or "")
+        return response
 
 
 def choose_warehouse(client: WorkspaceClient, given: str = "") -> Warehouse:
-    """The warehouse of that id or name, or of ``DATABRICKS_WAREHOUSE_ID``, or the only one there is.
+    """The warehouse with this id or name, or of ``DATABRICKS_WAREHOUSE_ID``, or the only one.
 
     Raises:
-        WorkspaceError: there is none, several and none was named, or none of that id or name.
+        WorkspaceError: there is none, or several without a choice, or none with this id or name.
     """
-    with named("SQL warehouses"):
+    with convert_errors("SQL warehouses"):
         usable = [one for one in client.warehouses.list() if one.state not in (State.DELETED, State.DELETING)]
     wanted = given or client.config.warehouse_id or ""
     chosen = [one for one in usable if wanted in (one.id, one.name)] if wanted else usable
     if len(chosen) == 1:
         return Warehouse(client, chosen[0].id or "")
-    listed = ", ".join(map(_described, usable)) or "none that you may use"
+    listed = ", ".join(map(_describe, usable)) or "none that you may use"
     if not usable:
-        raise WorkspaceError("a SQL warehouse must be there that you may use, got none")
+        raise WorkspaceError("a SQL warehouse that you may use must exist, got none")
     if wanted:
         raise WorkspaceError(f"warehouse must be the id or name of one that you may use ({listed}), got {wanted!r}")
     raise WorkspaceError(f"warehouse must be named with --warehouse or DATABRICKS_WAREHOUSE_ID, one of: {listed}")
 
 
-def _described(warehouse: EndpointInfo) -> str:
-    return f"{one_line(warehouse.name)} ({warehouse.id})"
+def _describe(warehouse: EndpointInfo) -> str:
+    return f"{shorten(warehouse.name)} ({warehouse.id})"

@@ -1,0 +1,129 @@
+"""Access of Databricks to AWS: storage credential, external location, service credential, instance profile."""
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import NotFound
+from databricks.sdk.service.catalog import (
+    AwsIamRole,
+    AwsIamRoleRequest,
+    AwsIamRoleResponse,
+    CredentialPurpose,
+)
+
+from workspace.step_reporter import StepReporter, convert_errors
+from workspace.workspace_errors import WorkspaceError
+from workspace.workspace_names import parse_role_arn
+
+Securable = TypeVar("Securable")
+_COMMENT = "Pinterest pipeline"
+
+
+def set_up_storage_credential(client: WorkspaceClient, reporter: StepReporter, name: str, role: str) -> None:
+    """Creates a storage credential with an IAM role, and prints the trust policy that the role needs.
+
+    It is not validated: the role cannot trust an external id before the credential exists.
+    """
+    step, api, wanted = f"storage credential {name}", client.storage_credentials, AwsIamRoleRequest(role_arn=role)
+    existing = _get(step, lambda: api.get(name))
+    if existing is None:
+        existing = reporter.create(
+            step, lambda: api.create(name, aws_iam_role=wanted, comment=_COMMENT, skip_validation=True)
+        )
+    elif _get_arn(existing.aws_iam_role) == role:
+        reporter.report_existing(step)
+    else:
+        change = f"role {_get_arn(existing.aws_iam_role)} -> {role}"
+        existing = reporter.update(step, change, lambda: api.update(name, aws_iam_role=wanted, skip_validation=True))
+    _write_trust_policy(reporter, role, existing.aws_iam_role if existing else None)
+
+
+def set_up_service_credential(client: WorkspaceClient, reporter: StepReporter, name: str, role: str) -> None:
+    """Creates a service credential for Kinesis with an IAM role, and prints the trust policy that the role needs."""
+    step, api, wanted = f"service credential {name}", client.credentials, AwsIamRole(role_arn=role)
+    existing = _get(step, lambda: api.get_credential(name))
+    if existing is None:
+        existing = reporter.create(
+            step,
+            lambda: api.create_credential(
+                name, aws_iam_role=wanted, purpose=CredentialPurpose.SERVICE, comment=_COMMENT, skip_validation=True
+            ),
+        )
+    elif existing.purpose not in (CredentialPurpose.SERVICE, None):
+        raise WorkspaceError(
+            f"{step} must be a credential for services, got one of that name for {existing.purpose.value}"
+        )
+    elif _get_arn(existing.aws_iam_role) == role:
+        reporter.report_existing(step)
+    else:
+        change = f"role {_get_arn(existing.aws_iam_role)} -> {role}"
+        existing = reporter.update(
+            step, change, lambda: api.update_credential(name, aws_iam_role=wanted, skip_validation=True)
+        )
+    _write_trust_policy(reporter, role, existing.aws_iam_role if existing else None)
+
+
+def set_up_external_location(
+    client: WorkspaceClient, reporter: StepReporter, name: str, url: str, credential: str
+) -> None:
+    """Creates a read-only external location for the sink's bucket. The workspace validates the credential."""
+    step, api = f"external location {name}", client.external_locations
+    existing = _get(step, lambda: api.get(name))
+    if existing is None:
+        reporter.create(
+            step,
+            lambda: api.create(name=name, url=url, credential_name=credential, comment=_COMMENT, read_only=True),
+        )
+        return
+    found = {"url": (existing.url or "").rstrip("/"), "credential": existing.credential_name or ""}
+    wanted = {"url": url.rstrip("/"), "credential": credential}
+    if found == wanted:
+        reporter.report_existing(step)
+        return
+    change = ", ".join(f"{key} {found[key]} -> {wanted[key]}" for key in wanted if found[key] != wanted[key])
+    reporter.update(step, change, lambda: api.update(name, url=url, credential_name=credential))
+
+
+def set_up_instance_profile(client: WorkspaceClient, reporter: StepReporter, arn: str) -> None:
+    """Registers an instance profile for classic compute; the workspace checks that it may pass the role."""
+    step = f"instance profile {arn}"
+    with convert_errors(step):
+        exists = any(profile.instance_profile_arn == arn for profile in client.instance_profiles.list())
+    if exists:
+        reporter.report_existing(step)
+    else:
+        reporter.create(step, lambda: client.instance_profiles.add(arn))
+
+
+def build_trust_policy(role: str, trusted: str, external_id: str) -> str:
+    """The trust policy, as JSON on one line, of a role that Databricks and the role itself may assume."""
+    partition, account = parse_role_arn(role)
+    same_id = {"StringEquals": {"sts:ExternalId": external_id}}
+    # The role itself is named in a condition: AWS rejects it as a principal until it exists.
+    itself = {"ArnLike": {"aws:PrincipalArn": role}, **same_id}
+    principals = ((trusted, same_id), (f"arn:{partition}:iam::{account}:root", itself))
+    statements = [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": principal}, "Condition": condition}
+        for principal, condition in principals
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _write_trust_policy(reporter: StepReporter, role: str, found: AwsIamRole | AwsIamRoleResponse | None) -> None:
+    if found and found.unity_catalog_iam_arn and found.external_id:
+        policy = build_trust_policy(role, found.unity_catalog_iam_arn, found.external_id)
+        reporter.output.write(f"  in AWS, trust policy of {role}: {policy}")
+
+
+def _get_arn(role: AwsIamRole | AwsIamRoleResponse | None) -> str:
+    return (role.role_arn if role else None) or ""
+
+
+def _get(step: str, get: Callable[[], Securable]) -> Securable | None:
+    with convert_errors(step):
+        try:
+            return get()
+        except NotFound:
+            return None
