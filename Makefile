@@ -16,7 +16,7 @@ SEED ?= 1
 PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots test-airflow connect check check-infrastructure format bench lock wheel clean distclean
+.PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots test-airflow connect check check-infrastructure format bench bench-large lock wheel clean distclean
 
 help: ## print what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -77,6 +77,9 @@ bench: .make/dev .make/jars/.complete ## measure speed against other ways, write
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.senders
 	$(BIN)/python -m benchmarks.streams
+
+bench-large: .make/dev .make/jars/.complete ## measure a million posts and ten (an hour and 25 GB of disk)
+	$(BIN)/python -m benchmarks.large
 
 wheel: .make/dev ## build the library's wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel

@@ -39,7 +39,14 @@ def variants_for(posts: int) -> tuple[str, ...]:
 
 
 def measure_batch(
-    posts: int, pairs: int, cache: Path, work: Path, say: Say, names: Sequence[str] | None = None
+    posts: int,
+    pairs: int,
+    cache: Path,
+    work: Path,
+    say: Say,
+    names: Sequence[str] | None = None,
+    *,
+    heap: str | None = None,
 ) -> BatchTimes:
     """Measures every variant at one size: warm-up, check, then rounds in which each has one turn.
 
@@ -50,6 +57,7 @@ def measure_batch(
         work: folder for what is made and thrown away.
         say: told what is being done.
         names: the variants; ``ours`` among them. All that belong to the size if not given.
+        heap: most memory of the driver, as ``children`` takes it.
 
     Raises:
         BenchError: if a run fails or its result is not right.
@@ -57,7 +65,7 @@ def measure_batch(
     names = names or variants_for(posts)
     landing = landing_of(posts, cache, say)
     small = landing_of(min(posts, WARM_UP), cache, say)
-    with children(names, work / f"batch-{posts}") as made:
+    with children(names, work / f"batch-{posts}", heap) as made:
         for number in range(1, _WARM_UPS + 1):
             say(f"{posts:,} posts: warm-up {number} of {_WARM_UPS}, on {small.posts:,}")
             for child in made.values():

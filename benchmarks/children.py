@@ -46,14 +46,14 @@ class Usage:
 class Child:
     """A worker process of one variant."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, heap: str | None = None) -> None:
         self.name = name
         self._folder = folder / name
         self._folder.mkdir(parents=True)
         paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         scratch = str(self._folder)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", name, scratch],
+            [sys.executable, "-m", "benchmarks.worker", name, scratch, *([heap] if heap else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -128,12 +128,18 @@ class Child:
 
 
 @contextlib.contextmanager
-def children(names: Sequence[str], folder: Path) -> Iterator[dict[str, Child]]:
-    """Children of these names, up and ready; ended at the end, at once if something went wrong."""
+def children(names: Sequence[str], folder: Path, heap: str | None = None) -> Iterator[dict[str, Child]]:
+    """Children of these names, up and ready; ended at the end, at once if something went wrong.
+
+    Args:
+        names: of the variants.
+        folder: where they work.
+        heap: most memory of the driver, as ``spark.driver.memory``; what the machine has for it if not given.
+    """
     made: dict[str, Child] = {}
     try:
         for name in names:
-            made[name] = Child(name, folder)
+            made[name] = Child(name, folder, heap)
         for child in made.values():
             child.about = child.ask("hello")
         yield made

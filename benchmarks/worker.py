@@ -1,4 +1,4 @@
-"""A child process that stays up and does one variant, when it is told to: ``python -m benchmarks.worker NAME FOLDER``.
+"""A child process that does one variant when it is told to: ``python -m benchmarks.worker NAME FOLDER [HEAP]``.
 
 Commands come as JSON lines on standard input, answers go as JSON lines to standard output. It ends when its input ends,
 when it is asked to, or when its parent is gone.
@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -30,9 +31,10 @@ Answer = dict[str, object]
 class _Worker:
     """The variant, and the session it has, if any."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        made = MAKERS.get(name)
-        self._spark: SparkSession | None = local_session(folder / "spark", app_name=f"bench-{name}") if made else None
+    def __init__(self, name: str, folder: Path, heap: str | None = None) -> None:
+        made, extra = MAKERS.get(name), {"spark.driver.memory": heap} if heap else {}
+        session = partial(local_session, folder / "spark", app_name=f"bench-{name}", extra=extra)
+        self._spark: SparkSession | None = session() if made else None
         self._variant: Variant = made(self._spark) if made and self._spark else Polars()
 
     def hello(self, _: Command) -> Answer:
@@ -110,7 +112,7 @@ def main() -> None:
     # Answers have standard output to themselves, whatever else prints.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    worker = _Worker(sys.argv[1], Path(sys.argv[2]))
+    worker = _Worker(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])
     for line in sys.stdin:
         command: Command = json.loads(line)
         try:

@@ -15,6 +15,7 @@ from benchmarks.checks import check_content, compare
 from benchmarks.children import BenchError, Usage, children
 from benchmarks.incremental import ArrivalTimes
 from benchmarks.landings import ROOT, Landing, landing_of
+from benchmarks.large import large_page
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.report import page
 from benchmarks.variants import MAKERS, OURS, PLAIN, POLARS, RAW, Polars
@@ -137,3 +138,12 @@ def test_the_page_has_ratios_before_tables_and_names_no_machine() -> None:
     assert text.index("## Ratios") < text.index("## The whole batch") < text.index("## Machine")
     assert str(ROOT) not in text
     assert os.uname().nodename not in text.split()
+
+
+def test_the_page_of_ten_million_compares_the_time_of_a_million() -> None:
+    def runs(wall: float) -> list[Usage]:
+        return [Usage(wall=wall, cpu=1.0, peak=2**30, elsewhere=0.0)]
+
+    page_text = large_page({1_000_000: runs(50.0), 10_000_000: runs(550.0)}, {})
+    assert "Time per million grew 1.10 times; bar at most 1.2: met, 8% below." in page_text
+    assert "missed by 25%" in large_page({1_000_000: runs(50.0), 10_000_000: runs(750.0)}, {})
