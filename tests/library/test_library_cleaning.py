@@ -178,17 +178,21 @@ def test_the_columns_are_the_contracts_and_their_source(spark: SparkSession, raw
     assert got == [*COLUMNS[entity.name], SOURCE]
 
 
-def test_every_version_of_a_row_is_kept_with_its_source(either: SparkSession, raw_records) -> None:
+def test_every_version_of_a_row_is_kept_with_its_source(spark: SparkSession, raw_records) -> None:
     lines = ['{"ind":1,"country":"Peru"}', "rubbish", '{"ind":1,"country":"Peru"}', '{"ind":"1","country":"Chad"}']
-    got = cleaned(raw_records(either, lines), GEO).orderBy("_source.position").collect()
+    got = cleaned(raw_records(spark, lines), GEO).orderBy("_source.position").collect()
     assert [(row["ind"], row["country"], *row["_source"]) for row in got] == [
         (1, country, "0", position, None, "a file")
         for country, position in [("Peru", "000"), ("Peru", "002"), ("Chad", "003")]
     ]
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
-def test_the_sessions_zone_moves_no_instant(either: SparkSession, raw_records, in_zone, zone: str) -> None:
+@pytest.mark.usefixtures("spark")
+@pytest.mark.parametrize(
+    ("session", "zone"), [("spark", "Pacific/Auckland"), ("connect", "America/Los_Angeles")], ids=["classic", "connect"]
+)
+def test_the_sessions_zone_moves_no_instant(request, raw_records, in_zone, session: str, zone: str) -> None:
+    either = request.getfixturevalue(session)
     moments = ["2020-12-31 23:59:59", "2020-03-08T02:30:00", "2020:09:27 02:30:00", "11/01/2020, 01:30:00"]
     lines = [json.dumps({"ind": number, "timestamp": moment}) for number, moment in enumerate(moments)]
     with in_zone(either, zone):
