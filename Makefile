@@ -43,7 +43,7 @@ test-fast: .make/dev ## run the tests that need no Java (under a minute)
 	$(BIN)/python -m pytest -n 2 -m "not java" --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
 
 test-stack: .make/dev .make/jars/.stack mariadb ## install MariaDB (Debian's, with apt-get) if it is not there; test the whole system
-	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" $(BIN)/python -m pytest -n 2 --dist worksteal tests/stack
+	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" $(BIN)/python -m pytest -n 2 --dist loadfile tests/stack
 
 test-bundle: .make/dev .make/jars/.complete .make/minilake ## run the batch job as deployed, on a workspace emulator (minilake)
 	$(BIN)/python -m pytest tests/bundle/run

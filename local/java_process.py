@@ -28,6 +28,7 @@ from pinterest_transforms.error_format import clean_text, one_line
 START_SECONDS = 300
 _POLL_SECONDS = 0.05
 _LINES_QUOTED, _LINES_KEPT = 2, 1000
+SPARK_JARS = Path(pyspark.__file__).parent / "jars" / "*"
 MAIN_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
 _PACKAGES = ("lang", "lang.invoke", "lang.reflect", "io", "net", "nio", "util", "util.concurrent")
 _INTERNAL_PACKAGES = ("jdk.internal.ref", "sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar")
@@ -68,7 +69,7 @@ class JavaProcess:
         Raises:
             JavaError: if there is no Java that Spark runs on.
         """
-        jars = os.pathsep.join([class_path, str(Path(pyspark.__file__).parent / "jars" / "*")])
+        jars = os.pathsep.join([class_path, str(SPARK_JARS)])
         identity = [*java_identity(), "-Dfile.encoding=UTF-8"]
         command = [check_java(), "-cp", jars, *MODULE_OPTIONS, *identity, *options, MAIN_CLASS]
         self._folder = tempfile.TemporaryDirectory(prefix="spark-start-")

@@ -12,6 +12,7 @@ from local.dbutils import Machine
 from local.display import Screen
 from local.filesystem import FileInfo, Filesystem
 from local.jars import JAR_FOLDER, delta_jars, jar_files, listed
+from local.java_process import SPARK_JARS
 from local.notebook import Runner
 from pinterest_transforms.settings import Settings
 
@@ -32,7 +33,8 @@ def bucket_settings(environment: Mapping[str, str]) -> dict[str, str]:
         environment: of the stack.
     """
     return {
-        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in [*delta_jars(), *s3a_jars()]),
+        # Behind Spark's own: a class archive fits a class path that begins as the one that it was made with.
+        "spark.driver.extraClassPath": os.pathsep.join(map(str, [*delta_jars(), SPARK_JARS, *s3a_jars()])),
         "spark.hadoop.fs.s3a.endpoint": environment["AWS_ENDPOINT_URL"],
         "spark.hadoop.fs.s3a.endpoint.region": environment["AWS_DEFAULT_REGION"],
         "spark.hadoop.fs.s3a.path.style.access": "true",

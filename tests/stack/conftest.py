@@ -1,19 +1,17 @@
-"""A real MariaDB, and the whole system, each on loopback ports of its own and stopped by its own process ids."""
+"""A real MariaDB on a loopback port of its own, commands of the project, and calls of the stack's parts."""
 
 import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from local.mariadb import PASSWORD_VARIABLE
-from local.stack import Plan, Stack
 from local.stack_process import Part
 
 PASSWORD = "c4n4ry:/@ 'quoted'"
@@ -35,26 +33,13 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         part.stop()
 
 
-@pytest.fixture
-def new_stack(tmp_path: Path) -> Callable[..., AbstractContextManager[Stack]]:
-    """Starts the whole system of one user in a folder; all of it is stopped at the end."""
-
-    @contextmanager
-    def start(user_id: str, **changes: object) -> Iterator[Stack]:
-        with Stack(Plan(tmp_path / "stack", user_id, **changes)) as stack:  # type: ignore[arg-type]
-            yield stack
-            stack.check()
-
-    return start
-
-
-def command(stack: Stack, *arguments: str, folder: Path) -> "subprocess.Popen[str]":
+def command(environment: Mapping[str, str], *arguments: str, folder: Path) -> "subprocess.Popen[str]":
     """Starts a command of the project, as somebody does who has read the stack's environment."""
     paths = os.pathsep.join([str(PROJECT / "src"), str(PROJECT)])
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=folder,
-        env={**os.environ, **stack.environment, "PYTHONPATH": paths},
+        env={**os.environ, **environment, "PYTHONPATH": paths},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -77,9 +62,9 @@ def asked(
     return asyncio.run(ask())
 
 
-def done(stack: Stack, *arguments: str, folder: Path, seconds: float = 900) -> str:
+def done(environment: Mapping[str, str], *arguments: str, folder: Path, seconds: float = 900) -> str:
     """What a command says on standard output, once it has ended well."""
-    process = command(stack, *arguments, folder=folder)
+    process = command(environment, *arguments, folder=folder)
     try:
         out, err = process.communicate(timeout=seconds)
     finally:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import boto3
@@ -9,35 +10,34 @@ import polars
 
 from emulation.source.database import connect
 from emulation.source.table_reader import TableReader
-from local.stack import Stack
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings
 
 
-def source_keys(stack: Stack) -> dict[str, list[int]]:
+def source_keys(environment: Mapping[str, str]) -> dict[str, list[int]]:
     """Keys of the source, by kind."""
-    engine = connect(stack.environment["PINTEREST_DATABASE"])
+    engine = connect(environment["PINTEREST_DATABASE"])
     found = {entity.name: list(TableReader(engine, entity).read_keys()) for entity in ENTITIES}
     engine.dispose()
     return found
 
 
-def objects(stack: Stack) -> dict[str, list[str]]:
+def objects(environment: Mapping[str, str]) -> dict[str, list[str]]:
     """The lines of each object of the bucket, by its key."""
-    environment = stack.environment
     session = boto3.Session("local", "local", region_name=environment["AWS_DEFAULT_REGION"])
-    s3, bucket = session.client("s3", endpoint_url=stack.aws.url), stack.plan.settings.bucket
+    s3 = session.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL"])
+    bucket = Settings(user_id=environment["PINTEREST_USER_ID"]).bucket
     keys = [o["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket) for o in page["Contents"]]
     bodies = {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys}
     assert all(body.endswith("\n") for body in bodies.values())
     return {key: body.removesuffix("\n").split("\n") for key, body in bodies.items()}
 
 
-def landed(stack: Stack) -> Counter[tuple[str, int, int]]:
+def landed(environment: Mapping[str, str]) -> Counter[tuple[str, int, int]]:
     """How often each place of the topics stands in the bucket: by topic, partition and offset."""
     found: Counter[tuple[str, int, int]] = Counter()
-    for key, lines in objects(stack).items():
+    for key, lines in objects(environment).items():
         topic, partition, start = key.rpartition("/")[2].removesuffix(".json").split("+")
         assert key == f"topics/{topic}/partition={partition}/{topic}+{partition}+{int(start):010d}.json"
         found.update((topic, int(partition), int(start) + number) for number in range(len(lines)))
