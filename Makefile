@@ -16,7 +16,7 @@ SEED ?= 1
 PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots test-airflow connect check check-infrastructure format bench bench-large lock wheel clean distclean
+.PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots test-airflow test-jobs connect check check-infrastructure format bench bench-large lock wheel clean distclean
 
 help: ## print what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -36,7 +36,7 @@ stack: .make/local .make/jars/.stack mariadb ## the whole system on this machine
 
 test: .make/dev .make/jars/.classes ## set up and run the test suite
 	@echo "running the tests on two workers: the first results come when all are collected"
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
 
 test-fast: .make/dev ## run the tests that need no Java (under a minute)
 	@echo "running the tests that need no Java on two workers"
@@ -52,7 +52,10 @@ bundle-snapshots: .make/dev ## write anew what the Databricks CLI makes of the b
 	$(BIN)/python -m tests.bundle.snapshots
 
 test-airflow: .make/dev .make/jars/.complete .make/minilake .make/airflow ## run the DAG in Airflow, against a workspace emulator
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests/airflow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/airflow
+
+test-jobs: .make/dev .make/jars/.complete .make/minilake .make/airflow ## test-bundle and test-airflow side by side
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests/bundle/run tests/airflow
 
 connect: .make/connect ## an environment in which an editor runs the library on a workspace (databricks-connect)
 	@echo "interpreter for the editor: $(CONNECT)/python (docs/workspace.md has an example)"

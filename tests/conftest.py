@@ -1,5 +1,6 @@
 """Sessions that every test shares: a classic one, and a Spark Connect one in the same Java process."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from local.connect import connect_mode, connect_session
 from local.session import local_session, stop_session
+from tests.support.notebook_runs import Ran, run_batch_notebooks
 
 # Many small jobs, each compiled once: Java's optimising compiler costs more here than it saves.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
@@ -38,12 +40,18 @@ LONG = (
     "test_storage_stream_checkpoints",
     "test_storage_landing",
     "test_storage_rebuilds",
-    "test_dashboard_figures",
     "test_local_stream",
     "test_storage_processes",
     "test_library_answers",
     "test_kinesis_source",
 )
+
+
+# A file's tests run on one worker, and so do those of several files that share what takes long to make.
+GROUPS = {
+    "test_dashboard_figures": "test_notebooks",
+    "test_airflow_batch_job": "test_run_batch_job",
+}
 
 
 # What starts Java, or asks for one of these, is left out of `make test-fast`.
@@ -53,8 +61,13 @@ NEED_JAVA = {"spark", "connect", "either"}
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first; the rest, and the tests in a file, as they are. Those that need Spark are marked ``java``."""
-    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+    def group(item: pytest.Item) -> str:
+        return GROUPS.get(item.path.stem, item.path.stem)
+
+    items.sort(key=lambda item: LONG.index(group(item)) if group(item) in LONG else len(LONG))
     for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
         if NEED_JAVA & set(getattr(item, "fixturenames", ())):
             item.add_marker("java")
 
@@ -78,17 +91,33 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         stop_session(session)
 
 
-@pytest.fixture(scope="module")
-def interpreted(spark: SparkSession) -> Iterator[SparkSession]:
-    """The classic session, interpreting its plans for as long as the module lasts."""
+@contextlib.contextmanager
+def interpreting(spark: SparkSession) -> Iterator[None]:
+    """The classic session interprets its plans, for as long as the context lasts."""
     with connect_mode(False):
         before = {name: spark.conf.get(name) for name in INTERPRETED}
         for name, value in INTERPRETED.items():
             spark.conf.set(name, value)
-    yield spark
-    with connect_mode(False):
-        for name, value in before.items():
-            spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        with connect_mode(False):
+            for name, value in before.items():
+                spark.conf.set(name, value)
+
+
+@pytest.fixture(scope="module")
+def interpreted(spark: SparkSession) -> Iterator[SparkSession]:
+    """The classic session, interpreting its plans for as long as the module lasts."""
+    with interpreting(spark):
+        yield spark
+
+
+@pytest.fixture(scope="session")
+def ran(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The batch notebooks, run over 300 dirty posts; whoever uses their tables leaves them as they are."""
+    with interpreting(spark):
+        return run_batch_notebooks(spark, tmp_path_factory.mktemp("notebooks"))
 
 
 @pytest.fixture(scope="session")

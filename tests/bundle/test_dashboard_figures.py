@@ -2,26 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
+import polars
 import pytest
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from emulation.synthetic.delivery import DIRTY
-from emulation.synthetic.generator import generate_rows
-from emulation.synthetic.landing_writer import write_landing
 from pinterest_transforms.analysis import ANSWERS, Answer
-from pinterest_transforms.entities import ENTITIES
-from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import answers, summary, tables
+from pinterest_transforms.storage import answers, summary
 from tests.bundle.dashboard_reading import WidgetQuery, datasets, load, queries, widgets
+from tests.support.notebook_runs import POSTS, Ran
 
-SCHEMA = "dashboard"
-POSTS = 300
 ELSEWHERE = "Pacific/Kiritimati"  # 14 hours before UTC
 QUERIES = [query for widget in widgets(load()) for query in queries(widget)]
 ON_SCALE = {
@@ -50,31 +44,21 @@ class Board:
         query = next(query for query in QUERIES if query.widget == widget)
         return self.spark.sql(f"{query.statement(self.sql[query.dataset])} WHERE {where}").collect()[0][0]
 
-    def table(self, name: str) -> DataFrame:
-        return tables.read(self.spark, self.settings, name)
+    def stored(self, name: str) -> polars.DataFrame:
+        return polars.read_delta(str(self.settings.table_folder(name)))
 
 
 @pytest.fixture(scope="module")
-def board(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
-    folder: Path = tmp_path_factory.mktemp("dashboard")
-    settings = Settings(schema=SCHEMA, landing=str(folder / "landing"), warehouse=str(folder / "warehouse"))
-    for entity in ENTITIES:
-        write_landing(
-            (row for chunk in generate_rows(entity, POSTS, 5) for row in chunk), entity, settings, delivery=DIRTY
-        )
-    tables.set_up(interpreted, settings)
-    ingest_landing(interpreted, settings, ENTITIES, "first")
-    answers.refresh_answers(interpreted, settings, lambda _: None)
+def board(ran: Ran, interpreted: SparkSession) -> Iterator[Board]:
     # As the dashboard's default schema: its queries name bare tables.
-    interpreted.sql(f"USE {SCHEMA}")
-    board = Board(interpreted, settings)
+    interpreted.sql(f"USE {ran.settings.schema}")
+    board = Board(interpreted, ran.settings)
     # Computed once: Spark finds a dataset in each query around it.
     kept = [board.dataset(name).cache() for name in board.sql]
     yield board
     for frame in kept:
         frame.unpersist()
     interpreted.sql("USE default")
-    interpreted.sql(f"DROP SCHEMA {SCHEMA} CASCADE")
 
 
 @pytest.mark.parametrize("name", datasets(load()))
@@ -103,24 +87,25 @@ def test_an_answer_is_shown_as_it_is_kept(board: Board, answer: Answer) -> None:
 
 
 def test_the_counts_are_those_of_the_clean_tables(board: Board) -> None:
-    pins, places, users = (board.table(name) for name in ("pins", "geolocations", "users"))
-    assert board.number("posts") == pins.count() > POSTS - 10
-    placed = places.dropna("all", subset=["country", "coordinates", "timestamp"])
-    known = users.dropna("all", subset=["user_name", "age", "date_joined"])
-    assert board.number("located-posts") == pins.join(placed, "ind").count()
-    assert board.number("posts-with-user") == pins.join(known, "ind").count()
-    persons = known.join(pins, "ind").select("user_name", "age", "date_joined").distinct()
-    assert board.number("users") == persons.count()
-    assert board.number("countries") == places.join(pins, "ind").select("country").dropna().distinct().count()
-    assert board.number("categories") == pins.select("category").dropna().distinct().count()
+    pins, places, users = (board.stored(name) for name in ("pins", "geolocations", "users"))
+    assert board.number("posts") == pins.height > POSTS - 10
+    placed = places.filter(~polars.all_horizontal(polars.col("country", "coordinates", "timestamp").is_null()))
+    person = ["user_name", "age", "date_joined"]
+    known = users.filter(~polars.all_horizontal(polars.col(person).is_null())).join(pins, "ind", "semi")
+    assert board.number("located-posts") == pins.join(placed, "ind", "semi").height
+    assert board.number("posts-with-user") == known.height
+    assert board.number("users") == known.select(person).unique().height
+    countries = places.join(pins, "ind", "semi")["country"].drop_nulls().unique()
+    assert board.number("countries") == len(countries)
+    assert board.number("categories") == len(pins["category"].drop_nulls().unique())
 
 
 def test_a_filter_leaves_the_posts_that_it_names(board: Board) -> None:
-    first = board.table("posts").where("country IS NOT NULL AND category IS NOT NULL").orderBy("ind").first()
-    assert first is not None
+    posts = board.stored("pins").join(board.stored("geolocations"), "ind").sort("ind")
+    first = posts.drop_nulls(["country", "category"]).row(0, named=True)
     chosen = {"country": first["country"], "category": first["category"]}
     where = " AND ".join(f"{name} = '{value}'" for name, value in chosen.items())
-    assert board.number("posts", where) == board.table("posts").where(where).count() > 0
+    assert board.number("posts", where) == posts.filter(**chosen).height > 0
     assert board.number("countries", where) == 1
 
 

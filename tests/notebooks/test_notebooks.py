@@ -4,98 +4,49 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
 from emulation.source.source_records import column_names, to_json_line
-from emulation.synthetic.delivery import DIRTY
 from emulation.synthetic.generator import generate_rows
-from emulation.synthetic.landing_writer import write_landing
-from local.display import Screen
 from local.kinesis_source import KinesisSource
 from local.kinesis_stand_in import serving
-from local.notebook import NotebookError, Runner
+from local.notebook import NotebookError
 from local.report import write_report
 from local.report_data import gather
 from pinterest_transforms.analysis import ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.settings import Settings
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-SCHEMA, STREAM = "notebook_runs", "notebook_streams"
-
-
-class Ran:
-    """The batch notebooks, run one after another."""
-
-    def __init__(self, spark: SparkSession, folder: Path) -> None:
-        self.spark = spark
-        self.out = StringIO()
-        self.runner = Runner(spark, Screen(self.out))
-        self.settings = Settings(schema=SCHEMA, landing=str(folder / "landing"), warehouse=str(folder / "warehouse"))
-        self.exits: dict[str, str] = {}
-        self.shown: dict[str, str] = {}
-        self.streamed = 0
-
-    def run(self, name: str, **parameters: str) -> str:
-        landing, run = {"landing": self.settings.landing}, {"run_id": "first"}
-        place = {"catalog": "spark_catalog", "schema": SCHEMA, "warehouse": self.settings.warehouse}
-        values = {
-            "mount_s3": landing,
-            "check_landing": {**place, **landing},
-            "set_up_tables": place,
-            "clean_batch": {**place, **landing, **run},
-            "analyse": place,
-            "check_quality": {**place, **run},
-            "maintain": place,
-            "stream_kinesis": {**place, "schema": STREAM},
-        }
-        shown_before = len(self.out.getvalue())
-        self.exits[name] = self.runner.run(NOTEBOOKS / name, {**values[name], **parameters})
-        self.shown.setdefault(name, self.out.getvalue()[shown_before:])
-        return self.exits[name]
-
-    def table(self, name: str) -> int:
-        return self.spark.table(self.settings.qualified(name)).count()
+from tests.support.notebook_runs import NOTEBOOKS, STREAM_SCHEMA, Ran
 
 
 @pytest.fixture(scope="module")
-def ran(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    folder = tmp_path_factory.mktemp("notebooks")
-    ran = Ran(interpreted, folder)
-    for entity in ENTITIES:
-        rows = (row for chunk in generate_rows(entity, 300, 5) for row in chunk)
-        write_landing(rows, entity, ran.settings, delivery=DIRTY)
-    for name in ("mount_s3", "check_landing", "set_up_tables", "clean_batch", "analyse", "check_quality", "maintain"):
-        ran.run(name)
-    stream(ran)
-    yield ran
-    for schema in (SCHEMA, STREAM):
-        ran.spark.sql(f"DROP SCHEMA {schema} CASCADE")
-
-
-def stream(ran: Ran) -> None:
-    """The stream notebook takes the pins from a Kinesis with keys of a secret scope."""
-    ran.spark.dataSource.register(KinesisSource)
-    pin, settings = ENTITIES[0], Settings(leg="stream")
+def streamed(ran: Ran, interpreted: SparkSession) -> Iterator[int]:
+    """The stream notebook takes the pins from a Kinesis with keys of a secret scope; how many there are."""
+    interpreted.dataSource.register(KinesisSource)
+    pin, stream = ENTITIES[0], Settings(leg="stream").stream(ENTITIES[0])
     with serving() as kinesis, pytest.MonkeyPatch.context() as patched:
         patched.setenv("PINTEREST_SECRET_KINESIS_ACCESS_KEY", "an-access-key")
         patched.setenv("PINTEREST_SECRET_KINESIS_SECRET_KEY", "a-secret-key")
-        for entity in ENTITIES:
-            kinesis.create(settings.stream(entity), 2)
+        kinesis.create(stream, 2)
         client = KinesisSourceConfig(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
         rows = [row for chunk in generate_rows(pin, 60, 5) for row in chunk]
         values = [to_json_line(dict(zip(column_names(pin), row, strict=True))).encode() for row in rows]
         records = [{"Data": value, "PartitionKey": str(row[0])} for value, row in zip(values, rows, strict=True)]
-        client.put_records(StreamName=settings.stream(pin), Records=[*records, {"Data": b"[]", "PartitionKey": "1"}])
-        ran.run("stream_kinesis", endpoint=kinesis.url, region="eu-west-1", scope="kinesis", run_id="streamed")
-    ran.streamed = len(rows)
+        client.put_records(StreamName=stream, Records=[*records, {"Data": b"[]", "PartitionKey": "1"}])
+        place = {"endpoint": kinesis.url, "region": "eu-west-1", "scope": "kinesis"}
+        ran.run("stream_kinesis", **place, entity="pin", run_id="streamed")
+    yield len(rows)
+    interpreted.sql(f"DROP SCHEMA {STREAM_SCHEMA} CASCADE")
 
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
+
+@pytest.mark.usefixtures("streamed")
 def test_every_notebook_is_run(ran: Ran) -> None:
     found = {path.stem for path in NOTEBOOKS.glob("*.py")}
     assert found, "no notebook was found"
@@ -210,10 +161,10 @@ def test_clean_batch_fills_the_tables_and_says_what_was_rejected(ran: Ran) -> No
     assert "follower_count" in shown
 
 
-def test_stream_kinesis_fills_the_tables_of_its_own_leg(ran: Ran) -> None:
+def test_stream_kinesis_fills_the_tables_of_its_own_leg(ran: Ran, streamed: int) -> None:
     name = Settings(leg="stream").clean_table(ENTITIES[0])
-    assert ran.spark.table(f"{STREAM}.`{name}`").count() == ran.streamed > 50
-    assert ran.spark.table(f"{STREAM}.posts").count() == ran.streamed
+    assert ran.spark.table(f"{STREAM_SCHEMA}.`{name}`").count() == streamed > 50
+    assert ran.spark.table(f"{STREAM_SCHEMA}.posts").count() == streamed
     shown = ran.out.getvalue()
     assert "streaming-12f6caff3559-pin" in shown
     assert "an-access-key" not in shown

@@ -1,0 +1,61 @@
+"""The batch notebooks, the very files, run once over a small dirty landing, for several files of tests."""
+
+from io import StringIO
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from emulation.synthetic.delivery import DIRTY
+from emulation.synthetic.landing_writer import write_landing
+from emulation.synthetic.generator import generate_rows
+from local.display import Screen
+from local.notebook import Runner
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.settings import Settings
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+POSTS, SCHEMA, STREAM_SCHEMA = 300, "notebook_runs", "notebook_streams"
+
+
+class Ran:
+    """The batch notebooks, run one after another."""
+
+    def __init__(self, spark: SparkSession, folder: Path) -> None:
+        self.spark = spark
+        self.out = StringIO()
+        self.runner = Runner(spark, Screen(self.out))
+        self.settings = Settings(schema=SCHEMA, landing=str(folder / "landing"), warehouse=str(folder / "warehouse"))
+        self.exits: dict[str, str] = {}
+        self.shown: dict[str, str] = {}
+
+    def run(self, name: str, **parameters: str) -> str:
+        landing, run = {"landing": self.settings.landing}, {"run_id": "first"}
+        place = {"catalog": "spark_catalog", "schema": SCHEMA, "warehouse": self.settings.warehouse}
+        values = {
+            "mount_s3": landing,
+            "check_landing": {**place, **landing},
+            "set_up_tables": place,
+            "clean_batch": {**place, **landing, **run},
+            "analyse": place,
+            "check_quality": {**place, **run},
+            "maintain": place,
+            "stream_kinesis": {**place, "schema": STREAM_SCHEMA},
+        }
+        shown_before = len(self.out.getvalue())
+        self.exits[name] = self.runner.run(NOTEBOOKS / name, {**values[name], **parameters})
+        self.shown.setdefault(name, self.out.getvalue()[shown_before:])
+        return self.exits[name]
+
+    def table(self, name: str) -> int:
+        return self.spark.table(self.settings.qualified(name)).count()
+
+
+def run_batch_notebooks(spark: SparkSession, folder: Path) -> Ran:
+    """Writes a landing of all that is dirty in real posts, and runs the notebooks over it."""
+    ran = Ran(spark, folder)
+    for entity in ENTITIES:
+        rows = (row for chunk in generate_rows(entity, POSTS, 5) for row in chunk)
+        write_landing(rows, entity, ran.settings, delivery=DIRTY)
+    for name in ("mount_s3", "check_landing", "set_up_tables", "clean_batch", "analyse", "check_quality", "maintain"):
+        ran.run(name)
+    return ran
