@@ -14,8 +14,8 @@ from databricks.sdk.service.workspace import SecretMetadata
 
 from pinterest_transforms.errors import SettingsError
 from workspace.redacted_output import RedactedOutput
-from workspace.sql_warehouse import StatementError, Warehouse
 from workspace.step_reporter import StepReporter, convert_errors
+from workspace.unity_catalog.sql_warehouse import StatementError, Warehouse
 from workspace.workspace_errors import WorkspaceError
 from workspace.workspace_names import ACCESS_NAME, KEY_NAMES, quote_table
 

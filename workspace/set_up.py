@@ -3,8 +3,6 @@
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.catalog import Privilege, SecurableType
 
-from workspace import aws_credentials
-from workspace.grants import Grant, apply_grants, build_table_grants
 from workspace.redacted_output import RedactedOutput
 from workspace.request import KeysRequest, SetUpRequest
 from workspace.secret_scope import (
@@ -14,8 +12,10 @@ from workspace.secret_scope import (
     read_keys_from_prompt,
     read_keys_from_table,
 )
-from workspace.sql_warehouse import choose_warehouse
 from workspace.step_reporter import StepReporter
+from workspace.unity_catalog import aws_credentials
+from workspace.unity_catalog.grants import Grant, apply_grants, build_table_grants
+from workspace.unity_catalog.sql_warehouse import choose_warehouse
 from workspace.workspace_client import connect
 from workspace.workspace_errors import WorkspaceError
 from workspace.workspace_names import list_analyst_tables, list_steward_tables

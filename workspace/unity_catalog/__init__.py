@@ -1,0 +1,1 @@
+"""Objects of Unity Catalog: credentials, locations, grants; and SQL on a warehouse."""
