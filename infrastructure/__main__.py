@@ -2,6 +2,6 @@
 
 import sys
 
-from infrastructure.cli import main
+from infrastructure.infrastructure_cli import main
 
 sys.exit(main())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template as Text
 
-from infrastructure.errors import TemplateError
+from infrastructure.infrastructure_errors import TemplateError
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 
@@ -17,10 +17,10 @@ _REGION = re.compile(r"\A[a-z]{2}(-[a-z]+)+-[0-9]\Z")
 
 
 def check_region(region: str) -> str:
-    """The AWS region, if it may be one.
+    """Checks the name of an AWS region.
 
     Raises:
-        SettingsError: it looks like none.
+        SettingsError: it is invalid.
     """
     if not _REGION.match(region):
         raise SettingsError(f"region must be an AWS region such as us-east-1, got {region!r}")
@@ -28,27 +28,27 @@ def check_region(region: str) -> str:
 
 
 def check_brokers(brokers: str) -> str:
-    """The brokers' addresses, if they are some.
+    """Checks the brokers' addresses.
 
     Raises:
-        SettingsError: they are not ``host:port``, or several with commas between.
+        SettingsError: they are not a comma-separated list of ``host:port``.
     """
     ports = [int(each.rpartition(":")[2]) for each in brokers.split(",")] if _BROKERS.match(brokers) else [0]
     if not all(0 < port < 65536 for port in ports):
-        raise SettingsError(f"bootstrap must be host:port, or several with commas between, got {brokers!r}")
+        raise SettingsError(f"bootstrap must be a comma-separated list of host:port, got {brokers!r}")
     return brokers
 
 
 def render(settings: Settings, brokers: str, region: str) -> dict[str, str]:
-    """The text of every settings file, by its name.
+    """Renders every settings file; returns the texts by name.
 
     Args:
-        settings: whose names.
-        brokers: addresses of the brokers, as ``aws kafka get-bootstrap-brokers`` tells them.
+        settings: the user id.
+        brokers: addresses of the brokers from ``aws kafka get-bootstrap-brokers``.
         region: AWS region of the bucket.
 
     Raises:
-        SettingsError: brokers or region are none.
+        SettingsError: brokers or region are invalid.
     """
     names = {
         "user_id": settings.user_id,
@@ -59,8 +59,8 @@ def render(settings: Settings, brokers: str, region: str) -> dict[str, str]:
     return {name: Text((FOLDER / name).read_text(encoding="utf-8")).substitute(names) for name in FILES}
 
 
-def write(files: Mapping[str, str], folder: Path) -> None:
-    """Writes settings files into a folder, which is made.
+def write_files(files: Mapping[str, str], folder: Path) -> None:
+    """Writes settings files into a folder, which is created.
 
     Raises:
         SettingsError: it cannot be written.
@@ -73,11 +73,11 @@ def write(files: Mapping[str, str], folder: Path) -> None:
         raise SettingsError(f"folder {folder} cannot be written: {error.strerror}") from None
 
 
-def properties_of(text: str, name: str = "properties") -> dict[str, str]:
-    """The settings in a properties file, as these files are written: one a line, no continued lines.
+def parse_properties(text: str, name: str = "properties") -> dict[str, str]:
+    """Parses a properties file with one setting per line.
 
     Raises:
-        TemplateError: a line is no setting, or a setting is given twice.
+        TemplateError: a line is no setting, or a setting is duplicated.
     """
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):

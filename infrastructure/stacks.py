@@ -1,21 +1,20 @@
-"""The stacks: their names, what each needs of the ones before it, what CloudFormation is told.
+"""The stacks: their names, parameters and outputs.
 
-Values go from stack to stack as parameters and not as exports: a template may so be deployed alone, into a network or
-onto a cluster that a company has already, and no stack is held fast by another's import. A parameter that nobody gave
-is the output of the same name of an earlier stack.
+Stacks pass values as parameters, not as exports: a template can be deployed alone, into an existing network or cluster,
+and no import locks a stack. A parameter that is not given is the output with the same name of an earlier stack.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infrastructure.awscli import Aws, outputs_of
-from infrastructure.errors import DeployError
-from infrastructure.templates import STACKS, Value, section, template_of, template_path
+from infrastructure.aws_cli import AwsCli, parse_outputs
+from infrastructure.infrastructure_errors import DeployError
+from infrastructure.templates import STACKS, Value, get_template, get_template_path, section
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import check_user_id
 
-_REHEARSED = "<rehearsed>"
+_DRY_RUN = "<dry_run>"
 
 
 def stack_name(user_id: str, stack: str) -> str:
@@ -23,44 +22,44 @@ def stack_name(user_id: str, stack: str) -> str:
     return f"pinterest-{check_user_id(user_id)}-{stack}"
 
 
-def chosen(stack: str) -> tuple[str, ...]:
-    """The stacks that ``STACK`` or ``all`` asks for, in the order of their deployment.
+def select_stacks(stack: str) -> tuple[str, ...]:
+    """The selected stacks in deployment order.
 
     Raises:
-        SettingsError: it is neither.
+        SettingsError: it is neither a stack nor ``all``.
     """
     if stack != "all" and stack not in STACKS:
         raise SettingsError(f"stack must be all or one of {', '.join(STACKS)}, got {stack!r}")
     return STACKS if stack == "all" else (stack,)
 
 
-def parameters_of(stack: str) -> dict[str, bool]:
+def read_parameters(stack: str) -> dict[str, bool]:
     """The parameters of a stack's template, and whether each has a default."""
-    declared = section(template_of(stack), "Parameters")
+    declared = section(get_template(stack), "Parameters")
     return {name: "Default" in parameter for name, parameter in declared.items()}
 
 
-def producer_of(parameter: str, stack: str) -> str:
-    """The earlier stack with an output of that name; empty if there is none."""
+def find_producer(parameter: str, stack: str) -> str:
+    """The earlier stack with an output of this name; empty if there is none."""
     for earlier in STACKS[: STACKS.index(stack)]:
-        if parameter in section(template_of(earlier), "Outputs"):
+        if parameter in section(get_template(earlier), "Outputs"):
             return earlier
     return ""
 
 
-def users_of(stack: str) -> list[str]:
-    """The later stacks that take something of this one."""
+def find_dependents(stack: str) -> list[str]:
+    """The later stacks with a parameter from this stack."""
     later = STACKS[STACKS.index(stack) + 1 :]
-    return [name for name in later if any(producer_of(each, name) == stack for each in parameters_of(name))]
+    return [name for name in later if any(find_producer(each, name) == stack for each in read_parameters(name))]
 
 
-def given_parameters(pairs: Sequence[str], stacks: Sequence[str]) -> dict[str, str]:
-    """What ``--param Name=Value`` says.
+def parse_parameters(pairs: Sequence[str], stacks: Sequence[str]) -> dict[str, str]:
+    """Parses ``--param Name=Value`` options.
 
     Raises:
-        SettingsError: it is no pair, or none of the stacks has such a parameter.
+        SettingsError: an option is invalid, or no stack has the parameter.
     """
-    known = {name for stack in stacks for name in parameters_of(stack)} - {"UserId"}
+    known = {name for stack in stacks for name in read_parameters(stack)} - {"UserId"}
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -71,13 +70,13 @@ def given_parameters(pairs: Sequence[str], stacks: Sequence[str]) -> dict[str, s
         if name in found:
             raise SettingsError(f"param {name} must be given once, got {found[name]!r} and {value!r}")
         for stack in stacks:
-            _check_value(section(template_of(stack), "Parameters").get(name, {}), name, value)
+            _check_value(section(get_template(stack), "Parameters").get(name, {}), name, value)
         found[name] = value
     return found
 
 
 def _check_value(parameter: Mapping[str, Value], name: str, value: str) -> None:
-    """AWS looks at it, too, but only when it comes to that stack: perhaps an hour later."""
+    """Checks a value before the first deploy; AWS would only when it deploys the stack, perhaps an hour later."""
     allowed, pattern = parameter.get("AllowedValues"), parameter.get("AllowedPattern")
     if isinstance(allowed, list) and value not in map(str, allowed):
         raise SettingsError(f"param {name} must be one of {', '.join(map(str, allowed))}, got {value!r}")
@@ -93,48 +92,48 @@ def _check_value(parameter: Mapping[str, Value], name: str, value: str) -> None:
 
 
 @dataclass
-class Cloud:
-    """CloudFormation, for one user id.
+class CloudFormation:
+    """CloudFormation stacks of one user id.
 
     Attributes:
         aws: the command line.
-        user_id: whose stacks.
-        given: parameters that were given, for whichever stack has them.
+        user_id: the user id.
+        given: given parameters of all stacks.
     """
 
-    aws: Aws
+    aws: AwsCli
     user_id: str
     given: Mapping[str, str] = field(default_factory=dict)
     _known: dict[str, dict[str, str] | None] = field(default_factory=dict, init=False)
 
     def deploy(self, stack: str, **more: str) -> None:
-        """Deploys one template: makes the stack, or changes it, and waits.
+        """Creates or updates a stack, and waits.
 
         Args:
-            stack: which.
-            more: parameters that only this step knows.
+            stack: the stack.
+            more: further parameters.
 
         Raises:
-            DeployError: AWS refuses, or an earlier stack is not there.
+            DeployError: AWS reports an error, or an earlier stack does not exist.
         """
         values = {**self.parameters(stack), **more}
         self.aws.run(
             *("cloudformation", "deploy", "--stack-name", stack_name(self.user_id, stack)),
-            *("--template-file", str(template_path(stack)), "--capabilities", "CAPABILITY_NAMED_IAM"),
+            *("--template-file", str(get_template_path(stack)), "--capabilities", "CAPABILITY_NAMED_IAM"),
             *("--no-fail-on-empty-changeset", "--tags", "project=pinterest", f"user={self.user_id}"),
             *("--parameter-overrides", *(f"{name}={value}" for name, value in values.items())),
         )
         self._known.pop(stack, None)
 
     def parameters(self, stack: str) -> dict[str, str]:
-        """The stack's parameters: given, or outputs of earlier stacks; what has a default else keeps what it has."""
+        """The stack's parameters, given or outputs of earlier stacks; others keep their value or default."""
         values = {"UserId": self.user_id}
-        for name, has_default in parameters_of(stack).items():
+        for name, has_default in read_parameters(stack).items():
             if name in self.given:
                 values[name] = self.given[name]
-            elif producer := producer_of(name, stack):
-                found = self.known(producer, name)
-                # Without that stack the value was given once, and CloudFormation keeps it.
+            elif producer := find_producer(name, stack):
+                found = self.find_output(producer, name)
+                # Without that stack, CloudFormation keeps the value given before.
                 if found or not self.status(stack):
                     values[name] = found or self.output(producer, name)
             elif not has_default and name not in values:
@@ -142,37 +141,37 @@ class Cloud:
         return values
 
     def output(self, stack: str, name: str) -> str:
-        """One output of a stack that is there.
+        """An output of a stack.
 
         Raises:
-            DeployError: it is not.
+            DeployError: the stack does not have it.
         """
-        found = self.known(stack, name)
+        found = self.find_output(stack, name)
         if not found:
             raise DeployError(f"stack {stack} must have the output {name}, got none: deploy {stack} first")
         return found
 
-    def known(self, stack: str, name: str) -> str:
-        """One output of a stack, or nothing if there is none: no stack, or one that was never finished."""
+    def find_output(self, stack: str, name: str) -> str:
+        """An output of a stack; empty if the stack does not exist or has no outputs."""
         outputs = self.outputs(stack)
         return f"<{stack}.{name}>" if outputs is None else outputs.get(name, "")
 
     def outputs(self, stack: str) -> Mapping[str, str] | None:
-        """Every output of a stack, asked for once; None in a rehearsal, which knows none."""
+        """All outputs of a stack, queried once; None in a dry run."""
         if stack not in self._known:
-            answer = self.aws.finds(
+            answer = self.aws.find(
                 *("cloudformation", "describe-stacks", "--stack-name", stack_name(self.user_id, stack)),
                 *("--query", "Stacks[0].Outputs", "--output", "json"),
-                stands_for=_REHEARSED,
+                dry_run_result=_DRY_RUN,
             )
-            self._known[stack] = None if answer == _REHEARSED else outputs_of(answer or "")
+            self._known[stack] = None if answer == _DRY_RUN else parse_outputs(answer or "")
         return self._known[stack]
 
     def status(self, stack: str) -> str:
-        """What AWS says of a stack; empty if it is not there."""
-        found = self.aws.finds(
+        """Status of a stack; empty if it does not exist."""
+        found = self.aws.find(
             *("cloudformation", "describe-stacks", "--stack-name", stack_name(self.user_id, stack)),
             *("--query", "Stacks[0].StackStatus", "--output", "text"),
-            stands_for="<there>",
+            dry_run_result="<exists>",
         )
         return found or ""

@@ -1,4 +1,4 @@
-"""Reads the CloudFormation templates: YAML with CloudFormation's tags, in their long forms."""
+"""Reads the CloudFormation templates: YAML with CloudFormation's tags in their long forms."""
 
 from functools import cache
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import TypeAlias
 
 import yaml
 
-from infrastructure.errors import TemplateError
+from infrastructure.infrastructure_errors import TemplateError
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 Template: TypeAlias = dict[str, Value]
 
 FOLDER = Path(__file__).with_name("templates")
-# In the order they are deployed in; destroyed in the opposite one.
+# In deployment order; destroyed in reverse order.
 STACKS = ("network", "source", "streaming", "client", "api", "orchestration", "databricks")
 
 _PLAIN_TAGS = ("Ref", "Condition")
@@ -23,7 +23,7 @@ _FUNCTIONS = (
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as CloudFormation reads it: no aliases; a name given twice is a mistake and not its last value."""
+    """YAML as CloudFormation reads it: aliases and duplicate keys are errors."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -65,11 +65,11 @@ _Loader.add_multi_constructor("!", _function)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def template_path(stack: str) -> Path:
+def get_template_path(stack: str) -> Path:
     """File of a stack's template.
 
     Raises:
-        TemplateError: there is no such stack.
+        TemplateError: the stack is unknown.
     """
     if stack not in STACKS:
         raise TemplateError(f"stack must be one of {', '.join(STACKS)}, got {stack!r}")
@@ -77,16 +77,16 @@ def template_path(stack: str) -> Path:
 
 
 @cache
-def template_of(stack: str) -> Template:
-    """The template of a stack, read once and shared: it is there to be looked at, not to be changed."""
-    return load_template(template_path(stack))
+def get_template(stack: str) -> Template:
+    """The template of a stack, read once and shared; do not modify it."""
+    return load_template(get_template_path(stack))
 
 
 def load_template(path: str | Path) -> Template:
-    """A template with every function in its long form: ``{"Ref": name}``, ``{"Fn::GetAtt": [name, attribute]}``.
+    """Reads a template; functions have their long form: ``{"Ref": name}``, ``{"Fn::GetAtt": [name, attribute]}``.
 
     Raises:
-        TemplateError: the file cannot be read, or is no template; the line is named.
+        TemplateError: the file cannot be read, or is no template; the message has the line.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -96,7 +96,7 @@ def load_template(path: str | Path) -> Template:
 
 
 def parse_template(text: str, name: str = "template") -> Template:
-    """As ``load_template``, of the template's text."""
+    """Parses a template; see ``load_template``."""
     try:
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with CloudFormation's tags
     except yaml.MarkedYAMLError as error:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
-from infrastructure.templates import template_path
+from infrastructure.templates import get_template_path
 from local.argument_types import whole_number
 from local.gateway_api import Api, read_api
 from local.gateway_checks import Call, DeniedError, Throttle, check_body, check_key, check_policy, check_signature
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="its loopback port")
     parser.add_argument("--proxy", required=True, metavar="URL", help="the REST proxy")
     parser.add_argument("--aws", required=True, metavar="URL", help="endpoint of Kinesis")
-    parser.add_argument("--template", type=Path, default=template_path("api"), metavar="FILE")
+    parser.add_argument("--template", type=Path, default=get_template_path("api"), metavar="FILE")
     parser.add_argument("--user-id", default=DEFAULT_USER_ID, metavar="ID", help="whose API (%(default)s)")
     parser.add_argument("--stage", default="prod", metavar="NAME", help="(%(default)s)")
     parser.add_argument("--access", choices=["API_KEY", "IAM"], default="API_KEY", help="(%(default)s)")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from infrastructure.evaluating import Evaluator
+from infrastructure.cfn_evaluator import CfnEvaluator
 from infrastructure.templates import Value, load_template, section
 from pinterest_transforms.errors import PinterestError
 
@@ -135,7 +135,7 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
     named = {name: name for name, parameter in declared.items() if "Default" not in parameter}
     # The templates of other stacks have parameters of their own.
     known = {name: value for name, value in parameters.items() if name in declared}
-    resources = Evaluator(loaded, {**named, **known}).resources()
+    resources = CfnEvaluator(loaded, {**named, **known}).resources()
     api_id, api = _one(resources, "AWS::ApiGateway::RestApi")
     _, stage = _one(resources, "AWS::ApiGateway::Stage")
     nodes = _nodes(resources, api_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from infrastructure.policies import decision
+from infrastructure.checks.resource_policy import evaluate_policy
 from infrastructure.templates import Value
 from local.gateway_api import Api, Method
 
@@ -138,7 +138,7 @@ def check_policy(call: Call, api: Api) -> None:
     """
     if not api.policy:
         return
-    if decision(api.policy, api.stage, call.method, call.path) != "Allow":
+    if evaluate_policy(api.policy, api.stage, call.method, call.path) != "Allow":
         asked = f"{_SERVICE}:/{api.stage}/{call.method}{call.path}"
         told = f"User: anonymous is not authorized to perform: execute-api:Invoke on resource: {asked}"
         raise DeniedError(403, told, name="Message")

@@ -1,1 +1,1 @@
-"""What is looked for, one module a subject."""
+"""Checks of the templates, one module per subject."""

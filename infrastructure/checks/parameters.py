@@ -1,60 +1,60 @@
-"""Parameters and outputs: what goes into a stack, and what comes out."""
+"""Checks of parameters, outputs and size."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from infrastructure.checks.sight import Sight
-from infrastructure.stacks import producer_of
-from infrastructure.templates import STACKS, section, template_of, template_path
+from infrastructure.checks.template_view import TemplateView
+from infrastructure.stacks import find_producer
+from infrastructure.templates import STACKS, get_template, get_template_path, section
 
-# CloudFormation takes no longer template from a command line.
-MOST_BYTES = 51_200
+# CloudFormation accepts no larger template from the command line.
+MAX_BYTES = 51_200
 _USER_ID = "[a-z0-9]{3,32}"
 _SECRET = re.compile(r"password|secret|token|credential|privatekey", re.IGNORECASE)
 _ROOM = Path(__file__).parent.parent
-# Outputs for people are named on this page.
+# Outputs for users are documented on this page.
 _PAGE = _ROOM.parent / "docs/infrastructure.md"
 
 
-def described(sight: Sight) -> Iterator[str]:
-    """Every parameter and output says what it is; the user id is checked; what has no default comes from somewhere."""
+def check_descriptions(view: TemplateView) -> Iterator[str]:
+    """Parameters and outputs have descriptions; the user id has a pattern; each parameter has a source."""
     for kind in ("Parameters", "Outputs"):
-        for name, entry in section(sight.template, kind).items():
+        for name, entry in section(view.template, kind).items():
             if len(str(entry.get("Description") or "")) < len("A thing."):
                 yield f"{name} must have a description"
-    parameters = section(sight.template, "Parameters")
+    parameters = section(view.template, "Parameters")
     pattern = parameters.get("UserId", {}).get("AllowedPattern")
     if pattern != _USER_ID:
         yield f"UserId must have the pattern {_USER_ID}, got {pattern}"
-    if not sight.template.get("Description"):
+    if not view.template.get("Description"):
         yield "the template must have a description"
     for name, parameter in parameters.items():
-        if name != "UserId" and "Default" not in parameter and not producer_of(name, sight.stack):
+        if name != "UserId" and "Default" not in parameter and not find_producer(name, view.stack):
             yield f"{name} must have a default or be an output of an earlier stack"
 
 
-def without_secrets(sight: Sight) -> Iterator[str]:
-    """No parameter holds a secret: it would stand in a command line, and in the stack's history."""
-    for name, parameter in section(sight.template, "Parameters").items():
+def check_no_secrets(view: TemplateView) -> Iterator[str]:
+    """No parameter is a secret: it would be in the command line and the stack's history."""
+    for name, parameter in section(view.template, "Parameters").items():
         if parameter.get("NoEcho") or (_SECRET.search(name) and not name.endswith("Arn")):
             yield f"{name} must not be a secret"
 
 
-def outputs_are_used(sight: Sight) -> Iterator[str]:
-    """Every output goes into a later stack, or is one that a person or the deploy command reads."""
-    later = STACKS[STACKS.index(sight.stack) + 1 :]
-    taken = {name for stack in later for name in section(template_of(stack), "Parameters")}
+def check_outputs_used(view: TemplateView) -> Iterator[str]:
+    """Every output is a parameter of a later stack, documented, or read by the deploy command."""
+    later = STACKS[STACKS.index(view.stack) + 1 :]
+    taken = {name for stack in later for name in section(get_template(stack), "Parameters")}
     said = _PAGE.read_text(encoding="utf-8") + "".join(
         file.read_text(encoding="utf-8") for file in sorted(_ROOM.glob("*.py"))
     )
-    for name in section(sight.template, "Outputs"):
+    for name in section(view.template, "Outputs"):
         if name not in taken and f'"{name}"' not in said and f"`{name}`" not in said:
-            yield f"output {name} must be used by a later stack, or be on the page docs/infrastructure.md"
+            yield f"output {name} must be used by a later stack, or be in docs/infrastructure.md"
 
 
-def small_enough(sight: Sight) -> Iterator[str]:
-    """The file is one that CloudFormation takes as it is."""
-    size = template_path(sight.stack).stat().st_size
-    if size > MOST_BYTES:
-        yield f"the template must have at most {MOST_BYTES} bytes, got {size}"
+def check_size(view: TemplateView) -> Iterator[str]:
+    """The template is not larger than CloudFormation accepts."""
+    size = get_template_path(view.stack).stat().st_size
+    if size > MAX_BYTES:
+        yield f"the template must have at most {MAX_BYTES} bytes, got {size}"

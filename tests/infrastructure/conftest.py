@@ -1,4 +1,4 @@
-"""A stand-in for the AWS command line, and the archives that a deploy wants."""
+"""A fake of the AWS command line, and the archives for a deploy."""
 
 import json
 import os
@@ -49,7 +49,7 @@ OUTPUTS = {
 
 @dataclass
 class FakeAws:
-    """What the stand-in was asked, and what it answers; the first answer whose words are all there counts."""
+    """A fake of the AWS command line; the first answer with all of its words in a call is used."""
 
     room: Path
 
@@ -58,12 +58,12 @@ class FakeAws:
         self._write()
 
     def answer(self, *words: str, out: str = "", err: str = "", code: int = 0) -> None:
-        """Adds an answer, before those that are there."""
+        """Adds an answer before the existing ones."""
         self.answers.insert(0, {"words": words, "out": out, "err": err, "code": code})
         self._write()
 
     def gone(self, *stacks: str) -> None:
-        """These stacks are not there."""
+        """These stacks do not exist."""
         for stack in stacks:
             said = f"Stack with id pinterest-0ab-{stack} does not exist"
             self.answer("describe-stacks", f"pinterest-0ab-{stack}", err=said, code=254)
@@ -84,7 +84,7 @@ class FakeAws:
 
 @pytest.fixture
 def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
-    """The stand-in, first on the path; every stack is there and has its outputs."""
+    """The fake, first on the path; every stack exists with its outputs."""
     room = tmp_path / "aws"
     room.mkdir()
     program = room / "aws"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infrastructure.checks.sight import CASES, Sight
-from infrastructure.software import PROJECT, archive, gather, pinned, zip_emulation
-from infrastructure.templates import template_of
+from infrastructure.checks.template_view import CASES, TemplateView
+from infrastructure.client_software import PROJECT, collect_software, extract_requirement, find_archive, zip_emulation
+from infrastructure.templates import get_template
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
@@ -26,11 +26,11 @@ BROKERS = "b-1.x:9098"
 @pytest.fixture
 def gathered(tmp_path: Path, software: Path) -> Path:
     to = tmp_path / "gathered"
-    gather(software, Settings(user_id="0ab"), BROKERS, "us-east-1", to)
+    collect_software(software, Settings(user_id="0ab"), BROKERS, "us-east-1", to)
     return to
 
 
-def test_everything_that_the_set_up_takes_is_gathered(gathered: Path) -> None:
+def test_all_files_of_the_client_machine_are_collected(gathered: Path) -> None:
     script = (CLIENT / "set-up.sh").read_text(encoding="utf-8")
     taken = set(re.findall(r"[\w.*-]+\.(?:tgz|tar\.gz|jar|zip|txt|properties|service)\b", script))
     taken -= {"aws-msk-iam-auth.jar", "rest-proxy.password"}
@@ -46,7 +46,7 @@ def test_everything_that_the_set_up_takes_is_gathered(gathered: Path) -> None:
         assert list(gathered.glob(name)), name
 
 
-def test_a_changed_file_is_noticed_by_its_checksum(gathered: Path) -> None:
+def test_a_changed_file_has_another_checksum(gathered: Path) -> None:
     def changed() -> list[str]:
         listed = [line.split("  ") for line in (gathered / "SHA256SUMS").read_text().splitlines()]
         return [name for sum_, name in listed if hashlib.sha256((gathered / name).read_bytes()).hexdigest() != sum_]
@@ -64,11 +64,11 @@ def test_every_file_has_a_checksum(gathered: Path) -> None:
 
 
 @pytest.mark.parametrize(("names", "got"), [((), "none"), (("x-1.zip", "x-2.zip"), "x-1.zip, x-2.zip")])
-def test_an_archive_must_be_there_once(tmp_path: Path, names: tuple[str, ...], got: str) -> None:
+def test_exactly_one_archive_must_match(tmp_path: Path, names: tuple[str, ...], got: str) -> None:
     for name in names:
         (tmp_path / name).touch()
     with pytest.raises(SettingsError) as caught:
-        archive(tmp_path, "x-*.zip")
+        find_archive(tmp_path, "x-*.zip")
     assert str(caught.value) == f"software {tmp_path} must hold one x-*.zip, got {got}"
 
 
@@ -94,19 +94,19 @@ def test_the_same_files_make_the_same_zip(tmp_path: Path) -> None:
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_one_package_is_taken_with_all_its_versions_and_hashes() -> None:
+def test_a_requirement_has_all_versions_and_hashes() -> None:
     numpy = (
         "numpy==2.1 ; python_full_version < '3.12' \\\n    --hash=sha256:2 \\\n    --hash=sha256:3\n"
         "numpy==2.2 ; python_full_version >= '3.12' \\\n    --hash=sha256:4\n"
     )
     text = "a==1 \\\n    --hash=sha256:1\n" + numpy.replace("3\n", "3\n    # via x\n") + "    # via y\nz==3\n"
-    assert pinned(text, "numpy") == numpy
+    assert extract_requirement(text, "numpy") == numpy
     with pytest.raises(SettingsError) as caught:
-        pinned(text, "pandas")
+        extract_requirement(text, "pandas")
     assert str(caught.value) == "requirements must pin pandas, got no line of it"
 
 
-def test_numpy_of_the_client_machine_is_the_projects(gathered: Path) -> None:
+def test_the_client_machine_has_the_projects_numpy(gathered: Path) -> None:
     seed = (gathered / "seed.txt").read_text().splitlines()
     assert set(seed) <= set((PROJECT / "requirements/local.txt").read_text(encoding="utf-8").splitlines())
     assert all(line.startswith(("numpy==", "    --hash=sha256:")) for line in seed)
@@ -114,14 +114,14 @@ def test_numpy_of_the_client_machine_is_the_projects(gathered: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["set-up.sh", "watch-topic", "emulate"])
-def test_scripts_are_bash_and_stop_at_the_first_mistake(name: str) -> None:
+def test_scripts_are_bash_and_stop_at_the_first_error(name: str) -> None:
     assert subprocess.run(["bash", "-n", str(CLIENT / name)], check=False).returncode == 0
     assert "set -euo pipefail" in (CLIENT / name).read_text(encoding="utf-8")
 
 
-def test_the_user_data_is_bash_that_fits_and_hands_over_the_names(tmp_path: Path) -> None:
-    sight = Sight("client", template_of("client"), CASES.get("client", ({},))[0])
-    text = template_user_data(sight)
+def test_the_user_data_is_valid_bash_with_all_names(tmp_path: Path) -> None:
+    view = TemplateView("client", get_template("client"), CASES.get("client", ({},))[0])
+    text = template_user_data(view)
     assert len(text.encode()) < 16_384
     setting, shell = message_from_string(text).get_payload()
     # A start of the machine is all that CloudFormation does about a change of this.
@@ -141,10 +141,10 @@ def test_the_user_data_is_bash_that_fits_and_hands_over_the_names(tmp_path: Path
         assert line in text.splitlines()
 
 
-def template_user_data(sight: Sight) -> str:
+def template_user_data(view: TemplateView) -> str:
     import base64
 
-    return base64.b64decode(sight.resources["Instance"]["Properties"]["UserData"]).decode()
+    return base64.b64decode(view.resources["Instance"]["Properties"]["UserData"]).decode()
 
 
 def on_this_machine(script: str, room: Path) -> Path:
@@ -169,7 +169,7 @@ def program(file: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [entity.name for entity in ENTITIES])
-def test_one_command_a_topic_watches_it(tmp_path: Path, kind: str) -> None:
+def test_watch_topic_consumes_one_topic(tmp_path: Path, kind: str) -> None:
     script = on_this_machine("watch-topic", tmp_path)
     program(tmp_path / "opt-kafka/bin/kafka-console-consumer.sh", '#!/bin/bash\necho "$@"\n')
     done = subprocess.run(["bash", str(script), kind, "--from-beginning"], capture_output=True, text=True, check=True)
@@ -180,14 +180,14 @@ def test_one_command_a_topic_watches_it(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["--help"]])
-def test_what_is_no_topic_is_not_watched(tmp_path: Path, arguments: list[str]) -> None:
+def test_watch_topic_refuses_other_names(tmp_path: Path, arguments: list[str]) -> None:
     script = on_this_machine("watch-topic", tmp_path)
     done = subprocess.run(["bash", str(script), *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "usage: watch-topic pin|geo|user [--from-beginning]\n"
 
 
-def test_the_emulation_gets_the_password_and_no_command_line_does(tmp_path: Path) -> None:
+def test_the_password_is_in_no_command_line(tmp_path: Path) -> None:
     script = on_this_machine("emulate", tmp_path)
     (tmp_path / "var-lib-pinterest").mkdir()
     program(
@@ -209,7 +209,7 @@ def test_the_emulation_gets_the_password_and_no_command_line_does(tmp_path: Path
     assert "p%40ss" not in seen
 
 
-def test_the_certificate_has_the_proxys_name_and_is_made_once(tmp_path: Path) -> None:
+def test_the_certificate_has_the_proxys_name_and_is_created_once(tmp_path: Path) -> None:
     text = (CLIENT / "set-up.sh").read_text(encoding="utf-8")
     part = text[text.index("good() {") : text.index('say "topics"')].replace("chown kafka-rest", "true")
     script = f'set -euo pipefail\nsay() {{ echo "$*"; }}\n{part}'.replace("/etc/pinterest", str(tmp_path))

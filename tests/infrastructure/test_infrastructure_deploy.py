@@ -1,14 +1,10 @@
-"""Deploying and destroying, against a stand-in for the AWS command line."""
+"""Deploys of stacks, against a fake of the AWS command line."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from infrastructure.cli import main
-from infrastructure.software import PROJECT
+from infrastructure.infrastructure_cli import main
 from infrastructure.templates import STACKS
 
 ID = ["--user-id", "0ab"]
@@ -34,7 +30,7 @@ def overrides(call: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def test_everything_is_deployed_in_its_order(aws, software) -> None:
+def test_all_stacks_are_deployed_in_order(aws, software) -> None:
     assert main(["deploy", "all", *ID, "--software", str(software)]) == 0
     # Twice where CloudFormation wants something that is only there after the first time.
     assert deployed(aws.calls()) == [
@@ -60,7 +56,7 @@ def test_outputs_of_earlier_stacks_are_parameters_of_later_ones(aws, software) -
     }
 
 
-def test_a_given_parameter_wins_over_an_output(aws) -> None:
+def test_a_given_parameter_overrides_an_output(aws) -> None:
     code = main(
         [
             "deploy",
@@ -79,7 +75,7 @@ def test_a_given_parameter_wins_over_an_output(aws) -> None:
     assert found["DatabaseSecurityGroupId"] == "sg-Database"
 
 
-def test_the_connector_gets_the_brokers_addresses_and_a_plugin_that_is_there(aws, software) -> None:
+def test_the_connector_gets_brokers_and_an_uploaded_plugin(aws, software) -> None:
     assert main(["deploy", "streaming", *ID, "--software", str(software)]) == 0
     calls = [call for call in aws.calls() if call[1] != "describe-stacks"]
     assert [words(call) for call in calls] == [
@@ -96,7 +92,7 @@ def test_the_connector_gets_the_brokers_addresses_and_a_plugin_that_is_there(aws
     assert key == "plugins/confluentinc-kafka-connect-s3-10.5.23.zip"
 
 
-def test_the_api_takes_the_proxys_own_certificate(aws) -> None:
+def test_the_api_accepts_the_proxys_own_certificate(aws) -> None:
     assert main(["deploy", "api", *ID]) == 0
     update, create = aws.calls()[-2:]
     assert words(update) == "apigateway update-integration"
@@ -105,7 +101,7 @@ def test_the_api_takes_the_proxys_own_certificate(aws) -> None:
     assert {"api1", "prod"} <= set(create)
 
 
-def test_the_api_checks_a_certificate_of_acms(aws) -> None:
+def test_the_api_verifies_a_certificate_of_acm(aws) -> None:
     answer = [{"OutputKey": "Certificate", "OutputValue": "ACM"}]
     aws.answer("describe-stacks", "pinterest-0ab-api", "Outputs", out=json.dumps(answer))
     outputs = [*answer, *({"OutputKey": n, "OutputValue": n} for n in ("ApiId", "Stage", "ProxyResourceId"))]
@@ -116,7 +112,7 @@ def test_the_api_checks_a_certificate_of_acms(aws) -> None:
     assert words(create) == "apigateway create-deployment"
 
 
-def test_airflow_gets_its_requirements_and_its_dag_before_it_is_made(aws) -> None:
+def test_requirements_and_dag_are_uploaded_before_airflow_is_created(aws) -> None:
     assert main(["deploy", "orchestration", *ID]) == 0
     calls = [call for call in aws.calls() if call[1] != "describe-stacks"]
     assert [words(call) for call in calls] == [
@@ -131,7 +127,7 @@ def test_airflow_gets_its_requirements_and_its_dag_before_it_is_made(aws) -> Non
     assert overrides(calls[4])["RequirementsVersion"] == "v7"
 
 
-def test_requirements_that_are_there_already_are_no_new_version(aws) -> None:
+def test_unchanged_requirements_are_not_uploaded(aws) -> None:
     assert main(["deploy", "orchestration", *ID]) == 0
     (put,) = [call for call in aws.calls() if call[1] == "put-object"]
     digest = put[put.index("--metadata") + 1].removeprefix("sha256=")
@@ -143,17 +139,17 @@ def test_requirements_that_are_there_already_are_no_new_version(aws) -> None:
     assert overrides(last_deploy(again))["RequirementsVersion"] == "v3"
 
 
-def test_a_new_bucket_of_airflows_must_have_a_name_of_its_own(aws, capsys) -> None:
+def test_a_new_dags_bucket_needs_a_unique_name(aws, capsys) -> None:
     aws.gone("orchestration")
     assert main(["deploy", "orchestration", *ID]) == 2
     assert capsys.readouterr().err == (
-        "error: DagsBucketName must be a name that nobody in AWS has, given with --param, got none "
-        "(mwaa-dags-bucket, the default, is somebody's)\n"
+        "error: DagsBucketName must be a globally unique bucket name, given with --param, got none "
+        "(the default, mwaa-dags-bucket, is taken)\n"
     )
     assert deployed(aws.calls()) == []
 
 
-def test_whoever_gets_another_machine_is_told_to_deploy_the_api(aws, software, capsys) -> None:
+def test_a_replaced_machine_needs_a_deploy_of_the_api(aws, software, capsys) -> None:
     assert main(["deploy", "client", *ID, "--software", str(software)]) == 0
     assert "deploy api" not in capsys.readouterr().out
     there = [{"OutputKey": "ClientInstanceId", "OutputValue": "i-2"}]
@@ -164,10 +160,10 @@ def test_whoever_gets_another_machine_is_told_to_deploy_the_api(aws, software, c
         f"    sys.exit(print({json.dumps(there)!r}))\n"
     )
     assert main(["deploy", "client", *ID, "--software", str(software)]) == 0
-    assert "# the machine is a new one: deploy api, too" in capsys.readouterr().out
+    assert "# the machine was replaced: deploy api too" in capsys.readouterr().out
 
 
-def test_a_dry_run_shows_every_command_and_runs_none(aws, capsys) -> None:
+def test_a_dry_run_prints_every_command_and_runs_none(aws, capsys) -> None:
     assert main(["deploy", "all", *ID, "--dry-run"]) == 0
     assert aws.calls() == []
     shown = capsys.readouterr().out.splitlines()
@@ -184,7 +180,7 @@ def test_a_dry_run_shows_every_command_and_runs_none(aws, capsys) -> None:
     assert "BootstrapBrokers=<brokers>" in deploys[3]
 
 
-def test_a_dry_run_speaks_of_what_its_stacks_need_alone(capsys) -> None:
+def test_a_dry_run_prints_requirements_of_its_stacks_only(capsys) -> None:
     assert main(["deploy", "network", *ID, "--dry-run"]) == 0
     assert "need" not in capsys.readouterr().out
 
@@ -198,25 +194,7 @@ def test_a_dry_run_needs_no_aws_command_line(monkeypatch, capsys) -> None:
     )
 
 
-def test_no_command_holds_a_secret(aws, software, capsys) -> None:
-    assert main(["deploy", "all", *ID, "--software", str(software)]) == 0
-    everything = json.dumps(aws.calls()) + "".join(capsys.readouterr())
-    assert "assword" not in everything
-    assert "--secret" not in everything
-
-
-def test_region_and_profile_go_with_every_command(aws) -> None:
-    assert main(["deploy", "network", *ID, "--region", "eu-west-1", "--profile", "p"]) == 0
-    assert all(call[-4:] == ["--region", "eu-west-1", "--profile", "p"] for call in aws.calls())
-
-
-def test_arguments_meet_no_shell(aws) -> None:
-    value = "$(touch x); `y` 'z' \"q\""
-    assert main(["deploy", "source", *ID, "--param", f"PrivateSubnetIds={value}"]) == 0
-    assert f"PrivateSubnetIds={value}" in last_deploy(aws.calls())
-
-
-def test_what_aws_refuses_is_one_line_and_ends_the_deploy(aws, software, capsys) -> None:
+def test_an_error_of_aws_is_one_line_and_ends_the_deploy(aws, software, capsys) -> None:
     aws.answer("cloudformation deploy", "0ab-source", err="\nWaiting\nAn error occurred: no credentials\n", code=255)
     assert main(["deploy", "all", *ID, "--software", str(software)]) == 1
     err = capsys.readouterr().err.splitlines()
@@ -224,13 +202,13 @@ def test_what_aws_refuses_is_one_line_and_ends_the_deploy(aws, software, capsys)
     assert deployed(aws.calls()) == ["network", "source"]
 
 
-def test_a_stack_without_the_ones_before_it_keeps_what_it_was_given(aws) -> None:
+def test_a_stack_without_earlier_ones_keeps_its_parameters(aws) -> None:
     aws.answer("describe-stacks", "pinterest-0ab-network", "Outputs", out="null")
     assert main(["deploy", "source", *ID, "--param", "DeletionProtection=false"]) == 0
     assert overrides(last_deploy(aws.calls())) == {"UserId": "0ab", "DeletionProtection": "false"}
 
 
-def test_a_cluster_and_a_bucket_of_ones_own_are_taken(aws, software) -> None:
+def test_an_existing_cluster_and_bucket_can_be_used(aws, software) -> None:
     aws.gone("streaming")
     names = ("ClusterArn", "BucketName", "BucketKeyArn", "StreamsKeyArn")
     own = [word for name in names for word in ("--param", f"{name}=own-{name.lower()}")]
@@ -240,103 +218,22 @@ def test_a_cluster_and_a_bucket_of_ones_own_are_taken(aws, software) -> None:
     assert next(call for call in calls if words(call) == "s3 sync")[-3] == "s3://own-bucketname/software"
 
 
-def test_a_cluster_without_addresses_for_iam_is_told(aws, software, capsys) -> None:
+def test_a_cluster_without_iam_addresses_is_an_error(aws, software, capsys) -> None:
     aws.answer("get-bootstrap-brokers", out="None\n")
     assert main(["deploy", "streaming", *ID, "--software", str(software)]) == 2
-    assert "must be host:port, or several with commas between, got 'None'" in capsys.readouterr().err
+    assert "must be a comma-separated list of host:port, got 'None'" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("aws")
-def test_what_a_stack_gives_is_shown(capsys) -> None:
+def test_outputs_of_a_stack_are_printed(capsys) -> None:
     assert main(["deploy", "api", *ID]) == 0
     assert "Stage = prod" in capsys.readouterr().out.splitlines()
 
 
-def test_whoever_reads_may_stop(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m infrastructure deploy all --dry-run 2>{tmp_path}/err | head -1"
-    done = subprocess.run(["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert done.stdout == "# streaming and client need --software DIR\n"
-    assert (tmp_path / "err").read_text() == ""
-
-
-def test_a_stack_without_the_ones_before_it_is_told(aws, capsys) -> None:
+def test_a_missing_earlier_stack_is_named(aws, capsys) -> None:
     aws.gone("source")
     aws.answer("describe-stacks", "pinterest-0ab-network", "Outputs", out="null")
     assert main(["deploy", "source", *ID]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
         "error: stack network must have the output PrivateSubnetIds, got none: deploy network first"
     )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["deploy", "nonsense"], f"stack must be all or one of {', '.join(STACKS)}, got 'nonsense'"),
-        (["deploy", "network", "--user-id", "x;"], "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
-        (["deploy", "network", "--param", "VpcCidr"], "param must be Name=Value, got 'VpcCidr'"),
-        (
-            ["deploy", "network", "--param", "Wrong=1"],
-            "param must be one of InterfaceEndpoints, VpcCidr, got 'Wrong'",
-        ),
-        (
-            ["deploy", "network", "--param", "UserId=abc"],
-            "param must be one of InterfaceEndpoints, VpcCidr, got 'UserId'",
-        ),
-        (["deploy", "network", "--region", "x y"], "region must be an AWS region such as us-east-1, got 'x y'"),
-        (
-            ["deploy", "all", "--param", "Access=APIKEY"],
-            "param Access must be one of IAM, API_KEY, got 'APIKEY'",
-        ),
-        (
-            ["deploy", "api", "--param", "Burst=5001"],
-            "param Burst must be a number, 1 to 5000, got '5001'",
-        ),
-        (
-            ["deploy", "api", "--param", "StageName=a b"],
-            "param StageName must match [A-Za-z0-9_-]{1,128}, got 'a b'",
-        ),
-        (
-            ["deploy", "api", "--param", "Access=IAM", "--param", "Access=API_KEY"],
-            "param Access must be given once, got 'IAM' and 'API_KEY'",
-        ),
-        (["deploy", "client", "--software", "/no/where"], "software must be a folder, got /no/where"),
-        (
-            ["render", "--bootstrap", "h:1", "--to", ""],
-            "to must be a folder for the files alone, got this one",
-        ),
-        (
-            ["render", "--bootstrap", "h:99999", "--to", "x"],
-            "bootstrap must be host:port, or several with commas between, got 'h:99999'",
-        ),
-        (
-            ["deploy", "client"],
-            "software must be given with --software DIR for streaming and client, got none "
-            "(docs/infrastructure.md lists what is in it)",
-        ),
-        (
-            ["destroy", "all"],
-            "destroy must be confirmed with --yes, got no such word (--dry-run shows what it would do)",
-        ),
-        (["deplo"], None),
-    ],
-)
-def test_a_mistake_in_the_command_is_one_line_and_nothing_is_begun(aws, capsys, arguments, message) -> None:
-    assert main(arguments) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert message is None or err == f"error: {message}\n"
-    assert aws.calls() == []
-
-
-def test_a_missing_archive_is_told_before_anything_is_begun(aws, software: Path, capsys) -> None:
-    (software / "confluentinc-kafka-connect-s3-10.5.23.zip").unlink()
-    assert main(["deploy", "all", *ID, "--software", str(software)]) == 2
-    assert "must hold one confluentinc-kafka-connect-s3-*.zip, got none" in capsys.readouterr().err
-    assert aws.calls() == []
-
-
-def test_check_and_stamp_are_commands_too(capsys) -> None:
-    assert main(["check"]) == 0
-    assert capsys.readouterr().out == "7 templates, 0 mistakes\n"
-    assert main(["stamp"]) == 0
-    assert capsys.readouterr().out == "api.yaml has the right digest already\n"

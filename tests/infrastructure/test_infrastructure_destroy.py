@@ -1,10 +1,10 @@
-"""Destroying, against a stand-in for the AWS command line."""
+"""Destroying, against a fake of the AWS command line."""
 
 import json
 
 import pytest
 
-from infrastructure.cli import main
+from infrastructure.infrastructure_cli import main
 from infrastructure.templates import STACKS
 
 ID = ["--user-id", "0ab"]
@@ -14,7 +14,7 @@ def destroyed(calls: list[list[str]]) -> list[str]:
     return [call[3].removeprefix("pinterest-0ab-") for call in calls if call[1] == "delete-stack"]
 
 
-def test_everything_is_destroyed_from_the_last_to_the_first(aws, capsys) -> None:
+def test_stacks_are_destroyed_in_reverse_order(aws, capsys) -> None:
     assert main(["destroy", "all", *ID, "--yes"]) == 0
     assert destroyed(aws.calls()) == list(reversed(STACKS))
     waits = [call for call in aws.calls() if call[1] == "wait"]
@@ -23,16 +23,16 @@ def test_everything_is_destroyed_from_the_last_to_the_first(aws, capsys) -> None
 
 
 @pytest.mark.parametrize("bucket", ["user-0ab-bucket", "mwaa-dags-bucket"])
-def test_a_bucket_that_holds_something_keeps_everything_where_it_is(aws, capsys, bucket: str) -> None:
+def test_a_bucket_that_is_not_empty_stops_the_destroy(aws, capsys, bucket: str) -> None:
     aws.answer("list-object-versions", bucket, out=json.dumps([{"Key": "k", "VersionId": "v"}]))
     assert main(["destroy", "all", *ID, "--yes"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        f"error: bucket {bucket} must be empty, and is not: --delete-data deletes everything in it, old versions too"
+        f"error: bucket {bucket} must be empty: --delete-data deletes all of its objects and versions"
     )
     assert destroyed(aws.calls()) == []
 
 
-def test_data_is_deleted_where_that_is_asked_for(aws) -> None:
+def test_delete_data_empties_the_buckets(aws) -> None:
     held = json.dumps([{"Key": "topics/x", "VersionId": "v1"}, {"Key": "topics/x", "VersionId": "v2"}])
     # Empty at the second look.
     emptied = aws.room / "emptied"
@@ -49,23 +49,23 @@ def test_data_is_deleted_where_that_is_asked_for(aws) -> None:
     assert destroyed(aws.calls()) == ["streaming"]
 
 
-def test_a_protected_database_keeps_everything_where_it_is(aws, capsys) -> None:
+def test_deletion_protection_stops_the_destroy(aws, capsys) -> None:
     aws.answer("describe-stacks", "pinterest-0ab-source", "DeletionProtection", out="true\n")
     assert main(["destroy", "all", *ID, "--yes"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "error: source must not protect its database any more, got DeletionProtection true: "
+        "error: source must not have deletion protection, got DeletionProtection true: "
         "deploy source with --param DeletionProtection=false first"
     )
     assert destroyed(aws.calls()) == []
 
 
-def test_a_stack_that_was_never_finished_is_destroyed(aws) -> None:
+def test_a_stack_whose_creation_failed_is_destroyed(aws) -> None:
     aws.answer("describe-stacks", "pinterest-0ab-orchestration", "Outputs", out="null")
     assert main(["destroy", "orchestration", *ID, "--yes"]) == 0
     assert destroyed(aws.calls()) == ["orchestration"]
 
 
-def test_no_more_is_deleted_at_once_than_s3_takes(aws) -> None:
+def test_objects_are_deleted_in_batches(aws) -> None:
     held = [{"Key": f"topics/{number}", "VersionId": "v"} for number in range(1500)]
     calls = aws.room / "deleted"
     aws.does(
@@ -82,7 +82,7 @@ def test_no_more_is_deleted_at_once_than_s3_takes(aws) -> None:
     assert calls.read_text().split() == [one["Key"] for one in held]
 
 
-def test_what_lands_while_the_sink_goes_is_deleted_too(aws) -> None:
+def test_objects_written_during_the_deletion_are_deleted(aws) -> None:
     aws.gone("client", "api", "databricks")
     full = aws.room / "full"
     aws.does(
@@ -99,23 +99,22 @@ def test_what_lands_while_the_sink_goes_is_deleted_too(aws) -> None:
     assert full.read_text() == ""
 
 
-def test_a_stack_that_is_used_is_not_destroyed(aws, capsys) -> None:
+def test_a_stack_in_use_is_not_destroyed(aws, capsys) -> None:
     assert main(["destroy", "network", *ID, "--yes"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "error: network must not be used any more, got source, streaming, client, api, orchestration: "
-        "destroy those first"
+        "error: network must not be in use, got source, streaming, client, api, orchestration: destroy those first"
     )
     assert destroyed(aws.calls()) == []
 
 
-def test_what_is_not_there_is_told_and_the_rest_destroyed(aws, capsys) -> None:
+def test_missing_stacks_are_reported_and_others_destroyed(aws, capsys) -> None:
     aws.gone("orchestration")
     assert main(["destroy", "all", *ID, "--yes"]) == 0
-    assert "orchestration is not there\n" in capsys.readouterr().out
+    assert "orchestration does not exist\n" in capsys.readouterr().out
     assert "orchestration" not in destroyed(aws.calls())
 
 
-def test_a_question_that_fails_for_another_reason_stops_the_destroy(aws, capsys) -> None:
+def test_a_failed_query_stops_the_destroy(aws, capsys) -> None:
     aws.answer("describe-stacks", err="Unable to locate credentials", code=253)
     assert main(["destroy", "all", *ID, "--yes"]) == 1
     assert capsys.readouterr().err == (
@@ -134,14 +133,14 @@ def test_a_dry_run_of_destroy_destroys_nothing(aws, capsys) -> None:
     assert "delete-objects" not in " ".join(said)
 
 
-def test_a_dry_run_shows_that_data_goes_and_asks_for_no_other_stack(aws, capsys) -> None:
+def test_a_dry_run_prints_the_deletion_of_data(aws, capsys) -> None:
     assert main(["destroy", "streaming", *ID, "--dry-run", "--delete-data"]) == 0
     said = capsys.readouterr().out
     assert "delete-objects --bucket <streaming.BucketName>" in said
     assert aws.calls() == []
 
 
-def test_a_bucket_that_the_stack_never_made_is_left_alone(aws) -> None:
+def test_a_bucket_that_the_stack_did_not_create_is_kept(aws) -> None:
     aws.gone("client", "api", "databricks")
     aws.answer("describe-stacks", "pinterest-0ab-streaming", "Outputs", out="null")
     aws.answer("list-object-versions", out=json.dumps([{"Key": "k", "VersionId": "v"}]))
@@ -149,7 +148,7 @@ def test_a_bucket_that_the_stack_never_made_is_left_alone(aws) -> None:
     assert "delete-objects" not in {call[1] for call in aws.calls()}
 
 
-def test_a_source_that_was_never_finished_is_not_protected(aws) -> None:
+def test_a_source_whose_creation_failed_is_not_protected(aws) -> None:
     aws.gone(*(stack for stack in STACKS if stack not in ("network", "source")))
     aws.answer("describe-stacks", "pinterest-0ab-source", "DeletionProtection", out="true\n")
     aws.answer("describe-stacks", "pinterest-0ab-source", "StackStatus", out="ROLLBACK_COMPLETE\n")

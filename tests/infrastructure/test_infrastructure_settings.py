@@ -3,9 +3,9 @@
 import pytest
 
 from infrastructure.checks.names import CLASSES
-from infrastructure.cli import main
-from infrastructure.errors import TemplateError
-from infrastructure.settings_files import FILES, properties_of, render
+from infrastructure.infrastructure_cli import main
+from infrastructure.infrastructure_errors import TemplateError
+from infrastructure.settings_files import FILES, parse_properties, render
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings, landing_key
@@ -14,11 +14,11 @@ BROKERS = "b-1.x.kafka.eu-west-1.amazonaws.com:9098,b-2.x.kafka.eu-west-1.amazon
 
 
 def settings_of(name: str, user_id: str = "0ab") -> dict[str, str]:
-    return properties_of(render(Settings(user_id=user_id), BROKERS, "eu-west-1")[name], name)
+    return parse_properties(render(Settings(user_id=user_id), BROKERS, "eu-west-1")[name], name)
 
 
 @pytest.mark.parametrize("user_id", ["0ab", "12f6caff3559"])
-def test_names_in_the_settings_are_the_pipelines_own(user_id: str) -> None:
+def test_settings_have_the_pipelines_names(user_id: str) -> None:
     connector = settings_of("connector.properties", user_id)
     settings = Settings(user_id=user_id)
     assert connector["topics.regex"] == f"{user_id}.*"
@@ -27,7 +27,7 @@ def test_names_in_the_settings_are_the_pipelines_own(user_id: str) -> None:
     assert landing_key(settings.topic(ENTITIES[0]), 0, 0).startswith(f"{connector['topics.dir']}/")
 
 
-def test_every_client_signs_in_with_iam_over_tls() -> None:
+def test_every_client_authenticates_with_iam_over_tls() -> None:
     for name, prefix in (("client.properties", ""), ("kafka-rest.properties", "client.")):
         found = settings_of(name)
         assert found["bootstrap.servers"] == BROKERS
@@ -46,7 +46,7 @@ def test_keys_and_values_are_json_without_schemas() -> None:
             assert found[f"{side}.converter.schemas.enable"] == "false"
 
 
-def test_the_last_record_lands_and_files_are_few() -> None:
+def test_the_last_record_is_flushed_and_files_are_few() -> None:
     connector = settings_of("connector.properties")
     minutes = int(connector["rotate.schedule.interval.ms"]) / 60_000
     assert 1 <= minutes <= 60
@@ -56,13 +56,13 @@ def test_the_last_record_lands_and_files_are_few() -> None:
     assert int(connector["flush.size"]) * 20_000 < Settings().max_file_bytes
 
 
-def test_what_is_no_json_is_kept_outside_of_the_topics() -> None:
+def test_invalid_json_goes_to_the_dead_letter_queue() -> None:
     connector = settings_of("connector.properties")
     assert connector["errors.tolerance"] == "all"
     assert not connector["errors.deadletterqueue.topic.name"].startswith("0ab.")
 
 
-def test_the_proxy_gives_up_before_the_gateway() -> None:
+def test_the_proxy_times_out_before_the_gateway() -> None:
     proxy = settings_of("kafka-rest.properties")
     assert int(proxy["producer.delivery.timeout.ms"]) < 29_000
     assert int(proxy["producer.max.block.ms"]) < 29_000
@@ -72,7 +72,7 @@ def test_the_proxy_gives_up_before_the_gateway() -> None:
     assert proxy["producer.acks"] == "all"
 
 
-def test_the_proxy_serves_tls_alone_and_its_password_stands_elsewhere() -> None:
+def test_the_proxy_serves_tls_only_with_an_external_password() -> None:
     proxy = settings_of("kafka-rest.properties")
     assert proxy["listeners"] == "https://0.0.0.0:8082"
     assert proxy["ssl.keystore.password"] == "${file:/etc/pinterest/rest-proxy.password:password}"
@@ -82,21 +82,21 @@ def test_the_proxy_serves_tls_alone_and_its_password_stands_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("brokers", "region", "message"),
     [
-        ("b-1", "us-east-1", "bootstrap must be host:port, or several with commas between, got 'b-1'"),
-        ("b:1;x", "us-east-1", "bootstrap must be host:port, or several with commas between, got 'b:1;x'"),
-        ("b:1\nx=y", "us-east-1", "bootstrap must be host:port, or several with commas between, got 'b:1\\nx=y'"),
+        ("b-1", "us-east-1", "bootstrap must be a comma-separated list of host:port, got 'b-1'"),
+        ("b:1;x", "us-east-1", "bootstrap must be a comma-separated list of host:port, got 'b:1;x'"),
+        ("b:1\nx=y", "us-east-1", "bootstrap must be a comma-separated list of host:port, got 'b:1\\nx=y'"),
         ("b:1", "here", "region must be an AWS region such as us-east-1, got 'here'"),
     ],
 )
-def test_what_is_no_address_or_region_is_told(brokers: str, region: str, message: str) -> None:
+def test_an_invalid_address_or_region_is_an_error(brokers: str, region: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         render(Settings(), brokers, region)
     assert str(caught.value) == message
 
 
-def test_a_setting_given_twice_is_told() -> None:
+def test_a_duplicate_setting_is_an_error() -> None:
     with pytest.raises(TemplateError) as caught:
-        properties_of("a=1\n# no\n\na=2\n", "x.properties")
+        parse_properties("a=1\n# no\n\na=2\n", "x.properties")
     assert str(caught.value) == "x.properties, line 4 must be a setting that is new, got 'a=2'"
 
 
@@ -115,9 +115,9 @@ def test_the_command_writes_every_file(tmp_path, capsys) -> None:
     ("arguments", "message"),
     [
         (["--user-id", "x;", "--bootstrap", "b:1"], "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
-        (["--bootstrap", "b"], "bootstrap must be host:port, or several with commas between, got 'b'"),
+        (["--bootstrap", "b"], "bootstrap must be a comma-separated list of host:port, got 'b'"),
     ],
 )
-def test_a_mistake_in_the_command_is_one_line(tmp_path, capsys, arguments: list[str], message: str) -> None:
+def test_an_invalid_command_is_one_line(tmp_path, capsys, arguments: list[str], message: str) -> None:
     assert main(["render", *arguments, "--to", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"error: {message}\n"

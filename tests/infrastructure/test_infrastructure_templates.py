@@ -2,9 +2,9 @@
 
 import pytest
 
-from infrastructure.errors import TemplateError
-from infrastructure.evaluating import Evaluator
-from infrastructure.templates import STACKS, load_template, parse_template, resources, template_path
+from infrastructure.cfn_evaluator import CfnEvaluator
+from infrastructure.infrastructure_errors import TemplateError
+from infrastructure.templates import STACKS, get_template_path, load_template, parse_template, resources
 
 TEXT = """
 Parameters:
@@ -34,7 +34,7 @@ Resources:
 """
 
 
-def test_functions_are_read_in_their_long_forms() -> None:
+def test_functions_are_read_in_long_form() -> None:
     template = parse_template("Resources: {A: {Type: T, Properties: {X: !GetAtt B.C.D, Y: !Ref A, Z: !If [Q, 1, 2]}}}")
     assert resources(template)["A"] == {
         "X": {"Fn::GetAtt": ["B", "C.D"]},
@@ -43,8 +43,8 @@ def test_functions_are_read_in_their_long_forms() -> None:
     }
 
 
-def test_functions_come_to_values() -> None:
-    found = Evaluator(parse_template(TEXT), {"UserId": "0ab"}).resources()
+def test_functions_are_evaluated() -> None:
+    found = CfnEvaluator(parse_template(TEXT), {"UserId": "0ab"}).resources()
     assert found["Bucket"]["Properties"] == {
         "BucketName": "user-0ab-bucket",
         "Tags": [{"Key": "literal", "Value": "${kept} Other Bucket.Arn", "Other": "a"}],
@@ -57,14 +57,14 @@ def test_functions_come_to_values() -> None:
     }
 
 
-def test_a_condition_decides_what_is_made() -> None:
+def test_a_condition_decides_which_resources_are_created() -> None:
     template = parse_template(TEXT)
-    assert "Other" not in Evaluator(template, {"UserId": "0ab"}).resources()
-    assert "Other" in Evaluator(template, {"UserId": "0ab", "Zone": "b"}).resources()
+    assert "Other" not in CfnEvaluator(template, {"UserId": "0ab"}).resources()
+    assert "Other" in CfnEvaluator(template, {"UserId": "0ab", "Zone": "b"}).resources()
 
 
-def test_what_stands_for_a_resource_may_be_given() -> None:
-    found = Evaluator(parse_template(TEXT), {"UserId": "0ab"}, {"Bucket.Arn": "arn:x"}).resources()
+def test_references_can_be_given() -> None:
+    found = CfnEvaluator(parse_template(TEXT), {"UserId": "0ab"}, {"Bucket.Arn": "arn:x"}).resources()
     assert "arn:x" in str(found["Bucket"])
 
 
@@ -79,7 +79,7 @@ def test_what_stands_for_a_resource_may_be_given() -> None:
         ("Resources: [", "template, line 1: expected the node content, but found '<stream end>'"),
     ],
 )
-def test_what_is_no_template_is_told_in_one_line(text: str, message: str) -> None:
+def test_an_invalid_template_is_one_line(text: str, message: str) -> None:
     with pytest.raises(TemplateError) as caught:
         parse_template(text)
     assert str(caught.value) == message
@@ -96,20 +96,20 @@ def test_what_is_no_template_is_told_in_one_line(text: str, message: str) -> Non
         ("Resources: {A: {Type: !If [C, 1]}}", {}, "Fn::If must have 3 arguments, got ['C', 1]"),
     ],
 )
-def test_a_name_that_is_not_there_is_told_in_one_line(text: str, parameters: dict[str, str], message: str) -> None:
+def test_an_unknown_name_is_one_line(text: str, parameters: dict[str, str], message: str) -> None:
     with pytest.raises(TemplateError) as caught:
-        Evaluator(parse_template(text), parameters).resources()
+        CfnEvaluator(parse_template(text), parameters).resources()
     assert str(caught.value) == message
 
 
 def test_there_are_seven_stacks_and_no_other_template() -> None:
     assert len(STACKS) == 7
-    assert {file.stem for file in template_path("api").parent.iterdir()} == set(STACKS)
+    assert {file.stem for file in get_template_path("api").parent.iterdir()} == set(STACKS)
     for stack in STACKS:
-        assert resources(load_template(template_path(stack)))
+        assert resources(load_template(get_template_path(stack)))
 
 
-def test_a_stack_that_is_none_is_told() -> None:
+def test_an_unknown_stack_is_an_error() -> None:
     with pytest.raises(TemplateError) as caught:
-        template_path("nonsense")
+        get_template_path("nonsense")
     assert str(caught.value).endswith("got 'nonsense'")

@@ -11,7 +11,7 @@ from aiohttp import web
 from botocore.credentials import Credentials
 from yarl import URL
 
-from infrastructure.templates import template_path
+from infrastructure.templates import get_template_path
 from local.gateway import Gateway
 from local.gateway_api import Api, read_api
 from local.gateway_integrations import Integrations
@@ -19,7 +19,7 @@ from local.stack_process import HOST
 
 REGION, KEY = "us-east-1", "a-key"
 CREDENTIALS = Credentials("local", "a-secret")
-API = template_path("api")
+API = get_template_path("api")
 PARAMETERS = {"UserId": "abc123", "Access": "API_KEY"}
 
 

@@ -1,6 +1,6 @@
-"""What a template's functions come to, with given parameters: enough of CloudFormation to look at the result.
+"""Evaluates CloudFormation's intrinsic functions with given parameters, as far as checks of the templates need it.
 
-A resource that AWS would name stands for itself: ``Ref`` gives its logical id, ``Fn::GetAtt`` ``LogicalId.Attribute``.
+``Ref`` of a resource is its logical id, ``Fn::GetAtt`` is ``LogicalId.Attribute``.
 """
 
 import base64
@@ -8,7 +8,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 
-from infrastructure.errors import TemplateError
+from infrastructure.infrastructure_errors import TemplateError
 from infrastructure.templates import Template, Value, section
 
 PSEUDO_PARAMETERS: Mapping[str, str] = {
@@ -23,16 +23,16 @@ _NO_VALUE = "AWS::NoValue"
 _VARIABLE = re.compile(r"\$\{(!?)([^{}]+)\}")
 
 
-class Evaluator:
+class CfnEvaluator:
     """Evaluates the values of one template.
 
     Args:
-        template: the template, long forms.
-        parameters: values of its parameters; the defaults stand for the others.
-        references: what stands for ``Ref`` and ``GetAtt`` of resources: ``Name`` or ``Name.Attribute`` to a value.
+        template: the template in long form.
+        parameters: values of its parameters; the others have their defaults.
+        references: values of ``Ref`` and ``GetAtt`` by ``Name`` or ``Name.Attribute``.
 
     Raises:
-        TemplateError: a parameter is not the template's, or has neither value nor default.
+        TemplateError: a parameter is unknown, or has neither value nor default.
     """
 
     def __init__(
@@ -50,19 +50,20 @@ class Evaluator:
             if name not in given and "Default" not in parameter:
                 raise TemplateError(f"parameter {name} must be given, got none")
         self._parameters: dict[str, Value] = {
-            name: _listed(parameter, given.get(name, parameter.get("Default"))) for name, parameter in declared.items()
+            name: _parse_parameter(parameter, given.get(name, parameter.get("Default")))
+            for name, parameter in declared.items()
         }
 
     def resources(self) -> dict[str, dict[str, Value]]:
-        """The resources whose conditions hold, evaluated."""
-        return self._living("Resources")
+        """The evaluated resources whose conditions are true."""
+        return self._evaluate_section("Resources")
 
     def outputs(self) -> dict[str, Value]:
-        """The values of the outputs whose conditions hold."""
-        return {name: output.get("Value") for name, output in self._living("Outputs").items()}
+        """The values of the outputs whose conditions are true."""
+        return {name: output.get("Value") for name, output in self._evaluate_section("Outputs").items()}
 
     def holds(self, condition: str) -> bool:
-        """Whether a condition of the template holds."""
+        """Whether a condition of the template is true."""
         conditions = self._template.get("Conditions", {})
         if not isinstance(conditions, dict) or condition not in conditions:
             raise TemplateError(f"condition must be one of the template's, got {condition!r}")
@@ -72,7 +73,7 @@ class Evaluator:
         """A value with its functions evaluated.
 
         Raises:
-            TemplateError: a name is not there, or a function is not known.
+            TemplateError: a name or function is unknown.
         """
         if isinstance(value, list):
             found = [self.value(entry) for entry in value]
@@ -86,7 +87,7 @@ class Evaluator:
         evaluated = {name: self.value(entry) for name, entry in value.items()}
         return {name: entry for name, entry in evaluated.items() if entry != {"Ref": _NO_VALUE}}
 
-    def _living(self, name: str) -> dict[str, dict[str, Value]]:
+    def _evaluate_section(self, name: str) -> dict[str, dict[str, Value]]:
         found = {}
         for key, entry in section(self._template, name).items():
             condition = entry.get("Condition")
@@ -97,20 +98,20 @@ class Evaluator:
 
     def _call(self, name: str, argument: Value) -> Value:
         if name == "Ref":
-            return self._reference(str(argument))
+            return self._evaluate_ref(str(argument))
         if name == "Condition":
             return self.holds(str(argument))
         if name == "Fn::If":
-            condition, then, otherwise = _arguments(name, argument, 3)
+            condition, then, otherwise = _check_arguments(name, argument, 3)
             return self.value(then if self.holds(str(condition)) else otherwise)
         if name == "Fn::Sub":
-            return self._substituted(argument)
+            return self._evaluate_sub(argument)
         if name == "Fn::GetAtt":
-            parts = argument.split(".", 1) if isinstance(argument, str) else _arguments(name, argument, 2)
-            return self._attribute(".".join(map(str, parts)))
-        return _plain_call(name, self.value(argument))
+            parts = argument.split(".", 1) if isinstance(argument, str) else _check_arguments(name, argument, 2)
+            return self._evaluate_get_att(".".join(map(str, parts)))
+        return _call_function(name, self.value(argument))
 
-    def _reference(self, name: str) -> Value:
+    def _evaluate_ref(self, name: str) -> Value:
         if name == _NO_VALUE:
             return {"Ref": _NO_VALUE}
         if name in self._parameters:
@@ -121,15 +122,15 @@ class Evaluator:
             raise TemplateError(f"Ref must name a parameter or a resource, got {name!r}")
         return self._references.get(name, name)
 
-    def _attribute(self, path: str) -> str:
+    def _evaluate_get_att(self, path: str) -> str:
         if path.split(".", 1)[0] not in section(self._template, "Resources"):
             raise TemplateError(f"GetAtt must name a resource, got {path!r}")
         return self._references.get(path, path)
 
-    def _substituted(self, argument: Value) -> str:
+    def _evaluate_sub(self, argument: Value) -> str:
         own: dict[str, Value] = {}
         if isinstance(argument, list):
-            argument, names = _arguments("Fn::Sub", argument, 2)
+            argument, names = _check_arguments("Fn::Sub", argument, 2)
             own = names if isinstance(names, dict) else {}
 
         def found(match: re.Match[str]) -> str:
@@ -137,63 +138,63 @@ class Evaluator:
             if literal:
                 return f"${{{name}}}"
             if name in own:
-                return _text(self.value(own[name]))
-            return _text(self._attribute(name) if "." in name else self._reference(name))
+                return _to_text(self.value(own[name]))
+            return _to_text(self._evaluate_get_att(name) if "." in name else self._evaluate_ref(name))
 
         return _VARIABLE.sub(found, str(argument))
 
 
-def _plain_call(name: str, argument: Value) -> Value:
-    """A function whose arguments are values by now."""
-    if name in _EACH and isinstance(argument, list):
-        return _EACH[name](argument)
+def _call_function(name: str, argument: Value) -> Value:
+    """Calls a function with evaluated arguments."""
+    if name in _FUNCTIONS and isinstance(argument, list):
+        return _FUNCTIONS[name](argument)
     if name == "Fn::Base64":
-        return base64.b64encode(_text(argument).encode()).decode()
+        return base64.b64encode(_to_text(argument).encode()).decode()
     if name == "Fn::GetAZs":
         return [f"us-east-1{letter}" for letter in "abc"]
-    raise TemplateError(f"function must be one that is known here, with its arguments, got {name}: {argument!r}")
+    raise TemplateError(f"function must be a known one with valid arguments, got {name}: {argument!r}")
 
 
-def _joined(separator: Value, parts: Value) -> Value:
-    return str(separator).join(map(_text, parts if isinstance(parts, list) else [parts]))
+def _join(separator: Value, parts: Value) -> Value:
+    return str(separator).join(map(_to_text, parts if isinstance(parts, list) else [parts]))
 
 
-def _selected(index: Value, parts: Value) -> Value:
-    return parts[int(_text(index))] if isinstance(parts, list) else None
+def _select(index: Value, parts: Value) -> Value:
+    return parts[int(_to_text(index))] if isinstance(parts, list) else None
 
 
-def _blocks(block: Value, count: Value, bits: Value) -> Value:
-    """Names of the blocks, not their addresses: which is which is all that is looked at."""
-    return [f"{_text(block)}#{number}/{32 - int(_text(bits))}" for number in range(int(_text(count)))]
+def _build_cidr_blocks(block: Value, count: Value, bits: Value) -> Value:
+    """Names of the blocks, not their addresses, which no check needs."""
+    return [f"{_to_text(block)}#{number}/{32 - int(_to_text(bits))}" for number in range(int(_to_text(count)))]
 
 
-_EACH: Mapping[str, Callable[[list[Value]], Value]] = {
+_FUNCTIONS: Mapping[str, Callable[[list[Value]], Value]] = {
     "Fn::And": all,
     "Fn::Or": any,
-    "Fn::Not": lambda given: not _arguments("Fn::Not", given, 1)[0],
-    "Fn::Equals": lambda given: operator.eq(*map(_text, _arguments("Fn::Equals", given, 2))),
-    "Fn::Join": lambda given: _joined(*_arguments("Fn::Join", given, 2)),
-    "Fn::Select": lambda given: _selected(*_arguments("Fn::Select", given, 2)),
-    "Fn::Split": lambda given: list(_text(given[1]).split(_text(_arguments("Fn::Split", given, 2)[0]))),
-    "Fn::Cidr": lambda given: _blocks(*_arguments("Fn::Cidr", given, 3)),
+    "Fn::Not": lambda given: not _check_arguments("Fn::Not", given, 1)[0],
+    "Fn::Equals": lambda given: operator.eq(*map(_to_text, _check_arguments("Fn::Equals", given, 2))),
+    "Fn::Join": lambda given: _join(*_check_arguments("Fn::Join", given, 2)),
+    "Fn::Select": lambda given: _select(*_check_arguments("Fn::Select", given, 2)),
+    "Fn::Split": lambda given: list(_to_text(given[1]).split(_to_text(_check_arguments("Fn::Split", given, 2)[0]))),
+    "Fn::Cidr": lambda given: _build_cidr_blocks(*_check_arguments("Fn::Cidr", given, 3)),
 }
 
 
-def _arguments(name: str, argument: Value, count: int) -> list[Value]:
+def _check_arguments(name: str, argument: Value, count: int) -> list[Value]:
     if not isinstance(argument, list) or len(argument) != count:
         raise TemplateError(f"{name} must have {count} arguments, got {argument!r}")
     return argument
 
 
-def _listed(parameter: Mapping[str, Value], value: Value) -> Value:
-    """The value of a parameter; a list where its type is one."""
+def _parse_parameter(parameter: Mapping[str, Value], value: Value) -> Value:
+    """The value of a parameter; a list for list types."""
     kind = str(parameter.get("Type"))
     if kind.startswith("List<") or kind == "CommaDelimitedList":
-        return [part.strip() for part in _text(value).split(",")]
-    return _text(value)
+        return [part.strip() for part in _to_text(value).split(",")]
+    return _to_text(value)
 
 
-def _text(value: Value) -> str:
+def _to_text(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return ",".join(map(_text, value)) if isinstance(value, list) else str(value)
+    return ",".join(map(_to_text, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""Destroys the stacks, the last first, and nothing that holds data unless that was asked for."""
+"""Deletes the stacks in reverse order, and data only if requested."""
 
 import json
 import tempfile
@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from infrastructure.errors import DeployError
-from infrastructure.stacks import Cloud, stack_name, users_of
+from infrastructure.infrastructure_errors import DeployError
+from infrastructure.stacks import CloudFormation, find_dependents, stack_name
 
-# S3 deletes this many objects a call.
-_A_CALL = 1000
+# S3 deletes this many objects per call.
+_MAX_OBJECTS = 1000
 _EVERY_VERSION = "[Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}"
 _BUCKETS = {"streaming": "BucketName", "orchestration": "DagsBucketName"}
 _NEVER_FINISHED = "ROLLBACK_COMPLETE"
@@ -25,47 +25,47 @@ _STAYS = {
 
 
 @dataclass
-class Destruction:
-    """One destroy.
+class StackDeletion:
+    """Deletes stacks.
 
     Attributes:
         cloud: CloudFormation.
-        say: is told what is done, and what stays.
-        delete_data: whether buckets are emptied first; a bucket that holds something is refused otherwise.
-        rehearsed: whether nothing is run.
+        log: receives progress, and what is kept.
+        delete_data: empty buckets first; otherwise a bucket that is not empty is an error.
+        dry_run: print the commands and run none.
     """
 
-    cloud: Cloud
-    say: Callable[[str], None]
+    cloud: CloudFormation
+    log: Callable[[str], None]
     delete_data: bool = False
-    rehearsed: bool = False
+    dry_run: bool = False
 
     def destroy(self, stacks: tuple[str, ...]) -> None:
-        """Destroys stacks; every reason not to is looked for before the first of them is.
+        """Deletes stacks, after all of them were checked.
 
         Raises:
-            DeployError: a stack is still used, holds data, or AWS refuses.
+            DeployError: a stack is in use, a bucket is not empty, or AWS reports an error.
         """
         states = {stack: state for stack in reversed(stacks) if (state := self.cloud.status(stack))}
-        there = list(states)
-        if not self.rehearsed:
-            for stack in there:
-                self._check_unused(stack, there)
-        # What was never finished protects nothing, and cannot be deployed either.
+        existing = list(states)
+        if not self.dry_run:
+            for stack in existing:
+                self._check_unused(stack, existing)
+        # A stack whose creation failed has no protection, and cannot be deployed.
         if states.get("source", _NEVER_FINISHED) != _NEVER_FINISHED:
             self._check_unprotected()
-        buckets = {stack: bucket for stack in there if (bucket := self._bucket(stack))}
+        buckets = {stack: bucket for stack in existing if (bucket := self._bucket(stack))}
         for bucket in buckets.values():
             self._check_empty(bucket)
-        for stack in there:
+        for stack in existing:
             self._delete(stack, buckets.get(stack, "") if self.delete_data else "")
-            self.say(f"{stack} is destroyed" + (f"; {_STAYS[stack]}" if stack in _STAYS else ""))
+            self.log(f"{stack} is destroyed" + (f"; {_STAYS[stack]}" if stack in _STAYS else ""))
         for stack in stacks:
-            if stack not in there:
-                self.say(f"{stack} is not there")
+            if stack not in existing:
+                self.log(f"{stack} does not exist")
 
     def _delete(self, stack: str, bucket: str) -> None:
-        """Deletes a stack, and what is in its bucket, if one is named: twice, since the sink writes until it goes."""
+        """Deletes a stack after emptying its bucket; emptied again if the sink wrote until it was deleted."""
         if bucket:
             self._empty(bucket)
         self.cloud.aws.run("cloudformation", "delete-stack", "--stack-name", self._name(stack))
@@ -80,14 +80,14 @@ class Destruction:
             self.cloud.aws.run(*wait)
 
     def _check_unprotected(self) -> None:
-        answer = self.cloud.aws.finds(
+        answer = self.cloud.aws.find(
             *("cloudformation", "describe-stacks", "--stack-name", self._name("source")),
             *("--query", "Stacks[0].Parameters[?ParameterKey=='DeletionProtection'].ParameterValue"),
             *("--output", "text"),
         )
         if answer == "true":
             raise DeployError(
-                "source must not protect its database any more, got DeletionProtection true: "
+                "source must not have deletion protection, got DeletionProtection true: "
                 "deploy source with --param DeletionProtection=false first"
             )
 
@@ -95,36 +95,34 @@ class Destruction:
         return stack_name(self.cloud.user_id, stack)
 
     def _check_unused(self, stack: str, going: list[str]) -> None:
-        """CloudFormation knows no such order: it would begin, and be stuck half way."""
-        users = [user for user in users_of(stack) if user not in going and self.cloud.status(user)]
+        """Checks dependent stacks: CloudFormation would start the deletion and fail halfway."""
+        users = [user for user in find_dependents(stack) if user not in going and self.cloud.status(user)]
         if users:
-            raise DeployError(f"{stack} must not be used any more, got {', '.join(users)}: destroy those first")
+            raise DeployError(f"{stack} must not be in use, got {', '.join(users)}: destroy those first")
 
     def _bucket(self, stack: str) -> str:
-        """The stack's own bucket; none if it was never finished: the bucket of that name may be another's."""
-        return self.cloud.known(stack, _BUCKETS[stack]) if stack in _BUCKETS else ""
+        """The stack's bucket; empty if the stack's creation failed, since its bucket may belong to another stack."""
+        return self.cloud.find_output(stack, _BUCKETS[stack]) if stack in _BUCKETS else ""
 
     def _check_empty(self, bucket: str) -> None:
         if not self.delete_data and self._versions(bucket, 1):
-            raise DeployError(
-                f"bucket {bucket} must be empty, and is not: --delete-data deletes everything in it, old versions too"
-            )
+            raise DeployError(f"bucket {bucket} must be empty: --delete-data deletes all of its objects and versions")
 
-    def _versions(self, bucket: str, most: int) -> list[dict[str, str]]:
-        answer = self.cloud.aws.finds(
-            *("s3api", "list-object-versions", "--bucket", bucket, "--max-items", str(most)),
+    def _versions(self, bucket: str, maximum: int) -> list[dict[str, str]]:
+        answer = self.cloud.aws.find(
+            *("s3api", "list-object-versions", "--bucket", bucket, "--max-items", str(maximum)),
             *("--query", _EVERY_VERSION, "--output", "json"),
-            stands_for="[]",
+            dry_run_result="[]",
         )
         try:
             found = json.loads(answer or "[]")
         except ValueError:
             raise DeployError("list-object-versions must answer JSON, got something else") from None
-        # That many versions, and deletion markers besides.
-        return found[:most] if isinstance(found, list) else []
+        # --max-items does not count delete markers.
+        return found[:maximum] if isinstance(found, list) else []
 
     def _empty(self, bucket: str) -> None:
-        while versions := self._versions(bucket, _A_CALL):
+        while versions := self._versions(bucket, _MAX_OBJECTS):
             with tempfile.TemporaryDirectory(prefix="pinterest-destroy-") as folder:
                 file = Path(folder, "objects.json")
                 file.write_text(json.dumps({"Objects": versions, "Quiet": True}), encoding="utf-8")
@@ -134,5 +132,5 @@ class Destruction:
                 )
             if errors not in ("", "None"):
                 raise DeployError(f"objects of {bucket} cannot be deleted: {errors}")
-        if self.rehearsed:
+        if self.dry_run:
             self.cloud.aws.run("s3api", "delete-objects", "--bucket", bucket, "--delete", "<every version>")

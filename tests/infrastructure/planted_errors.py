@@ -1,4 +1,4 @@
-"""Mistakes in templates, each with what must be said of it: stack, the mistake, a part of the message."""
+"""Mistakes in templates, each with its message: stack, the mistake, a part of the message."""
 
 from collections.abc import Callable
 
@@ -86,11 +86,11 @@ PLANTED = [
         "value.converter must be org.apache.kafka.connect.json.JsonConverter as rendered, got None",
     ),
     # least privilege
-    ("client", put(*CLIENT_STATEMENTS, 0, "Action", to="*"), "Action must name what is allowed, got *"),
+    ("client", put(*CLIENT_STATEMENTS, 0, "Action", to="*"), "Action must be named, got *"),
     ("client", put(*CLIENT_STATEMENTS, 0, "Action", to=["kafka-cluster:*"]), "got kafka-cluster:*"),
     ("client", put(*CLIENT_STATEMENTS, 1, "Resource", to="*"), "Resource of kafka-cluster:CreateTopic must be named"),
     ("client", put(*CLIENT_STATEMENTS, 1, "Resource", to=["arn:x", "*"]), "must be named, got *"),
-    ("client", put(*CLIENT_STATEMENTS, 1, "NotAction", to="s3:x"), "NotAction must not be in what is allowed"),
+    ("client", put(*CLIENT_STATEMENTS, 1, "NotAction", to="s3:x"), "NotAction must not be in a statement that allows"),
     (
         "client",
         put("Role", P, "AssumeRolePolicyDocument", "Statement", 0, "Principal", to={"AWS": "*"}),
@@ -107,17 +107,17 @@ PLANTED = [
     (
         "network",
         put("ClientToBrokerIn", P, to={"CidrIp": "0.0.0.0/0", "IpProtocol": "tcp"}),
-        "ClientToBrokerIn: nobody must come in from 0.0.0.0/0",
+        "ClientToBrokerIn: ingress from 0.0.0.0/0 must not be allowed",
     ),
-    ("network", put("ClientToBrokerIn", P, to={"CidrIpv6": "::/0"}), "nobody must come in from ::/0"),
-    ("network", put("ClientToBrokerIn", P, to={"CidrIp": "10.0.0.0/8"}), "what comes in must be of a named group"),
+    ("network", put("ClientToBrokerIn", P, to={"CidrIpv6": "::/0"}), "ingress from ::/0 must not be allowed"),
+    ("network", put("ClientToBrokerIn", P, to={"CidrIp": "10.0.0.0/8"}), "ingress must be from a security group"),
     (
         "network",
         put("ClientSecurityGroup", P, "SecurityGroupIngress", to=[{"CidrIp": "0.0.0.0/0", "IpProtocol": "-1"}]),
-        "ClientSecurityGroup: nobody must come in from 0.0.0.0/0",
+        "ClientSecurityGroup: ingress from 0.0.0.0/0 must not be allowed",
     ),
     ("network", put("AirflowToAirflow443In", P, "IpProtocol", to="-1"), "must have a protocol and ports, got all"),
-    ("network", drop("BrokerSecurityGroup", P, "SecurityGroupEgress"), "must name what goes out"),
+    ("network", drop("BrokerSecurityGroup", P, "SecurityGroupEgress"), "must have egress rules"),
     ("network", put("PublicSubnet", P, "MapPublicIpOnLaunch", to=True), "MapPublicIpOnLaunch must not be True"),
     ("source", put("Database", P, "PubliclyAccessible", to=True), "PubliclyAccessible must not be True"),
     ("api", put("LoadBalancer", P, "Scheme", to="internet-facing"), "Scheme must not be internet-facing"),
@@ -137,11 +137,11 @@ PLANTED = [
     # encryption
     ("streaming", drop("Bucket", P, "BucketEncryption"), "Bucket: BucketEncryption must be aws:kms"),
     ("streaming", drop("Bucket", P, "PublicAccessBlockConfiguration"), "Bucket: BlockPublicAcls must be true"),
-    ("streaming", drop("BucketPolicy"), "Bucket: a bucket policy must refuse what comes without TLS"),
+    ("streaming", drop("BucketPolicy"), "Bucket: a bucket policy must deny requests without TLS"),
     (
         "orchestration",
         put("DagsBucketPolicy", P, "PolicyDocument", "Statement", 0, "Condition", to={}),
-        "DagsBucket: a bucket policy must refuse what comes without TLS",
+        "DagsBucket: a bucket policy must deny requests without TLS",
     ),
     ("streaming", drop("PinStream", P, "StreamEncryption"), "PinStream: StreamEncryption.EncryptionType must be KMS"),
     ("streaming", drop("Cluster", P, "EncryptionInfo", "EncryptionAtRest"), "DataVolumeKMSKeyId must be set"),
@@ -174,7 +174,7 @@ PLANTED = [
     ),
     # the API
     ("api", drop("PutRecords"), "PUT /streams/{stream-name}/records must be PutRecords, got None"),
-    ("api", put("PostStream", P, "HttpMethod", to="PATCH"), "PATCH /streams/{stream-name} must not be there"),
+    ("api", put("PostStream", P, "HttpMethod", to="PATCH"), "PATCH /streams/{stream-name} must not exist"),
     ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/*"), "Policy must deny POST /topics/other.pin"),
     ("api", put(*DENIED, 0, "Fn::Sub", to=f"{ARN}/POST/topics/${{UserId}}.*"), "/topics/0ab.pin/../other.pin"),
     # As an API's id a star takes slashes, too.
@@ -187,14 +187,14 @@ PLANTED = [
     (
         "api",
         put("LoggingRole", P, "AssumeRolePolicyDocument", "Statement", 0, "Condition", to={"StringEquals": {"a": "b"}}),
-        "LoggingRole must let API Gateway take it without a Condition",
+        "LoggingRole must let API Gateway assume it without a Condition",
     ),
     ("api", drop(*DENIED, 3), "Policy must allow GET /streams"),
     ("api", drop("Api", P, "Policy", "Statement", 1), "Policy must deny DELETE /consumers/readers/instances/one"),
     (
         "api",
         put("Api", P, "Policy", "Statement", 1, "Effect", to="Allow"),
-        "NotResource must not be in what is allowed",
+        "NotResource must not be in a statement that allows",
     ),
     (
         "api",
@@ -206,28 +206,28 @@ PLANTED = [
     (
         "api",
         drop("PutRecord", P, "Integration", "IntegrationResponses", 1),
-        "Kinesis' 400 must be answered 400, got 200",
+        "Kinesis' 400 must be answered with 400, got 200",
     ),
     (
         "api",
         drop("PutRecord", P, "Integration", "IntegrationResponses", 2),
-        "Kinesis' 500 must be answered 500, got 200",
+        "Kinesis' 500 must be answered with 500, got 200",
     ),
     (
         "api",
         put("GetStream", P, "Integration", "IntegrationResponses", 1, "SelectionPattern", to="400"),
-        "GetStream: Kinesis' 403 must be answered 400, got 200",
+        "GetStream: Kinesis' 403 must be answered with 400, got 200",
     ),
     ("api", drop("GetStream", P, "MethodResponses", 2), "GetStream: MethodResponses must have 500"),
-    ("api", put("PostStream", P, "AuthorizationType", to="NONE"), "PostStream must ask for a signature or a key"),
+    ("api", put("PostStream", P, "AuthorizationType", to="NONE"), "PostStream must require a signature or a key"),
     (
         "api",
         put("PostStream", P, "AuthorizationType", to="AWS_IAM"),
-        "PostStream must ask for a key where Access is API_KEY",
+        "PostStream must require a key where Access is API_KEY",
     ),
     ("api", put("AnyProxy", P, "Integration", "TimeoutInMillis", to=30000), "TimeoutInMillis must be at most 29000"),
     ("api", drop("Api", P, "Policy"), "Api must have a resource policy"),
-    ("api", drop("Stage", P, "MethodSettings", 0, "ThrottlingRateLimit"), "Stage must limit how many calls it takes"),
+    ("api", drop("Stage", P, "MethodSettings", 0, "ThrottlingRateLimit"), "Stage must have throttling"),
     ("api", put("Stage", P, "MethodSettings", 0, "DataTraceEnabled", to=True), "DataTraceEnabled must be false"),
     ("api", drop("Stage", P, "AccessLogSetting"), "Stage must have an access log"),
     # names

@@ -1,4 +1,4 @@
-"""What the client machine is set up from: other people's archives, and this project's own files, in one folder."""
+"""Collects the files that the client machine is installed from: downloaded archives, and files of this project."""
 
 import hashlib
 import re
@@ -7,12 +7,12 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from infrastructure.settings_files import render, write
+from infrastructure.settings_files import render, write_files
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
-# What is downloaded once, by a person, from its makers' pages; docs/infrastructure.md names them.
+# Downloaded manually once; docs/infrastructure.md has the links.
 ARCHIVES = ("kafka_2.13-3.9.*.tgz", "aws-msk-iam-auth-*-all.jar", "confluent-community-7.9.*.tar.gz")
 PLUGIN = "confluentinc-kafka-connect-s3-*.zip"
 
@@ -20,11 +20,11 @@ _ROOMS = ("emulation", "src/pinterest_transforms")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def archive(folder: Path, pattern: str) -> Path:
-    """The one file of that name in a folder.
+def find_archive(folder: Path, pattern: str) -> Path:
+    """The file that matches a pattern in a folder.
 
     Raises:
-        SettingsError: there is none, or there are several.
+        SettingsError: no file or several files match.
     """
     if not folder.is_dir():
         raise SettingsError(f"software must be a folder, got {folder}")
@@ -35,12 +35,12 @@ def archive(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-def gather(software: Path, settings: Settings, brokers: str, region: str, to: Path) -> list[str]:
-    """Puts everything that goes to ``software/`` in the bucket into a folder, with a list of checksums.
+def collect_software(software: Path, settings: Settings, brokers: str, region: str, to: Path) -> list[str]:
+    """Collects the files of ``software/`` in the bucket into a folder, with a list of checksums.
 
     Args:
         software: folder of the archives.
-        settings: whose names.
+        settings: the user id.
         brokers: addresses of the brokers.
         region: AWS region of the bucket.
         to: the folder, which is emptied first.
@@ -51,17 +51,17 @@ def gather(software: Path, settings: Settings, brokers: str, region: str, to: Pa
     Raises:
         SettingsError: an archive is missing.
     """
-    archives = [archive(software, pattern) for pattern in ARCHIVES]
+    archives = [find_archive(software, pattern) for pattern in ARCHIVES]
     shutil.rmtree(to, ignore_errors=True)
-    write(render(settings, brokers, region), to)
+    write_files(render(settings, brokers, region), to)
     for file in (*archives, *(PROJECT / "infrastructure/client").iterdir(), PROJECT / "requirements/client.txt"):
         try:
-            # With its time, by which `s3 sync` knows what is there already.
+            # Keeps the modification time, by which `s3 sync` skips unchanged files.
             shutil.copy2(file, to / file.name)
         except OSError as error:
             raise SettingsError(f"software {file} must be readable, got: {error.strerror}") from None
     local = (PROJECT / "requirements/local.txt").read_text(encoding="utf-8")
-    (to / "seed.txt").write_text(pinned(local, "numpy"), encoding="utf-8")
+    (to / "seed.txt").write_text(extract_requirement(local, "numpy"), encoding="utf-8")
     zip_emulation(to / "emulation.zip")
     names = sorted(file.name for file in to.iterdir())
     sums = "".join(f"{_sha256(to / name)}  {name}\n" for name in names)
@@ -69,11 +69,11 @@ def gather(software: Path, settings: Settings, brokers: str, region: str, to: Pa
     return [*names, "SHA256SUMS"]
 
 
-def pinned(requirements: str, package: str) -> str:
-    """One package's lines of a requirements file: its versions (some are for some Pythons only) and their hashes.
+def extract_requirement(requirements: str, package: str) -> str:
+    """Lines of one package in a requirements file: its versions, some for one Python only, and hashes.
 
     Raises:
-        SettingsError: the file has no such package.
+        SettingsError: the file does not have the package.
     """
     block = rf"^{re.escape(package)}==[^\n]*?(?: \\\n    --hash=\S+)+$"
     found: list[str] = re.findall(block, requirements, re.MULTILINE)
@@ -83,15 +83,15 @@ def pinned(requirements: str, package: str) -> str:
 
 
 def zip_emulation(file: Path) -> None:
-    """Writes the emulation, and what it imports of the library, into a zip: of the same files, the same bytes."""
+    """Writes the emulation and the library into a reproducible zip file."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive_file:
-        for source in _sources():
+        for source in _list_sources():
             entry = zipfile.ZipInfo(source.relative_to(PROJECT).as_posix(), _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive_file.writestr(entry, source.read_bytes())
 
 
-def _sources() -> Iterator[Path]:
+def _list_sources() -> Iterator[Path]:
     for room in _ROOMS:
         yield from sorted(path for path in (PROJECT / room).rglob("*.py") if "__pycache__" not in path.parts)
 

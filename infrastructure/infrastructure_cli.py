@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from infrastructure.awscli import Aws, CommandLine, Rehearsal
-from infrastructure.checking import check_all
-from infrastructure.deploying import Deployment
-from infrastructure.destroying import Destruction
-from infrastructure.errors import DeployError
-from infrastructure.settings_files import check_region, render, write
-from infrastructure.stacks import Cloud, chosen, given_parameters
-from infrastructure.stamping import stamp
-from infrastructure.templates import STACKS, template_path
+from infrastructure.api_deployment_hash import write_digest
+from infrastructure.aws_cli import AwsCli, AwsCommandLine, DryRun
+from infrastructure.checks.template_checks import check_all
+from infrastructure.deployment import Deployment
+from infrastructure.infrastructure_errors import DeployError
+from infrastructure.settings_files import check_region, render, write_files
+from infrastructure.stack_deletion import StackDeletion
+from infrastructure.stacks import CloudFormation, parse_parameters, select_stacks
+from infrastructure.templates import STACKS, get_template_path
+from pinterest_transforms.error_format import clean_text
 from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 
@@ -24,42 +25,42 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 _DEPLOY = """\
 examples:
   python -m infrastructure deploy all --dry-run
-      every command that would be run, and none is
+      prints every command and runs none
   python -m infrastructure deploy all --software software --param DagsBucketName=mwaa-dags-bucket-123456789012
-      everything, in its order; again, it changes what is different
+      deploys all stacks in their order, or updates those that differ
   python -m infrastructure deploy api --param Access=API_KEY
-      one stack
+      deploys one stack
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """One line instead of the whole usage."""
+    """An argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
         raise SettingsError(f"{message} (see {self.prog} --help)")
 
 
-def parser() -> argparse.ArgumentParser:
-    """What the command line takes."""
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
     about = "AWS as code: deploys and destroys the stacks, renders settings files, checks the templates."
     top = _Parser(prog="python -m infrastructure", description=about, allow_abbrev=False)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
 
     command = commands.add_parser("render", help="write the settings files of Kafka's clients", allow_abbrev=False)
-    _whose(command)
+    _add_names(command)
     command.add_argument("--bootstrap", required=True, metavar="HOST:PORT[,…]", help="addresses of the brokers")
     command.add_argument("--to", required=True, type=Path, metavar="DIR", help="folder to write them to")
     command.set_defaults(run=_render)
 
     command = commands.add_parser(
         "deploy",
-        help="make or change a stack",
+        help="create or update a stack",
         description=f"Deploys a stack, or all in their order: {', '.join(STACKS)}.",
         epilog=_DEPLOY,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _aws(command)
+    _add_stack(command)
     command.add_argument("--software", type=Path, metavar="DIR", help="archives for the client machine and the sink")
     command.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="parameter of a template; may be repeated"
@@ -69,28 +70,28 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "destroy",
         help="delete a stack",
-        description="Destroys a stack, or all from the last to the first. A bucket that holds something is refused.",
+        description="Destroys a stack, or all from the last to the first. A bucket that is not empty is an error.",
         allow_abbrev=False,
     )
-    _aws(command)
-    command.add_argument("--yes", action="store_true", help="really")
+    _add_stack(command)
+    command.add_argument("--yes", action="store_true", help="confirm")
     command.add_argument("--delete-data", action="store_true", help="empty the stacks' buckets first")
     command.set_defaults(run=_destroy)
 
-    command = commands.add_parser("check", help="look for what linters miss", allow_abbrev=False)
+    command = commands.add_parser("check", help="check the templates for errors that linters miss", allow_abbrev=False)
     command.set_defaults(run=_check)
-    command = commands.add_parser("stamp", help="write the digest of the API's methods", allow_abbrev=False)
+    command = commands.add_parser("stamp", help="update the digest of the API's methods", allow_abbrev=False)
     command.set_defaults(run=_stamp)
     return top
 
 
-def _whose(command: argparse.ArgumentParser) -> None:
+def _add_names(command: argparse.ArgumentParser) -> None:
     environment = os.environ
     command.add_argument(
         "--user-id",
         default=environment.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
         metavar="ID",
-        help=f"whose names ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
+        help=f"user id in all names ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
     )
     command.add_argument(
         "--region",
@@ -100,57 +101,52 @@ def _whose(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _aws(command: argparse.ArgumentParser) -> None:
+def _add_stack(command: argparse.ArgumentParser) -> None:
     command.add_argument("stack", metavar="STACK|all", help=f"all, or one of {', '.join(STACKS)}")
-    _whose(command)
+    _add_names(command)
     command.add_argument("--profile", default="", metavar="NAME", help="profile of the AWS command line")
-    command.add_argument("--dry-run", action="store_true", help="show the commands, and run none")
+    command.add_argument("--dry-run", action="store_true", help="print the commands, and run none")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        The exit code: 0 done, 1 AWS refused or a check found something, 2 a mistake in the command, 130 interrupted.
+        The exit code: 0 success, 1 an error of AWS or a failed check, 2 an invalid command line, 130 interrupted.
     """
     try:
-        options = parser().parse_args(arguments)
+        options = build_parser().parse_args(arguments)
         code: int = options.run(options)
     except DeployError as error:
-        print(f"error: {_line(error)}", file=sys.stderr)
+        print(f"error: {clean_text(str(error))}", file=sys.stderr)
         return FAILED
     except PinterestError as error:
-        print(f"error: {_line(error)}", file=sys.stderr)
+        print(f"error: {clean_text(str(error))}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
-        print("interrupted; what CloudFormation has begun, if anything, goes on by itself", file=sys.stderr)
+        print("interrupted; CloudFormation continues an operation that has started", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever reads has seen enough; nothing more is written, when Python ends either.
+        # The reader (`| head`) has closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return code
 
 
-def _line(error: Exception) -> str:
-    """One line, of letters alone: what AWS says may move a terminal's cursor."""
-    return " ".join("".join(c if c.isprintable() or c.isspace() else "?" for c in str(error)).split())
-
-
 def _render(options: argparse.Namespace) -> int:
     if str(options.to) == ".":
-        raise SettingsError("to must be a folder for the files alone, got this one")
+        raise SettingsError("to must be a folder for these files only, got the current folder")
     files = render(Settings(user_id=options.user_id), options.bootstrap, options.region)
-    write(files, options.to)
+    write_files(files, options.to)
     print(f"wrote {', '.join(files)} to {options.to}")
     return 0
 
 
 def _deploy(options: argparse.Namespace) -> int:
-    stacks = chosen(options.stack)
+    stacks = select_stacks(options.stack)
     settings = Settings(user_id=options.user_id)
-    cloud = Cloud(_command_line(options), settings.user_id, given_parameters(options.param, stacks))
-    deployment = Deployment(cloud, settings, options.region, _says, options.software, options.dry_run)
+    cloud = CloudFormation(_build_aws(options), settings.user_id, parse_parameters(options.param, stacks))
+    deployment = Deployment(cloud, settings, options.region, _print, options.software, options.dry_run)
     deployment.check(stacks)
     for stack in stacks:
         deployment.deploy(stack)
@@ -158,39 +154,39 @@ def _deploy(options: argparse.Namespace) -> int:
 
 
 def _destroy(options: argparse.Namespace) -> int:
-    stacks = chosen(options.stack)
+    stacks = select_stacks(options.stack)
     settings = Settings(user_id=options.user_id)
     if not (options.yes or options.dry_run):
-        raise SettingsError("destroy must be confirmed with --yes, got no such word (--dry-run shows what it would do)")
-    cloud = Cloud(_command_line(options), settings.user_id)
-    say = _nothing if options.dry_run else _says
-    Destruction(cloud, say, options.delete_data, options.dry_run).destroy(stacks)
+        raise SettingsError("destroy must be confirmed with --yes (--dry-run prints what it would do)")
+    cloud = CloudFormation(_build_aws(options), settings.user_id)
+    log = _ignore if options.dry_run else _print
+    StackDeletion(cloud, log, options.delete_data, options.dry_run).destroy(stacks)
     return 0
 
 
-def _says(line: str) -> None:
-    """At once: commands that are shown elsewhere come between."""
+def _print(line: str) -> None:
+    """Prints a line at once, since commands are logged in between."""
     print(line, flush=True)
 
 
-def _nothing(_: str) -> None:
-    """Nothing was done that could be told of."""
+def _ignore(_: str) -> None:
+    """In a dry run nothing was done."""
 
 
-def _command_line(options: argparse.Namespace) -> Aws:
+def _build_aws(options: argparse.Namespace) -> AwsCli:
     region = check_region(options.region)
-    return (Rehearsal if options.dry_run else CommandLine)(region, options.profile)
+    return (DryRun if options.dry_run else AwsCommandLine)(region, options.profile)
 
 
 def _check(_: argparse.Namespace) -> int:
     found = check_all()
-    for mistake in found:
-        print(mistake)
-    print(f"{len(STACKS)} templates, {len(found)} mistake{'' if len(found) == 1 else 's'}")
+    for error in found:
+        print(error)
+    print(f"{len(STACKS)} templates, {len(found)} error{'' if len(found) == 1 else 's'}")
     return FAILED if found else 0
 
 
 def _stamp(_: argparse.Namespace) -> int:
-    written = stamp(template_path("api"))
+    written = write_digest(get_template_path("api"))
     print("wrote a new digest into api.yaml" if written else "api.yaml has the right digest already")
     return 0
