@@ -9,7 +9,7 @@ from emulation.cli import progress_display
 from emulation.source.database import connect, write_source
 from emulation.synthetic.generator import generate_rows
 from pinterest_transforms.entities import ENTITIES
-from tests.emulation.fake_api_server import serving
+from tests.emulation.fake_api_server import serve_api
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def server(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delenv(name)
     # No progress lines on a slow machine.
     monkeypatch.setattr(progress_display, "INTERVAL_SECONDS", 3600.0)
-    with serving() as server:
+    with serve_api() as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the commands share: how one is run, what a source holds, what has arrived."""
+"""Runs the commands, and counts records of the source and of the server."""
 
 import os
 import subprocess
@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 USER_ID = "abc123"
 
 
-def there(source: Path) -> Counter[tuple[str, int]]:
-    """Every record of the source, by topic and key."""
+def count_source_records(source: Path) -> Counter[tuple[str, int]]:
+    """Records of the source by topic and key."""
     with connect(str(source)).connect() as connection:
         return Counter(
             (f"{USER_ID}.{entity.name}", row[0])
@@ -26,16 +26,16 @@ def there(source: Path) -> Counter[tuple[str, int]]:
         )
 
 
-def arrived(server: Server) -> Counter[tuple[str, int]]:
+def count_stored(server: Server) -> Counter[tuple[str, int]]:
     return Counter((origin, key) for origin, key, _ in server.taken)
 
 
-def arguments(command: str, server: Server, source: Path, folder: Path, *more: str) -> list[str]:
+def build_arguments(command: str, server: Server, source: Path, folder: Path, *more: str) -> list[str]:
     places = ["--cursor", str(folder / "cursor"), "--failed", str(folder / "failed.jsonl")]
     return [command, "--database", str(source), "--url", server.url, "--user-id", USER_ID, *places, *more]
 
 
-def started(given: list[str], **environment: str) -> subprocess.Popen[str]:
+def start_process(given: list[str], **environment: str) -> subprocess.Popen[str]:
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     return subprocess.Popen(
         [sys.executable, "-m", "emulation", *given],

@@ -1,4 +1,4 @@
-"""A loopback server with the API's Kafka and Kinesis calls that does what a script says, request by request."""
+"""A fake of the API and of Kinesis on loopback, with a scripted response per request."""
 
 # ruff: noqa: ARG001 - scripts take what they are called with
 
@@ -17,14 +17,14 @@ Script = Callable[["Server", web.Request, str, list[dict]], Awaitable[web.Stream
 
 
 class Server:
-    """What it was sent, and what it has taken.
+    """Received requests and stored records.
 
     Attributes:
-        taken: topic or stream, key and value of every record it has accepted, in that order.
-        requests: how many records each request had.
-        script: what to do with the next requests, one each; then ``usual``.
-        streams: names of the streams that are there.
-        refused: names of streams that may not be made.
+        taken: topic or stream, key and value of every stored record, in order.
+        requests: number of records of each request.
+        script: responses to the next requests, one each; then ``usual``.
+        streams: names of existing streams.
+        refused: names of streams whose creation fails.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Server:
         return await script(self, request, origin, found)
 
     async def kinesis(self, request: web.Request) -> web.StreamResponse:
-        """Kinesis' own protocol, for boto3."""
+        """Kinesis' protocol, for boto3."""
         body, what = await request.json(), request.headers["X-Amz-Target"].rpartition(".")[2]
         self.headers.append(dict(request.headers))
         if what != "PutRecords":
@@ -68,7 +68,7 @@ class Server:
 
 
 def answer(request: web.Request, errors: list[object]) -> web.Response:
-    """The proxy's or Kinesis' answer: an error code or None a record."""
+    """The response of the proxy or Kinesis with an error code or None per record."""
     if "/topics/" in request.path:
         said = [{"partition": 0, "offset": n, "error_code": e, "error": e and "told"} for n, e in enumerate(errors)]
         return web.json_response({"offsets": said})
@@ -84,7 +84,7 @@ async def accept(server: Server, request: web.Request, origin: str, records: lis
 
 
 def status(code: int, body: str = "", headers: dict[str, str] | None = None) -> Script:
-    """Answers with a status and takes nothing."""
+    """Responds with a status and stores nothing."""
 
     async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
         return web.Response(status=code, text=body, headers=headers)
@@ -93,7 +93,7 @@ def status(code: int, body: str = "", headers: dict[str, str] | None = None) -> 
 
 
 def each(errors: Callable[[dict], object]) -> Script:
-    """200, and an error code of its own for each record; takes those without one."""
+    """Responds 200 with an error code per record; stores those without one."""
 
     async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
         said = [errors(record) for record in records]
@@ -104,7 +104,7 @@ def each(errors: Callable[[dict], object]) -> Script:
 
 
 def at_most(bytes_: int) -> Script:
-    """413 for a body that is larger."""
+    """Responds 413 to a larger body."""
 
     async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
         if (request.content_length or 0) > bytes_:
@@ -115,7 +115,7 @@ def at_most(bytes_: int) -> Script:
 
 
 async def reset(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
-    """Ends the connection and takes nothing."""
+    """Closes the connection and stores nothing."""
     request.transport.abort()
     return web.Response()
 
@@ -126,7 +126,7 @@ async def take_and_reset(server: Server, request: web.Request, origin: str, reco
 
 
 def take_and_hang(seconds: float) -> Script:
-    """Takes all and answers too late."""
+    """Stores all and responds late."""
 
     async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
         server.take(origin, records)
@@ -137,7 +137,7 @@ def take_and_hang(seconds: float) -> Script:
 
 
 def trickle(pause: float) -> Script:
-    """Takes all, and answers a byte at a time."""
+    """Stores all and responds one byte at a time."""
 
     async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
         server.take(origin, records)
@@ -151,8 +151,8 @@ def trickle(pause: float) -> Script:
     return script
 
 
-def saying(text: str) -> Script:
-    """Takes all, and answers 200 with that text."""
+def respond_with(text: str) -> Script:
+    """Stores all and responds 200 with a text."""
 
     async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
         server.take(origin, records)
@@ -162,7 +162,7 @@ def saying(text: str) -> Script:
 
 
 def _managed(server: Server, what: str, name: str) -> web.Response:
-    """What Kinesis says to a call on a stream."""
+    """Kinesis' response to a call on a stream."""
     if what == "ListStreams":
         return web.json_response({"StreamNames": sorted(server.streams), "HasMoreStreams": False})
     if what == "CreateStream":
@@ -185,8 +185,8 @@ async def _streams(server: Server, request: web.Request) -> web.StreamResponse:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """A server on a free loopback port, in a thread; stopped at the end."""
+def serve_api() -> Iterator[Server]:
+    """Runs a server on a free loopback port in a thread."""
     server, loop, ready = Server(), asyncio.new_event_loop(), threading.Event()
     app = web.Application(client_max_size=100_000_000)
     app.router.add_post("/s/topics/{origin}", server.records)

@@ -23,7 +23,7 @@ from emulation.synthetic.generator import generate_rows
 from local.mariadb import DATABASE, USER
 from pinterest_transforms.entities import ENTITIES, GEO, PIN
 from pinterest_transforms.entities import USER as PERSON
-from tests.emulation.fake_api_server import serving
+from tests.emulation.fake_api_server import serve_api
 from tests.stack.conftest import PASSWORD
 
 # More than a page of the reader.
@@ -59,7 +59,7 @@ def test_every_record_of_a_database_is_sent_once(credentials: Path, capsys) -> N
         entity.name: {row[0]: row for page in TableReader(engine, entity).read_pages() for row in page}
         for entity in ENTITIES
     }
-    with serving() as server:
+    with serve_api() as server:
         assert main(["batches", "--all", "--url", server.url, "--user-id", "abc123"]) == 0
         sent = Counter((origin, key) for origin, key, _ in server.taken)
         texts = {key: value["title"] for origin, key, value in server.taken if origin == "abc123.pin"}

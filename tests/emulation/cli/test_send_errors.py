@@ -17,7 +17,13 @@ from emulation.source.database import connect, write_source
 from emulation.synthetic.generator import generate_rows
 from pinterest_transforms.entities import ENTITIES
 from tests.emulation import fake_api_server as api
-from tests.emulation.emulation_commands import ROOT, arguments, arrived, started, there
+from tests.emulation.emulation_commands import (
+    ROOT,
+    build_arguments,
+    count_source_records,
+    count_stored,
+    start_process,
+)
 from tests.emulation.fake_api_server import Server
 
 CLIENT_ONLY = """\
@@ -55,7 +61,7 @@ def interrupt(server: Server, source: Path, folder: Path, *which: str) -> None:
     """A run that is stopped in its middle, and keeps its place."""
     server.script += [api.accept] * 3
     server.usual = api.status(403, "no")
-    assert main(arguments("batches", server, source, folder, *which, "--at-once", "1")) == 2
+    assert main(build_arguments("batches", server, source, folder, *which, "--at-once", "1")) == 2
     server.usual = api.accept
 
 
@@ -77,9 +83,9 @@ def test_a_client_machine_needs_no_numpy(server: Server, source: Path, tmp_path:
     assert (shown.returncode, shown.stderr, shown.stdout[:16]) == (0, "", "pinterest_data: ")
     for command in ("batches", "streaming"):
         assert run(command, "--help").returncode == 0
-    sent = run(*arguments("batches", server, source, tmp_path, "--all"))
+    sent = run(*build_arguments("batches", server, source, tmp_path, "--all"))
     assert (sent.returncode, sent.stderr) == (0, "")
-    assert arrived(server) == there(source)
+    assert count_stored(server) == count_source_records(source)
     made = run("generate", "--posts", "5")
     said = "numpy must be installed for generate, got none: pip install --require-hashes -r requirements/local.txt"
     assert (made.returncode, made.stdout, made.stderr) == (2, "", f"error: {said}\n")
@@ -93,7 +99,7 @@ def test_both_region_variables_work(
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.setenv(name, "ap-south-1")
     assert main(direct(source, tmp_path, "--rows", "5")) == 0
-    assert main(arguments("batches", aws, source, tmp_path, "--rows", "5", "--access", "iam")) == 0
+    assert main(build_arguments("batches", aws, source, tmp_path, "--rows", "5", "--access", "iam")) == 0
     signed = [headers["Authorization"] for headers in aws.headers]
     assert {"/ap-south-1/kinesis/" in each for each in signed} == {True, False}
     assert all("/ap-south-1/" in each for each in signed)
@@ -115,7 +121,7 @@ def test_missing_aws_configuration_is_named(
     for given in (
         direct(source, tmp_path, "--all"),
         direct(source, tmp_path, "--streams", "list"),
-        arguments("streaming", aws, source, tmp_path, "--streams", "create", "--access", "iam"),
+        build_arguments("streaming", aws, source, tmp_path, "--streams", "create", "--access", "iam"),
     ):
         assert main(given) == 2
         assert capsys.readouterr() == ("", said)
@@ -132,13 +138,13 @@ def test_an_invalid_endpoint_is_one_line(address: str, source: Path, tmp_path: P
 
 def test_the_access_variable_is_checked(server: Server, source: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setenv("PINTEREST_API_ACCESS", "foo")
-    assert main(arguments("batches", server, source, tmp_path, "--all")) == 2
+    assert main(build_arguments("batches", server, source, tmp_path, "--all")) == 2
     said = "error: PINTEREST_API_ACCESS must be one of none, api-key, iam, got something else\n"
     assert capsys.readouterr() == ("", said)
-    assert main(arguments("batches", server, source, tmp_path, "--rows", "5", "--access", "none")) == 0
+    assert main(build_arguments("batches", server, source, tmp_path, "--rows", "5", "--access", "none")) == 0
     monkeypatch.setenv("PINTEREST_API_ACCESS", "api-key")
     monkeypatch.setenv("PINTEREST_API_KEY", "c4n4ry")
-    assert main(arguments("batches", server, source, tmp_path, "--rows", "5")) == 0
+    assert main(build_arguments("batches", server, source, tmp_path, "--rows", "5")) == 0
     assert [headers.get("x-api-key") for headers in server.headers[-3:]] == ["c4n4ry"] * 3
 
 
@@ -165,7 +171,7 @@ def test_a_cursor_of_a_regenerated_source_is_an_error(server: Server, tmp_path: 
     interrupt(server, file, tmp_path, "--all")
     make(2)
     capsys.readouterr()
-    given = arguments("batches", server, file, tmp_path, "--all")
+    given = build_arguments("batches", server, file, tmp_path, "--all")
     assert main(given) == 2
     error = capsys.readouterr().err
     ids = re.findall(r"every post by key of \S+ \(first pin 0, '([-0-9a-f]{36})'\) to ", error)
@@ -173,7 +179,7 @@ def test_a_cursor_of_a_regenerated_source_is_an_error(server: Server, tmp_path: 
     assert error.endswith(": --restart starts over, --cursor FILE uses another file\n")
     server.taken.clear()
     assert main([*given, "--restart"]) == 0
-    assert arrived(server) == there(file)
+    assert count_stored(server) == count_source_records(file)
 
 
 def test_rows_do_not_change_the_cursor_of_all(server: Server, source: Path, tmp_path: Path, capsys) -> None:
@@ -185,13 +191,13 @@ def test_rows_do_not_change_the_cursor_of_all(server: Server, source: Path, tmp_
     }
     capsys.readouterr()
     for order, which in orders.items():
-        assert main(arguments("batches", server, source, tmp_path, *which)) == 2
+        assert main(build_arguments("batches", server, source, tmp_path, *which)) == 2
         said = capsys.readouterr().err
         assert said.startswith(f"error: cursor {tmp_path}/cursor is for every post by key of {source} ")
         assert f", got {order} of {source} " in said
     assert (settled(tmp_path), len(server.taken)) == (place, taken)
     other = ["--cursor", str(tmp_path / "other")]
-    assert main([*arguments("batches", server, source, tmp_path, "--rows", "20"), *other]) == 0
+    assert main([*build_arguments("batches", server, source, tmp_path, "--rows", "20"), *other]) == 0
     assert settled(tmp_path) == place > 0
 
 
@@ -203,14 +209,14 @@ def test_an_error_prints_the_counts(server: Server, source: Path, tmp_path: Path
     interrupt(server, source, tmp_path, "--all", "--restart")
     assert capsys.readouterr().err.endswith("(403): no; the same command without --restart resumes\n")
     place = settled(tmp_path)
-    assert main(arguments("batches", server, source, tmp_path, "--all")) == 0
+    assert main(build_arguments("batches", server, source, tmp_path, "--all")) == 0
     assert capsys.readouterr().err == f"resumes after post {place:,}\n"
 
 
 def test_a_missing_stream_names_the_command_that_creates_it(aws: Server, source: Path, tmp_path: Path, capsys) -> None:
     aws.usual = api.status(400, '{"__type":"ResourceNotFoundException"}')
     addresses = {
-        f"{aws.url}/streams/streaming-abc123-*": arguments("streaming", aws, source, tmp_path, "--rows", "5"),
+        f"{aws.url}/streams/streaming-abc123-*": build_arguments("streaming", aws, source, tmp_path, "--rows", "5"),
         "Kinesis in eu-west-1, streaming-abc123-*": direct(source, tmp_path, "--rows", "5"),
     }
     for address, given in addresses.items():
@@ -221,7 +227,7 @@ def test_a_missing_stream_names_the_command_that_creates_it(aws: Server, source:
 
 def test_a_run_interrupted_before_the_first_response(server: Server, source: Path, tmp_path: Path) -> None:
     server.usual = api.take_and_hang(30)
-    process = started(arguments("batches", server, source, tmp_path, "--rows", "20"))
+    process = start_process(build_arguments("batches", server, source, tmp_path, "--rows", "20"))
     while len(server.requests) < 3:
         time.sleep(0.01)
         assert process.poll() is None
@@ -244,7 +250,7 @@ def test_an_unreachable_server_ends_the_run(
     monkeypatch.setenv("AWS_ENDPOINT_URL", address)
     monkeypatch.setenv("no_proxy", "*")
     if way == "API":
-        given, named = arguments("batches", aws, source, tmp_path, "--all"), f"{address}/topics/abc123.*"
+        given, named = build_arguments("batches", aws, source, tmp_path, "--all"), f"{address}/topics/abc123.*"
     else:
         given, named = direct(source, tmp_path, "--all"), "Kinesis in eu-west-1, streaming-abc123-*"
     assert main([*given, "--attempts", "2"]) == 2
@@ -256,7 +262,7 @@ def test_an_unreachable_server_ends_the_run(
 
 def test_a_long_reason_is_truncated(server: Server, source: Path, tmp_path: Path, capsys) -> None:
     server.usual = api.each(lambda record: "\x1b[2J" + "x" * 200 if record["key"] < 2 else None)
-    assert main(arguments("batches", server, source, tmp_path, "--rows", "5")) == 1
+    assert main(build_arguments("batches", server, source, tmp_path, "--rows", "5")) == 1
     reason = ("error_code \x1b[2J" + "x" * 200)[:80].replace("\x1b", "")
     assert capsys.readouterr().out.endswith(
         f" s; most frequent reason: {reason}; --resend {tmp_path}/failed.jsonl sends them again\n"
@@ -268,3 +274,22 @@ def test_a_missing_profile_is_one_line(monkeypatch: pytest.MonkeyPatch, source: 
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     assert main(direct(source, tmp_path, "--all")) == 2
     assert capsys.readouterr() == ("", "error: The config profile (nobody) could not be found\n")
+
+
+def test_a_cursor_of_another_order_is_an_error(server: Server, source: Path, tmp_path: Path, capsys) -> None:
+    server.script += [api.accept] * 3
+    server.usual = api.status(403, "no")
+    assert main(build_arguments("batches", server, source, tmp_path, "--all", "--at-once", "1")) == 2
+    said = f"error: {server.url}/topics/abc123.*: Forbidden (403): no; the same command resumes\n"
+    assert capsys.readouterr().err == said
+    server.usual = api.accept
+    other = build_arguments("batches", server, source, tmp_path, "--rows", "5", "--random")
+    assert main(other) == 2
+    first = f"of {source} (first pin 0, "
+    assert re.fullmatch(
+        rf"error: cursor {tmp_path}/cursor is for every post by key {re.escape(first)}'[-0-9a-f]+'\) to {server.url}"
+        rf"/topics/abc123\.\*, got 5 posts drawn with seed 1 {re.escape(first)}.*: "
+        r"--restart starts over, --cursor FILE uses another file\n",
+        capsys.readouterr().err,
+    )
+    assert main([*other, "--restart"]) == 0

@@ -14,7 +14,7 @@ import pytest
 from emulation.cli import progress_display, send_command
 from emulation.cli.emulation_cli import main
 from pinterest_transforms.entities import ENTITIES
-from tests.emulation.emulation_commands import ROOT, arguments
+from tests.emulation.emulation_commands import ROOT, build_arguments
 from tests.emulation.fake_api_server import Server
 
 MISTAKES = {
@@ -52,7 +52,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("said", MISTAKES)
 def test_a_mistake_is_one_line(server: Server, source: Path, tmp_path: Path, capsys, said: str) -> None:
-    assert main(arguments("batches", server, source, tmp_path, *MISTAKES[said])) == 2
+    assert main(build_arguments("batches", server, source, tmp_path, *MISTAKES[said])) == 2
     assert capsys.readouterr().err == f"{said}\n"
     assert server.taken == []
 
@@ -76,7 +76,7 @@ def test_every_number_has_bounds(name: str, server: Server, source: Path, tmp_pa
     generates = name in ("posts", "partitions", "records-per-file")
     for value in wrong:
         given = ["generate", "--database", str(tmp_path / "new.db")]
-        given = given if generates else arguments("batches", server, source, tmp_path, "--all")
+        given = given if generates else build_arguments("batches", server, source, tmp_path, "--all")
         assert main([*given, f"--{name}={value}"]) == 2
         assert capsys.readouterr() == ("", f"error: argument --{name}: must be {said}, got {value[:30]!r}\n")
     assert server.taken == []
@@ -159,12 +159,22 @@ def test_the_help_is_complete(capsys: pytest.CaptureFixture) -> None:
 def test_progress_is_printed_only_after_a_change(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(progress_display, "INTERVAL_SECONDS", 0.02)
     monkeypatch.setenv("TERM", "dumb")
-    counts = [3]
-    with progress_display.ProgressDisplay(lambda: f"sent {counts[0]} in {time.monotonic()} s", lambda: counts[0]):
+    counts, texts = [3], []
+
+    def get_text() -> str:
+        texts.append(f"sent {counts[0]}")
+        return texts[-1]
+
+    display = progress_display.ProgressDisplay(get_text, lambda: counts[0])
+    texts.clear()
+    with display:
+        for number in (1, 2):
+            deadline = time.monotonic() + 20
+            while len(texts) < number and time.monotonic() < deadline:
+                time.sleep(0.01)
+            counts[0] = 4
         time.sleep(0.2)
-        counts[0] += 1
-        time.sleep(0.2)
-    assert [line.partition(" in ")[0] for line in capsys.readouterr().err.splitlines()] == ["sent 3", "sent 4"]
+    assert capsys.readouterr().err.splitlines() == ["sent 3", "sent 4"]
 
 
 def test_a_database_that_is_a_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

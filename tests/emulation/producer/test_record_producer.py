@@ -37,11 +37,11 @@ PASSING = {
     "reset after accepting": api.take_and_reset,
     "time-out after accepting": api.take_and_hang(1.5),
     "trickle": api.trickle(0.05),
-    "no JSON": api.saying("a < b"),
+    "no JSON": api.respond_with("a < b"),
     "a page, once": api.status(503, "<html>"),
-    "JSON of another shape": api.saying('{"offsets": 7}'),
-    "too few offsets": api.saying('{"offsets": [{"partition": 0, "offset": 1, "error_code": null}]}'),
-    "a null": api.saying("null"),
+    "JSON of another shape": api.respond_with('{"offsets": 7}'),
+    "too few offsets": api.respond_with('{"offsets": [{"partition": 0, "offset": 1, "error_code": null}]}'),
+    "a null": api.respond_with("null"),
 }
 
 

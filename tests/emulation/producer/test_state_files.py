@@ -16,7 +16,7 @@ from emulation.cli.emulation_cli import main
 from emulation.producer import state_files
 from emulation.producer.state_files import open_exclusive
 from tests.emulation import fake_api_server as api
-from tests.emulation.emulation_commands import arguments, arrived, there
+from tests.emulation.emulation_commands import build_arguments, count_source_records, count_stored
 from tests.emulation.fake_api_server import Server
 
 
@@ -50,7 +50,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(
     server: Server, source: Path, tmp_path: Path, capsys, file: str, size: int
 ) -> None:
     server.usual = api.each(lambda record: 50002 if file == "failed.jsonl" and record["key"] % 50 == 0 else None)
-    given = arguments("batches", server, source, tmp_path, "--all")
+    given = build_arguments("batches", server, source, tmp_path, "--all")
     with largest_file(size):
         assert main(given) == 2
     error = capsys.readouterr().err
@@ -58,7 +58,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(
     assert main(given) in (0, 1)
     assert "starts with the first post" in (said := capsys.readouterr().err) or "resumes after" in said or not said
     failed = kept_records(tmp_path / "failed.jsonl")
-    assert set(arrived(server)) | set(failed) == set(there(source))
+    assert set(count_stored(server)) | set(failed) == set(count_source_records(source))
     assert {key % 50 for _, key in failed} <= {0}
     assert not (tmp_path / "cursor").exists()
 
@@ -82,11 +82,11 @@ def test_a_truncated_line_does_not_affect_others(
     )
     failed.write_bytes(whole.encode() + b"\n" + CUT_OFF[where](whole.encode()))
     server.usual = api.status(422, "no")
-    assert main(arguments("batches", server, source, tmp_path, "--rows", "1")) == 1
+    assert main(build_arguments("batches", server, source, tmp_path, "--rows", "1")) == 1
     lines = failed.read_bytes().splitlines()
     assert len(lines) == 2 + int(re.search(r"failed (\d+)", capsys.readouterr().out)[1])
     server.usual = api.accept
-    given = arguments("batches", server, source, tmp_path, "--resend", str(failed))
+    given = build_arguments("batches", server, source, tmp_path, "--resend", str(failed))
     given[given.index("--failed") + 1] = str(tmp_path / "again.jsonl")
     code = 0 if where == "before its end" else 1
     assert main(given) == code
@@ -94,14 +94,14 @@ def test_a_truncated_line_does_not_affect_others(
         f" s; truncated, cannot be sent: line 2 of {failed}\n" if code else f" s; all sent: {failed} can be removed\n"
     )
     assert capsys.readouterr().out.endswith(said)
-    assert arrived(server) == kept_records(failed)
+    assert count_stored(server) == kept_records(failed)
 
 
 def test_a_file_without_failed_records_is_an_error(server: Server, source: Path, tmp_path: Path, capsys) -> None:
     for number, text in enumerate(("index,title\n", '{"index": 1}\n', "[1]\n", "\xe9\n")):
         file = tmp_path / f"{number}.jsonl"
         file.write_text(text, encoding="latin-1")
-        assert main(arguments("batches", server, source, tmp_path, "--resend", str(file))) == 2
+        assert main(build_arguments("batches", server, source, tmp_path, "--resend", str(file))) == 2
         said = f"error: line 1 of {file} must have entity, key and value of a failed record\n"
         assert capsys.readouterr().err == said
     assert server.taken == []
@@ -121,9 +121,9 @@ def test_a_cursor_without_a_position_starts_over(
 ) -> None:
     cursor = tmp_path / "cursor"
     cursor.write_bytes(NO_PLACE[what])
-    assert main(arguments("batches", server, source, tmp_path, "--all")) == 0
+    assert main(build_arguments("batches", server, source, tmp_path, "--all")) == 0
     assert capsys.readouterr().err.splitlines()[0] == f"cursor {cursor} is empty: starts with the first post"
-    assert arrived(server) == there(source)
+    assert count_stored(server) == count_source_records(source)
     assert not cursor.exists()
 
 
@@ -133,7 +133,7 @@ def test_a_file_that_is_no_cursor_is_not_changed(
 ) -> None:
     cursor = tmp_path / "cursor"
     cursor.write_text(text)
-    assert main(arguments("batches", server, source, tmp_path, "--all")) == 2
+    assert main(build_arguments("batches", server, source, tmp_path, "--all")) == 2
     assert capsys.readouterr().err == (
         f"error: cursor must be a file this command wrote, got {cursor}: "
         "--restart starts over, --cursor FILE uses another file\n"
@@ -145,7 +145,7 @@ def test_a_file_that_is_no_cursor_is_not_changed(
 def test_a_cursor_is_locked_by_one_run(server: Server, source: Path, tmp_path: Path, capsys, more: list[str]) -> None:
     cursor = tmp_path / "cursor"
     cursor.write_text("the place of the other run")
-    given = arguments("batches", server, source, tmp_path, "--all", *more)
+    given = build_arguments("batches", server, source, tmp_path, "--all", *more)
     with open_exclusive(cursor):
         assert main(given) == 2
         said = f"error: cursor {cursor} is in use by another run: choose another one with --cursor FILE\n"

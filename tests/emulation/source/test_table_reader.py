@@ -16,7 +16,7 @@ from emulation.source.source_records import MAX_KEY, encode_record, parse_key
 from emulation.source.table_reader import TableReader
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from tests.emulation import fake_api_server as api
-from tests.emulation.emulation_commands import arguments, arrived
+from tests.emulation.emulation_commands import build_arguments, count_stored
 from tests.emulation.fake_api_server import Server
 
 WHOLE = [10, 9, 100, 2, 0, 11]
@@ -112,8 +112,8 @@ def test_the_commands_accept_keys_of_every_storage_type(way: str, server: Server
 
     def sent(*which: str) -> list[tuple[str, int]]:
         server.taken.clear()
-        assert main(arguments("batches", server, file, tmp_path, *which)) == (which == ("--all",) and bool(bad))
-        return sorted(arrived(server).elements())
+        assert main(build_arguments("batches", server, file, tmp_path, *which)) == (which == ("--all",) and bool(bad))
+        return sorted(count_stored(server).elements())
 
     names = [f"abc123.{entity.name}" for entity in ENTITIES]
     assert sent("--all") == sorted((name, key) for name in names for key in keys)
@@ -148,7 +148,7 @@ def test_invalid_text_fails_its_row_only(server: Server, tmp_path: Path, capsys)
         database.execute("DROP TABLE pinterest_data")
     columns = {"index": "INTEGER", **dict.fromkeys(PIN.fields, "")}
     make(file, columns, [{"index": n, "title": title} for n, title in enumerate(titles)])
-    assert main(arguments("batches", server, file, tmp_path, "--all")) == 1
+    assert main(build_arguments("batches", server, file, tmp_path, "--all")) == 1
     assert [value["title"] for _, _, value in server.taken] == ["Café", "\\u0000", "é\u2028🙂", None, "a\0b"]
     failed = tmp_path / "failed.jsonl"
     lines = [json.loads(line) for line in failed.read_text(encoding="utf-8").splitlines()]
@@ -162,7 +162,10 @@ def test_invalid_text_fails_its_row_only(server: Server, tmp_path: Path, capsys)
     assert "Caf" not in out + error + "".join(line["reason"] for line in lines)
     # Sent again they are still what they are.
     again = tmp_path / "again.jsonl"
-    assert main([*arguments("batches", server, file, tmp_path, "--resend", str(failed)), "--failed", str(again)]) == 1
+    assert (
+        main([*build_arguments("batches", server, file, tmp_path, "--resend", str(failed)), "--failed", str(again)])
+        == 1
+    )
     assert again.read_bytes() == failed.read_bytes()
     assert len(server.taken) == len(good)
 
@@ -188,15 +191,17 @@ def test_a_run_resumes_after_its_last_key(server: Server, tmp_path: Path) -> Non
     file = others(tmp_path / "a.db", "TEXT", ["n/a", *map(str, range(1500))])
     server.script += [api.accept] * 3
     server.usual = api.status(401, "no")
-    given = arguments("batches", server, file, tmp_path, "--all", "--at-once", "1")
+    given = build_arguments("batches", server, file, tmp_path, "--all", "--at-once", "1")
     assert main(given) == 2
-    first = set(arrived(server))
+    first = set(count_stored(server))
     assert 0 < len(first) < 3 * 1500
     server.taken.clear()
     server.usual = api.accept
     assert main(given) == 1
-    assert first.isdisjoint(arrived(server))
-    assert first | set(arrived(server)) == {(f"abc123.{e.name}", key) for e in (PIN, GEO, USER) for key in range(1500)}
+    assert first.isdisjoint(count_stored(server))
+    assert first | set(count_stored(server)) == {
+        (f"abc123.{e.name}", key) for e in (PIN, GEO, USER) for key in range(1500)
+    }
 
 
 def test_tables_with_different_key_types_are_read_together(tmp_path: Path) -> None:
