@@ -6,8 +6,8 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from emulation.synthetic.delivery import DIRTY
-from emulation.synthetic.landing_writer import write_landing
 from emulation.synthetic.generator import generate_rows
+from emulation.synthetic.landing_writer import write_landing
 from local.display import Screen
 from local.notebook import Runner
 from pinterest_transforms.entities import ENTITIES
