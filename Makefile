@@ -129,7 +129,7 @@ build/landing: | .make/local
 	"$(PYTHON_3_12)" -m venv .make/connect-venv
 	$(CONNECT)/$(PIP_INSTALL) --require-hashes -r requirements/connect.txt
 	$(CONNECT)/$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
-	$(CONNECT)/python -c 'import databricks.connect, pinterest_transforms.analysis'
+	$(CONNECT)/python -c 'import databricks.connect, pinterest_transforms.analysis.answers'
 	@touch $@
 
 .make/minilake: .venv/bin/python requirements/minilake.txt

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from local.report import AnswerBlock, QualityBlock, ReportData
 from pinterest_transforms import __version__
-from pinterest_transforms.analysis import ANSWERS
+from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES, PIN
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.quarantine import REJECTED

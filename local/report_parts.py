@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from local.report_page import Section
-from pinterest_transforms.chart_text import counted, number
-from pinterest_transforms.charts import AGE_GROUPS, figure_for, quality_figures, untitled
+from pinterest_transforms.analysis.chart_text import counted, number
+from pinterest_transforms.analysis.charts import AGE_GROUPS, figure_for, quality_figures, untitled
 
 _HEADINGS = {
     "age_group": "Age group",

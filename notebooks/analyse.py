@@ -16,8 +16,8 @@ import sys
 if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
-from pinterest_transforms.analysis import answer_named
-from pinterest_transforms.charts import figure_for
+from pinterest_transforms.analysis.answers import answer_named
+from pinterest_transforms.analysis.charts import figure_for
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.storage import answers, summary
 from pinterest_transforms.storage.readiness import ensure_tables

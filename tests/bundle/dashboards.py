@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
-from pinterest_transforms.analysis import ANSWERS
+from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.storage.specs import POSTS_VIEW, RUNS_TABLE
 from tests.bundle.dashboard_reading import (
     WidgetQuery,

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from pinterest_transforms.analysis import ANSWERS, Answer
+from pinterest_transforms.analysis.answers import ANSWERS, Answer
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage import answers, summary
 from tests.bundle.dashboard_reading import WidgetQuery, datasets, load, queries, widgets

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 import pytest
 
 import pinterest_transforms
-from pinterest_transforms.chart_text import plain, shortened
-from pinterest_transforms.charts import AGE_GROUPS, QUESTIONS, figure_for, quality_figures, untitled
+from pinterest_transforms.analysis.chart_text import plain, shortened
+from pinterest_transforms.analysis.charts import AGE_GROUPS, QUESTIONS, figure_for, quality_figures, untitled
 from pinterest_transforms.errors import SettingsError
 
 COUNTS = ["category", "category_count"]

@@ -17,8 +17,8 @@ from emulation.synthetic.delivery import Delivery
 from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import write_landing
 from local.connect import connect_mode
-from pinterest_transforms import analysis
-from pinterest_transforms.analysis import ANSWERS, Posts
+from pinterest_transforms.analysis import answers
+from pinterest_transforms.analysis.answers import ANSWERS, Posts
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.ingest.delta_effects import IngestContext, evaluated
@@ -336,7 +336,7 @@ def test_a_tie_returns_every_winning_category_of_a_country(posts_of: MakePosts) 
     pins, geos = placed(rows)
     pins += [{"ind": 100, "category": "quotes"}, {"ind": 101, "category": "quotes"}]
     geos += [{"ind": 200, "country": "Peru"}, {"ind": 201, "country": "Mali"}]
-    assert rows_of(analysis.top_category_by_country(posts_of(pins, geos))) == [
+    assert rows_of(answers.top_category_by_country(posts_of(pins, geos))) == [
         ("Chad", "a", 1),
         ("Chad", "b", 1),
         ("Oman", "art", 1),
@@ -372,7 +372,7 @@ def test_a_year_begins_with_the_utc_new_year_in_any_zone(
 ) -> None:
     posts = posts_of(*dated(NEW_YEARS))
     with in_zone(spark, zone):
-        rows = rows_of(analysis.posts_by_category_and_year(posts))
+        rows = rows_of(answers.posts_by_category_and_year(posts))
     assert rows == [
         (2018, "art", 2),
         (2018, "travel", 1),
@@ -385,16 +385,16 @@ def test_a_year_begins_with_the_utc_new_year_in_any_zone(
 
 def test_each_year_has_every_winning_category(posts_of: MakePosts) -> None:
     posts = posts_of(*dated(NEW_YEARS))
-    assert rows_of(analysis.top_category_by_year(posts)) == [
+    assert rows_of(answers.top_category_by_year(posts)) == [
         (2018, "art", 2),
         (2019, "art", 1),
         (2019, "travel", 1),
         (2020, "art", 1),
         (2022, "quotes", 1),
     ]
-    assert rows_of(analysis.top_category_by_year(posts, (2017, 2018))) == [(2017, "art", 1), (2018, "art", 2)]
-    assert rows_of(analysis.posts_by_category_and_year(posts, (2023, 2023))) == [(2023, "quotes", 1)]
-    assert rows_of(analysis.posts_by_category_and_year(posts, (2021, 2021))) == []
+    assert rows_of(answers.top_category_by_year(posts, (2017, 2018))) == [(2017, "art", 1), (2018, "art", 2)]
+    assert rows_of(answers.posts_by_category_and_year(posts, (2023, 2023))) == [(2023, "quotes", 1)]
+    assert rows_of(answers.posts_by_category_and_year(posts, (2021, 2021))) == []
 
 
 def followed(rows: list[tuple]) -> tuple[list[dict], list[dict]]:
@@ -419,7 +419,7 @@ def test_a_poster_stands_once_in_a_country_and_a_tie_returns_every_poster(posts_
     ]
     pins, geos = followed(rows)
     pins.append({"ind": 99, "poster_name": "No place", "follower_count": 5_000_000})
-    assert rows_of(analysis.top_user_by_country(posts_of(pins, geos))) == [
+    assert rows_of(answers.top_user_by_country(posts_of(pins, geos))) == [
         ("Iran, Islamic Republic of", "Max", 2_147_483_647),
         ("Mali", "Zero", 0),
         ("Oman", "Ana", 1),
@@ -442,7 +442,7 @@ def test_a_poster_stands_once_in_a_country_and_a_tie_returns_every_poster(posts_
 def test_the_country_of_the_most_followed_is_one_row(
     posts_of: MakePosts, rows: list[tuple], expected: list[tuple]
 ) -> None:
-    assert rows_of(analysis.top_user_country(posts_of(*followed(rows)))) == expected
+    assert rows_of(answers.top_user_country(posts_of(*followed(rows)))) == expected
 
 
 def owned(rows: list[tuple]) -> tuple[list[dict], list[dict], list[dict]]:
@@ -459,7 +459,7 @@ def owned(rows: list[tuple]) -> tuple[list[dict], list[dict], list[dict]]:
 def test_age_groups_have_every_winning_category_the_oldest_last(posts_of: MakePosts) -> None:
     rows = [(age, None, f"{age}", None) for age in (17, 18, 24, 25, 35, 36, 50, 51)]
     rows += [(90, None, "51", None), (None, None, "art", None), (20, None, None, None), (10, None, "art", None)]
-    assert rows_of(analysis.top_category_by_age_group(posts_of(*owned(rows)))) == [
+    assert rows_of(answers.top_category_by_age_group(posts_of(*owned(rows)))) == [
         ("18-24", "18", 1),
         ("18-24", "24", 1),
         ("25-35", "25", 1),
@@ -493,20 +493,20 @@ MEDIANS = [
 
 def test_a_median_is_exact_and_over_posts(posts_of: MakePosts) -> None:
     posts = posts_of(*owned(MEDIANS))
-    assert rows_of(analysis.median_followers_by_age_group(posts)) == [
+    assert rows_of(answers.median_followers_by_age_group(posts)) == [
         ("18-24", 1.5),
         ("25-35", 2_147_483_646.0),
         ("36-50", 10.0),
         ("+50", 8.0),
     ]
-    assert rows_of(analysis.median_followers_by_join_year(posts)) == [
+    assert rows_of(answers.median_followers_by_join_year(posts)) == [
         (2015, 1.0),
         (2016, 2_147_483_646.5),
         (2017, 10.0),
         (2018, 11.0),
         (2020, 53.5),
     ]
-    assert rows_of(analysis.median_followers_by_age_group_and_join_year(posts)) == [
+    assert rows_of(answers.median_followers_by_age_group_and_join_year(posts)) == [
         ("18-24", 2015, 1.5),
         ("25-35", 2016, 2_147_483_646.5),
         ("36-50", 2017, 10.0),
@@ -517,8 +517,8 @@ def test_a_median_is_exact_and_over_posts(posts_of: MakePosts) -> None:
 
 def test_the_joining_years_of_medians_are_a_parameter(posts_of: MakePosts) -> None:
     posts = posts_of(*owned(MEDIANS))
-    assert rows_of(analysis.median_followers_by_join_year(posts, (2014, 2014))) == [(2014, 8.0)]
-    pairs = analysis.median_followers_by_age_group_and_join_year(posts, (2020, 2021))
+    assert rows_of(answers.median_followers_by_join_year(posts, (2014, 2014))) == [(2014, 8.0)]
+    pairs = answers.median_followers_by_age_group_and_join_year(posts, (2020, 2021))
     assert rows_of(pairs) == [("+50", 2020, 7.0), ("+50", 2021, 9.0)]
 
 
@@ -544,15 +544,15 @@ def test_a_user_is_a_distinct_name_age_and_date(spark: SparkSession, posts_of: M
     ]
     posts = posts_of(users=numbered(users))
     with in_zone(spark, zone):
-        assert rows_of(analysis.users_joined_by_year(posts)) == [(2015, 4), (2016, 1), (2020, 1)]
-        assert rows_of(analysis.users_joined_by_year(posts, (2014, 2014))) == [(2014, 1)]
+        assert rows_of(answers.users_joined_by_year(posts)) == [(2015, 4), (2016, 1), (2020, 1)]
+        assert rows_of(answers.users_joined_by_year(posts, (2014, 2014))) == [(2014, 1)]
 
 
 # What holds for every answer.
 
 
 @by_answer
-def test_an_answer_has_exactly_its_columns(posts_of: MakePosts, answer: analysis.Answer) -> None:
+def test_an_answer_has_exactly_its_columns(posts_of: MakePosts, answer: answers.Answer) -> None:
     schema = answer.compute(posts_of()).schema
     assert [(column.name, column.dataType.simpleString()) for column in schema] == COLUMNS[answer.name]
     assert [(name, kind.lower()) for name, kind, _ in answer.columns] == COLUMNS[answer.name]

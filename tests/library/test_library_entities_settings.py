@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pinterest_transforms import analysis, errors
+from pinterest_transforms import errors
+from pinterest_transforms.analysis import answers
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity, entities_named, entity_named
 from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.schemas import (
@@ -82,9 +83,9 @@ def test_the_entities_of_an_unknown_name_are_a_clear_error() -> None:
 
 
 def test_an_unknown_answer_is_a_clear_error() -> None:
-    assert analysis.answer_named("top_user_country").name == "top_user_country"
+    assert answers.answer_named("top_user_country").name == "top_user_country"
     with pytest.raises(SettingsError) as caught:
-        analysis.answer_named("top_user")
+        answers.answer_named("top_user")
     assert str(caught.value) == (
         "answer must be one of top_category_by_country, posts_by_category_and_year, top_category_by_year, "
         "top_user_by_country, top_user_country, top_category_by_age_group, median_followers_by_age_group, "

@@ -14,7 +14,7 @@ import pytest
 
 from local.report import AnswerBlock, QualityBlock, ReportData, write_report
 from local.report_parts import table_html, time_html
-from pinterest_transforms.charts import QUESTIONS
+from pinterest_transforms.analysis.charts import QUESTIONS
 
 EVIL = "<script>alert(1)</script>"
 ENDS = '</script><img src=x onerror="alert(2)"> & \u2028 \x00 مرحبا 🌸'

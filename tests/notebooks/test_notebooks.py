@@ -16,7 +16,7 @@ from local.kinesis_stand_in import serving
 from local.notebook import NotebookError
 from local.report import write_report
 from local.report_data import gather
-from pinterest_transforms.analysis import ANSWERS
+from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.settings import Settings

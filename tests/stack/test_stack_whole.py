@@ -12,7 +12,7 @@ from emulation.source.database import connect
 from local.stack import Plan, Stack
 from local.stack_command import fill
 from local.stack_process import Part, StackError
-from pinterest_transforms.analysis import ANSWERS
+from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 from tests.stack.conftest import asked, command, done

@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from storage_places import WORK, Killed, Place
 
-from pinterest_transforms.analysis import ANSWERS, Posts, answer_named
+from pinterest_transforms.analysis.answers import ANSWERS, Posts, answer_named
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.storage import answers, tables
 

@@ -15,7 +15,7 @@ from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_p
 from emulation.synthetic.delivery import DIRTY, Delivery, deliver
 from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import assign_partition
-from pinterest_transforms.analysis import ANSWERS
+from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES, GEO, USER, Entity
 from pinterest_transforms.errors import BusyError, SettingsError, StreamError
 from pinterest_transforms.ingest import streams

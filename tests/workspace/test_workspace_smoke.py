@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fake_workspace import Fake, error
 
-from pinterest_transforms.analysis import ANSWERS as LIBRARY_ANSWERS
+from pinterest_transforms.analysis.answers import ANSWERS as LIBRARY_ANSWERS
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.storage.specs import POSTS_VIEW, QUARANTINE_TABLE, RUNS_TABLE, raw_table
 from workspace.workspace_cli import main

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pyspark.sql import types as T
 
-from pinterest_transforms.analysis import ANSWERS, Answer
+from pinterest_transforms.analysis.answers import ANSWERS, Answer
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RAW, RUNS, clean_schema
 from pinterest_transforms.settings import Settings

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from local.batch import Batch, run_batch
 from local.display import Screen
-from pinterest_transforms.analysis import ANSWERS
+from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from tests.bundle.emulator import Workspace, states, workspace
 from tests.bundle.loading import ROOT

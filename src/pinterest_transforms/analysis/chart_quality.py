@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from pinterest_transforms import chart_parts as parts
-from pinterest_transforms.chart_parts import Words
-from pinterest_transforms.chart_rows import Panel, Row, Series, rows_figure
-from pinterest_transforms.chart_text import counted, number
+from pinterest_transforms.analysis import chart_parts as parts
+from pinterest_transforms.analysis.chart_parts import Words
+from pinterest_transforms.analysis.chart_rows import Panel, Row, Series, rows_figure
+from pinterest_transforms.analysis.chart_text import counted, number
 
 _FATES = (("merged", parts.BLUE), ("already_there", parts.GREY), ("rejected", parts.VERMILLION))
 

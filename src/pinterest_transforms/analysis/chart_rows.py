@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from pinterest_transforms.chart_parts import BLUE, MUTED, Words, framed
-from pinterest_transforms.chart_text import number, plain, shortened, tidy
+from pinterest_transforms.analysis.chart_parts import BLUE, MUTED, Words, framed
+from pinterest_transforms.analysis.chart_text import number, plain, shortened, tidy
 
 _ROW, _DETAIL_LINE, _HEADING, _GAP, _LEGEND = 40, 18, 34, 26, 34
 _LABEL_WIDTH = 42

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from pinterest_transforms.chart_text import number, plain, shortened, tidy
+from pinterest_transforms.analysis.chart_text import number, plain, shortened, tidy
 
 INK, MUTED, RULE = "#1c2430", "#5a6572", "#d5dbe1"
 BLUE, SKY, ORANGE, GREEN, VERMILLION, GREY = "#0072b2", "#56b4e9", "#e69f00", "#009e73", "#d55e00", "#aeb8c2"

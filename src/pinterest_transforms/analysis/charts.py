@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from pinterest_transforms import chart_parts as parts
-from pinterest_transforms.chart_parts import Grid, Words, untitled
-from pinterest_transforms.chart_quality import quality_figures
-from pinterest_transforms.chart_rows import Panel, Row, Series, rows_figure
-from pinterest_transforms.chart_text import counted, number
+from pinterest_transforms.analysis import chart_parts as parts
+from pinterest_transforms.analysis.chart_parts import Grid, Words, untitled
+from pinterest_transforms.analysis.chart_quality import quality_figures
+from pinterest_transforms.analysis.chart_rows import Panel, Row, Series, rows_figure
+from pinterest_transforms.analysis.chart_text import counted, number
 from pinterest_transforms.errors import SettingsError
 
 __all__ = ["AGE_GROUPS", "QUESTIONS", "figure_for", "quality_figures", "untitled"]

@@ -1,0 +1,1 @@
+"""The ten questions, how each is answered, and their charts."""
