@@ -34,8 +34,8 @@ from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.ingest.streams import ingest_streams
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.specs import RUNS_TABLE
+from pinterest_transforms.tables import creation
+from pinterest_transforms.tables.definitions import RUNS_TABLE
 
 RESULTS = Path(__file__).with_name("streams.md")
 SHARE_BAR, RATE_BAR = 0.5, 4_000
@@ -101,7 +101,7 @@ class _Place:
 def _clean(place: _Place, records: int, look: Callable[[float], None] = lambda _: None) -> float:
     """Takes the streams until so many records are in the tables; seconds from the queries' start to the last batch."""
     settings = place.settings
-    tables.set_up(place.spark, settings)
+    creation.set_up(place.spark, settings)
     began = _until(place, lambda: place.taken() >= records, look)
     runs = place.runs()
     if runs["read"].sum() != records or runs["merged"].sum() + runs["already_there"].sum() != records:
@@ -176,7 +176,7 @@ def _trickled(place: _Place) -> tuple[list[float], list[float]]:
             put[0] += 1
             time.sleep(max(0.0, began + number / _TRICKLE - time.monotonic()))
 
-    tables.set_up(place.spark, place.settings)
+    creation.set_up(place.spark, place.settings)
     sender = threading.Thread(target=trickle, daemon=True)
     sender.start()
     _until(place, lambda: not sender.is_alive() and place.taken() >= put[0])

@@ -19,8 +19,8 @@ from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.specs import RUNS_TABLE
+from pinterest_transforms.tables import creation, table_access
+from pinterest_transforms.tables.definitions import RUNS_TABLE
 
 Facts = dict[str, dict[str, int | str | None]]
 """By entity: numbers of a run, and a digest of what it wrote; equal facts, equal tables."""
@@ -54,7 +54,7 @@ def parquet_files(folder: Path) -> list[Path]:
 
 
 class Ours:
-    """The library, as the batch calls it; ``tables.set_up`` is outside the clock."""
+    """The library, as the batch calls it; ``creation.set_up`` is outside the clock."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
@@ -65,7 +65,7 @@ class Ours:
         """Makes the tables, in a schema of their own: the session remembers where a name's folder was."""
         self._made += 1
         settings = Settings(landing=source.landing, warehouse=str(folder), schema=f"bench_{self._made}")
-        tables.set_up(self._spark, settings)
+        creation.set_up(self._spark, settings)
         self._places[place] = settings
 
     def run(self, place: str) -> None:
@@ -75,7 +75,7 @@ class Ours:
     def facts(self, place: str) -> Facts:
         """Sums of ``runs``, the table's rows, and a digest of the contract's columns."""
         settings, found = self._places[place], {}
-        runs = tables.read(self._spark, settings, RUNS_TABLE)
+        runs = table_access.read(self._spark, settings, RUNS_TABLE)
         summed = runs.groupBy("topic").agg(*(F.sum(name).alias(name) for name in COUNTS)).collect()
         counts = {row["topic"]: {name: row[name] for name in COUNTS} for row in summed}
         for entity in ENTITIES:
@@ -98,7 +98,7 @@ class Ours:
 
     def _table(self, place: str, entity: Entity) -> DataFrame:
         settings = self._places[place]
-        table = tables.read(self._spark, settings, settings.clean_table(entity))
+        table = table_access.read(self._spark, settings, settings.clean_table(entity))
         return table.select(*CONTRACT[entity.name].names)
 
 

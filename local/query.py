@@ -17,7 +17,7 @@ from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import LEGS, Settings, check_identifier, quoted
-from pinterest_transforms.storage.tables import attach
+from pinterest_transforms.tables.creation import attach
 
 FORMATS = ("table", "jsonl", "csv")
 TABLE_ROWS = 1000

@@ -13,9 +13,10 @@ from pinterest_transforms import __version__
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES, PIN
 from pinterest_transforms.ingest import landing_reader
+from pinterest_transforms.operations import summaries
 from pinterest_transforms.quarantine import REJECTED
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import answers, summary
+from pinterest_transforms.tables import answer_tables
 
 _AT_ONCE = 4
 
@@ -31,11 +32,11 @@ def gather(spark: SparkSession, settings: Settings, known: Mapping[str, pd.DataF
     Raises:
         TableError: a table is not there.
     """
-    found = answers.read_answers(spark, settings, known)
+    found = answer_tables.read_answers(spark, settings, known)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         tables, totals, runs, freshness = pool.map(
             lambda read: read(spark, settings).toPandas(),
-            (summary.versions, summary.quarantine_totals, summary.runs, summary.freshness),
+            (summaries.versions, summaries.quarantine_totals, summaries.runs, summaries.freshness),
         )
     topics = freshness.set_index("topic")
     rejected = totals["kind"] == REJECTED

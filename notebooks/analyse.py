@@ -19,8 +19,9 @@ if importlib.util.find_spec("pinterest_transforms") is None:
 from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.analysis.charts import figure_for
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.storage import answers, summary
-from pinterest_transforms.storage.readiness import ensure_tables
+from pinterest_transforms.tables import answer_tables
+from pinterest_transforms.operations import summaries
+from pinterest_transforms.tables.creation import ensure_tables
 
 # COMMAND ----------
 
@@ -39,7 +40,7 @@ settings = Settings(
     warehouse=dbutils.widgets.get("warehouse"),
 )
 ensure_tables(spark, settings)
-found = answers.read_answers(spark, settings, answers.refresh_answers(spark, settings, say=print))
+found = answer_tables.read_answers(spark, settings, answer_tables.refresh_answers(spark, settings, say=print))
 
 
 def show(name):
@@ -54,7 +55,7 @@ def show(name):
 
 # COMMAND ----------
 
-display(summary.freshness(spark, settings))
+display(summaries.freshness(spark, settings))
 
 # COMMAND ----------
 

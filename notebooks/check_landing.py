@@ -17,7 +17,7 @@ if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.ingest.landing_summary import landing_summary
+from pinterest_transforms.operations.landing_summary import landing_summary
 
 # COMMAND ----------
 

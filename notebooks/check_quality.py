@@ -21,7 +21,8 @@ if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.storage import gate, summary, tables
+from pinterest_transforms.operations import quality_gate, summaries
+from pinterest_transforms.tables import creation
 
 # COMMAND ----------
 
@@ -43,7 +44,7 @@ settings = Settings(
     warehouse=dbutils.widgets.get("warehouse"),
 )
 run_id = dbutils.widgets.get("run_id")
-bars = gate.Bars.from_text(dbutils.widgets.get("most_rejected"), dbutils.widgets.get("stale_hours"))
+bars = quality_gate.Bars.from_text(dbutils.widgets.get("most_rejected"), dbutils.widgets.get("stale_hours"))
 
 # COMMAND ----------
 
@@ -54,9 +55,9 @@ bars = gate.Bars.from_text(dbutils.widgets.get("most_rejected"), dbutils.widgets
 # COMMAND ----------
 
 # DBTITLE 1,Measure
-tables.attach(spark, settings)
-figures = gate.measured(spark, settings, run_id)
-display(gate.shown(spark, figures))
+creation.attach(spark, settings)
+figures = quality_gate.measured(spark, settings, run_id)
+display(quality_gate.shown(spark, figures))
 
 # COMMAND ----------
 
@@ -67,7 +68,7 @@ display(gate.shown(spark, figures))
 # COMMAND ----------
 
 # DBTITLE 1,Reasons
-display(summary.rejected_by_reason(spark, settings))
+display(summaries.rejected_by_reason(spark, settings))
 
 # COMMAND ----------
 
@@ -76,5 +77,5 @@ display(summary.rejected_by_reason(spark, settings))
 # COMMAND ----------
 
 # DBTITLE 1,Fail the run, or let it pass
-gate.check(figures, bars, run_id)
+quality_gate.check(figures, bars, run_id)
 print("passed")

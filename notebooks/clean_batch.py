@@ -20,9 +20,10 @@ if importlib.util.find_spec("pinterest_transforms") is None:
 
 from pinterest_transforms.entities import GEO, PIN, USER, entities_named
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.storage import summary, tables
+from pinterest_transforms.operations import summaries
+from pinterest_transforms.tables import table_access
 from pinterest_transforms.ingest.landing import check_landing, ingest_landing
-from pinterest_transforms.storage.readiness import ensure_tables
+from pinterest_transforms.tables.creation import ensure_tables
 
 # COMMAND ----------
 
@@ -58,7 +59,7 @@ ensure_tables(spark, settings)
 rebuild = dbutils.widgets.get("rebuild") == "true"
 ingest_landing(spark, settings, entities, run_id, rebuild=rebuild, log=print)
 
-display(summary.run_totals(spark, settings, run_id))
+display(summaries.run_totals(spark, settings, run_id))
 
 # COMMAND ----------
 
@@ -67,11 +68,11 @@ display(summary.run_totals(spark, settings, run_id))
 # COMMAND ----------
 
 # DBTITLE 1,The clean tables
-display(summary.freshness(spark, settings))
+display(summaries.freshness(spark, settings))
 
-df_pin = tables.read(spark, settings, settings.clean_table(PIN)).drop("_source")
-df_geo = tables.read(spark, settings, settings.clean_table(GEO)).drop("_source")
-df_user = tables.read(spark, settings, settings.clean_table(USER)).drop("_source")
+df_pin = table_access.read(spark, settings, settings.clean_table(PIN)).drop("_source")
+df_geo = table_access.read(spark, settings, settings.clean_table(GEO)).drop("_source")
+df_user = table_access.read(spark, settings, settings.clean_table(USER)).drop("_source")
 
 for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
     if entity in entities:
@@ -85,7 +86,7 @@ for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
 # COMMAND ----------
 
 # DBTITLE 1,Reasons
-totals = summary.quarantine_totals(spark, settings).toPandas()
+totals = summaries.quarantine_totals(spark, settings).toPandas()
 for kind in ("rejected", "repaired"):
     display(totals[totals["kind"] == kind])
 
@@ -96,4 +97,4 @@ for kind in ("rejected", "repaired"):
 # COMMAND ----------
 
 # DBTITLE 1,The newest records in quarantine
-display(summary.quarantined(spark, settings, *(settings.origin(entity) for entity in entities), limit=3))
+display(summaries.quarantined(spark, settings, *(settings.origin(entity) for entity in entities), limit=3))

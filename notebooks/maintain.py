@@ -23,7 +23,7 @@ if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, whole_number_of
-from pinterest_transforms.storage import maintenance, tables
+from pinterest_transforms.tables import creation, maintenance
 
 # COMMAND ----------
 
@@ -54,7 +54,7 @@ retention = maintenance.Retention.from_text(dbutils.widgets.get("quarantine_days
 # COMMAND ----------
 
 # DBTITLE 1,Maintain
-tables.attach(spark, settings)
+creation.attach(spark, settings)
 done = maintenance.maintain(spark, settings, retention, say=print)
 
 # COMMAND ----------

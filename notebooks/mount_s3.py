@@ -24,7 +24,7 @@ if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.storage.mounts import ACCESS, reach_landing
+from pinterest_transforms.operations.landing_access import ACCESS, reach_landing
 
 # COMMAND ----------
 

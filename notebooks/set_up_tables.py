@@ -17,7 +17,8 @@ if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.storage import summary, tables
+from pinterest_transforms.operations import summaries
+from pinterest_transforms.tables import creation
 
 # COMMAND ----------
 
@@ -39,7 +40,7 @@ settings = Settings(
 # COMMAND ----------
 
 # DBTITLE 1,Make what is missing
-tables.set_up(spark, settings)
+creation.set_up(spark, settings)
 
 # COMMAND ----------
 
@@ -51,4 +52,4 @@ tables.set_up(spark, settings)
 # COMMAND ----------
 
 # DBTITLE 1,The tables and their versions
-display(summary.versions(spark, settings))
+display(summaries.versions(spark, settings))

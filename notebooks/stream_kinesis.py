@@ -21,9 +21,9 @@ if importlib.util.find_spec("pinterest_transforms") is None:
 
 from pinterest_transforms.entities import entities_named
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, whole_number_of
-from pinterest_transforms.storage import summary
+from pinterest_transforms.operations import summaries
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig, check_streams
-from pinterest_transforms.storage.readiness import ensure_tables
+from pinterest_transforms.tables.creation import ensure_tables
 from pinterest_transforms.ingest.streams import rebuild_streams, ingest_streams
 
 # COMMAND ----------
@@ -88,7 +88,7 @@ if rebuild:
 else:
     ingest_streams(spark, settings, entities, run_id, source, client, log=print)
 
-display(summary.run_totals(spark, settings, run_id))
+display(summaries.run_totals(spark, settings, run_id))
 
 # COMMAND ----------
 
@@ -97,7 +97,7 @@ display(summary.run_totals(spark, settings, run_id))
 # COMMAND ----------
 
 # DBTITLE 1,Reasons
-totals = summary.quarantine_totals(spark, settings).toPandas()
+totals = summaries.quarantine_totals(spark, settings).toPandas()
 for kind in ("rejected", "repaired"):
     display(totals[totals["kind"] == kind])
-display(summary.unknown_fields(spark, settings))
+display(summaries.unknown_fields(spark, settings))

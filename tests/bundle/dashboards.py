@@ -12,7 +12,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from pinterest_transforms.analysis.answers import ANSWERS
-from pinterest_transforms.storage.specs import POSTS_VIEW, RUNS_TABLE
+from pinterest_transforms.tables.definitions import POSTS_VIEW, RUNS_TABLE
 from tests.bundle.dashboard_reading import (
     WidgetQuery,
     columns_of,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinterest_transforms.storage.mounts import ACCESS
+from pinterest_transforms.operations.landing_access import ACCESS
 from resources.variables import LANDING_ACCESS
 from tests.bundle.loading import BundleError
 from tests.bundle.references import settled

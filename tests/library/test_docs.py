@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.specs import answer_specs, posts_columns, work_specs
+from pinterest_transforms.tables.definitions import answer_specs, posts_columns, work_specs
 
 
 def test_every_table_and_column_stands_in_the_dictionary() -> None:

@@ -21,10 +21,9 @@ from pinterest_transforms.analysis import answers
 from pinterest_transforms.analysis.answers import ANSWERS, Posts
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
-from pinterest_transforms.ingest.delta_effects import IngestContext, evaluated
+from pinterest_transforms.ingest.delta_effects import IngestContext, evaluated, latest_usable
 from pinterest_transforms.ingest.landing_reader import raw_records as landed_records
 from pinterest_transforms.ingest.micro_batch import MicroBatch
-from pinterest_transforms.ingest.writers import latest_usable
 from pinterest_transforms.schemas import CONTRACT, clean_schema
 from pinterest_transforms.settings import Settings
 

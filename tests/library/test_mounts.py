@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from pinterest_transforms.errors import MountError, SettingsError
+from pinterest_transforms.operations.landing_access import ACCESS, reach_landing
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.mounts import ACCESS, reach_landing
 
 CANARY = "CANARYc7"
 

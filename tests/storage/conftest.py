@@ -13,7 +13,7 @@ from storage_places import PINS, WORK, Place, set_up_only
 from stream_places import made_streams, made_tables  # noqa: F401 - fixtures
 
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
+from pinterest_transforms.tables import creation
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,7 +43,7 @@ def make_place(work_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> 
         place = Place(work_tables.spark, Settings(**{"user_id": "abc", **where, **changes}))
         for name in names:
             shutil.copytree(work_tables.settings.table_folder(name), place.settings.table_folder(name))
-        tables.attach(place.spark, place.settings)
+        creation.attach(place.spark, place.settings)
         return place
 
     return make

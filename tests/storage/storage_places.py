@@ -20,7 +20,7 @@ from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.ingest.micro_batch import Log, no_log
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings, landing_key
-from pinterest_transforms.storage import specs, tables
+from pinterest_transforms.tables import creation, definitions
 
 Line = str | bytes | dict[str, object]
 Values = dict[int, tuple[object, ...]]
@@ -107,12 +107,12 @@ class Place:
 def set_up_only(spark: SparkSession, settings: Settings, *names: str) -> None:
     """Sets up some of the leg's tables: each one takes as long as all checks of a test."""
     with pytest.MonkeyPatch.context() as patched:
-        chosen = [spec for spec in specs.work_specs(settings) if spec.name in names]
-        patched.setattr(tables, "work_specs", lambda _: chosen)
-        patched.setattr(tables, "answer_specs", list)
+        chosen = [spec for spec in definitions.work_specs(settings) if spec.name in names]
+        patched.setattr(creation, "work_specs", lambda _: chosen)
+        patched.setattr(creation, "answer_specs", list)
         if len(names) < len(WORK):
-            patched.setattr(tables, "_make_posts", lambda *_: None)
-        tables.set_up(spark, settings)
+            patched.setattr(creation, "_make_posts", lambda *_: None)
+        creation.set_up(spark, settings)
 
 
 def forget_logs(place: Place) -> None:

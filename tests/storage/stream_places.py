@@ -30,8 +30,8 @@ from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.ingest.micro_batch import Log, no_log
 from pinterest_transforms.ingest.queries import Running
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.specs import raw_table
+from pinterest_transforms.tables import creation
+from pinterest_transforms.tables.definitions import raw_table
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -198,7 +198,7 @@ def made_streams(
                 served.create(settings.stream(entity), shards)
             for name in (*map(settings.clean_table, entities), *SHARED, raw_table(settings)):
                 shutil.copytree(stream_tables / name, settings.table_folder(name))
-            tables.attach(spark, settings)
+            creation.attach(spark, settings)
             if source == "files":
                 FILES[settings.warehouse] = folder / "records"
             return StreamPlace(spark, settings, served)

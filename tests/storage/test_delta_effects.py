@@ -24,7 +24,7 @@ from pinterest_transforms.ingest.micro_batch import MicroBatch, RunCounts, proce
 from pinterest_transforms.quality import NOT_AN_OBJECT, NOT_TEXT, RAW_RECORD, UNUSABLE
 from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
+from pinterest_transforms.tables import creation
 
 STREAM, SHARD = "streaming-abc-pin", "shardId-00000000000{}"
 ARRIVED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -75,7 +75,7 @@ def leg(spark: SparkSession, stream_tables: Path, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("effects")
     settings = Settings(user_id="abc", leg="stream", schema="effects", warehouse=str(folder))
     shutil.copytree(stream_tables, Path(settings.warehouse, settings.schema))
-    tables.attach(spark, settings)
+    creation.attach(spark, settings)
     return Leg(spark, settings, CheckpointState(str(folder / "state.json"), "query"))
 
 
@@ -196,7 +196,7 @@ def test_records_of_a_stream_merge_by_their_sequence_numbers_over_spark_connect(
 ):
     settings = Settings(user_id="abc", leg="stream", schema="effects_connect", warehouse=str(tmp_path))
     shutil.copytree(stream_tables, Path(settings.warehouse, settings.schema))
-    tables.attach(connect, settings)
+    creation.attach(connect, settings)
     leg = Leg(connect, settings, CheckpointState(str(tmp_path / "state.json"), "query"))
     first = [record(9, text(1, "a")), record(100, text(1, "b")), record(10, text(2, "x", "lots")), record(11, "[]")]
     leg.process(0, *first)

@@ -13,7 +13,7 @@ from storage_places import WORK, Killed, Place
 
 from pinterest_transforms.analysis.answers import ANSWERS, Posts, answer_named
 from pinterest_transforms.errors import TableError
-from pinterest_transforms.storage import answers, tables
+from pinterest_transforms.tables import answer_tables, creation, table_access
 
 COUNTRIES = ("Peru", "Chad", None)
 BY_COUNTRY, BY_YEAR = answer_named("top_category_by_country"), answer_named("users_joined_by_year")
@@ -41,19 +41,21 @@ def answered(make_place: Callable[..., Place]) -> Place:
     place = make_place(names=WORK)
     fill(place)
     said: list[str] = []
-    written = answers.refresh_answers(place.spark, place.settings, said.append)
+    written = answer_tables.refresh_answers(place.spark, place.settings, said.append)
     assert said == ["answering 10 questions"]
     for answer in ANSWERS:
-        assert_frame_equal(written[answer.name], answers.read_answer(place.spark, place.settings, answer).toPandas())
+        assert_frame_equal(
+            written[answer.name], answer_tables.read_answer(place.spark, place.settings, answer).toPandas()
+        )
     return place
 
 
 def computed(place: Place, answer) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in answer.compute(answers.posts(place.spark, place.settings)).collect()]
+    return [tuple(row) for row in answer.compute(answer_tables.posts(place.spark, place.settings)).collect()]
 
 
 def kept(place: Place, answer) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in answers.read_answer(place.spark, place.settings, answer).collect()]
+    return [tuple(row) for row in answer_tables.read_answer(place.spark, place.settings, answer).collect()]
 
 
 def test_a_kept_answer_is_what_its_function_computes_in_its_order(answered: Place):
@@ -62,7 +64,7 @@ def test_a_kept_answer_is_what_its_function_computes_in_its_order(answered: Plac
 
 
 def test_an_answer_needs_no_table_but_those_it_names(answered: Place):
-    clean = answers.posts(answered.spark, answered.settings)
+    clean = answer_tables.posts(answered.spark, answered.settings)
     frames = {"pin": clean.pins, "geo": clean.geolocations, "user": clean.users}
     for answer in ANSWERS:
         named = {entity.name for entity in answer.entities}
@@ -88,7 +90,7 @@ def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
         pytest.fail("nothing has changed")
 
     before = answered.content()
-    assert answers.refresh_answers(answered.spark, answered.settings, silent) == {}
+    assert answer_tables.refresh_answers(answered.spark, answered.settings, silent) == {}
     assert answered.content() == before
 
     # A table that is dropped and made again has the same version number, with other rows.
@@ -96,25 +98,25 @@ def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
     answered.spark.sql(f"DROP TABLE {settings.qualified('users')}")
     shutil.rmtree(settings.table_folder("users"))
     shutil.copytree(Path(work_tables.settings.warehouse, "made", "users"), settings.table_folder("users"))
-    tables.attach(answered.spark, settings)
+    creation.attach(answered.spark, settings)
     joined = "(1, 'only one', 20, TIMESTAMP '2016-02-03 04:05:06')"
     answered.spark.sql(f"INSERT INTO {settings.qualified('users')} (ind, user_name, age, date_joined) VALUES {joined}")
     said: list[str] = []
-    monkeypatch.setattr(answers, "ANSWERS", [BY_COUNTRY, BY_YEAR])
-    answers.refresh_answers(answered.spark, settings, said.append)
+    monkeypatch.setattr(answer_tables, "ANSWERS", [BY_COUNTRY, BY_YEAR])
+    answer_tables.refresh_answers(answered.spark, settings, said.append)
     assert said == ["answering 1 question"]
     assert kept(answered, BY_YEAR) == [(2016, 1)]
 
 
 def refreshed(place: Place) -> list[str]:
     """Answers that a refresh writes."""
-    return list(answers.refresh_answers(place.spark, place.settings, lambda _: None))
+    return list(answer_tables.refresh_answers(place.spark, place.settings, lambda _: None))
 
 
 @pytest.fixture
 def two(answered: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Two of the answers, fresh."""
-    monkeypatch.setattr(answers, "ANSWERS", [BY_COUNTRY, BY_YEAR])
+    monkeypatch.setattr(answer_tables, "ANSWERS", [BY_COUNTRY, BY_YEAR])
     refreshed(answered)
     assert refreshed(answered) == []
     return answered
@@ -127,7 +129,9 @@ def test_an_answer_table_has_comments_on_everything(answered: Place):
         assert [row["data_type"] for row in about if row["col_name"] == "Comment"] == [answer.question]
         columns = [(row["col_name"], row["data_type"], row["comment"]) for row in about[: len(answer.columns)]]
         assert columns == [(column, kind.lower(), comment) for column, kind, comment in answer.columns]
-        assert tables.properties(answered.spark, answered.settings, answer.name)["pinterest.schema_version"] == "2"
+        assert (
+            table_access.properties(answered.spark, answered.settings, answer.name)["pinterest.schema_version"] == "2"
+        )
 
 
 def drop(place: Place) -> None:
@@ -142,7 +146,7 @@ def leave_unfinished(place: Place) -> None:
     (folder / "_delta_log").mkdir(parents=True)
     (folder / "part-00000-0a1b.c000.snappy.parquet").write_text("half")
     (folder / ".part-00000-0a1b.c000.snappy.parquet.crc").write_text("half")
-    tables.attach(place.spark, place.settings)
+    creation.attach(place.spark, place.settings)
 
 
 def make_with(place: Place, pairs: str) -> None:
@@ -156,7 +160,7 @@ def make_with(place: Place, pairs: str) -> None:
 def make_by_another_library(place: Place) -> None:
     """As it is, but computed by another version of the library."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(answers, "__version__", "0.0.1")
+        patched.setattr(answer_tables, "__version__", "0.0.1")
         assert refreshed(place) == [BY_COUNTRY.name, BY_YEAR.name]
 
 
@@ -186,7 +190,7 @@ def test_a_kill_in_a_refresh_leaves_the_old_answer_or_the_new_one(two: Place, mo
     users = two.settings.qualified("users")
     two.spark.sql(f"INSERT INTO {users} (ind, user_name, age, date_joined) VALUES {row}")
     before = kept(two, BY_YEAR)
-    work = answers.with_retries
+    work = answer_tables.with_retries
 
     def dies(*given: object) -> None:
         if after:
@@ -194,7 +198,7 @@ def test_a_kill_in_a_refresh_leaves_the_old_answer_or_the_new_one(two: Place, mo
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(answers, "with_retries", dies)
+        patched.setattr(answer_tables, "with_retries", dies)
         with pytest.raises(Killed):
             refreshed(two)
     assert (kept(two, BY_YEAR) == before) is not after
@@ -237,8 +241,8 @@ def test_where_nothing_can_be_cached_the_answers_are_the_same(two: Place, monkey
 def test_answers_need_their_tables(make_place: Callable[..., Place]):
     place = make_place(names=("pins", "geolocations"))
     with pytest.raises(TableError, match="must be there: run the batch first"):
-        answers.read_answer(place.spark, place.settings, ANSWERS[0])
+        answer_tables.read_answer(place.spark, place.settings, ANSWERS[0])
     with pytest.raises(TableError) as error:
-        answers.posts(place.spark, place.settings)
+        answer_tables.posts(place.spark, place.settings)
     assert str(error.value) == f"table {place.settings.schema}.users must be there: run the batch first"
-    assert tables.read(place.spark, place.settings, "pins").count() == 0
+    assert table_access.read(place.spark, place.settings, "pins").count() == 0

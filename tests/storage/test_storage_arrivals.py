@@ -8,7 +8,7 @@ from storage_places import Place, pin
 
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import LandingError
-from pinterest_transforms.ingest.landing_summary import landing_summary
+from pinterest_transforms.operations.landing_summary import landing_summary
 
 
 @pytest.mark.parametrize("warehouse", [True, False], ids=["this machine", "spark"])

@@ -12,8 +12,8 @@ import pytest
 from storage_places import WORK, Place, counts, pin, write
 
 from pinterest_transforms.ingest import landing
+from pinterest_transforms.operations import summaries
 from pinterest_transforms.quality import GIVEN_TWICE, NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
-from pinterest_transforms.storage import summary
 
 ODD_NAME = "topics/abc.pin/a [b], 'c' {d} \"e\" %20 ü+日本 *?"
 LONG = "x" * 1_000_000
@@ -129,36 +129,36 @@ def test_a_second_run_reads_nothing_and_changes_nothing(taken: Place):
 
 def test_the_summary_says_what_was_rejected_and_why(taken: Place):
     spark, settings = taken.spark, taken.settings
-    reasons = [tuple(row) for row in summary.rejected_by_reason(spark, settings).collect()]
+    reasons = [tuple(row) for row in summaries.rejected_by_reason(spark, settings).collect()]
     assert reasons[0] == ("abc.pin", NOT_AN_OBJECT, 6)
     assert sum(row[2] for row in reasons) == 11
-    repaired = [tuple(row) for row in summary.repaired_by_column(spark, settings).collect()]
+    repaired = [tuple(row) for row in summaries.repaired_by_column(spark, settings).collect()]
     assert repaired == [("abc.pin", "follower_count", 1), ("abc.pin", "title", 1)]
-    unknown = [tuple(row) for row in summary.unknown_fields(spark, settings).collect()]
+    unknown = [tuple(row) for row in summaries.unknown_fields(spark, settings).collect()]
     assert unknown == [("abc.pin", "board", 1), ("abc.pin", "country", 1)]
-    assert [row["read"] for row in summary.runs(spark, settings, "run").collect()] == [24]
-    assert summary.runs(spark, settings, "another").collect() == []
-    shown = summary.quarantined(spark, settings, "abc.pin").collect()
+    assert [row["read"] for row in summaries.runs(spark, settings, "run").collect()] == [24]
+    assert summaries.runs(spark, settings, "another").collect() == []
+    shown = summaries.quarantined(spark, settings, "abc.pin").collect()
     assert len(shown) == 13
     assert max(len(row["raw"]) for row in shown) == 200
-    assert summary.quarantined(spark, settings, "abc.geo", "abc.pin", limit=3).collect() == shown[:3]
-    totals = [tuple(row) for row in summary.quarantine_totals(spark, settings).collect()]
+    assert summaries.quarantined(spark, settings, "abc.geo", "abc.pin", limit=3).collect() == shown[:3]
+    totals = [tuple(row) for row in summaries.quarantine_totals(spark, settings).collect()]
     rejected = [(topic, "rejected", reason, records) for topic, reason, records in reasons]
     assert totals == [*rejected, *((topic, "repaired", column, records) for topic, column, records in repaired)]
 
 
 def test_the_summary_says_up_to_when_the_data_goes(taken: Place):
-    (row,) = summary.latest(taken.spark, taken.settings).collect()
+    (row,) = summaries.latest(taken.spark, taken.settings).collect()
     newest = max(path.stat().st_mtime for path in Path(taken.settings.landing).rglob("abc.pin+*.json"))
     assert row["latest_post"] is None
     assert abs(row["latest_arrival"].timestamp() - newest) < 5
-    each = summary.freshness(taken.spark, taken.settings).collect()
+    each = summaries.freshness(taken.spark, taken.settings).collect()
     assert [(one["topic"], one["rows"]) for one in each] == [("abc.pin", 13), ("abc.geo", 0), ("abc.user", 0)]
     assert [one["latest_arrival"] for one in each] == [row["latest_arrival"], None, None]
 
 
 def test_the_summary_names_each_table_and_its_versions(taken: Place):
-    found = {row["table"]: tuple(row)[1:] for row in summary.versions(taken.spark, taken.settings).collect()}
+    found = {row["table"]: tuple(row)[1:] for row in summaries.versions(taken.spark, taken.settings).collect()}
     assert found == {
         "pins": (13, 1, 2),
         "geolocations": (0, 0, 2),

@@ -13,7 +13,7 @@ from storage_places import Place, forget_logs, lost_commit, pin
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import CheckpointError, TableError
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.commits import Commit, commits_since, last_commit
+from pinterest_transforms.tables.commits import Commit, commits_since, last_commit
 
 REMEDY = "nothing was read; run again with --rebuild to clean everything again"
 

@@ -10,8 +10,8 @@ from storage_places import WORK, Place, pin
 
 from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import QualityError, SettingsError, TableError
-from pinterest_transforms.storage import gate
-from pinterest_transforms.storage.gate import Bars, Figures
+from pinterest_transforms.operations import quality_gate
+from pinterest_transforms.operations.quality_gate import Bars, Figures
 
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
 HOUR = 3600
@@ -25,7 +25,7 @@ def of(topic: str = "abc.pin", read: int = 0, rejected: int = 0, hours: float | 
 def verdict(*figures: Figures, run_id: str = "r1", **bars: float) -> str:
     """What the gate says; empty if it lets pass."""
     try:
-        gate.check(figures, Bars(**bars), run_id)
+        quality_gate.check(figures, Bars(**bars), run_id)
     except QualityError as error:
         return str(error)
     return ""
@@ -118,7 +118,7 @@ def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(make_place: C
     place.put(0, pin(1, "a"), pin(1, "b"), pin(2, "c", follower_count="lots"), "[1]", age=72 * HOUR)
     place.put(0, "{}", entity=GEO, age=3 * HOUR)
     place.take(PIN, GEO, USER, run_id="first")
-    pins, geos, users, everything = gate.measured(place.spark, place.settings, "first")
+    pins, geos, users, everything = quality_gate.measured(place.spark, place.settings, "first")
     assert numbers(pins) == ("abc.pin", 4, 2, 1, 1, 1)
     assert numbers(geos) == ("abc.geo", 1, 0, 0, 1, 0)  # nothing but rubbish is not silence
     assert numbers(users) == ("abc.user", 0, 0, 0, 0, 0)
@@ -129,18 +129,18 @@ def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(make_place: C
 
     # A run that finds nothing has no figures of its own; what is there is as old as it was.
     place.take(run_id="second")
-    quiet = gate.measured(place.spark, place.settings, "second")
+    quiet = quality_gate.measured(place.spark, place.settings, "second")
     assert [one.read for one in quiet] == [0, 0, 0, 0]
     assert [one.newest for one in quiet] == [pins.newest, geos.newest, None, geos.newest]
 
     # A rebuild is no news.
     place.take(run_id="third", rebuild=True)
-    again = gate.measured(place.spark, place.settings, "third")[0]
+    again = quality_gate.measured(place.spark, place.settings, "third")[0]
     assert (again.read, again.newest) == (4, pins.newest)
 
     # Without a run: what was read within a day.
     def read(later: timedelta) -> int:
-        return gate.measured(place.spark, place.settings, now=datetime.now(UTC) + later)[0].read
+        return quality_gate.measured(place.spark, place.settings, now=datetime.now(UTC) + later)[0].read
 
     assert (read(timedelta(0)), read(timedelta(hours=25))) == (8, 0)
 
@@ -160,9 +160,9 @@ def test_the_figures_are_shown_over_spark_connect_too(make_place: Callable[..., 
         f"INSERT INTO {settings.qualified('runs')} (run_id, topic, started, read, merged, already_there, rejected, "
         "repaired) VALUES ('r', 'abc.pin', TIMESTAMP '2026-07-31 11:00:00Z', 4, 3, 0, 1, 0)"
     )
-    figures = gate.measured(connect, settings, "r", NOW)
+    figures = quality_gate.measured(connect, settings, "r", NOW)
     assert (figures[0].newest, figures[0].hours) == (datetime(2026, 7, 31, 9, tzinfo=UTC), 3.0)
-    rows = [tuple(row) for row in gate.shown(connect, figures).drop("newest_arrival").collect()]
+    rows = [tuple(row) for row in quality_gate.shown(connect, figures).drop("newest_arrival").collect()]
     assert rows == [
         ("abc.pin", 4, 3, 0, 1, 0, 0.25, 3.0),
         ("abc.geo", 0, 0, 0, 0, 0, None, None),
@@ -174,5 +174,5 @@ def test_the_figures_are_shown_over_spark_connect_too(make_place: Callable[..., 
 def test_a_place_without_tables_is_a_clear_error(make_place: Callable[..., Place]):
     place = make_place(names=())
     with pytest.raises(TableError) as error:
-        gate.measured(place.spark, replace(place.settings, schema="nowhere", warehouse=""))
+        quality_gate.measured(place.spark, replace(place.settings, schema="nowhere", warehouse=""))
     assert str(error.value) == "table nowhere.runs must be there: run the batch first"

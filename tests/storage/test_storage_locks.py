@@ -13,13 +13,13 @@ import pytest
 from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.errors import BusyError
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.locks import entity_lock, waiting_lock
+from pinterest_transforms.tables.locks import entity_lock, waiting_lock
 
 HOLDER = """
 import sys
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.locks import entity_lock
+from pinterest_transforms.tables.locks import entity_lock
 with entity_lock(Settings(warehouse=sys.argv[1]), PIN):
     print("held", flush=True)
     sys.stdin.read()

@@ -18,9 +18,9 @@ from stream_places import SHARD, MakeStreams
 from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import SettingsError, TableError
 from pinterest_transforms.quality import RAW_RECORD
-from pinterest_transforms.storage import maintenance, raw_archive, tables
-from pinterest_transforms.storage.maintenance import Maintained, Retention
-from pinterest_transforms.storage.specs import raw_table, work_specs
+from pinterest_transforms.tables import maintenance, raw_archive, table_access
+from pinterest_transforms.tables.definitions import raw_table, work_specs
+from pinterest_transforms.tables.maintenance import Maintained, Retention
 
 DAY = 86_400
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
@@ -181,7 +181,7 @@ def test_files_are_kept_for_a_week_at_least_unless_the_session_allows_less(
     assert place.content() == content
 
     def kept_for() -> str | None:
-        return tables.properties(spark, settings, "pins").get(KEPT_FOR)
+        return table_access.properties(spark, settings, "pins").get(KEPT_FOR)
 
     assert (two_days.exists(), kept_for()) == (True, None)
     spark.conf.set(check, "false")

@@ -18,7 +18,7 @@ from storage_places import WORK, Place, counts, pin, set_up_only
 
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
+from pinterest_transforms.tables import creation
 
 HERE = Path(__file__).resolve().parent
 DEATH = "writers.merge_clean"
@@ -63,7 +63,7 @@ def survived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> P
     place.take(GEO, USER, run_id="process")
     said = process.communicate(timeout=300)[0]
     assert process.returncode == -signal.SIGKILL, said
-    tables.attach(spark, settings)
+    creation.attach(spark, settings)
     assert (place.titles(), len(place.counted())) == ({1: "d", 2: "c", 3: "e"}, 2)  # written, and not recorded
     place.take()
     return place

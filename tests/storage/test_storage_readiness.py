@@ -7,14 +7,14 @@ import pytest
 from storage_places import WORK, Place
 
 from pinterest_transforms.schemas import SCHEMA_VERSION
-from pinterest_transforms.storage import readiness, tables
+from pinterest_transforms.tables import creation
 
 
 @pytest.fixture
 def set_ups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Schemas that set-up was run for, in place of running it."""
     found: list[str] = []
-    monkeypatch.setattr(tables, "set_up", lambda _, settings: found.append(settings.schema))
+    monkeypatch.setattr(creation, "set_up", lambda _, settings: found.append(settings.schema))
     return found
 
 
@@ -37,10 +37,10 @@ def test_set_up_runs_again_where_a_table_is_not_this_library_s(
     ):
         set_ups.clear()
         place.spark.sql(statement)
-        readiness.ensure_tables(place.spark, place.settings)
+        creation.ensure_tables(place.spark, place.settings)
         assert set_ups == ([place.settings.schema] if needed else []), what
     shutil.rmtree(place.settings.table_folder("quarantine"))
-    readiness.ensure_tables(place.spark, place.settings)
+    creation.ensure_tables(place.spark, place.settings)
     assert set_ups == [place.settings.schema]
 
 
@@ -49,8 +49,8 @@ def test_set_up_runs_where_a_table_or_the_view_is_missing(
 ) -> None:
     place = make_place(names=WORK)
     # Where a catalog manages the tables, attaching does nothing.
-    monkeypatch.setattr(tables, "attach", lambda *_: None)
+    monkeypatch.setattr(creation, "attach", lambda *_: None)
     for dropped in ("VIEW", "posts"), ("TABLE", "geolocations"):
         place.spark.sql(f"DROP {dropped[0]} {place.settings.qualified(dropped[1])}")
-        readiness.ensure_tables(place.spark, place.settings)
+        creation.ensure_tables(place.spark, place.settings)
     assert set_ups == [place.settings.schema] * 2

@@ -12,8 +12,8 @@ from stream_places import SHARD, STREAM, MakeStreams, geo, geo_counts
 
 from pinterest_transforms import cleaning, quality
 from pinterest_transforms.entities import GEO, PIN
-from pinterest_transforms.ingest import writers
 from pinterest_transforms.quality import NOT_AN_OBJECT, OTHER_KIND, UNUSABLE
+from pinterest_transforms.tables import writers
 
 rejections = quality.rejection_reasons
 

@@ -3,7 +3,7 @@
 import pytest
 from pyspark.errors import AnalysisException
 
-from pinterest_transforms.storage.retry import is_concurrent, with_retries
+from pinterest_transforms.tables.retry import is_concurrent, with_retries
 
 
 class ConcurrentAppendException(Exception):  # noqa: N818

@@ -12,7 +12,7 @@ from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, geo_coun
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import CheckpointError, StreamError, TableError
 from pinterest_transforms.quality import NOT_AN_OBJECT
-from pinterest_transforms.storage import tables
+from pinterest_transforms.tables import table_access
 
 RAW_TABLE, TABLE = "abc_raw_table", "abc_geo_table"
 RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
@@ -37,7 +37,7 @@ def identity(place: StreamPlace) -> str:
 
 def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     def of(name: str) -> str:
-        return tables.properties(place.spark, place.settings, name)[tables.ID_PROPERTY]
+        return table_access.properties(place.spark, place.settings, name)[table_access.ID_PROPERTY]
 
     at = place.put(geo(1, "a"), "[]", geo(2, "b"))
     place.take()

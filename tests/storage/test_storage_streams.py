@@ -21,8 +21,8 @@ from pinterest_transforms.errors import BusyError, SettingsError, StreamError
 from pinterest_transforms.ingest import streams
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.quality import NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
-from pinterest_transforms.storage import answers
-from pinterest_transforms.storage.locks import entity_lock
+from pinterest_transforms.tables import answer_tables
+from pinterest_transforms.tables.locks import entity_lock
 
 Keyed = tuple[int, bytes]
 Parts = list[list[Keyed]]
@@ -98,7 +98,7 @@ def test_both_legs_give_equal_tables_and_answers(make_place: Callable[..., Place
         assert Counter(data for _, data in streamed.raw(entity)) == times
     answer = next(answer for answer in ANSWERS if len(answer.entities) > 1)
     one, other = (
-        answer.ordered(answer.compute(answers.posts(p.spark, p.settings))).collect() for p in (landed, streamed)
+        answer.ordered(answer.compute(answer_tables.posts(p.spark, p.settings))).collect() for p in (landed, streamed)
     )
     assert one == other != []
 

@@ -16,7 +16,7 @@ from local.session import local_session
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
+from pinterest_transforms.tables import creation
 
 
 def die_after(step: str) -> None:
@@ -40,6 +40,6 @@ if __name__ == "__main__":
     sys.stdout.flush()
     if not sys.stdin.readline():  # the tests are gone
         sys.exit(1)
-    tables.answer_specs = list
-    tables.set_up(spark, settings)
+    creation.answer_specs = list
+    creation.set_up(spark, settings)
     ingest_landing(spark, settings, [entity], "process")

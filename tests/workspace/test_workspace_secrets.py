@@ -73,7 +73,7 @@ def test_the_environment_sets_the_secrets_of_both_notebooks(scoped: Fake, monkey
 
 
 def test_secret_names_are_those_of_notebooks_and_library() -> None:
-    sources = [ROOT / "notebooks/stream_kinesis.py", ROOT / "src/pinterest_transforms/storage/mounts.py"]
+    sources = [ROOT / "notebooks/stream_kinesis.py", ROOT / "src/pinterest_transforms/operations/landing_access.py"]
     text = "".join(source.read_text(encoding="utf-8") for source in sources)
     assert [name for name in STORED if f'.get(scope, "{name}")' not in text] == []
 

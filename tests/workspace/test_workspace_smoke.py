@@ -12,7 +12,7 @@ from fake_workspace import Fake, error
 
 from pinterest_transforms.analysis.answers import ANSWERS as LIBRARY_ANSWERS
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.specs import POSTS_VIEW, QUARANTINE_TABLE, RUNS_TABLE, raw_table
+from pinterest_transforms.tables.definitions import POSTS_VIEW, QUARANTINE_TABLE, RUNS_TABLE, raw_table
 from workspace.workspace_cli import main
 from workspace.workspace_names import ANSWERS, list_analyst_tables, list_steward_tables
 

@@ -11,19 +11,25 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms import __version__
 from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, validate_and_clean
+from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
 from pinterest_transforms.entities import Entity
-from pinterest_transforms.ingest import conflicts, writers
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
-from pinterest_transforms.ingest.file_splits import add_source, can_be_ordered, file_splits, has_overlapping_offsets
+from pinterest_transforms.ingest.file_splits import (
+    ORDER,
+    add_source,
+    can_be_ordered,
+    file_splits,
+    has_overlapping_offsets,
+)
 from pinterest_transforms.ingest.landing_reader import SPLIT
 from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RunCounts
 from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import raw_archive
-from pinterest_transforms.storage.commits import commits_since, last_commit
-from pinterest_transforms.storage.frames import frame_of, is_refused
-from pinterest_transforms.storage.retry import with_retries
-from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
+from pinterest_transforms.tables import position_conflicts, raw_archive, writers
+from pinterest_transforms.tables.commits import commits_since, last_commit
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
+from pinterest_transforms.tables.frames import frame_of, is_refused
+from pinterest_transforms.tables.retry import with_retries
 
 _MAX_NAMES = 100
 """A sender that makes up a name for each record must not make ``runs`` as large as the data."""
@@ -72,7 +78,7 @@ class DeltaEffects:
 
     def count_conflicts(self) -> int:
         """Positions of the batch at which the tables hold another content."""
-        return conflicts.count_conflicts(self.spark, self._settings, self.context.entity, self.rows)
+        return position_conflicts.count_conflicts(self.spark, self._settings, self.context.entity, self.rows)
 
     def has_quarantined(self) -> bool:
         """Whether quarantine holds records of this topic; only this entity's one writer adds any."""
@@ -98,7 +104,7 @@ class DeltaEffects:
         if self.batch.mode == "replace":
             return writers.replace_clean(self.spark, self._settings, self.context.entity, self.rows, self.batch.files)
         usable = self.counts.read - self.counts.rejected
-        rows = writers.latest_usable(self.rows, usable, ordered=self.ordered)
+        rows = latest_usable(self.rows, usable, ordered=self.ordered)
         is_new = last_commit(self.spark, self._settings, self._clean).is_creation
         writers.merge_clean(self.spark, self._settings, self.context.entity, rows, is_new=is_new)
         commits = commits_since(self.spark, self._settings, self._clean, since + 1)
@@ -208,6 +214,18 @@ def _checkpointed(
             more = [F.min(arrived).alias("first_arrival"), F.max(arrived).alias("last_arrival")]
         counted = (F.count_if(condition).alias(name) for name, condition in _conditions().items())
         yield rows, rows.groupBy(*split).agg(F.count("*").alias("lines"), *counted, *more).collect()
+
+
+def latest_usable(rows: DataFrame, count: int, *, ordered: bool) -> DataFrame:
+    """The latest version of each key among the usable rows.
+
+    Args:
+        rows: evaluated, checkpointed rows with ``_source``.
+        count: how many of them are usable.
+        ordered: whether ``ORDER`` says which one is later; else ``_source`` and raw texts do.
+    """
+    usable = rows.where(is_usable())
+    return greatest_per_key(usable, ORDER, count) if ordered else latest_per_key(usable)
 
 
 def _conditions() -> dict[str, Column]:

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from pinterest_transforms.ingest.landing_reader import SPLIT
 from pinterest_transforms.landing_files import key_of, partition_and_start
 from pinterest_transforms.schemas import LANDING_POSITION_WIDTH
-from pinterest_transforms.storage.frames import frame_of
+from pinterest_transforms.tables.frames import frame_of
 
 ORDER = "_order"
 """Number of a row that orders the versions of a key as shard and position do."""

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.error_format import one_line
 from pinterest_transforms.errors import LandingError, PinterestError
-from pinterest_transforms.ingest import conflicts, landing_reader
+from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.checkpoint_files import check_query_error
 from pinterest_transforms.ingest.checkpoint_state import REBUILD, open_state
 from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluated
@@ -27,10 +27,10 @@ from pinterest_transforms.ingest.listed_landing import ingest_listed, process_fi
 from pinterest_transforms.ingest.micro_batch import Log, MicroBatch, no_log
 from pinterest_transforms.landing_files import FileStamp, Listing, key_of, others_text
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.commits import check_commits, last_commit, last_commit_ids
-from pinterest_transforms.storage.locks import entity_lock
-from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
+from pinterest_transforms.tables import position_conflicts, table_access
+from pinterest_transforms.tables.commits import check_commits, last_commit, last_commit_ids
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
+from pinterest_transforms.tables.locks import entity_lock
 
 _ALL_FILES = 1_000_000_000
 
@@ -89,7 +89,7 @@ def ingest_landing(
     One that fails does not stop the others.
 
     Args:
-        spark: session; ``tables.set_up`` was run.
+        spark: session; ``creation.set_up`` was run.
         settings: names and places; ``landing`` holds ``topics/``.
         entities: the kinds of record.
         run_id: name of this run, for ``runs``.
@@ -101,12 +101,12 @@ def ingest_landing(
         CheckpointError: the checkpoint belongs to other tables or another landing.
         LandingError: a file cannot be ingested.
     """
-    shared = tables.table_ids(spark, settings, QUARANTINE_TABLE, RUNS_TABLE)
+    shared = table_access.table_ids(spark, settings, QUARANTINE_TABLE, RUNS_TABLE)
     none_quarantined = last_commit(spark, settings, QUARANTINE_TABLE).is_creation
 
     def ingest(entity: Entity) -> None:
         with entity_lock(settings, entity):
-            ids = shared | tables.table_ids(spark, settings, settings.clean_table(entity))
+            ids = shared | table_access.table_ids(spark, settings, settings.clean_table(entity))
             checkpoint = settings.checkpoint(entity)
             state = open_state(checkpoint, settings.topic_folder(entity), ids, reset=rebuild, rebuild=rebuild)
             check_commits(spark, settings, state.commits, REBUILD)
@@ -132,7 +132,7 @@ def _ingest_topic(spark: SparkSession, context: IngestContext, log: Log) -> None
         state.last_offsets or state.rebuild or last_commit(spark, settings, settings.clean_table(entity)).is_creation
     ):
         # A new checkpoint: what the table holds may be of other objects.
-        state.last_offsets = conflicts.last_offsets(spark, settings, entity)
+        state.last_offsets = position_conflicts.last_offsets(spark, settings, entity)
     bad, begun = "", dict(state.before)
     if settings.warehouse:
         bad = ingest_listed(_Landing(spark, context), state, IngestedFiles(settings.checkpoint(entity)), log)

@@ -37,10 +37,10 @@ from pinterest_transforms.ingest.stream_batches import (
     rebuild_batch,
 )
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import raw_archive, tables
-from pinterest_transforms.storage.commits import check_commits, last_commit_ids
-from pinterest_transforms.storage.locks import entity_lock
-from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE, raw_table
+from pinterest_transforms.tables import raw_archive, table_access
+from pinterest_transforms.tables.commits import check_commits, last_commit_ids
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE, raw_table
+from pinterest_transforms.tables.locks import entity_lock
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -64,7 +64,7 @@ def ingest_streams(
     or when the file ``settings.stop_file`` appears.
 
     Args:
-        spark: session; ``tables.set_up`` was run.
+        spark: session; ``creation.set_up`` was run.
         settings: names and places of the stream leg.
         entities: the kinds of record.
         run_id: name of this run, for ``runs``.
@@ -121,7 +121,7 @@ def rebuild_streams(
     What was made of raw records that are gone stays as it is.
 
     Args:
-        spark: session; ``tables.set_up`` was run.
+        spark: session; ``creation.set_up`` was run.
         settings: names and places of the stream leg.
         entities: the kinds of record.
         run_id: name of this run, for ``runs``.
@@ -139,7 +139,7 @@ def rebuild_streams(
         for entity in entities:
             clean = settings.clean_table(entity)
             gone = raw_archive.purged_before(spark, settings, entity)
-            if gone and not allow_losses and not tables.read(spark, settings, clean).head(1):
+            if gone and not allow_losses and not table_access.read(spark, settings, clean).head(1):
                 raise TableError(
                     f"table {settings.schema}.{clean} is empty, and raw records must reach back to the first one, got "
                     f"none before {gone}: allow_losses makes it of what is left"
@@ -177,7 +177,7 @@ def _save_commits(spark: SparkSession, context: IngestContext) -> None:
 
 def _ids(spark: SparkSession, settings: Settings, entity: Entity) -> dict[str, str]:
     names = (settings.clean_table(entity), QUARANTINE_TABLE, RUNS_TABLE, raw_table(settings))
-    return tables.table_ids(spark, settings, *names)
+    return table_access.table_ids(spark, settings, *names)
 
 
 def _open_state(
@@ -191,7 +191,7 @@ def _open_state(
     last = datetime.fromisoformat(gone).replace(tzinfo=UTC).timestamp() if gone else newest
     if last is not None and not source.allow_losses:
         _check_gap(settings.stream(entity), source, stream, last)
-    if new and newest is None and tables.read(spark, settings, settings.clean_table(entity)).head(1):
+    if new and newest is None and table_access.read(spark, settings, settings.clean_table(entity)).head(1):
         raw_archive.record_purge(spark, settings, entity, datetime.now(UTC))
     ids = _ids(spark, settings, entity)
     known = None if source.new_checkpoint else load_state(checkpoint)

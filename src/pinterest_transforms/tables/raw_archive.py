@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.retry import with_retries
-from pinterest_transforms.storage.specs import raw_table
+from pinterest_transforms.tables import table_access
+from pinterest_transforms.tables.definitions import raw_table
+from pinterest_transforms.tables.retry import with_retries
 
 _PURGED = "pinterest.purged_before"
 """Property that says up to when records of a kind were removed, if any were: ``<property>.<kind>``."""
@@ -55,7 +55,7 @@ def newest_arrival(spark: SparkSession, settings: Settings, entity: Entity) -> f
 
 def purged_before(spark: SparkSession, settings: Settings, entity: Entity) -> str:
     """Up to when records of an entity were removed, as an ISO date; empty if all that was ever read is still there."""
-    return tables.properties(spark, settings, raw_table(settings)).get(f"{_PURGED}.{entity.name}", "")
+    return table_access.properties(spark, settings, raw_table(settings)).get(f"{_PURGED}.{entity.name}", "")
 
 
 def record_purge(spark: SparkSession, settings: Settings, entity: Entity, day: datetime) -> None:
@@ -83,7 +83,7 @@ def maintain(spark: SparkSession, settings: Settings, entity: Entity, now: datet
 
 
 def _of(spark: SparkSession, settings: Settings, entity: Entity) -> DataFrame:
-    return tables.read(spark, settings, raw_table(settings)).where(F.col("kind") == entity.name)
+    return table_access.read(spark, settings, raw_table(settings)).where(F.col("kind") == entity.name)
 
 
 def _arrived() -> Column:

@@ -19,10 +19,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings, whole_number_of
-from pinterest_transforms.storage import raw_archive, tables
-from pinterest_transforms.storage.commits import commits_since, last_commit
-from pinterest_transforms.storage.retry import with_retries
-from pinterest_transforms.storage.specs import QUARANTINE_TABLE, answer_specs, raw_table, work_specs
+from pinterest_transforms.tables import raw_archive, table_access
+from pinterest_transforms.tables.commits import commits_since, last_commit
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, answer_specs, raw_table, work_specs
+from pinterest_transforms.tables.retry import with_retries
 
 LEAST_HOURS = 168
 """Seven days: Delta's own limit for files that readers and writers under way may still use."""
@@ -87,7 +87,7 @@ def maintain(
     """Maintains every table of the leg, beside whatever runs.
 
     Args:
-        spark: session; the tables were made (``tables.set_up``).
+        spark: session; the tables were made (``creation.set_up``).
         settings: names and places; ``raw_days`` says how long the stream leg keeps raw records.
         retention: how long the rest is kept.
         now: the time; None for the clock's.
@@ -101,8 +101,8 @@ def maintain(
     now = now or datetime.now(UTC)
     work = [spec.name for spec in work_specs(settings)]
     for name in work:
-        tables.read(spark, settings, name)
-    existing = tables.list_tables(spark, settings)
+        table_access.read(spark, settings, name)
+    existing = table_access.list_tables(spark, settings)
     names = [*work, *(spec.name for spec in answer_specs() if spec.name in existing)]
 
     def one(name: str) -> Maintained:
@@ -185,7 +185,7 @@ def _vacuum(spark: SparkSession, settings: Settings, name: str, hours: int) -> N
     The time is the table's property: Delta 4.4 and Databricks Runtime 18 pass over what ``VACUUM … RETAIN`` says.
     """
     table, wanted = settings.qualified(name), f"interval {hours} hours"
-    said = tables.properties(spark, settings, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
+    said = table_access.properties(spark, settings, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
     if said != wanted:
         pair = f"'{_KEPT_FOR}' = '{wanted}'"
         with_retries(lambda: spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({pair})"))

@@ -19,12 +19,12 @@ from pinterest_transforms.analysis.answers import ANSWERS, Answer, Posts, join_p
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.commits import last_commit
-from pinterest_transforms.storage.frames import is_refused
-from pinterest_transforms.storage.locks import waiting_lock
-from pinterest_transforms.storage.retry import with_retries
-from pinterest_transforms.storage.specs import answer_spec
+from pinterest_transforms.tables import table_access
+from pinterest_transforms.tables.commits import last_commit
+from pinterest_transforms.tables.definitions import answer_spec
+from pinterest_transforms.tables.frames import is_refused
+from pinterest_transforms.tables.locks import waiting_lock
+from pinterest_transforms.tables.retry import with_retries
 
 SOURCE_PROPERTY = "pinterest.computed_from"
 """Of an answer table: the versions of the clean tables it was computed from, and the library's."""
@@ -40,7 +40,7 @@ def posts(spark: SparkSession, settings: Settings) -> Posts:
         TableError: one is not there.
     """
     pins, geolocations, users = (
-        tables.read(spark, settings, settings.clean_table(entity)) for entity in (PIN, GEO, USER)
+        table_access.read(spark, settings, settings.clean_table(entity)) for entity in (PIN, GEO, USER)
     )
     return Posts(pins, geolocations, users)
 
@@ -65,7 +65,7 @@ def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str]
             )
             for answer in ANSWERS
         }
-        existing = tables.list_tables(spark, settings)
+        existing = table_access.list_tables(spark, settings)
         known = [answer for answer in ANSWERS if answer.name in existing]
         computed_from = dict(
             zip(known, pool.map(lambda answer: _computed_from(spark, settings, answer), known), strict=True)
@@ -81,7 +81,7 @@ def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str]
 
 def read_answer(spark: SparkSession, settings: Settings, answer: Answer) -> DataFrame:
     """An answer as its table holds it, in its own order: columns as in ``Answer.columns``."""
-    return answer.ordered(tables.read(spark, settings, answer.name))
+    return answer.ordered(table_access.read(spark, settings, answer.name))
 
 
 def read_answers(
@@ -114,14 +114,14 @@ def _named(frame: pd.DataFrame, answer: Answer) -> pd.DataFrame:
 def _version(spark: SparkSession, settings: Settings, entity: Entity) -> str:
     """The clean table's last commit; its fingerprint too, since a table that is made again counts from 0 again."""
     table = settings.clean_table(entity)
-    tables.read(spark, settings, table)
+    table_access.read(spark, settings, table)
     return last_commit(spark, settings, table).id
 
 
 def _computed_from(spark: SparkSession, settings: Settings, answer: Answer) -> str:
     """What the answer's table was computed from; empty for a table of another schema version."""
-    about = tables.usable_properties(spark, settings, answer.name)
-    return about.get(SOURCE_PROPERTY, "") if about[tables.VERSION_PROPERTY] == str(SCHEMA_VERSION) else ""
+    about = table_access.usable_properties(spark, settings, answer.name)
+    return about.get(SOURCE_PROPERTY, "") if about[table_access.VERSION_PROPERTY] == str(SCHEMA_VERSION) else ""
 
 
 @contextmanager
@@ -152,11 +152,11 @@ def _write(spark: SparkSession, settings: Settings, answer: Answer, clean: Posts
     rows = answer.compute(clean).select(*(F.col(column).cast(kind) for column, kind, _ in answer.columns)).toArrow()
     comments = {field.name: field.metadata for field in spec.columns}
     frame = spark.createDataFrame(rows).select(*(F.col(key).alias(key, metadata=comments[key]) for key in comments))
-    pairs = tables.properties_sql({tables.VERSION_PROPERTY: str(SCHEMA_VERSION), SOURCE_PROPERTY: source})
-    tables.remove_unfinished(settings, answer.name)
+    pairs = table_access.properties_sql({table_access.VERSION_PROPERTY: str(SCHEMA_VERSION), SOURCE_PROPERTY: source})
+    table_access.remove_unfinished(settings, answer.name)
     table = (
-        f"CREATE OR REPLACE TABLE {name} USING DELTA COMMENT {tables.sql_text(spec.comment)}"
-        f"{tables.location_sql(settings, answer.name)} TBLPROPERTIES ({pairs})"
+        f"CREATE OR REPLACE TABLE {name} USING DELTA COMMENT {table_access.sql_text(spec.comment)}"
+        f"{table_access.location_sql(settings, answer.name)} TBLPROPERTIES ({pairs})"
     )
     statement = table.replace("{", "{{").replace("}", "}}") + " AS SELECT * FROM {rows}"
     with_retries(lambda: spark.sql(statement, rows=frame))

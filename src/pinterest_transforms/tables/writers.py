@@ -7,27 +7,14 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.cleaning import is_usable
-from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
+from pinterest_transforms.deduplication import latest_per_key
 from pinterest_transforms.entities import Entity
-from pinterest_transforms.ingest.conflicts import of_this_topic
-from pinterest_transforms.ingest.file_splits import ORDER
 from pinterest_transforms.quarantine import to_quarantine_rows
 from pinterest_transforms.schemas import QUARANTINE, clean_schema
 from pinterest_transforms.settings import Settings, quoted
-from pinterest_transforms.storage.retry import with_retries
-from pinterest_transforms.storage.specs import QUARANTINE_TABLE
-
-
-def latest_usable(rows: DataFrame, count: int, *, ordered: bool) -> DataFrame:
-    """The latest version of each key among the usable rows.
-
-    Args:
-        rows: evaluated, checkpointed rows with ``_source``.
-        count: how many of them are usable.
-        ordered: whether ``ORDER`` says which one is later; else ``_source`` and raw texts do.
-    """
-    usable = rows.where(is_usable())
-    return greatest_per_key(usable, ORDER, count) if ordered else latest_per_key(usable)
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE
+from pinterest_transforms.tables.position_conflicts import of_this_topic
+from pinterest_transforms.tables.retry import with_retries
 
 
 def merge_clean(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame, *, is_new: bool) -> None:

@@ -9,16 +9,16 @@ from pyspark.sql import functions as F
 from pinterest_transforms.entities import ENTITIES, GEO, Entity
 from pinterest_transforms.quarantine import REJECTED, REPAIRED
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.commits import last_commit
-from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE, work_specs
+from pinterest_transforms.tables import table_access
+from pinterest_transforms.tables.commits import last_commit
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE, work_specs
 
 _AT_ONCE = 4
 
 
 def runs(spark: SparkSession, settings: Settings, run_id: str = "") -> DataFrame:
     """Rows of ``runs``, the oldest first; of one run if it is named."""
-    frame = tables.read(spark, settings, RUNS_TABLE)
+    frame = table_access.read(spark, settings, RUNS_TABLE)
     chosen = frame.where(F.col("run_id") == run_id) if run_id else frame
     return chosen.orderBy("started", "topic", "batch_id")
 
@@ -36,7 +36,7 @@ def quarantine_totals(spark: SparkSession, settings: Settings) -> DataFrame:
     The cause is a reason where they were rejected, a column where they were repaired; a record with two of them counts
     under each.
     """
-    quarantine = tables.read(spark, settings, QUARANTINE_TABLE)
+    quarantine = table_access.read(spark, settings, QUARANTINE_TABLE)
     causes = F.when(F.col("kind") == REJECTED, F.col("reasons")).otherwise(F.col("columns"))
     each = quarantine.select("topic", "kind", F.explode(causes).alias("cause"))
     totals = each.groupBy("topic", "kind", "cause").agg(F.count("*").alias("records"))
@@ -69,7 +69,7 @@ def freshness(spark: SparkSession, settings: Settings) -> DataFrame:
 
     def of(entity: Entity) -> DataFrame:
         made = F.max("timestamp") if entity == GEO else F.lit(None).cast("timestamp")
-        return tables.read(spark, settings, settings.clean_table(entity)).agg(
+        return table_access.read(spark, settings, settings.clean_table(entity)).agg(
             F.lit(settings.origin(entity)).alias("topic"),
             F.count("*").alias("rows"),
             F.max(F.col("_source")["arrived"]).alias("latest_arrival"),
@@ -97,7 +97,7 @@ def quarantined(spark: SparkSession, settings: Settings, *topics: str, limit: in
     Returns:
         topic, kind, reasons, columns, raw (its first 200 characters), file, seen_at.
     """
-    noted = tables.read(spark, settings, QUARANTINE_TABLE).where(F.col("topic").isin(*topics))
+    noted = table_access.read(spark, settings, QUARANTINE_TABLE).where(F.col("topic").isin(*topics))
     raw = F.left("raw", F.lit(200)).alias("raw")
     shown = noted.select("topic", "kind", "reasons", "columns", raw, "_source.file", "seen_at")
     newest = [F.desc("seen_at"), F.col("kind"), F.col("file"), F.col("raw")]
@@ -112,8 +112,8 @@ def versions(spark: SparkSession, settings: Settings) -> DataFrame:
 
     def of(name: str) -> DataFrame:
         version = last_commit(spark, settings, name).version
-        schema_version = int(tables.properties(spark, settings, name).get(tables.VERSION_PROPERTY, "0"))
-        return tables.read(spark, settings, name).agg(
+        schema_version = int(table_access.properties(spark, settings, name).get(table_access.VERSION_PROPERTY, "0"))
+        return table_access.read(spark, settings, name).agg(
             F.lit(name).alias("table"),
             F.count("*").alias("rows"),
             F.lit(version).cast("bigint").alias("delta_version"),

@@ -1,27 +1,23 @@
-"""Makes, checks, migrates and attaches the leg's Delta tables and its ``posts`` view; see ``answers`` for the answers'.
+"""Creates, checks, migrates and registers the leg's Delta tables and its ``posts`` view.
 
 A catalog manages the tables on Databricks. On one machine they are folders ``<warehouse>/<schema>/<table>`` that each
-session attaches to its own catalog, under the same names.
+session registers in its own catalog, under the same names. ``answer_tables`` creates those of the answers.
 """
 
-import re
-import shutil
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.schemas import CONTRACT, SCHEMA_VERSION
 from pinterest_transforms.settings import Settings, quoted
-from pinterest_transforms.storage.locks import waiting_lock
-from pinterest_transforms.storage.retry import with_retries
-from pinterest_transforms.storage.specs import (
+from pinterest_transforms.tables.definitions import (
     POSTS_VIEW,
     RUNS_TABLE,
     TableSpec,
@@ -29,12 +25,23 @@ from pinterest_transforms.storage.specs import (
     posts_columns,
     work_specs,
 )
+from pinterest_transforms.tables.locks import waiting_lock
+from pinterest_transforms.tables.retry import with_retries
+from pinterest_transforms.tables.table_access import (
+    ID_PROPERTY,
+    VERSION_PROPERTY,
+    has_commits,
+    is_unfinished,
+    list_tables,
+    location_sql,
+    properties,
+    properties_sql,
+    remove_unfinished,
+    sql_text,
+    usable_properties,
+)
 
-VERSION_PROPERTY = "pinterest.schema_version"
-ID_PROPERTY = "pinterest.table_id"
-"""A table's identity: given when it is made, gone with it. Delta's own id comes with counts, which are dear."""
 _AT_ONCE = 4
-_DATA_FILE = re.compile(r"\.?part-\S+\.parquet(\.crc)?")
 
 
 def set_up(spark: SparkSession, settings: Settings) -> None:
@@ -62,6 +69,31 @@ def set_up(spark: SparkSession, settings: Settings) -> None:
         with_retries(lambda: _make_posts(spark, settings))
 
 
+def ensure_tables(spark: SparkSession, settings: Settings) -> None:
+    """Runs ``set_up`` if a table or ``posts`` is missing, or the last set-up was that of another schema version.
+
+    Raises:
+        TableError: as ``set_up`` and ``attach``.
+    """
+    attach(spark, settings)
+    if not _are_current(spark, settings):
+        set_up(spark, settings)
+
+
+def _are_current(spark: SparkSession, settings: Settings) -> bool:
+    """Two questions whatever the number of tables: the schema's list, and the version of ``runs``, made last."""
+    needed = {spec.name for spec in work_specs(settings)}
+    if not needed | {POSTS_VIEW} <= list_tables(spark, settings):
+        return False
+    if settings.warehouse and not all(has_commits(Path(settings.warehouse, settings.schema, name)) for name in needed):
+        return False
+    try:
+        version = properties(spark, settings, RUNS_TABLE).get(VERSION_PROPERTY)
+    except AnalysisException:
+        return False
+    return version == str(SCHEMA_VERSION)
+
+
 def attach(spark: SparkSession, settings: Settings) -> None:
     """Registers the tables that are there, and ``posts`` if its tables are; makes and changes nothing on disk.
 
@@ -79,7 +111,7 @@ def attach(spark: SparkSession, settings: Settings) -> None:
     complete = {
         entry.name
         for entry in entries
-        if (entry.is_dir() and has_commits(entry)) or (entry.name in known and not _is_unfinished(settings, entry))
+        if (entry.is_dir() and has_commits(entry)) or (entry.name in known and not is_unfinished(settings, entry))
     }
     existing = list_tables(spark, settings)
 
@@ -91,92 +123,6 @@ def attach(spark: SparkSession, settings: Settings) -> None:
         list(pool.map(register, sorted(complete - existing)))
     if POSTS_VIEW not in existing and {settings.clean_table(entity) for entity in ENTITIES} <= complete:
         _make_posts(spark, settings)
-
-
-def list_tables(spark: SparkSession, settings: Settings) -> set[str]:
-    """Names of the schema's tables and views in the catalog; none if there is no such schema."""
-    try:
-        found = spark.sql(f"SHOW TABLES IN {quoted(settings.catalog, settings.schema)}").collect()
-    except AnalysisException as error:
-        if "SCHEMA_NOT_FOUND" in str(error):
-            return set()
-        raise
-    return {row["tableName"] for row in found if not row["isTemporary"]}
-
-
-def properties(spark: SparkSession, settings: Settings, table: str) -> dict[str, str]:
-    """The table's properties, ``VERSION_PROPERTY`` and ``ID_PROPERTY`` among them."""
-    found = spark.sql(f"SHOW TBLPROPERTIES {settings.qualified(table)}").collect()
-    return {row["key"]: row["value"] for row in found}
-
-
-def table_ids(spark: SparkSession, settings: Settings, *names: str) -> dict[str, str]:
-    """``ID_PROPERTY`` of tables by their names."""
-    return {name: properties(spark, settings, name)[ID_PROPERTY] for name in names}
-
-
-def read(spark: SparkSession, settings: Settings, table: str) -> DataFrame:
-    """The table or view as a frame.
-
-    Raises:
-        TableError: it is not there.
-    """
-    try:
-        frame = spark.table(settings.qualified(table))
-        frame.schema  # noqa: B018 - Spark Connect finds out only when asked
-    except AnalysisException as error:
-        if "TABLE_OR_VIEW_NOT_FOUND" in str(error):
-            raise TableError(f"table {settings.schema}.{table} must be there: run the batch first") from None
-        raise
-    return frame
-
-
-def sql_text(value: str) -> str:
-    """A SQL string literal."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def properties_sql(of: dict[str, str]) -> str:
-    """Table properties as SQL."""
-    return ", ".join(f"{sql_text(key)} = {sql_text(value)}" for key, value in of.items())
-
-
-def location_sql(settings: Settings, table: str) -> str:
-    """The ``LOCATION`` clause of a table in a folder; empty where a catalog manages the tables."""
-    folder = settings.table_folder(table)
-    # A plain path: Spark takes the escapes of a URI for a part of the name.
-    return f" LOCATION {sql_text(str(folder.absolute()))}" if folder else ""
-
-
-def has_commits(folder: Path) -> bool:
-    """True if the folder holds a Delta table whose making is complete."""
-    return any((folder / "_delta_log").glob("[0-9]*.json")) or any((folder / "_delta_log").glob("[0-9]*.parquet"))
-
-
-def remove_unfinished(settings: Settings, table: str) -> None:
-    """Removes what a kill in the middle of a table's making has left. To be called under the set-up lock.
-
-    Raises:
-        TableError: the folder holds something else.
-    """
-    folder = settings.table_folder(table)
-    if folder is not None and folder.exists() and _is_unfinished(settings, folder):
-        shutil.rmtree(folder)
-
-
-def _is_unfinished(settings: Settings, folder: Path) -> bool:
-    """True for a log with no commit in it, with nothing beside it but data files of a first write.
-
-    Raises:
-        TableError: there is no Delta table, and something else.
-    """
-    if has_commits(folder):
-        return False
-    log = folder / "_delta_log"
-    entries = list(folder.iterdir()) if folder.is_dir() else [folder]
-    if any(entry != log and not (log.is_dir() and _DATA_FILE.fullmatch(entry.name)) for entry in entries):
-        raise TableError(f"table {settings.schema}.{folder.name} must be a Delta table, got something else in {folder}")
-    return True
 
 
 def _make_schema(spark: SparkSession, settings: Settings) -> None:
@@ -207,29 +153,6 @@ def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec, *
     )
 
 
-def usable_properties(spark: SparkSession, settings: Settings, table: str) -> dict[str, str]:
-    """The properties of an existing table, if this library can use it; the schema version is ``0`` where it has none.
-
-    Raises:
-        TableError: it is not a Delta table, or a newer version of the library has made it.
-    """
-    label = f"table {settings.schema}.{table}"
-    try:
-        about = properties(spark, settings, table)
-        # Only a table of somebody else has no version; one that has it is Delta.
-        form = "delta" if VERSION_PROPERTY in about else _form(spark, settings, table)
-    except AnalysisException as error:
-        raise TableError(f"{label} must be a Delta table, got {type(error).__name__}") from error
-    if form != "delta":
-        raise TableError(f"{label} must be a Delta table, got {form}")
-    version = about.setdefault(VERSION_PROPERTY, "0")
-    if not version.isdigit() or int(version) > SCHEMA_VERSION:
-        raise TableError(
-            f"{label} must have schema version {SCHEMA_VERSION} or older, got {version}: use a newer library"
-        )
-    return about
-
-
 def _check(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
     """Raises for a table this library cannot use; brings an older one up to date, adding only."""
     about = usable_properties(spark, settings, spec.name)
@@ -244,13 +167,6 @@ def _check(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
     if int(about[VERSION_PROPERTY]) < SCHEMA_VERSION or ID_PROPERTY not in about:
         table_id = about.get(ID_PROPERTY, uuid.uuid4().hex)
         _migrate(spark, settings, spec, [column for column in spec.columns if column.name not in there], table_id)
-
-
-def _form(spark: SparkSession, settings: Settings, table: str) -> str:
-    """The table's format, of its metadata alone: Delta's own description also counts its files."""
-    name = settings.qualified(table)
-    about = {row["col_name"]: row["data_type"] for row in spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()}
-    return str(about.get("Provider", about.get("Type", "something else"))).lower()
 
 
 def _migrate(

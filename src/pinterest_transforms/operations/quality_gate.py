@@ -17,8 +17,8 @@ from pyspark.sql import functions as F
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import QualityError
 from pinterest_transforms.settings import Settings, number_of
-from pinterest_transforms.storage import tables
-from pinterest_transforms.storage.specs import QUARANTINE_TABLE, RUNS_TABLE
+from pinterest_transforms.tables import table_access
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
 
 ALL = "all"
 """Stands where a topic stands, for the three together."""
@@ -127,7 +127,7 @@ def check(figures: Sequence[Figures], bars: Bars, run_id: str = "") -> None:
 
 def _counted(spark: SparkSession, settings: Settings, run_id: str, now: datetime) -> dict[str, dict[str, int]]:
     """What ``runs`` says of each topic."""
-    runs = tables.read(spark, settings, RUNS_TABLE)
+    runs = table_access.read(spark, settings, RUNS_TABLE)
     chosen = F.col("run_id") == run_id if run_id else F.unix_micros("started") >= _micros(now - _DAY)
     totals = runs.where(chosen).groupBy("topic").agg(*(F.sum(name).alias(name) for name in _NUMBERS)).collect()
     return {row["topic"]: {name: row[name] for name in _NUMBERS} for row in totals}
@@ -139,7 +139,7 @@ def _newest(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
     arrived = F.unix_micros("_source.arrived").alias("arrived")
     topics = [*(F.lit(settings.origin(entity)) for entity in ENTITIES), F.col("topic")]
     sources = [
-        tables.read(spark, settings, name).select(topic.alias("topic"), arrived)
+        table_access.read(spark, settings, name).select(topic.alias("topic"), arrived)
         for name, topic in zip(names, topics, strict=True)
     ]
     last = reduce(DataFrame.unionAll, sources).groupBy("topic").agg(F.max("arrived").alias("arrived")).collect()

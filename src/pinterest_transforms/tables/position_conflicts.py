@@ -11,7 +11,7 @@ from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.storage.specs import QUARANTINE_TABLE
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE
 
 _PLACE = ["_shard", "_position"]
 

@@ -1,0 +1,1 @@
+"""Quality gate, summaries of a leg and of the landing, landing access."""

@@ -1,0 +1,133 @@
+"""Reads a leg's tables and what the catalog says of them; SQL clauses of their properties and places."""
+
+import re
+import shutil
+from pathlib import Path
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+
+from pinterest_transforms.errors import TableError
+from pinterest_transforms.schemas import SCHEMA_VERSION
+from pinterest_transforms.settings import Settings, quoted
+
+VERSION_PROPERTY = "pinterest.schema_version"
+ID_PROPERTY = "pinterest.table_id"
+"""A table's identity: given when it is made, gone with it. Delta's own id comes with counts, which are dear."""
+_DATA_FILE = re.compile(r"\.?part-\S+\.parquet(\.crc)?")
+
+
+def list_tables(spark: SparkSession, settings: Settings) -> set[str]:
+    """Names of the schema's tables and views in the catalog; none if there is no such schema."""
+    try:
+        found = spark.sql(f"SHOW TABLES IN {quoted(settings.catalog, settings.schema)}").collect()
+    except AnalysisException as error:
+        if "SCHEMA_NOT_FOUND" in str(error):
+            return set()
+        raise
+    return {row["tableName"] for row in found if not row["isTemporary"]}
+
+
+def properties(spark: SparkSession, settings: Settings, table: str) -> dict[str, str]:
+    """The table's properties, ``VERSION_PROPERTY`` and ``ID_PROPERTY`` among them."""
+    found = spark.sql(f"SHOW TBLPROPERTIES {settings.qualified(table)}").collect()
+    return {row["key"]: row["value"] for row in found}
+
+
+def table_ids(spark: SparkSession, settings: Settings, *names: str) -> dict[str, str]:
+    """``ID_PROPERTY`` of tables by their names."""
+    return {name: properties(spark, settings, name)[ID_PROPERTY] for name in names}
+
+
+def read(spark: SparkSession, settings: Settings, table: str) -> DataFrame:
+    """The table or view as a frame.
+
+    Raises:
+        TableError: it is not there.
+    """
+    try:
+        frame = spark.table(settings.qualified(table))
+        frame.schema  # noqa: B018 - Spark Connect finds out only when asked
+    except AnalysisException as error:
+        if "TABLE_OR_VIEW_NOT_FOUND" in str(error):
+            raise TableError(f"table {settings.schema}.{table} must be there: run the batch first") from None
+        raise
+    return frame
+
+
+def sql_text(value: str) -> str:
+    """A SQL string literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def properties_sql(of: dict[str, str]) -> str:
+    """Table properties as SQL."""
+    return ", ".join(f"{sql_text(key)} = {sql_text(value)}" for key, value in of.items())
+
+
+def location_sql(settings: Settings, table: str) -> str:
+    """The ``LOCATION`` clause of a table in a folder; empty where a catalog manages the tables."""
+    folder = settings.table_folder(table)
+    # A plain path: Spark takes the escapes of a URI for a part of the name.
+    return f" LOCATION {sql_text(str(folder.absolute()))}" if folder else ""
+
+
+def has_commits(folder: Path) -> bool:
+    """True if the folder holds a Delta table whose making is complete."""
+    return any((folder / "_delta_log").glob("[0-9]*.json")) or any((folder / "_delta_log").glob("[0-9]*.parquet"))
+
+
+def remove_unfinished(settings: Settings, table: str) -> None:
+    """Removes what a kill in the middle of a table's making has left. To be called under the set-up lock.
+
+    Raises:
+        TableError: the folder holds something else.
+    """
+    folder = settings.table_folder(table)
+    if folder is not None and folder.exists() and is_unfinished(settings, folder):
+        shutil.rmtree(folder)
+
+
+def is_unfinished(settings: Settings, folder: Path) -> bool:
+    """True for a log with no commit in it, with nothing beside it but data files of a first write.
+
+    Raises:
+        TableError: there is no Delta table, and something else.
+    """
+    if has_commits(folder):
+        return False
+    log = folder / "_delta_log"
+    entries = list(folder.iterdir()) if folder.is_dir() else [folder]
+    if any(entry != log and not (log.is_dir() and _DATA_FILE.fullmatch(entry.name)) for entry in entries):
+        raise TableError(f"table {settings.schema}.{folder.name} must be a Delta table, got something else in {folder}")
+    return True
+
+
+def usable_properties(spark: SparkSession, settings: Settings, table: str) -> dict[str, str]:
+    """The properties of an existing table, if this library can use it; the schema version is ``0`` where it has none.
+
+    Raises:
+        TableError: it is not a Delta table, or a newer version of the library has made it.
+    """
+    label = f"table {settings.schema}.{table}"
+    try:
+        about = properties(spark, settings, table)
+        # Only a table of somebody else has no version; one that has it is Delta.
+        form = "delta" if VERSION_PROPERTY in about else _form(spark, settings, table)
+    except AnalysisException as error:
+        raise TableError(f"{label} must be a Delta table, got {type(error).__name__}") from error
+    if form != "delta":
+        raise TableError(f"{label} must be a Delta table, got {form}")
+    version = about.setdefault(VERSION_PROPERTY, "0")
+    if not version.isdigit() or int(version) > SCHEMA_VERSION:
+        raise TableError(
+            f"{label} must have schema version {SCHEMA_VERSION} or older, got {version}: use a newer library"
+        )
+    return about
+
+
+def _form(spark: SparkSession, settings: Settings, table: str) -> str:
+    """The table's format, of its metadata alone: Delta's own description also counts its files."""
+    name = settings.qualified(table)
+    about = {row["col_name"]: row["data_type"] for row in spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()}
+    return str(about.get("Provider", about.get("Type", "something else"))).lower()
