@@ -24,7 +24,7 @@ from local.session import local_session, stop_session
 from pinterest_transforms import columns
 from pinterest_transforms.cleaning import validate_and_clean
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
-from pinterest_transforms.quality import parse_json
+from pinterest_transforms.parsing import parse_json
 
 RESULTS = Path(__file__).with_name("rules.md")
 _WARM, _ROUNDS = 5, 7

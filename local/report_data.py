@@ -11,10 +11,10 @@ from pyspark.sql import SparkSession
 from local.report import AnswerBlock, QualityBlock, ReportData
 from pinterest_transforms import __version__
 from pinterest_transforms.analysis.answers import ANSWERS
+from pinterest_transforms.cleaning import REJECTED
 from pinterest_transforms.entities import ENTITIES, PIN
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.operations import summaries
-from pinterest_transforms.quarantine import REJECTED
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import answer_tables
 

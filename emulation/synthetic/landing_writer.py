@@ -21,8 +21,7 @@ from emulation.source.table_reader import TableReader
 from emulation.synthetic.delivery import USUAL, Delivery, deliver
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, SettingsError
-from pinterest_transforms.ingest.landing_listing import list_folder
-from pinterest_transforms.landing_files import partition_and_start
+from pinterest_transforms.ingest.landing_files import list_folder, partition_and_start
 from pinterest_transforms.settings import Settings, landing_key
 
 PARTITIONS = 3

@@ -5,13 +5,14 @@ It ends with one ``select`` that is the entity's schema. It also says which clea
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import reduce
 from operator import or_
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from pinterest_transforms import columns, quality
+from pinterest_transforms import columns, parsing
 from pinterest_transforms.columns import once_a_session
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import CONTRACT
@@ -26,6 +27,8 @@ _TEXTS: dict[str, tuple[str, ...]] = {
 
 _NOT_KEPT = ("downloaded",)
 """Fields that no clean column is made of."""
+
+REJECTED, REPAIRED = "rejected", "repaired"
 
 Columns = dict[str, Column]
 
@@ -84,17 +87,17 @@ def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = 
 
     Returns:
         The contract's columns of the entity, then what the records had beside ``raw``, then ``raw``,
-        ``rejections`` (ARRAY<STRING>, empty for a usable record, ``quality.BLANK`` alone for an empty line),
+        ``rejections`` (ARRAY<STRING>, empty for a usable record, ``parsing.BLANK`` alone for an empty line),
         ``repairs`` (ARRAY<STRING>, clean columns whose value was unusable, empty for none) and ``unknown_fields``
         (ARRAY<STRING> or null). One row a record or empty line.
     """
     carried = [name for name in records.columns if name != "raw"]
-    rows = quality.parse_json(records, entity)
+    rows = parsing.parse_json(records, entity)
     for step in _steps(entity):
         rows = rows.withColumns(step)
     values = CONTRACT[entity.name].names
-    repairs, unknown = _repairs(entity), quality.unknown_fields(entity).alias("unknown_fields")
-    rows = rows.select(*values, *carried, "raw", quality.rejection_reasons().alias("rejections"), repairs, unknown)
+    repairs, unknown = _repairs(entity), parsing.unknown_fields(entity).alias("unknown_fields")
+    rows = rows.select(*values, *carried, "raw", parsing.rejection_reasons().alias("rejections"), repairs, unknown)
     if every_raw:
         return rows
     return rows.withColumn("raw", F.when(~is_usable() | (F.size("repairs") > 0), F.col("raw")))
@@ -102,7 +105,7 @@ def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = 
 
 @once_a_session
 def _steps(entity: Entity) -> list[Columns]:
-    """From ``quality.parse_json`` to the contract's columns, each step one projection."""
+    """From ``parsing.parse_json`` to the contract's columns, each step one projection."""
     names = [name for name in entity.fields if name not in _NOT_KEPT]
     trimmed = {name: columns.trim_whitespace(f"field_{name}") for name in (*entity.key_fields, *names)}
     key = F.coalesce(*(columns.parse_key(F.col(name)) for name in entity.key_fields))
@@ -127,7 +130,7 @@ def _given_and_texts(entity: Entity) -> tuple[Columns, Columns]:
 def _repairs(entity: Entity) -> Column:
     given, texts = _given_and_texts(entity)
     conditions = {name: _broken(name, given, texts) for name in CONTRACT[entity.name].names[1:]}
-    return quality.matching_labels(conditions).alias("repairs")
+    return parsing.matching_labels(conditions).alias("repairs")
 
 
 def is_usable() -> Column:
@@ -137,9 +140,48 @@ def is_usable() -> Column:
 
 def is_rejected() -> Column:
     """True for a row of ``validate_and_clean`` that is kept out of the clean table; an empty line is no record."""
-    return ~is_usable() & (F.get("rejections", F.lit(0)) != quality.BLANK)
+    return ~is_usable() & (F.get("rejections", F.lit(0)) != parsing.BLANK)
 
 
 def is_repaired() -> Column:
     """True for a row of ``validate_and_clean`` that belongs in the clean table, with a value made null."""
     return is_usable() & (F.size("repairs") > 0)
+
+
+def to_quarantine_rows(rows: DataFrame, topic: str, seen_at: datetime, *, distinct: bool) -> DataFrame:
+    """Rows of ``quarantine`` for the records that are rejected or repaired.
+
+    Args:
+        rows: evaluated records, with ``_source``.
+        topic: topic or stream they came from.
+        seen_at: when they were first noted.
+        distinct: whether each position stands there once; else one row per shard, position, kind and text is kept,
+            since an aggregated Kinesis record gives all its records one position.
+    """
+    bad = rows.where(is_rejected() | is_repaired())
+    is_text = F.is_valid_utf8("raw")
+    nothing = F.array().cast("array<string>")
+    shaped = bad.select(
+        F.lit(topic).alias("topic"),
+        F.when(is_usable(), F.lit(REPAIRED)).otherwise(F.lit(REJECTED)).alias("kind"),
+        F.when(is_usable(), F.array(F.lit(parsing.UNUSABLE))).otherwise(F.col("rejections")).alias("reasons"),
+        F.when(is_usable(), F.col("repairs")).otherwise(nothing).alias("columns"),
+        F.when(is_text, F.col("raw")).otherwise(F.make_valid_utf8("raw")).alias("raw"),
+        F.when(~is_text, F.col("raw").cast("binary")).alias("raw_bytes"),
+        "_source",
+        _constant(seen_at).alias("seen_at"),
+    )
+    if distinct:
+        return shaped
+    source = F.col("_source")
+    same = Window.partitionBy(source["shard"], source["position"], "kind", "raw", "raw_bytes")
+    first = F.row_number().over(same.orderBy(source["arrived"], source["file"]))
+    return shaped.withColumn("_rank", first).where("_rank = 1").drop("_rank")
+
+
+def _constant(moment: datetime) -> Column:
+    """The time in each row: read from a text, since Spark writes a literal time into the code that it generates.
+
+    That code would have to be compiled again for each micro-batch.
+    """
+    return F.concat(F.lit(moment.isoformat()), F.left("raw", F.lit(0))).cast("timestamp")

@@ -8,11 +8,11 @@ from datetime import datetime
 
 import pytest
 
-from pinterest_transforms.ingest import ingested_files, stream_batches
+from pinterest_transforms.ingest import ingested_files, micro_batch
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
+from pinterest_transforms.ingest.landing_files import FileStamp, Listing, key_of, partition_and_start
 from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RunCounts
-from pinterest_transforms.landing_files import FileStamp, Listing, key_of, partition_and_start
 
 TOPIC = "abc.pin"
 
@@ -207,7 +207,7 @@ class MemoryEffects:
 
 @dataclass
 class MemoryLanding:
-    """A topic's files in memory: ``listed_landing.Landing``."""
+    """A topic's files in memory: ``landing_batches.Landing``."""
 
     tables: Tables
     state: CheckpointState
@@ -271,7 +271,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Process:
 
     monkeypatch.setattr(CheckpointState, "save", saved)
     monkeypatch.setattr(IngestedFiles, "add", added)
-    for module in (ingested_files, stream_batches):
+    for module in (ingested_files, micro_batch):
         monkeypatch.setattr(module, "flush_to_disk", lambda: None)
     monkeypatch.setattr("os.fsync", lambda _: None)
     return process

@@ -12,9 +12,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BATCH, LISTED, STREAM, STATE, FILES = (
-    f"ingest/{name}.py"
-    for name in ("micro_batch", "listed_landing", "stream_batches", "checkpoint_state", "ingested_files")
+BATCH, LISTED, STATE, FILES = (
+    f"ingest/{name}.py" for name in ("micro_batch", "landing_batches", "checkpoint_state", "ingested_files")
 )
 MUTATIONS: list[tuple[str, str, str]] = [
     (BATCH, "replay = number in state.before or", "replay = False and"),
@@ -46,11 +45,11 @@ MUTATIONS: list[tuple[str, str, str]] = [
     (LISTED, "replace = state.rebuild and batch_id == 0", "replace = False"),
     (LISTED, "    state.rebuild = False\n    state.save()\n    return", "    return"),
     (LISTED, "size = len(new) if state.rebuild else landing.max_files", "size = landing.max_files"),
-    (STREAM, 'progress["arrived"] = max(float(progress["arrived"]), counts.last_arrival / 1e6)', "pass"),
-    (STREAM, "min(state.next_batch_id, -1)", "min(state.next_batch_id, 0)"),
-    (STREAM, "        if int(number) >= 0:\n", "        if number is None:\n"),
-    (STREAM, "    state.rebuild = False\n", ""),
-    (STREAM, "    state.next_batch_id -= 1\n", ""),
+    (BATCH, 'progress["arrived"] = max(float(progress["arrived"]), counts.last_arrival / 1e6)', "pass"),
+    (BATCH, "min(state.next_batch_id, -1)", "min(state.next_batch_id, 0)"),
+    (BATCH, "        if int(number) >= 0:\n", "        if number is None:\n"),
+    (BATCH, "    state.rebuild = False\n", ""),
+    (BATCH, "    state.next_batch_id -= 1\n", ""),
     (STATE, "        new.save()\n        shutil.rmtree(checkpoint, ignore_errors=True)\n", "        new.save()\n"),
     (STATE, "rebuild=rebuild or unfinished", "rebuild=rebuild"),
     (FILES, "return self.stamps.get(key) == stamp", "return key in self.stamps"),

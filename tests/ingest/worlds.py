@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state, open_state
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
-from pinterest_transforms.ingest.listed_landing import ingest_listed
-from pinterest_transforms.ingest.micro_batch import MicroBatch, no_log
-from pinterest_transforms.ingest.stream_batches import (
+from pinterest_transforms.ingest.landing_batches import ingest_listed
+from pinterest_transforms.ingest.micro_batch import (
+    MicroBatch,
     begin_rebuild,
     begin_run,
+    no_log,
     process_rebuild,
     process_stream_batch,
     rebuild_batch,

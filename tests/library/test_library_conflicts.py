@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinterest_transforms.landing_files import backward_offsets_text, goes_back, start_offsets
+from pinterest_transforms.ingest.landing_files import backward_offsets_text, goes_back, start_offsets
 
 
 def paths(*starts: tuple[int, int]) -> list[str]:

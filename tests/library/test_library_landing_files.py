@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from pinterest_transforms.errors import LandingError
-from pinterest_transforms.ingest.landing_listing import list_folder, why_unusable
-from pinterest_transforms.landing_files import FileKind, FileStamp, Listing, file_kind
+from pinterest_transforms.ingest.landing_files import FileKind, FileStamp, Listing, file_kind, list_folder, why_unusable
 
 TOPIC = "abc.pin"
 NAME = "abc.pin+0+0000000050"

@@ -6,7 +6,7 @@ import pytest
 
 from pinterest_transforms.errors import CheckpointError
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
-from pinterest_transforms.landing_files import FileStamp
+from pinterest_transforms.ingest.landing_files import FileStamp
 
 ONE, TWO = FileStamp(7, 1_795_787_319_927_577_018), FileStamp(9, 2)
 KEY = 'topics/abc.pin/a "b"\n/abc.pin+0+0000000000.json'

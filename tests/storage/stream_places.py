@@ -28,7 +28,7 @@ from pinterest_transforms.ingest import kinesis, streams
 from pinterest_transforms.ingest.checkpoint_state import has_begun
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.ingest.micro_batch import Log, no_log
-from pinterest_transforms.ingest.queries import Running
+from pinterest_transforms.ingest.stream_queries import Running
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation
 from pinterest_transforms.tables.definitions import raw_table

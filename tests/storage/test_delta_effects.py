@@ -18,10 +18,9 @@ from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
 from pinterest_transforms.entities import GEO, PIN, Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluated
-from pinterest_transforms.ingest.file_splits import ORDER, add_source, file_splits
-from pinterest_transforms.ingest.landing_reader import SPLIT
+from pinterest_transforms.ingest.landing_reader import ORDER, SPLIT, add_source, file_splits
 from pinterest_transforms.ingest.micro_batch import MicroBatch, RunCounts, process_micro_batch
-from pinterest_transforms.quality import NOT_AN_OBJECT, NOT_TEXT, RAW_RECORD, UNUSABLE
+from pinterest_transforms.parsing import NOT_AN_OBJECT, NOT_TEXT, RAW_RECORD, UNUSABLE
 from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import Row
 from storage_places import Place, counts, pin
 
-from pinterest_transforms.ingest.file_splits import can_be_ordered, file_splits, has_overlapping_offsets
+from pinterest_transforms.ingest.landing_reader import can_be_ordered, file_splits, has_overlapping_offsets
 
 TOPIC = "abc.pin"
 FILE = "file:///x/topics/abc.pin/partition={}/abc.pin+{}+{:010d}.json"

@@ -12,7 +12,7 @@ from storage_places import YEAR, Place, counts, pin, set_up_only, write
 from pinterest_transforms import deduplication
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import CheckpointError, LandingError
-from pinterest_transforms.ingest import landing, landing_reader, listed_landing
+from pinterest_transforms.ingest import landing, landing_batches, landing_reader
 from pinterest_transforms.settings import Settings
 
 
@@ -135,7 +135,7 @@ def test_a_file_that_is_gone_while_it_is_taken_is_taken_when_it_is_back(
 ):
     moment, aside = place.put(0, pin(1, "a")), tmp_path / "aside"
     place.put(10, pin(2, "a"))
-    process_files, raw_records = listed_landing.process_files, landing_reader.raw_records
+    process_files, raw_records = landing_batches.process_files, landing_reader.raw_records
 
     def without_it(*given):
         if moment.exists():
@@ -155,7 +155,7 @@ def test_a_file_that_is_gone_while_it_is_taken_is_taken_when_it_is_back(
     assert str(error.value) == said
     aside.rename(moment)
     with monkeypatch.context() as patched:
-        patched.setattr(listed_landing, "process_files", without_it)
+        patched.setattr(landing_batches, "process_files", without_it)
         place.take()
     assert place.titles() == {2: "a"}
     aside.rename(moment)

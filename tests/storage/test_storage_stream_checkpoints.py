@@ -11,7 +11,7 @@ from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, geo_coun
 
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import CheckpointError, StreamError, TableError
-from pinterest_transforms.quality import NOT_AN_OBJECT
+from pinterest_transforms.parsing import NOT_AN_OBJECT
 from pinterest_transforms.tables import table_access
 
 RAW_TABLE, TABLE = "abc_raw_table", "abc_geo_table"

@@ -14,14 +14,14 @@ from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, v
 from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
-from pinterest_transforms.ingest.file_splits import (
+from pinterest_transforms.ingest.landing_reader import (
     ORDER,
+    SPLIT,
     add_source,
     can_be_ordered,
     file_splits,
     has_overlapping_offsets,
 )
-from pinterest_transforms.ingest.landing_reader import SPLIT
 from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RunCounts
 from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import Settings
@@ -62,7 +62,7 @@ class DeltaEffects:
         batch: which micro-batch.
         rows: evaluated records with ``_source``, checkpointed.
         counts: of them.
-        ordered: whether ``file_splits.ORDER`` orders the versions of a key.
+        ordered: whether ``landing_reader.ORDER`` orders the versions of a key.
     """
 
     spark: SparkSession
@@ -178,7 +178,7 @@ def evaluated(
         spark: the session of the records.
         context: of the query.
         batch: which micro-batch.
-        records: raw records, ``quality.RAW_RECORD``, or those of ``landing_reader.raw_records``.
+        records: raw records, ``parsing.RAW_RECORD``, or those of ``landing_reader.raw_records``.
     """
     settings, entity = context.settings, context.entity
     landing = SPLIT in records.columns

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pinterest_transforms.errors import CheckpointError
 from pinterest_transforms.ingest.checkpoint_state import INGESTED_FILES, flush_to_disk
-from pinterest_transforms.landing_files import FileStamp
+from pinterest_transforms.ingest.landing_files import FileStamp
 
 _SPARE = 1000
 

@@ -22,10 +22,9 @@ from pinterest_transforms.ingest.checkpoint_files import check_query_error
 from pinterest_transforms.ingest.checkpoint_state import REBUILD, open_state
 from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluated
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
-from pinterest_transforms.ingest.landing_listing import why_unusable
-from pinterest_transforms.ingest.listed_landing import ingest_listed, process_files
+from pinterest_transforms.ingest.landing_batches import ingest_listed, process_files
+from pinterest_transforms.ingest.landing_files import FileStamp, Listing, key_of, others_text, why_unusable
 from pinterest_transforms.ingest.micro_batch import Log, MicroBatch, no_log
-from pinterest_transforms.landing_files import FileStamp, Listing, key_of, others_text
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import position_conflicts, table_access
 from pinterest_transforms.tables.commits import check_commits, last_commit, last_commit_ids
@@ -37,7 +36,7 @@ _ALL_FILES = 1_000_000_000
 
 @dataclass(frozen=True)
 class _Landing:
-    """A topic's files, and where their records go: ``listed_landing.Landing``."""
+    """A topic's files, and where their records go: ``landing_batches.Landing``."""
 
     spark: SparkSession
     context: IngestContext

@@ -1,19 +1,33 @@
-r"""Landing files -> raw records, one per line, split on ``\n`` alone; ``file_splits`` numbers them."""
+r"""Landing files -> raw records, one per line, split on ``\n`` alone; their positions: the file's offset plus the line.
+
+Spark reads a file's lines in order, but does not tell their numbers. It gives a number per row, which grows by one from
+line to line of the file split that one task reads. So once the rows of a batch are checkpointed, and with them those
+numbers, the first one of each split is looked up, and the rest is arithmetic. Nothing is read for it a second time.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from urllib.parse import unquote
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.errors import LandingError
-from pinterest_transforms.ingest.landing_listing import list_folder
-from pinterest_transforms.landing_files import FileStamp, Listing, key_of
+from pinterest_transforms.ingest.landing_files import FileStamp, Listing, key_of, list_folder, partition_and_start
+from pinterest_transforms.schemas import LANDING_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables.frames import frame_of
 
 SPLIT = "_split"
 """Column that says which split of which file a row is of."""
+ORDER = "_order"
+"""Number of a row that orders the versions of a key as shard and position do."""
+_MAX_BIGINT = 2**63 - 1
+_SPLITS = "struct<_path: string, _block: bigint, _key: string, _shard: string, _delta: bigint, _shard_number: bigint>"
 _GLOB = re.compile(r"([\\*?\[\]{}])")
 # What Spark says of a file that cannot be read, and of one that is gone.
 _UNREAD = re.compile(
@@ -83,7 +97,7 @@ def raw_records(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
     Returns:
         ``raw``, ``_split`` (STRUCT<path STRING, block BIGINT, arrived TIMESTAMP>: the file, where in it the split
         begins that one task reads, and its modification time) and ``_row`` (BIGINT, grows by one from line to line of
-        a split). ``file_splits.add_source`` makes ``_source`` of the last two.
+        a split). ``add_source`` makes ``_source`` of the last two.
     """
     lines = spark.read.option("lineSep", "\n").text([as_glob(path) for path in paths])
     split = F.struct(
@@ -92,3 +106,93 @@ def raw_records(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
         F.col("_metadata.file_modification_time").alias("arrived"),
     )
     return lines.select(F.col("value").alias("raw"), split.alias(SPLIT), F.monotonically_increasing_id().alias("_row"))
+
+
+@dataclass(frozen=True)
+class FileSplit:
+    """A part of a file that one task has read.
+
+    Attributes:
+        path: the file, as Spark names it.
+        block: where in the file the split begins, in bytes.
+        key: the file's object key.
+        shard: the partition in the file's name.
+        arrived: when the file was modified.
+        first_row: the least row number of the split's lines.
+        lines: how many there are.
+        position: of the first one.
+    """
+
+    path: str
+    block: int
+    key: str
+    shard: str
+    arrived: datetime
+    first_row: int
+    lines: int
+    position: int
+
+    @property
+    def end(self) -> int:
+        """The position behind its last line."""
+        return self.position + self.lines
+
+
+def file_splits(tally: Sequence[Row], topic: str) -> list[FileSplit]:
+    """The splits that were read, with the positions of their first lines.
+
+    Args:
+        tally: one row per split: ``path``, ``block``, ``arrived``, ``first`` (the least row number) and ``lines``.
+        topic: the topic.
+    """
+    found: list[FileSplit] = []
+    for row in sorted(tally, key=lambda row: (row["path"], row["block"])):
+        key = key_of(unquote(row["path"]), topic)
+        shard, start = partition_and_start(key, topic)
+        position = found[-1].end if found and found[-1].path == row["path"] else start
+        values = (row["path"], row["block"], key, shard, row["arrived"], row["first"], row["lines"], position)
+        found.append(FileSplit(*values))
+    return found
+
+
+def has_overlapping_offsets(splits: Sequence[FileSplit]) -> bool:
+    """True if two lines have one position: files of one partition overlap, or are there twice."""
+    spans = sorted((split.shard, split.position, split.end) for split in splits)
+    return any(a[0] == b[0] and a[2] > b[1] for a, b in pairwise(spans))
+
+
+def can_be_ordered(splits: Sequence[FileSplit]) -> bool:
+    """True if ``ORDER`` is different for each row and fits BIGINT."""
+    shards = len({split.shard for split in splits})
+    most = max((split.end for split in splits), default=0)
+    return (most + 1) * shards <= _MAX_BIGINT and not has_overlapping_offsets(splits)
+
+
+def add_source(rows: DataFrame, splits: Sequence[FileSplit]) -> DataFrame:
+    """Adds ``_source`` and ``ORDER`` to checkpointed rows, in place of ``_split`` and ``_row``."""
+    shards = sorted({split.shard for split in splits})
+    fits = can_be_ordered(splits)
+    values = [
+        (one.path, one.block, one.key, one.shard, one.position - one.first_row, shards.index(one.shard))
+        for one in splits
+    ]
+    names = ("_path", "_block", "_key", "_shard", "_delta", "_shard_number")
+    rows_of_splits = [dict(zip(names, value, strict=True)) for value in values]
+    known = F.broadcast(frame_of(rows.sparkSession, rows_of_splits, _SPLITS))
+    split = F.col(SPLIT)
+    number = F.col("_row") + F.col("_delta")
+    source = F.struct(
+        F.col("_shard").alias("shard"),
+        position_text(number).alias("position"),
+        split["arrived"].alias("arrived"),
+        F.col("_key").alias("file"),
+    )
+    order = number * len(shards) + F.col("_shard_number") if fits else F.lit(None).cast("bigint")
+    joined = rows.join(known, (split["path"] == F.col("_path")) & (split["block"] == F.col("_block")))
+    others = [name for name in rows.columns if name not in (SPLIT, "_row")]
+    return joined.select(*others, source.alias("_source"), order.alias(ORDER))
+
+
+def position_text(number: Column) -> Column:
+    """A position as text that sorts like the number: zero-padded."""
+    return F.lpad(number.cast("string"), LANDING_POSITION_WIDTH, "0")

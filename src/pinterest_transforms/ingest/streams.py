@@ -27,15 +27,17 @@ from pinterest_transforms.ingest.checkpoint_state import (
 )
 from pinterest_transforms.ingest.delta_effects import IngestContext, evaluated
 from pinterest_transforms.ingest.kinesis import AVAILABLE_NOW, TRIM_HORIZON, KinesisSourceConfig
-from pinterest_transforms.ingest.micro_batch import Log, MicroBatch, no_log
-from pinterest_transforms.ingest.queries import NEW_CHECKPOINT, Running, stop_all, watch
-from pinterest_transforms.ingest.stream_batches import (
+from pinterest_transforms.ingest.micro_batch import (
+    Log,
+    MicroBatch,
     begin_rebuild,
     begin_run,
+    no_log,
     process_rebuild,
     process_stream_batch,
     rebuild_batch,
 )
+from pinterest_transforms.ingest.stream_queries import NEW_CHECKPOINT, Running, stop_all, watch
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import raw_archive, table_access
 from pinterest_transforms.tables.commits import check_commits, last_commit_ids

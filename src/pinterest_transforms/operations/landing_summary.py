@@ -9,8 +9,8 @@ from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.landing import check_landing, is_there
+from pinterest_transforms.ingest.landing_files import Listing
 from pinterest_transforms.ingest.micro_batch import Log, no_log
-from pinterest_transforms.landing_files import Listing
 from pinterest_transforms.settings import Settings
 
 _COLUMNS = "topic STRING, files BIGINT, bytes BIGINT, newest_file TIMESTAMP, not_taken BIGINT"

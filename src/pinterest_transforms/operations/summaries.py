@@ -6,8 +6,8 @@ from functools import reduce
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from pinterest_transforms.cleaning import REJECTED, REPAIRED
 from pinterest_transforms.entities import ENTITIES, GEO, Entity
-from pinterest_transforms.quarantine import REJECTED, REPAIRED
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import table_access
 from pinterest_transforms.tables.commits import last_commit

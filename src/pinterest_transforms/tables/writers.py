@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pinterest_transforms.cleaning import is_usable
+from pinterest_transforms.cleaning import is_usable, to_quarantine_rows
 from pinterest_transforms.deduplication import latest_per_key
 from pinterest_transforms.entities import Entity
-from pinterest_transforms.quarantine import to_quarantine_rows
 from pinterest_transforms.schemas import QUARANTINE, clean_schema
 from pinterest_transforms.settings import Settings, quoted
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE

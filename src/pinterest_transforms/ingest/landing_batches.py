@@ -11,8 +11,7 @@ from typing import Protocol
 from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
-from pinterest_transforms.ingest.micro_batch import Effects, Log, MicroBatch, process_micro_batch
-from pinterest_transforms.landing_files import (
+from pinterest_transforms.ingest.landing_files import (
     FEW_NAMED,
     FileStamp,
     Listing,
@@ -21,6 +20,7 @@ from pinterest_transforms.landing_files import (
     key_of,
     start_offsets,
 )
+from pinterest_transforms.ingest.micro_batch import Effects, Log, MicroBatch, process_micro_batch
 
 
 class Landing(Protocol):
