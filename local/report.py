@@ -22,7 +22,7 @@ class AnswerBlock:
     """One answer.
 
     Attributes:
-        name: name of the answer's table, a key of ``charts.QUESTIONS``.
+        name: name of the answer's table, one of ``answers.ANSWERS``.
         question: the question as the page asks it.
         frame: every row of the answer, in the order it is to be shown.
     """

@@ -10,10 +10,12 @@ import plotly.graph_objects as go
 import pytest
 
 import pinterest_transforms
+from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.analysis.chart_text import plain, shortened
-from pinterest_transforms.analysis.charts import AGE_GROUPS, QUESTIONS, figure_for, quality_figures, untitled
+from pinterest_transforms.analysis.charts import AGE_GROUPS, figure_for, quality_figures, untitled
 from pinterest_transforms.errors import SettingsError
 
+QUESTIONS = {answer.name: answer.question for answer in ANSWERS}
 COUNTS = ["category", "category_count"]
 FRAMES = {
     "top_category_by_country": pd.DataFrame(

@@ -18,7 +18,7 @@ from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import write_landing
 from local.connect import connect_mode
 from pinterest_transforms.analysis import answers
-from pinterest_transforms.analysis.answers import ANSWERS, Posts
+from pinterest_transforms.analysis.answers import ANSWERS, CleanTables
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.ingest.delta_effects import IngestContext, evaluated, latest_usable
@@ -273,7 +273,9 @@ def test_thousands_of_dirty_records_become_the_rows_that_plain_python_finds(
 
 def test_the_answers_are_what_plain_python_finds(either: SparkSession, plain: dict, cleaned: dict[str, Path]) -> None:
     tables = [either.read.parquet(str(cleaned[entity.name])) for entity in ENTITIES]
-    posts = Posts(*(table.select(*clean_schema(entity).names) for table, entity in zip(tables, ENTITIES, strict=True)))
+    posts = CleanTables(
+        *(table.select(*clean_schema(entity).names) for table, entity in zip(tables, ENTITIES, strict=True))
+    )
     expected = plain_answers(*(dict(plain[entity.name]) for entity in ENTITIES))
     assert {answer.name: rows_of(answer.compute(posts)) for answer in ANSWERS} == expected
     assert all(expected.values())
@@ -291,7 +293,7 @@ def test_the_generated_posts_hold_what_the_comparison_is_for(landing: Settings, 
 
 # Tables of ties, gaps and edges. What a question does not need is an empty table.
 
-MakePosts = Callable[..., Posts]
+MakePosts = Callable[..., CleanTables]
 
 
 @pytest.fixture
@@ -305,8 +307,8 @@ def posts_of(interpreted: SparkSession) -> MakePosts:
         schema = clean_schema(entity)
         return interpreted.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
 
-    def make(pins: list[dict] = [], geos: list[dict] = [], users: list[dict] = []) -> Posts:  # noqa: B006
-        return Posts(frame(pins, PIN), frame(geos, GEO), frame(users, USER))
+    def make(pins: list[dict] = [], geos: list[dict] = [], users: list[dict] = []) -> CleanTables:  # noqa: B006
+        return CleanTables(frame(pins, PIN), frame(geos, GEO), frame(users, USER))
 
     return make
 

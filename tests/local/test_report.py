@@ -14,11 +14,12 @@ import pytest
 
 from local.report import AnswerBlock, QualityBlock, ReportData, write_report
 from local.report_parts import table_html, time_html
-from pinterest_transforms.analysis.charts import QUESTIONS
+from pinterest_transforms.analysis import answers
 
 EVIL = "<script>alert(1)</script>"
 ENDS = '</script><img src=x onerror="alert(2)"> & \u2028 \x00 مرحبا 🌸'
 MADE = datetime(2025, 11, 23, 9, 5, tzinfo=UTC)
+QUESTIONS = {answer.name: answer.question for answer in answers.ANSWERS}
 COUNTS = ["category", "category_count"]
 ANSWERS = {
     "top_category_by_country": pd.DataFrame(

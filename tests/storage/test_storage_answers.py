@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from storage_places import WORK, Killed, Place
 
-from pinterest_transforms.analysis.answers import ANSWERS, Posts, answer_named
+from pinterest_transforms.analysis.answers import ANSWERS, CleanTables, answer_named
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.tables import answer_tables, creation, table_access
 
@@ -68,10 +68,10 @@ def test_an_answer_needs_no_table_but_those_it_names(answered: Place):
     frames = {"pin": clean.pins, "geo": clean.geolocations, "user": clean.users}
     for answer in ANSWERS:
         named = {entity.name for entity in answer.entities}
-        needed = Posts(*(frame if name in named else None for name, frame in frames.items()))
+        needed = CleanTables(*(frame if name in named else None for name, frame in frames.items()))
         assert answer.compute(needed).columns == [name for name, _, _ in answer.columns]
         for missing in named:
-            without = Posts(*(frame if name in named - {missing} else None for name, frame in frames.items()))
+            without = CleanTables(*(frame if name in named - {missing} else None for name, frame in frames.items()))
             with pytest.raises(AttributeError):
                 answer.compute(without)
 

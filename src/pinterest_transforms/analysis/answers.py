@@ -1,11 +1,14 @@
-"""The analysts' questions: clean frames -> answer frames, each with exactly its columns and in a total order.
+"""The analysts' ten questions: each one's text, columns, order and function in one place.
 
-A post counts once, and only where it has what the question needs. Ties return every winner unless said otherwise.
-Years are UTC. Source: the data contract, section 4.
+Clean frames -> answer frames, each with exactly its columns and in a total order. A post counts once, and only where it
+has what the question needs. Ties return every winner unless said otherwise. Years are UTC. Source: the data contract,
+section 4.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -16,7 +19,7 @@ from pinterest_transforms.errors import SettingsError
 
 
 @dataclass(frozen=True)
-class Posts:
+class CleanTables:
     """The three clean frames, one row per key each: columns as in ``schemas.CONTRACT``.
 
     Attributes:
@@ -32,7 +35,59 @@ class Posts:
     joined: DataFrame | None = None
 
 
-def join_posts(posts: Posts, *entities: Entity) -> DataFrame:
+@dataclass(frozen=True)
+class Answer:
+    """One question, and how it is answered.
+
+    Attributes:
+        name: table of the answer.
+        question: what an analyst asks, in words.
+        columns: name and SQL type of each column, and what it holds.
+        compute: from the clean frames to the answer.
+        entities: whose clean frames it needs.
+        order: columns that give its total order.
+    """
+
+    name: str
+    question: str
+    columns: tuple[tuple[str, str, str], ...]
+    compute: Callable[[CleanTables], DataFrame]
+    entities: tuple[Entity, ...]
+    order: tuple[str, ...]
+
+    def ordered(self, frame: DataFrame) -> DataFrame:
+        """The answer's rows in its order; the age groups by age."""
+        return frame.orderBy(*(key for name in self.order for key in _sort_keys(name)))
+
+
+def _sort_keys(name: str) -> list[Column]:
+    column = F.col(name)
+    return [column == "+50", column] if name == "age_group" else [column]
+
+
+_registered: list[Answer] = []
+_P = ParamSpec("_P")
+_Compute = Callable[Concatenate[CleanTables, _P], DataFrame]
+
+
+def _answers(
+    question: str, *, columns: tuple[tuple[str, str, str], ...], entities: tuple[Entity, ...], order: tuple[str, ...]
+) -> Callable[[_Compute[_P]], _Compute[_P]]:
+    """Makes an answer of a function: its frame gets exactly these columns, in this order."""
+
+    def register(compute: _Compute[_P]) -> _Compute[_P]:
+        @wraps(compute)
+        def shaped(posts: CleanTables, /, *args: _P.args, **kwargs: _P.kwargs) -> DataFrame:
+            return answer.ordered(compute(posts, *args, **kwargs).select(*(name for name, _, _ in columns)))
+
+        answer = Answer(compute.__name__, question, columns, shaped, entities, order)
+        _registered.append(answer)
+        return shaped
+
+    return register
+
+
+def join_posts(posts: CleanTables, *entities: Entity) -> DataFrame:
     """One row per pin, with what the answers need of the entities named; null where a pin has no such row.
 
     Returns:
@@ -57,51 +112,13 @@ def _winners(counted: DataFrame, measure: str, *within: str) -> DataFrame:
     return counted.withColumn("_rank", rank).where("_rank = 1").drop("_rank")
 
 
-def _group_order(column: str = "age_group") -> Column:
-    return F.col(column) == "+50"
-
-
 def _count_categories(posts: DataFrame, *groups: str) -> DataFrame:
     needed = posts.dropna(subset=[*groups, "category"])
     return needed.groupBy(*groups, "category").agg(F.count("*").alias("category_count"))
 
 
-def top_category_by_country(posts: Posts) -> DataFrame:
-    """Most popular category in each country: country, category, category_count."""
-    winners = _winners(_count_categories(join_posts(posts, GEO), "country"), "category_count", "country")
-    return winners.select("country", "category", "category_count").orderBy("country", "category")
-
-
-def posts_by_category_and_year(posts: Posts, years: tuple[int, int] = (2018, 2022)) -> DataFrame:
-    """Posts per category and year: post_year, category, category_count."""
-    counted = _count_categories(join_posts(posts, GEO).where(F.col("post_year").between(*years)), "post_year")
-    return counted.select("post_year", "category", "category_count").orderBy("post_year", "category")
-
-
-def top_category_by_year(posts: Posts, years: tuple[int, int] = (2018, 2022)) -> DataFrame:
-    """Most popular category in each of those years: post_year, category, category_count."""
-    winners = _winners(posts_by_category_and_year(posts, years), "category_count", "post_year")
-    return winners.select("post_year", "category", "category_count").orderBy("post_year", "category")
-
-
-def top_user_by_country(posts: Posts) -> DataFrame:
-    """Poster with the most followers in each country, once a country: country, poster_name, follower_count."""
-    needed = ["country", "poster_name", "follower_count"]
-    placed = join_posts(posts, GEO).dropna(subset=needed)
-    most = placed.groupBy("country", "poster_name").agg(F.max("follower_count").alias("follower_count"))
-    return _winners(most, "follower_count", "country").select(*needed).orderBy("country", "poster_name")
-
-
-def top_user_country(posts: Posts) -> DataFrame:
-    """Country of the poster with the most followers, one row, ties by country name: country, follower_count."""
-    by_country = top_user_by_country(posts).select("country", "follower_count")
-    return by_country.orderBy(F.desc("follower_count"), "country").limit(1)
-
-
-def top_category_by_age_group(posts: Posts) -> DataFrame:
-    """Most popular category per age group: age_group, category, category_count."""
-    winners = _winners(_count_categories(join_posts(posts, USER), "age_group"), "category_count", "age_group")
-    return winners.select("age_group", "category", "category_count").orderBy(_group_order(), "age_group", "category")
+def _count_categories_by_year(posts: CleanTables, years: tuple[int, int]) -> DataFrame:
+    return _count_categories(join_posts(posts, GEO).where(F.col("post_year").between(*years)), "post_year")
 
 
 def _median_followers(posts: DataFrame, *groups: str) -> DataFrame:
@@ -110,66 +127,10 @@ def _median_followers(posts: DataFrame, *groups: str) -> DataFrame:
     return needed.groupBy(*groups).agg(F.median("follower_count").alias("median_follower_count"))
 
 
-def _joined_between(posts: Posts, years: tuple[int, int]) -> DataFrame:
+def _joined_between(posts: CleanTables, years: tuple[int, int]) -> DataFrame:
     """Posts of users who joined in those years; the year as ``post_year``, as the answers call it."""
     joined = join_posts(posts, USER).where(F.col("join_year").between(*years))
     return joined.select("follower_count", "age_group", F.col("join_year").alias("post_year"))
-
-
-def median_followers_by_age_group(posts: Posts) -> DataFrame:
-    """Exact median follower count, over posts, per age group: age_group, median_follower_count."""
-    medians = _median_followers(join_posts(posts, USER), "age_group")
-    return medians.select("age_group", "median_follower_count").orderBy(_group_order(), "age_group")
-
-
-def users_joined_by_year(posts: Posts, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
-    """Users who joined each year, distinct by (user_name, age, date_joined): post_year, number_users_joined."""
-    persons = posts.users.select("user_name", "age", "date_joined").distinct()
-    dated = persons.withColumn("post_year", year_utc(F.col("date_joined"))).where(F.col("post_year").between(*years))
-    joined = dated.groupBy("post_year").agg(F.count("*").alias("number_users_joined"))
-    return joined.select("post_year", "number_users_joined").orderBy("post_year")
-
-
-def median_followers_by_join_year(posts: Posts, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
-    """Exact median follower count, over posts, per joining year: post_year, median_follower_count."""
-    medians = _median_followers(_joined_between(posts, years), "post_year")
-    return medians.select("post_year", "median_follower_count").orderBy("post_year")
-
-
-def median_followers_by_age_group_and_join_year(posts: Posts, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
-    """Exact median per age group and joining year: age_group, post_year, median_follower_count."""
-    medians = _median_followers(_joined_between(posts, years), "age_group", "post_year")
-    ordered = medians.orderBy(_group_order(), "age_group", "post_year")
-    return ordered.select("age_group", "post_year", "median_follower_count")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One question, and how it is answered.
-
-    Attributes:
-        name: table of the answer.
-        question: what an analyst asks, in words.
-        columns: name and SQL type of each column, and what it holds.
-        compute: from the clean frames to the answer.
-        entities: whose clean frames it needs.
-        order: columns that give its total order.
-    """
-
-    name: str
-    question: str
-    columns: tuple[tuple[str, str, str], ...]
-    compute: Callable[[Posts], DataFrame]
-    entities: tuple[Entity, ...]
-    order: tuple[str, ...]
-
-    def ordered(self, frame: DataFrame) -> DataFrame:
-        """The answer's rows in its order; the age groups by age."""
-        return frame.orderBy(*(key for name in self.order for key in _order_of(name)))
-
-
-def _order_of(name: str) -> list[Column]:
-    return [_group_order(), F.col(name)] if name == "age_group" else [F.col(name)]
 
 
 _COUNTRY = ("country", "STRING", "Country of the posts")
@@ -178,91 +139,127 @@ _COUNT = ("category_count", "BIGINT", "Posts of that category")
 _YEAR = ("post_year", "INT", "Year of the posts, UTC")
 _JOINED = ("post_year", "INT", "Year the users joined, UTC")
 _GROUP = ("age_group", "STRING", "Age of the users: 18-24, 25-35, 36-50, +50 (over 50)")
+_POSTER = ("poster_name", "STRING", "Account that posted")
 _FOLLOWERS = ("follower_count", "INT", "Followers of that poster, in persons")
 _MEDIAN = ("median_follower_count", "DOUBLE", "Exact median follower count over posts, in persons")
 
-ANSWERS: tuple[Answer, ...] = (
-    Answer(
-        "top_category_by_country",
-        "Which category is the most popular in each country?",
-        (_COUNTRY, _CATEGORY, _COUNT),
-        top_category_by_country,
-        (PIN, GEO),
-        ("country", "category"),
-    ),
-    Answer(
-        "posts_by_category_and_year",
-        "How many posts did each category get in each year from 2018 to 2022?",
-        (_YEAR, _CATEGORY, _COUNT),
-        posts_by_category_and_year,
-        (PIN, GEO),
-        ("post_year", "category"),
-    ),
-    Answer(
-        "top_category_by_year",
-        "Which category was the most popular in each year from 2018 to 2022?",
-        (_YEAR, _CATEGORY, _COUNT),
-        top_category_by_year,
-        (PIN, GEO),
-        ("post_year", "category"),
-    ),
-    Answer(
-        "top_user_by_country",
-        "Who has the most followers in each country?",
-        (_COUNTRY, ("poster_name", "STRING", "Account that posted"), _FOLLOWERS),
-        top_user_by_country,
-        (PIN, GEO),
-        ("country", "poster_name"),
-    ),
-    Answer(
-        "top_user_country",
-        "In which country does the poster with the most followers post?",
-        (_COUNTRY, _FOLLOWERS),
-        top_user_country,
-        (PIN, GEO),
-        ("country",),
-    ),
-    Answer(
-        "top_category_by_age_group",
-        "Which category is the most popular in each age group?",
-        (_GROUP, _CATEGORY, _COUNT),
-        top_category_by_age_group,
-        (PIN, USER),
-        ("age_group", "category"),
-    ),
-    Answer(
-        "median_followers_by_age_group",
-        "What is the median follower count in each age group?",
-        (_GROUP, _MEDIAN),
-        median_followers_by_age_group,
-        (PIN, USER),
-        ("age_group",),
-    ),
-    Answer(
-        "users_joined_by_year",
-        "How many users joined in each year from 2015 to 2020?",
-        (_JOINED, ("number_users_joined", "BIGINT", "Distinct users who joined that year")),
-        users_joined_by_year,
-        (USER,),
-        ("post_year",),
-    ),
-    Answer(
-        "median_followers_by_join_year",
-        "What is the median follower count of users by the year they joined, 2015 to 2020?",
-        (_JOINED, _MEDIAN),
-        median_followers_by_join_year,
-        (PIN, USER),
-        ("post_year",),
-    ),
-    Answer(
-        "median_followers_by_age_group_and_join_year",
-        "What is the median follower count by age group and joining year, 2015 to 2020?",
-        (_GROUP, _JOINED, _MEDIAN),
-        median_followers_by_age_group_and_join_year,
-        (PIN, USER),
-        ("age_group", "post_year"),
-    ),
+
+@_answers(
+    "Which category is the most popular in each country?",
+    columns=(_COUNTRY, _CATEGORY, _COUNT),
+    entities=(PIN, GEO),
+    order=("country", "category"),
 )
+def top_category_by_country(posts: CleanTables) -> DataFrame:
+    """Most popular category in each country: country, category, category_count."""
+    return _winners(_count_categories(join_posts(posts, GEO), "country"), "category_count", "country")
+
+
+@_answers(
+    "How many posts did each category get in each year from 2018 to 2022?",
+    columns=(_YEAR, _CATEGORY, _COUNT),
+    entities=(PIN, GEO),
+    order=("post_year", "category"),
+)
+def posts_by_category_and_year(posts: CleanTables, years: tuple[int, int] = (2018, 2022)) -> DataFrame:
+    """Posts per category and year: post_year, category, category_count."""
+    return _count_categories_by_year(posts, years)
+
+
+@_answers(
+    "Which category was the most popular in each year from 2018 to 2022?",
+    columns=(_YEAR, _CATEGORY, _COUNT),
+    entities=(PIN, GEO),
+    order=("post_year", "category"),
+)
+def top_category_by_year(posts: CleanTables, years: tuple[int, int] = (2018, 2022)) -> DataFrame:
+    """Most popular category in each of those years: post_year, category, category_count."""
+    return _winners(_count_categories_by_year(posts, years), "category_count", "post_year")
+
+
+@_answers(
+    "Who has the most followers in each country?",
+    columns=(_COUNTRY, _POSTER, _FOLLOWERS),
+    entities=(PIN, GEO),
+    order=("country", "poster_name"),
+)
+def top_user_by_country(posts: CleanTables) -> DataFrame:
+    """Poster with the most followers in each country, once a country: country, poster_name, follower_count."""
+    placed = join_posts(posts, GEO).dropna(subset=["country", "poster_name", "follower_count"])
+    most = placed.groupBy("country", "poster_name").agg(F.max("follower_count").alias("follower_count"))
+    return _winners(most, "follower_count", "country")
+
+
+@_answers(
+    "In which country does the poster with the most followers post?",
+    columns=(_COUNTRY, _FOLLOWERS),
+    entities=(PIN, GEO),
+    order=("country",),
+)
+def top_user_country(posts: CleanTables) -> DataFrame:
+    """Country of the poster with the most followers, one row, ties by country name: country, follower_count."""
+    return top_user_by_country(posts).orderBy(F.desc("follower_count"), "country").limit(1)
+
+
+@_answers(
+    "Which category is the most popular in each age group?",
+    columns=(_GROUP, _CATEGORY, _COUNT),
+    entities=(PIN, USER),
+    order=("age_group", "category"),
+)
+def top_category_by_age_group(posts: CleanTables) -> DataFrame:
+    """Most popular category per age group: age_group, category, category_count."""
+    return _winners(_count_categories(join_posts(posts, USER), "age_group"), "category_count", "age_group")
+
+
+@_answers(
+    "What is the median follower count in each age group?",
+    columns=(_GROUP, _MEDIAN),
+    entities=(PIN, USER),
+    order=("age_group",),
+)
+def median_followers_by_age_group(posts: CleanTables) -> DataFrame:
+    """Exact median follower count, over posts, per age group: age_group, median_follower_count."""
+    return _median_followers(join_posts(posts, USER), "age_group")
+
+
+@_answers(
+    "How many users joined in each year from 2015 to 2020?",
+    columns=(_JOINED, ("number_users_joined", "BIGINT", "Distinct users who joined that year")),
+    entities=(USER,),
+    order=("post_year",),
+)
+def users_joined_by_year(posts: CleanTables, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
+    """Users who joined each year, distinct by (user_name, age, date_joined): post_year, number_users_joined."""
+    persons = posts.users.select("user_name", "age", "date_joined").distinct()
+    dated = persons.withColumn("post_year", year_utc(F.col("date_joined"))).where(F.col("post_year").between(*years))
+    return dated.groupBy("post_year").agg(F.count("*").alias("number_users_joined"))
+
+
+@_answers(
+    "What is the median follower count of users by the year they joined, 2015 to 2020?",
+    columns=(_JOINED, _MEDIAN),
+    entities=(PIN, USER),
+    order=("post_year",),
+)
+def median_followers_by_join_year(posts: CleanTables, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
+    """Exact median follower count, over posts, per joining year: post_year, median_follower_count."""
+    return _median_followers(_joined_between(posts, years), "post_year")
+
+
+@_answers(
+    "What is the median follower count by age group and joining year, 2015 to 2020?",
+    columns=(_GROUP, _JOINED, _MEDIAN),
+    entities=(PIN, USER),
+    order=("age_group", "post_year"),
+)
+def median_followers_by_age_group_and_join_year(posts: CleanTables, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
+    """Exact median per age group and joining year: age_group, post_year, median_follower_count."""
+    return _median_followers(_joined_between(posts, years), "age_group", "post_year")
+
+
+ANSWERS: tuple[Answer, ...] = tuple(_registered)
+"""The ten answers, in the order of the questions."""
 
 
 def answer_named(name: str) -> Answer:

@@ -14,28 +14,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pinterest_transforms.analysis import chart_parts as parts
+from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.analysis.chart_parts import Grid, Words, untitled
 from pinterest_transforms.analysis.chart_quality import quality_figures
 from pinterest_transforms.analysis.chart_rows import Panel, Row, Series, rows_figure
 from pinterest_transforms.analysis.chart_text import counted, number
 from pinterest_transforms.errors import SettingsError
 
-__all__ = ["AGE_GROUPS", "QUESTIONS", "figure_for", "quality_figures", "untitled"]
+__all__ = ["AGE_GROUPS", "figure_for", "quality_figures", "untitled"]
 
 AGE_GROUPS = ("18-24", "25-35", "36-50", "+50")
-
-QUESTIONS = {
-    "top_category_by_country": "Which category is most popular in each country?",
-    "posts_by_category_and_year": "How many posts does each category have in each year?",
-    "top_category_by_year": "Which category is most popular in each year?",
-    "top_user_by_country": "Which poster has the most followers in each country?",
-    "top_user_country": "Which country has the poster with the most followers?",
-    "top_category_by_age_group": "Which category is most popular in each age group?",
-    "median_followers_by_age_group": "What is the median follower count in each age group?",
-    "users_joined_by_year": "How many users joined in each year?",
-    "median_followers_by_join_year": "What is the median follower count by joining year?",
-    "median_followers_by_age_group_and_join_year": "What is the median follower count by age group and joining year?",
-}
 
 _MOST_YEARS = 40
 
@@ -205,30 +193,17 @@ def _labels(key: str, found: Iterable[str]) -> list[str]:
 
 
 _Draw = Callable[[str, pd.DataFrame, int], go.Figure]
-_COUNTS = ("category", "category_count")
-_ANSWERS: dict[str, tuple[tuple[str, ...], _Draw]] = {
-    "top_category_by_country": (("country", *_COUNTS), _top_category_by_country),
-    "posts_by_category_and_year": (("post_year", *_COUNTS), _posts_by_category_and_year),
-    "top_category_by_year": (("post_year", *_COUNTS), _top_category_by("post_year", "year")),
-    "top_user_by_country": (("country", "poster_name", "follower_count"), _top_user_by_country),
-    "top_user_country": (("country", "follower_count"), _top_user_country),
-    "top_category_by_age_group": (("age_group", *_COUNTS), _top_category_by("age_group", "age group")),
-    "median_followers_by_age_group": (
-        ("age_group", "median_follower_count"),
-        _columns("age_group", "median_follower_count", "follower"),
-    ),
-    "users_joined_by_year": (
-        ("post_year", "number_users_joined"),
-        _columns("post_year", "number_users_joined", "user", summed=True),
-    ),
-    "median_followers_by_join_year": (
-        ("post_year", "median_follower_count"),
-        _columns("post_year", "median_follower_count", "follower"),
-    ),
-    "median_followers_by_age_group_and_join_year": (
-        ("age_group", "post_year", "median_follower_count"),
-        _median_by_age_group_and_year,
-    ),
+_DRAWINGS: dict[str, _Draw] = {
+    "top_category_by_country": _top_category_by_country,
+    "posts_by_category_and_year": _posts_by_category_and_year,
+    "top_category_by_year": _top_category_by("post_year", "year"),
+    "top_user_by_country": _top_user_by_country,
+    "top_user_country": _top_user_country,
+    "top_category_by_age_group": _top_category_by("age_group", "age group"),
+    "median_followers_by_age_group": _columns("age_group", "median_follower_count", "follower"),
+    "users_joined_by_year": _columns("post_year", "number_users_joined", "user", summed=True),
+    "median_followers_by_join_year": _columns("post_year", "median_follower_count", "follower"),
+    "median_followers_by_age_group_and_join_year": _median_by_age_group_and_year,
 }
 
 
@@ -236,7 +211,7 @@ def figure_for(answer_name: str, frame: pd.DataFrame, top: int = 25) -> go.Figur
     """The chart of an answer.
 
     Args:
-        answer_name: name of the answer's table, one of ``QUESTIONS``.
+        answer_name: name of the answer's table, one of ``ANSWERS``.
         frame: the answer, with exactly the columns the data contract gives it; rows in any order.
         top: the most rows a list of countries, posters or categories shows.
 
@@ -247,15 +222,16 @@ def figure_for(answer_name: str, frame: pd.DataFrame, top: int = 25) -> go.Figur
     Raises:
         SettingsError: if there is no such answer, a column is missing, or ``top`` is under 1.
     """
-    if answer_name not in _ANSWERS:
-        raise SettingsError(f"answer must be one of {', '.join(QUESTIONS)}, got {answer_name!r}")
+    answer = answer_named(answer_name)
     if top < 1:
         raise SettingsError(f"top must be at least 1, got {top}")
     if frame.empty:
-        return parts.empty_figure(QUESTIONS[answer_name])
-    columns, draw = _ANSWERS[answer_name]
+        return parts.empty_figure(answer.question)
+    columns = [name for name, _, _ in answer.columns]
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise SettingsError(f"{answer_name} must have the columns {', '.join(columns)}, got none named {missing[0]!r}")
-    complete = frame.loc[:, list(columns)].dropna()
-    return parts.empty_figure(QUESTIONS[answer_name]) if complete.empty else draw(QUESTIONS[answer_name], complete, top)
+    complete = frame.loc[:, columns].dropna()
+    if complete.empty:
+        return parts.empty_figure(answer.question)
+    return _DRAWINGS[answer_name](answer.question, complete, top)

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms import __version__
-from pinterest_transforms.analysis.answers import ANSWERS, Answer, Posts, join_posts
+from pinterest_transforms.analysis.answers import ANSWERS, Answer, CleanTables, join_posts
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings
@@ -33,7 +33,7 @@ _ONE_TASK_ROWS = 200_000
 """Up to so many posts one task answers a question sooner than several that exchange rows."""
 
 
-def posts(spark: SparkSession, settings: Settings) -> Posts:
+def posts(spark: SparkSession, settings: Settings) -> CleanTables:
     """The leg's three clean tables.
 
     Raises:
@@ -42,7 +42,7 @@ def posts(spark: SparkSession, settings: Settings) -> Posts:
     pins, geolocations, users = (
         table_access.read(spark, settings, settings.clean_table(entity)) for entity in (PIN, GEO, USER)
     )
-    return Posts(pins, geolocations, users)
+    return CleanTables(pins, geolocations, users)
 
 
 def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str], None]) -> dict[str, pd.DataFrame]:
@@ -125,7 +125,7 @@ def _computed_from(spark: SparkSession, settings: Settings, answer: Answer) -> s
 
 
 @contextmanager
-def _cached(clean: Posts, stale: list[Answer]) -> Iterator[Posts]:
+def _cached(clean: CleanTables, stale: list[Answer]) -> Iterator[CleanTables]:
     """The clean tables joined once for all answers that are stale. Serverless refuses to cache: then for each."""
     entities = {entity for answer in stale for entity in answer.entities}
     if PIN not in entities:
@@ -146,7 +146,7 @@ def _cached(clean: Posts, stale: list[Answer]) -> Iterator[Posts]:
         joined.unpersist()
 
 
-def _write(spark: SparkSession, settings: Settings, answer: Answer, clean: Posts, source: str) -> pd.DataFrame:
+def _write(spark: SparkSession, settings: Settings, answer: Answer, clean: CleanTables, source: str) -> pd.DataFrame:
     """Replaces the answer's table; returns its rows."""
     spec, name = answer_spec(answer), settings.qualified(answer.name)
     rows = answer.compute(clean).select(*(F.col(column).cast(kind) for column, kind, _ in answer.columns)).toArrow()
