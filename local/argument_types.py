@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.settings import number_of, whole_number_of
+from pinterest_transforms.settings import parse_float, parse_int
 
 MAX_NUMBER = 999_999_999
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -34,12 +34,12 @@ def path(text: str) -> Path:
 
 def number(least: int, most: int) -> Callable[[str], float]:
     """The type of a number between bounds, both included."""
-    return lambda text: _checked(number_of, text, least, most)
+    return lambda text: _checked(parse_float, text, least, most)
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     """The type of a whole number between bounds, both included."""
-    return lambda text: _checked(whole_number_of, text, least, most)
+    return lambda text: _checked(parse_int, text, least, most)
 
 
 def _checked(read: Callable[..., Number], text: str, least: int, most: int) -> Number:

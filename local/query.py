@@ -16,8 +16,8 @@ from local.rows import plain
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import PinterestError
-from pinterest_transforms.settings import LEGS, Settings, check_identifier, quoted
-from pinterest_transforms.tables.creation import attach
+from pinterest_transforms.settings import LEGS, Settings, check_identifier, quote_identifiers
+from pinterest_transforms.tables.creation import register_tables
 
 FORMATS = ("table", "jsonl", "csv")
 TABLE_ROWS = 1000
@@ -120,9 +120,9 @@ def use_warehouse(spark: SparkSession, warehouse: Path, schemas: Sequence[str], 
         TableError: if a table's folder is broken.
     """
     for name in schemas:
-        attach(spark, _settings(warehouse, name))
+        register_tables(spark, _settings(warehouse, name))
     if schema is not None:
-        spark.sql(f"USE {quoted(schema)}")
+        spark.sql(f"USE {quote_identifiers(schema)}")
 
 
 def write_rows(

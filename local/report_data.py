@@ -47,9 +47,9 @@ def gather(spark: SparkSession, settings: Settings, known: Mapping[str, pd.DataF
         user_id=settings.user_id,
         source=settings.landing,
         library_version=__version__,
-        posts=int(topics.loc[settings.origin(PIN), "rows"]),
+        posts=int(topics.loc[settings.source_name(PIN), "rows"]),
         latest_arrivals={
-            topic: _moment(topics.loc[topic, "latest_arrival"]) for topic in map(settings.origin, ENTITIES)
+            topic: _moment(topics.loc[topic, "latest_arrival"]) for topic in map(settings.source_name, ENTITIES)
         },
         latest_post=_moment(freshness["latest_post"].max()),
         answers=tuple(AnswerBlock(answer.name, answer.question, found[answer.name]) for answer in ANSWERS),

@@ -40,7 +40,7 @@ settings = Settings(
     warehouse=dbutils.widgets.get("warehouse"),
 )
 ensure_tables(spark, settings)
-found = answer_tables.read_answers(spark, settings, answer_tables.refresh_answers(spark, settings, say=print))
+found = answer_tables.read_answers(spark, settings, answer_tables.refresh_answers(spark, settings, log=print))
 
 
 def show(name):

@@ -44,7 +44,9 @@ settings = Settings(
     warehouse=dbutils.widgets.get("warehouse"),
 )
 run_id = dbutils.widgets.get("run_id")
-bars = quality_gate.Bars.from_text(dbutils.widgets.get("most_rejected"), dbutils.widgets.get("stale_hours"))
+thresholds = quality_gate.QualityThresholds.from_text(
+    dbutils.widgets.get("most_rejected"), dbutils.widgets.get("stale_hours")
+)
 
 # COMMAND ----------
 
@@ -55,9 +57,9 @@ bars = quality_gate.Bars.from_text(dbutils.widgets.get("most_rejected"), dbutils
 # COMMAND ----------
 
 # DBTITLE 1,Measure
-creation.attach(spark, settings)
-figures = quality_gate.measured(spark, settings, run_id)
-display(quality_gate.shown(spark, figures))
+creation.register_tables(spark, settings)
+metrics = quality_gate.collect_metrics(spark, settings, run_id)
+display(quality_gate.metrics_frame(spark, metrics))
 
 # COMMAND ----------
 
@@ -77,5 +79,5 @@ display(summaries.rejected_by_reason(spark, settings))
 # COMMAND ----------
 
 # DBTITLE 1,Fail the run, or let it pass
-quality_gate.check(figures, bars, run_id)
+quality_gate.check_metrics(metrics, thresholds, run_id)
 print("passed")

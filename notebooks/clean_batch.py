@@ -97,4 +97,4 @@ for kind in ("rejected", "repaired"):
 # COMMAND ----------
 
 # DBTITLE 1,The newest records in quarantine
-display(summaries.quarantined(spark, settings, *(settings.origin(entity) for entity in entities), limit=3))
+display(summaries.quarantined(spark, settings, *(settings.source_name(entity) for entity in entities), limit=3))

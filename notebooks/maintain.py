@@ -22,7 +22,7 @@ import sys
 if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, whole_number_of
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, parse_int
 from pinterest_transforms.tables import creation, maintenance
 
 # COMMAND ----------
@@ -43,7 +43,7 @@ settings = Settings(
     catalog=dbutils.widgets.get("catalog"),
     schema=dbutils.widgets.get("schema"),
     warehouse=dbutils.widgets.get("warehouse"),
-    raw_days=whole_number_of(dbutils.widgets.get("raw_days"), "raw_days", most=36_500),
+    raw_days=parse_int(dbutils.widgets.get("raw_days"), "raw_days", maximum=36_500),
 )
 retention = maintenance.Retention.from_text(dbutils.widgets.get("quarantine_days"), dbutils.widgets.get("vacuum_hours"))
 
@@ -54,8 +54,8 @@ retention = maintenance.Retention.from_text(dbutils.widgets.get("quarantine_days
 # COMMAND ----------
 
 # DBTITLE 1,Maintain
-creation.attach(spark, settings)
-done = maintenance.maintain(spark, settings, retention, say=print)
+creation.register_tables(spark, settings)
+done = maintenance.maintain(spark, settings, retention, log=print)
 
 # COMMAND ----------
 
@@ -64,4 +64,4 @@ done = maintenance.maintain(spark, settings, retention, say=print)
 # COMMAND ----------
 
 # DBTITLE 1,The tables before and after
-display(maintenance.shown(spark, done))
+display(maintenance.results_frame(spark, done))

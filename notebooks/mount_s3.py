@@ -24,7 +24,7 @@ if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.operations.landing_access import ACCESS, reach_landing
+from pinterest_transforms.operations.landing_access import ACCESS, resolve_landing_path
 
 # COMMAND ----------
 
@@ -47,7 +47,7 @@ settings = Settings(
 # COMMAND ----------
 
 # DBTITLE 1,Reach it
-landing = reach_landing(
+landing = resolve_landing_path(
     dbutils,
     settings,
     dbutils.widgets.get("access"),

@@ -20,7 +20,7 @@ if importlib.util.find_spec("pinterest_transforms") is None:
     sys.path.insert(0, os.path.abspath("../src"))
 
 from pinterest_transforms.entities import entities_named
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, whole_number_of
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, parse_int
 from pinterest_transforms.operations import summaries
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig, check_streams
 from pinterest_transforms.tables.creation import ensure_tables
@@ -54,7 +54,7 @@ settings = Settings(
     catalog=dbutils.widgets.get("catalog"),
     schema=dbutils.widgets.get("schema"),
     warehouse=dbutils.widgets.get("warehouse"),
-    raw_days=whole_number_of(dbutils.widgets.get("raw_days"), "raw_days", most=36_500),
+    raw_days=parse_int(dbutils.widgets.get("raw_days"), "raw_days", maximum=36_500),
 )
 scope, credential = dbutils.widgets.get("scope"), dbutils.widgets.get("credential")
 source = KinesisSourceConfig(

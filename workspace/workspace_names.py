@@ -3,7 +3,7 @@
 import re
 
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.settings import Settings, quoted
+from pinterest_transforms.settings import Settings, quote_identifiers
 
 # Secrets that the notebooks `stream_kinesis` and `mount_s3` read.
 ACCESS_NAME = "access_key"
@@ -73,4 +73,4 @@ def quote_table(table: str) -> str:
     parts = table.split(".")
     if len(parts) != 3:
         raise SettingsError(f"credentials-table must be catalog.schema.table, got {table!r}")
-    return quoted(*parts)
+    return quote_identifiers(*parts)

@@ -37,7 +37,7 @@ def _pin_values(given: Columns, texts: Columns) -> Columns:
     return {
         **texts,
         "follower_count": columns.parse_follower_count(given["follower_count"]),
-        "save_location": columns.save_location(given["save_location"]),
+        "save_location": columns.parse_save_location(given["save_location"]),
     }
 
 

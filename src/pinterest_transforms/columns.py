@@ -133,7 +133,7 @@ def parse_text(value: str | Column, kind: str | Column) -> Column:
     return F.when(may_be_no_text(value), interpreted(text_alone, pair)).otherwise(value)
 
 
-def whole_number(value: str | Column, low: int, high: int) -> Column:
+def parse_whole_number(value: str | Column, low: int, high: int) -> Column:
     """A whole number from low to high as BIGINT, written ``7166``, ``7166.0`` or as a JSON number with an exponent.
 
     The JSON reader makes a double of a number with a fraction, and writes a large one with an E: where that may be
@@ -159,12 +159,12 @@ def _plain_digits(value: Column, low: int, high: int) -> Column:
 
 def parse_key(value: str | Column) -> Column:
     """The key as BIGINT: a whole number from 0 that fits."""
-    return whole_number(value, 0, _LONG_MAX)
+    return parse_whole_number(value, 0, _LONG_MAX)
 
 
 def parse_age(value: str | Column) -> Column:
     """Age in years as INT, 1 to 120."""
-    return whole_number(value, 1, 120).cast("int")
+    return parse_whole_number(value, 1, 120).cast("int")
 
 
 def parse_follower_count(value: str | Column) -> Column:
@@ -189,7 +189,7 @@ def _any_follower_count(value: Column) -> Column:
     bare = F.when(factor == 1, value).otherwise(_without_last_byte(value))
     number = F.replace(bare, F.lit(","), F.lit("")).try_cast("decimal(20,9)") * factor
     usable = value.rlike(_COUNT) & (F.length(value) < 40) & (number == F.floor(number)) & (number <= _INT_MAX)
-    return F.coalesce(F.when(usable, number.try_cast("int")), whole_number(value, 0, _INT_MAX).cast("int"))
+    return F.coalesce(F.when(usable, number.try_cast("int")), parse_whole_number(value, 0, _INT_MAX).cast("int"))
 
 
 def _without_last_byte(value: Column) -> Column:
@@ -197,7 +197,7 @@ def _without_last_byte(value: Column) -> Column:
     return F.substring(value.cast("binary"), F.lit(1), F.octet_length(value) - 1).cast("string")
 
 
-def save_location(value: str | Column) -> Column:
+def parse_save_location(value: str | Column) -> Column:
     """The path alone: ``/data/art`` of ``Local save in /data/art``."""
 
     def any_path(value: Column) -> Column:

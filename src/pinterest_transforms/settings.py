@@ -32,30 +32,30 @@ def check_identifier(name: str, what: str = "name") -> str:
     return name
 
 
-def quoted(*parts: str) -> str:
+def quote_identifiers(*parts: str) -> str:
     """Identifiers, checked, back-quoted and joined with dots: the only way a name meets SQL."""
     return ".".join(f"`{check_identifier(part)}`" for part in parts)
 
 
-def number_of(text: str, what: str, *, least: int = 0, most: int = 999_999_999) -> float:
+def parse_float(text: str, what: str, *, minimum: int = 0, maximum: int = 999_999_999) -> float:
     """The number, decimals allowed, that a widget's text says.
 
     Raises:
-        SettingsError: it is none, or not from ``least`` to ``most``.
+        SettingsError: it is none, or not from ``minimum`` to ``maximum``.
     """
-    if not _NUMBER.match(text) or not least <= float(text) <= most:
-        raise SettingsError(f"{what} must be a number from {least} to {most}, got {text!r}")
+    if not _NUMBER.match(text) or not minimum <= float(text) <= maximum:
+        raise SettingsError(f"{what} must be a number from {minimum} to {maximum}, got {text!r}")
     return float(text)
 
 
-def whole_number_of(text: str, what: str, *, least: int = 0, most: int = 999_999_999) -> int:
+def parse_int(text: str, what: str, *, minimum: int = 0, maximum: int = 999_999_999) -> int:
     """The whole number that a widget's text says.
 
     Raises:
-        SettingsError: it is none, or not from ``least`` to ``most``.
+        SettingsError: it is none, or not from ``minimum`` to ``maximum``.
     """
-    if "." in text or not _NUMBER.match(text) or not least <= int(text) <= most:
-        raise SettingsError(f"{what} must be a whole number from {least} to {most}, got {text!r}")
+    if "." in text or not _NUMBER.match(text) or not minimum <= int(text) <= maximum:
+        raise SettingsError(f"{what} must be a whole number from {minimum} to {maximum}, got {text!r}")
     return int(text)
 
 
@@ -114,7 +114,7 @@ class Settings:
         """Name of the entity's Kinesis stream."""
         return f"streaming-{self.user_id}-{entity.name}"
 
-    def origin(self, entity: Entity) -> str:
+    def source_name(self, entity: Entity) -> str:
         """Where the leg's records of this entity come from: the topic or the stream."""
         return self.topic(entity) if self.leg == "batch" else self.stream(entity)
 
@@ -124,7 +124,7 @@ class Settings:
 
     def qualified(self, table: str) -> str:
         """``catalog.schema.table``, checked and back-quoted."""
-        return quoted(self.catalog, self.schema, table)
+        return quote_identifiers(self.catalog, self.schema, table)
 
     def table_folder(self, table: str) -> Path | None:
         """Folder of a table on one machine; None where a catalog manages the tables."""

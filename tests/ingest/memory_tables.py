@@ -76,7 +76,7 @@ class Tables:
     raw: list[Record] = field(default_factory=list)
     rules: str = ""
 
-    def evaluated(self, record: Record) -> Record:
+    def evaluate(self, record: Record) -> Record:
         """The record as the rules of now take it: all records may have become good, or rejected."""
         return replace(record, kind=self.rules) if self.rules and record.kind != "blank" else record
 
@@ -244,9 +244,9 @@ class MemoryLanding:
         return self._place(path) in self.files
 
     @contextmanager
-    def evaluated(self, paths: Sequence[str], batch: MicroBatch) -> Iterator[MemoryEffects]:
+    def evaluate(self, paths: Sequence[str], batch: MicroBatch) -> Iterator[MemoryEffects]:
         self.reads += 1
-        records = [self.tables.evaluated(record) for path in paths for record in self.files[self._place(path)]]
+        records = [self.tables.evaluate(record) for path in paths for record in self.files[self._place(path)]]
         yield MemoryEffects(self.tables, self.state.query_id, batch, records)
 
     @staticmethod

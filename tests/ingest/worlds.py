@@ -205,7 +205,7 @@ class StreamWorld(World):
                 self.done += 1
 
     def _effects(self, state: CheckpointState, batch: MicroBatch, lines: list[Record]) -> MemoryEffects:
-        return MemoryEffects(self.tables, state.query_id, batch, [self.tables.evaluated(line) for line in lines])
+        return MemoryEffects(self.tables, state.query_id, batch, [self.tables.evaluate(line) for line in lines])
 
     def arrived(self) -> list[Record]:
         return self.stream
@@ -223,7 +223,7 @@ class StreamWorld(World):
 
 def check_tables(world: LandingWorld | StreamWorld) -> None:
     """The tables are what the contract makes of everything that has arrived, whatever happened on the way."""
-    arrived = [world.tables.evaluated(record) for record in world.arrived()]
+    arrived = [world.tables.evaluate(record) for record in world.arrived()]
     latest = {record.key: record for record in sorted(arrived) if record.usable}
     assert world.clean() == {key: (one.place, one.text, one.kind) for key, one in latest.items()}
     bad = sorted((one.kind, one.place, one.text) for one in arrived if one.kind in ("rejected", "repaired"))

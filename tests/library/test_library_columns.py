@@ -35,7 +35,7 @@ def test_a_rule_takes_a_column_or_its_name(spark: SparkSession) -> None:
             columns.parse_key,
             columns.parse_age,
             columns.parse_follower_count,
-            columns.save_location,
+            columns.parse_save_location,
             columns.parse_timestamp,
         ),
         *(
@@ -316,7 +316,7 @@ def test_a_save_location_is_the_path_only(spark: SparkSession) -> None:
         ('["/data/art"]', None),
         ("", None),
     ]
-    assert_rule(spark, columns.save_location, table, "string")
+    assert_rule(spark, columns.parse_save_location, table, "string")
 
 
 @pytest.mark.parametrize("limit", [90, 180])
@@ -535,7 +535,7 @@ def test_every_rule_works_over_connect(connect: SparkSession) -> None:
         "key": columns.parse_key(value),
         "age": columns.parse_age(value),
         "follower_count": columns.parse_follower_count(F.lit("1.1k")),
-        "save_location": columns.save_location(F.lit("Local save in /data/art")),
+        "save_location": columns.parse_save_location(F.lit("Local save in /data/art")),
         "degrees": columns.parse_degrees(value, 90),
         "instant": F.unix_micros(columns.parse_timestamp(F.lit("08/28/2020, 03:52:47"))),
         "full_name": columns.join_names(value, F.lit("b")),

@@ -18,7 +18,7 @@ from pinterest_transforms.schemas import (
     SOURCE_TYPE,
     clean_schema,
 )
-from pinterest_transforms.settings import Settings, check_identifier, check_user_id, landing_key, quoted
+from pinterest_transforms.settings import Settings, check_identifier, check_user_id, landing_key, quote_identifiers
 
 by_name = {"argvalues": ENTITIES, "ids": lambda entity: entity.name}
 SOURCES = {
@@ -119,13 +119,13 @@ def test_another_user_id_is_a_clear_error(user_id: str) -> None:
 @pytest.mark.parametrize("name", ["pins", "0abc_pin_table", "A", "_x", "dev-eu", "a" * 128])
 def test_a_name_is_checked_and_back_quoted(name: str) -> None:
     assert check_identifier(name) == name
-    assert quoted("main", name) == f"`main`.`{name}`"
+    assert quote_identifiers("main", name) == f"`main`.`{name}`"
 
 
 @pytest.mark.parametrize("name", ["", "a" * 129, "-a", "a b", "a.b", "a`b", "a;", "a\n", "ä", "a'b", "a/b", "../a"])
 def test_another_name_never_meets_sql(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        quoted("main", name)
+        quote_identifiers("main", name)
     assert str(caught.value) == f"name must be 1 to 128 letters, digits, _ or -, and not begin with -, got {name!r}"
 
 
@@ -172,7 +172,7 @@ def test_names_are_made_of_the_user_id() -> None:
         "streaming-0abc-geo",
         "streaming-0abc-user",
     ]
-    assert [leg.origin(GEO) for leg in (batch, stream)] == ["0abc.geo", "streaming-0abc-geo"]
+    assert [leg.source_name(GEO) for leg in (batch, stream)] == ["0abc.geo", "streaming-0abc-geo"]
     assert [batch.clean_table(entity) for entity in ENTITIES] == ["pins", "geolocations", "users"]
     assert [stream.clean_table(entity) for entity in ENTITIES] == [
         "0abc_pin_table",

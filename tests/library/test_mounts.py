@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from pinterest_transforms.errors import MountError, SettingsError
-from pinterest_transforms.operations.landing_access import ACCESS, reach_landing
+from pinterest_transforms.operations.landing_access import ACCESS, resolve_landing_path
 from pinterest_transforms.settings import Settings
 
 CANARY = "CANARYc7"
@@ -53,26 +53,26 @@ SETTINGS = Settings(user_id="abc123", catalog="main")
 )
 def test_each_way_returns_the_landing(access: str, landing: str) -> None:
     assert access in ACCESS
-    assert reach_landing(Platform(), SETTINGS, access, scope="aws") == landing
+    assert resolve_landing_path(Platform(), SETTINGS, access, scope="aws") == landing
 
 
 def test_a_given_landing_wins_over_the_names() -> None:
     settings = Settings(landing="/Volumes/a/b/c")
-    assert reach_landing(Platform(), settings, "volume") == "/Volumes/a/b/c"
+    assert resolve_landing_path(Platform(), settings, "volume") == "/Volumes/a/b/c"
 
 
 def test_mounting_again_is_harmless() -> None:
     platform = Platform()
-    first = reach_landing(platform, SETTINGS, "mount_instance_profile")
+    first = resolve_landing_path(platform, SETTINGS, "mount_instance_profile")
     platform.refuses = "Directory already mounted"
-    assert reach_landing(platform, SETTINGS, "mount_instance_profile") == first
+    assert resolve_landing_path(platform, SETTINGS, "mount_instance_profile") == first
 
 
 def test_a_mount_of_the_same_name_onto_another_bucket_is_a_clear_error() -> None:
     platform = Platform()
     platform.mounted["/mnt/posts"] = "s3a://other"
     with pytest.raises(MountError) as caught:
-        reach_landing(platform, SETTINGS, "mount_keys", mount_name="posts", scope="aws")
+        resolve_landing_path(platform, SETTINGS, "mount_keys", mount_name="posts", scope="aws")
     assert str(caught.value) == (
         "mount /mnt/posts must be onto s3a://user-abc123-bucket, got one onto s3a://other: choose another mount_name"
     )
@@ -80,7 +80,7 @@ def test_a_mount_of_the_same_name_onto_another_bucket_is_a_clear_error() -> None
 
 def test_keys_are_given_apart_from_the_address() -> None:
     platform = Platform()
-    reach_landing(platform, SETTINGS, "mount_keys", scope="aws")
+    resolve_landing_path(platform, SETTINGS, "mount_keys", scope="aws")
     assert CANARY not in str(platform.mounted)
     assert platform.configs == {
         "fs.s3a.access.key": f"{CANARY}-aws-access_key",
@@ -95,7 +95,7 @@ def test_a_refusal_says_the_way_that_works(access: str) -> None:
         "Caused by: java.lang.SecurityException: DBFS mounts are disabled\n\tat a.b(C.scala:2)"
     )
     with pytest.raises(MountError) as caught:
-        reach_landing(Platform(refuses=refusal), SETTINGS, access, scope="aws")
+        resolve_landing_path(Platform(refuses=refusal), SETTINGS, access, scope="aws")
     message = str(caught.value)
     assert message.startswith(f"access={access} was refused: SecurityException: DBFS mounts are disabled.")
     assert "use access=" in message
@@ -111,7 +111,7 @@ def test_a_missing_secret_is_a_refusal_too() -> None:
 
     platform.secrets = SimpleNamespace(get=missing)
     with pytest.raises(MountError, match="Secret does not exist with scope: aws and key: access_key"):
-        reach_landing(platform, SETTINGS, "mount_keys", scope="aws")
+        resolve_landing_path(platform, SETTINGS, "mount_keys", scope="aws")
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,5 @@ def test_a_missing_secret_is_a_refusal_too() -> None:
 )
 def test_a_wrong_argument_is_one_clear_line(access: str, mount_name: str, scope: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        reach_landing(Platform(), SETTINGS, access, mount_name=mount_name, scope=scope)
+        resolve_landing_path(Platform(), SETTINGS, access, mount_name=mount_name, scope=scope)
     assert str(caught.value) == message

@@ -55,7 +55,7 @@ def clean(warehouse: Path, settings: Settings, entity: Entity) -> dict[int, tupl
 def quarantined(warehouse: Path, settings: Settings, entity: Entity, kind: str) -> list[int]:
     """Keys of what stands in quarantine, a repeated one again."""
     table = polars.read_delta(str(warehouse / settings.schema / "quarantine"))
-    wanted = (polars.col("topic") == settings.origin(entity)) & (polars.col("kind") == kind)
+    wanted = (polars.col("topic") == settings.source_name(entity)) & (polars.col("kind") == kind)
     return [_key(raw, entity) for raw in table.filter(wanted)["raw"]]
 
 

@@ -43,7 +43,7 @@ def make_place(work_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> 
         place = Place(work_tables.spark, Settings(**{"user_id": "abc", **where, **changes}))
         for name in names:
             shutil.copytree(work_tables.settings.table_folder(name), place.settings.table_folder(name))
-        creation.attach(place.spark, place.settings)
+        creation.register_tables(place.spark, place.settings)
         return place
 
     return make

@@ -198,7 +198,7 @@ def made_streams(
                 served.create(settings.stream(entity), shards)
             for name in (*map(settings.clean_table, entities), *SHARED, raw_table(settings)):
                 shutil.copytree(stream_tables / name, settings.table_folder(name))
-            creation.attach(spark, settings)
+            creation.register_tables(spark, settings)
             if source == "files":
                 FILES[settings.warehouse] = folder / "records"
             return StreamPlace(spark, settings, served)

@@ -17,7 +17,7 @@ from pinterest_transforms import deduplication
 from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
 from pinterest_transforms.entities import GEO, PIN, Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
-from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluated
+from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluate
 from pinterest_transforms.ingest.landing_reader import ORDER, SPLIT, add_source, file_splits
 from pinterest_transforms.ingest.micro_batch import MicroBatch, RunCounts, process_micro_batch
 from pinterest_transforms.parsing import NOT_AN_OBJECT, NOT_TEXT, RAW_RECORD, UNUSABLE
@@ -44,7 +44,7 @@ class Leg(Place):
     def effects(self, number: int, *records: tuple[object, ...], entity: Entity = PIN, **how) -> Iterator[DeltaEffects]:
         context = IngestContext(self.settings, entity, "run", self.state)
         batch = MicroBatch("run", number, **how)
-        with evaluated(self.spark, context, batch, self.frame(*records)) as effects:
+        with evaluate(self.spark, context, batch, self.frame(*records)) as effects:
             yield effects
 
     def process(self, number: int, *records: tuple[object, ...]) -> None:
@@ -74,7 +74,7 @@ def leg(spark: SparkSession, stream_tables: Path, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("effects")
     settings = Settings(user_id="abc", leg="stream", schema="effects", warehouse=str(folder))
     shutil.copytree(stream_tables, Path(settings.warehouse, settings.schema))
-    creation.attach(spark, settings)
+    creation.register_tables(spark, settings)
     return Leg(spark, settings, CheckpointState(str(folder / "state.json"), "query"))
 
 
@@ -134,7 +134,7 @@ def test_bad_records_are_quarantined_once(leg: Leg):
         assert not effects.has_quarantined()
         effects.write_quarantine(may_exist=False)
         assert effects.has_quarantined()
-    with evaluated(leg.spark, context, MicroBatch("run", 0), leg.frame(*bad).union(not_text)) as effects:
+    with evaluate(leg.spark, context, MicroBatch("run", 0), leg.frame(*bad).union(not_text)) as effects:
         assert not effects.has_quarantined()
         effects.write_quarantine(may_exist=False)
         wanted = leg.texts()
@@ -195,7 +195,7 @@ def test_records_of_a_stream_merge_by_their_sequence_numbers_over_spark_connect(
 ):
     settings = Settings(user_id="abc", leg="stream", schema="effects_connect", warehouse=str(tmp_path))
     shutil.copytree(stream_tables, Path(settings.warehouse, settings.schema))
-    creation.attach(connect, settings)
+    creation.register_tables(connect, settings)
     leg = Leg(connect, settings, CheckpointState(str(tmp_path / "state.json"), "query"))
     first = [record(9, text(1, "a")), record(100, text(1, "b")), record(10, text(2, "x", "lots")), record(11, "[]")]
     leg.process(0, *first)

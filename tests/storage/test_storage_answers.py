@@ -98,7 +98,7 @@ def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
     answered.spark.sql(f"DROP TABLE {settings.qualified('users')}")
     shutil.rmtree(settings.table_folder("users"))
     shutil.copytree(Path(work_tables.settings.warehouse, "made", "users"), settings.table_folder("users"))
-    creation.attach(answered.spark, settings)
+    creation.register_tables(answered.spark, settings)
     joined = "(1, 'only one', 20, TIMESTAMP '2016-02-03 04:05:06')"
     answered.spark.sql(f"INSERT INTO {settings.qualified('users')} (ind, user_name, age, date_joined) VALUES {joined}")
     said: list[str] = []
@@ -146,7 +146,7 @@ def leave_unfinished(place: Place) -> None:
     (folder / "_delta_log").mkdir(parents=True)
     (folder / "part-00000-0a1b.c000.snappy.parquet").write_text("half")
     (folder / ".part-00000-0a1b.c000.snappy.parquet.crc").write_text("half")
-    creation.attach(place.spark, place.settings)
+    creation.register_tables(place.spark, place.settings)
 
 
 def make_with(place: Place, pairs: str) -> None:

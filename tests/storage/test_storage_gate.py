@@ -11,36 +11,38 @@ from storage_places import WORK, Place, pin
 from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import QualityError, SettingsError, TableError
 from pinterest_transforms.operations import quality_gate
-from pinterest_transforms.operations.quality_gate import Bars, Figures
+from pinterest_transforms.operations.quality_gate import QualityThresholds, TopicMetrics
 
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
 HOUR = 3600
 
 
-def of(topic: str = "abc.pin", read: int = 0, rejected: int = 0, hours: float | None = 0.0) -> Figures:
+def of(topic: str = "abc.pin", read: int = 0, rejected: int = 0, hours: float | None = 0.0) -> TopicMetrics:
     newest = None if hours is None else NOW - timedelta(hours=hours)
-    return Figures(topic, read=read, merged=read - rejected, rejected=rejected, newest=newest, hours=hours)
+    return TopicMetrics(
+        topic, read=read, merged=read - rejected, rejected=rejected, newest_arrival=newest, age_hours=hours
+    )
 
 
-def verdict(*figures: Figures, run_id: str = "r1", **bars: float) -> str:
+def verdict(*figures: TopicMetrics, run_id: str = "r1", **thresholds: float) -> str:
     """What the gate says; empty if it lets pass."""
     try:
-        quality_gate.check(figures, Bars(**bars), run_id)
+        quality_gate.check_metrics(figures, QualityThresholds(**thresholds), run_id)
     except QualityError as error:
         return str(error)
     return ""
 
 
 @pytest.mark.parametrize(
-    ("figures", "bars", "said"),
+    ("figures", "thresholds", "said"),
     [
         ([of(read=5, rejected=1)], {}, ""),  # exactly at the bar
         ([of(hours=48.0)], {}, ""),
-        ([of(read=1000, rejected=1000)], {"most_rejected": 1}, ""),
+        ([of(read=1000, rejected=1000)], {"max_rejected_ratio": 1}, ""),
         ([of(), of("abc.geo"), of("abc.user")], {}, ""),  # an empty run
-        ([of(hours=None)], {"stale_hours": 0}, ""),
-        ([of(hours=9999)], {"stale_hours": 0}, ""),
-        ([of(hours=-1)], {"stale_hours": 0.5}, ""),  # two clocks never agree
+        ([of(hours=None)], {"max_age_hours": 0}, ""),
+        ([of(hours=9999)], {"max_age_hours": 0}, ""),
+        ([of(hours=-1)], {"max_age_hours": 0.5}, ""),  # two clocks never agree
         (
             [of(read=20, rejected=7), of("abc.geo", 980), of("all", 1000, 7)],
             {},
@@ -48,7 +50,7 @@ def verdict(*figures: Figures, run_id: str = "r1", **bars: float) -> str:
         ),
         (
             [of(read=1000, rejected=1), of("all", 1000, 1)],
-            {"most_rejected": 0},
+            {"max_rejected_ratio": 0},
             "rejected records must be at most 0.00% of those read, got 0.10% of abc.pin (1 of 1,000); "
             "rejected records must be at most 0.00% of those read, got 0.10% of all (1 of 1,000)",
         ),
@@ -59,7 +61,7 @@ def verdict(*figures: Figures, run_id: str = "r1", **bars: float) -> str:
         ),
         (
             [of(), of("abc.geo", hours=None)],
-            {"stale_hours": 1.5},
+            {"max_age_hours": 1.5},
             "the newest record of abc.geo must be at most 1.5 hours old, got none at all",
         ),
         (
@@ -75,21 +77,23 @@ def verdict(*figures: Figures, run_id: str = "r1", **bars: float) -> str:
         ),
     ],
 )
-def test_each_figure_that_passes_its_bar_is_told_in_one_line(figures: list[Figures], bars: dict[str, float], said: str):
-    assert verdict(*figures, **bars) == (f"quality gate, run r1: {said}" if said else "")
+def test_each_figure_that_passes_its_bar_is_told_in_one_line(
+    figures: list[TopicMetrics], thresholds: dict[str, float], said: str
+):
+    assert verdict(*figures, **thresholds) == (f"quality gate, run r1: {said}" if said else "")
 
 
 def test_without_a_run_the_last_day_is_told():
     assert verdict(of(hours=49), run_id="").startswith("quality gate, the last day's runs: the newest record")
 
 
-def test_bars_are_read_from_widgets():
-    assert Bars.from_text("0.2", "48") == Bars() == Bars(0.2, 48)
-    assert Bars.from_text("1", "0.5") == Bars(1.0, 0.5)
+def test_thresholds_are_read_from_widgets():
+    assert QualityThresholds.from_text("0.2", "48") == QualityThresholds() == QualityThresholds(0.2, 48)
+    assert QualityThresholds.from_text("1", "0.5") == QualityThresholds(1.0, 0.5)
 
 
 @pytest.mark.parametrize(
-    ("most_rejected", "stale_hours", "said"),
+    ("max_rejected_ratio", "max_age_hours", "said"),
     [
         ("20", "48", "most_rejected must be a number from 0 to 1, got '20'"),
         ("20%", "48", "most_rejected must be a number from 0 to 1, got '20%'"),
@@ -100,13 +104,13 @@ def test_bars_are_read_from_widgets():
         ("0.2", "-1", "stale_hours must be a number from 0 to 999999999, got '-1'"),
     ],
 )
-def test_a_bar_that_is_none_is_a_clear_error(most_rejected: str, stale_hours: str, said: str):
+def test_a_threshold_that_is_no_number_is_a_clear_error(max_rejected_ratio: str, max_age_hours: str, said: str):
     with pytest.raises(SettingsError) as error:
-        Bars.from_text(most_rejected, stale_hours)
+        QualityThresholds.from_text(max_rejected_ratio, max_age_hours)
     assert str(error.value) == said
 
 
-def numbers(figures: Figures) -> tuple[str, int, int, int, int, int]:
+def numbers(figures: TopicMetrics) -> tuple[str, int, int, int, int, int]:
     return (
         *(figures.topic, figures.read, figures.merged, figures.already_there),
         *(figures.rejected, figures.repaired),
@@ -118,29 +122,34 @@ def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(make_place: C
     place.put(0, pin(1, "a"), pin(1, "b"), pin(2, "c", follower_count="lots"), "[1]", age=72 * HOUR)
     place.put(0, "{}", entity=GEO, age=3 * HOUR)
     place.take(PIN, GEO, USER, run_id="first")
-    pins, geos, users, everything = quality_gate.measured(place.spark, place.settings, "first")
+    pins, geos, users, everything = quality_gate.collect_metrics(place.spark, place.settings, "first")
     assert numbers(pins) == ("abc.pin", 4, 2, 1, 1, 1)
     assert numbers(geos) == ("abc.geo", 1, 0, 0, 1, 0)  # nothing but rubbish is not silence
     assert numbers(users) == ("abc.user", 0, 0, 0, 0, 0)
     assert numbers(everything) == ("all", 5, 2, 1, 2, 1)
-    assert (pins.share, geos.share, users.share, everything.share) == (0.25, 1.0, None, 0.4)
-    assert [round(one.hours or 0) for one in (pins, geos, users, everything)] == [72, 3, 0, 3]
-    assert users.newest is None
+    assert [one.rejected_ratio for one in (pins, geos, users, everything)] == [0.25, 1.0, None, 0.4]
+    assert [round(one.age_hours or 0) for one in (pins, geos, users, everything)] == [72, 3, 0, 3]
+    assert users.newest_arrival is None
 
     # A run that finds nothing has no figures of its own; what is there is as old as it was.
     place.take(run_id="second")
-    quiet = quality_gate.measured(place.spark, place.settings, "second")
+    quiet = quality_gate.collect_metrics(place.spark, place.settings, "second")
     assert [one.read for one in quiet] == [0, 0, 0, 0]
-    assert [one.newest for one in quiet] == [pins.newest, geos.newest, None, geos.newest]
+    assert [one.newest_arrival for one in quiet] == [
+        pins.newest_arrival,
+        geos.newest_arrival,
+        None,
+        geos.newest_arrival,
+    ]
 
     # A rebuild is no news.
     place.take(run_id="third", rebuild=True)
-    again = quality_gate.measured(place.spark, place.settings, "third")[0]
-    assert (again.read, again.newest) == (4, pins.newest)
+    again = quality_gate.collect_metrics(place.spark, place.settings, "third")[0]
+    assert (again.read, again.newest_arrival) == (4, pins.newest_arrival)
 
     # Without a run: what was read within a day.
     def read(later: timedelta) -> int:
-        return quality_gate.measured(place.spark, place.settings, now=datetime.now(UTC) + later)[0].read
+        return quality_gate.collect_metrics(place.spark, place.settings, now=datetime.now(UTC) + later)[0].read
 
     assert (read(timedelta(0)), read(timedelta(hours=25))) == (8, 0)
 
@@ -160,9 +169,9 @@ def test_the_figures_are_shown_over_spark_connect_too(make_place: Callable[..., 
         f"INSERT INTO {settings.qualified('runs')} (run_id, topic, started, read, merged, already_there, rejected, "
         "repaired) VALUES ('r', 'abc.pin', TIMESTAMP '2026-07-31 11:00:00Z', 4, 3, 0, 1, 0)"
     )
-    figures = quality_gate.measured(connect, settings, "r", NOW)
-    assert (figures[0].newest, figures[0].hours) == (datetime(2026, 7, 31, 9, tzinfo=UTC), 3.0)
-    rows = [tuple(row) for row in quality_gate.shown(connect, figures).drop("newest_arrival").collect()]
+    figures = quality_gate.collect_metrics(connect, settings, "r", NOW)
+    assert (figures[0].newest_arrival, figures[0].age_hours) == (datetime(2026, 7, 31, 9, tzinfo=UTC), 3.0)
+    rows = [tuple(row) for row in quality_gate.metrics_frame(connect, figures).drop("newest_arrival").collect()]
     assert rows == [
         ("abc.pin", 4, 3, 0, 1, 0, 0.25, 3.0),
         ("abc.geo", 0, 0, 0, 0, 0, None, None),
@@ -174,5 +183,5 @@ def test_the_figures_are_shown_over_spark_connect_too(make_place: Callable[..., 
 def test_a_place_without_tables_is_a_clear_error(make_place: Callable[..., Place]):
     place = make_place(names=())
     with pytest.raises(TableError) as error:
-        quality_gate.measured(place.spark, replace(place.settings, schema="nowhere", warehouse=""))
+        quality_gate.collect_metrics(place.spark, replace(place.settings, schema="nowhere", warehouse=""))
     assert str(error.value) == "table nowhere.runs must be there: run the batch first"

@@ -13,7 +13,7 @@ import pytest
 from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.errors import BusyError
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables.locks import entity_lock, waiting_lock
+from pinterest_transforms.tables.locks import entity_lock, setup_lock
 
 HOLDER = """
 import sys
@@ -59,10 +59,10 @@ def test_a_set_up_waits_for_another(tmp_path: Path):
     order: list[str] = []
 
     def second() -> None:
-        with waiting_lock(settings):
+        with setup_lock(settings):
             order.append("second")
 
-    with waiting_lock(settings):
+    with setup_lock(settings):
         waiting = threading.Thread(target=second)
         waiting.start()
         waiting.join(0.3)
@@ -72,7 +72,7 @@ def test_a_set_up_waits_for_another(tmp_path: Path):
 
 
 def test_there_is_nothing_to_lock_where_a_catalog_manages_the_tables():
-    with entity_lock(Settings(), PIN), entity_lock(Settings(), PIN), waiting_lock(Settings()):
+    with entity_lock(Settings(), PIN), entity_lock(Settings(), PIN), setup_lock(Settings()):
         pass
 
 

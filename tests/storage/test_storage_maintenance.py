@@ -20,7 +20,7 @@ from pinterest_transforms.errors import SettingsError, TableError
 from pinterest_transforms.parsing import RAW_RECORD
 from pinterest_transforms.tables import maintenance, raw_archive, table_access
 from pinterest_transforms.tables.definitions import raw_table, work_specs
-from pinterest_transforms.tables.maintenance import Maintained, Retention
+from pinterest_transforms.tables.maintenance import MaintenanceResult, Retention
 
 DAY = 86_400
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
@@ -37,7 +37,7 @@ def maintained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def by_table(done: list[Maintained]) -> dict[str, Maintained]:
+def by_table(done: list[MaintenanceResult]) -> dict[str, MaintenanceResult]:
     return {one.table: one for one in done}
 
 
@@ -75,7 +75,7 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
     replaced = {Path(path).name for path in place.table("pins").inputFiles()}
     said: list[str] = []
 
-    done = by_table(maintenance.maintain(place.spark, place.settings, Retention(), now=NOW, say=said.append))
+    done = by_table(maintenance.maintain(place.spark, place.settings, Retention(), now=NOW, log=said.append))
 
     assert (place.rows(), place.sources(), place.counted()) == before
     assert [row[4] for row in place.noted()] == ["[border]", "[new]"]
@@ -110,7 +110,7 @@ def test_with_nothing_to_do_no_file_is_written_anew_over_spark_connect_too(
     files = data_files(place)
     for_ever = maintenance.maintain(connect, place.settings, Retention(quarantine_days=0), now=NOW)
     assert data_files(place) == files
-    shown = maintenance.shown(connect, for_ever)
+    shown = maintenance.results_frame(connect, for_ever)
     assert shown.columns == ["table", "rows_removed", "files_before", "files_after", "bytes_after"]
     assert [tuple(row)[:4] for row in shown.where("table = 'quarantine'").collect()] == [("quarantine", 0, 2, 2)]
 

@@ -12,7 +12,7 @@ from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest import landing
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
-from pinterest_transforms.ingest.delta_effects import IngestContext, materialized
+from pinterest_transforms.ingest.delta_effects import IngestContext, materialize
 
 
 def test_a_landing_is_ingested_over_spark_connect(place: Place, connect: SparkSession):
@@ -55,7 +55,7 @@ def test_another_failure_to_checkpoint_a_frame_is_raised(place: Place, monkeypat
 
     frame = place.table("pins")
     monkeypatch.setattr(type(frame), "localCheckpoint", full)
-    with pytest.raises(PySparkNotImplementedError), materialized(place.spark, place.settings, PIN, frame):
+    with pytest.raises(PySparkNotImplementedError), materialize(place.spark, place.settings, PIN, frame):
         pass
 
 

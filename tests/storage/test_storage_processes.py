@@ -63,7 +63,7 @@ def survived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> P
     place.take(GEO, USER, run_id="process")
     said = process.communicate(timeout=300)[0]
     assert process.returncode == -signal.SIGKILL, said
-    creation.attach(spark, settings)
+    creation.register_tables(spark, settings)
     assert (place.titles(), len(place.counted())) == ({1: "d", 2: "c", 3: "e"}, 2)  # written, and not recorded
     place.take()
     return place

@@ -49,7 +49,7 @@ def test_set_up_runs_where_a_table_or_the_view_is_missing(
 ) -> None:
     place = make_place(names=WORK)
     # Where a catalog manages the tables, attaching does nothing.
-    monkeypatch.setattr(creation, "attach", lambda *_: None)
+    monkeypatch.setattr(creation, "register_tables", lambda *_: None)
     for dropped in ("VIEW", "posts"), ("TABLE", "geolocations"):
         place.spark.sql(f"DROP {dropped[0]} {place.settings.qualified(dropped[1])}")
         creation.ensure_tables(place.spark, place.settings)

@@ -66,11 +66,11 @@ def by_landing(place: Place, entity: Entity, parts: Parts) -> None:
 
 def bad(place: Place, entity: Entity) -> Counter[tuple[object, ...]]:
     """What is noted of an entity: kind, reasons, columns, raw text, bytes; and how often."""
-    return Counter(row[1:6] for row in place.noted() if row[0] == place.settings.origin(entity))
+    return Counter(row[1:6] for row in place.noted() if row[0] == place.settings.source_name(entity))
 
 
 def counted_of(place: Place, entity: Entity, name: str) -> int:
-    return sum(row[name] for row in place.counted() if row["topic"] == place.settings.origin(entity))
+    return sum(row[name] for row in place.counted() if row["topic"] == place.settings.source_name(entity))
 
 
 def test_both_legs_give_equal_tables_and_answers(make_place: Callable[..., Place], make_streams: MakeStreams):

@@ -65,7 +65,7 @@ def test_a_table_whose_making_was_killed_is_made(place: Place, left: tuple[str, 
     (folder / "_delta_log").mkdir(parents=True)
     for name in left:
         (folder / "_delta_log" / name).write_text("half")
-    creation.attach(place.spark, place.settings)
+    creation.register_tables(place.spark, place.settings)
     creation.set_up(place.spark, place.settings)
     assert place.counted() == []
     assert delta_version(place, "runs") == 0
@@ -89,7 +89,7 @@ def test_set_ups_at_once_do_not_meet(place: Place):
         except Exception as error:
             failed.append(error)
 
-    creation.attach(place.spark, place.settings)
+    creation.register_tables(place.spark, place.settings)
     threads = [threading.Thread(target=set_up) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -108,7 +108,7 @@ def test_what_is_not_delta_is_refused_and_left_alone(place: Place, kind: str):
     precious.parent.mkdir(exist_ok=True)
     precious.write_text("1,2,3")
     wanted = f"table {place.settings.schema}.runs must be a Delta table, got something else in {folder}"
-    for work in (creation.set_up, creation.attach):
+    for work in (creation.set_up, creation.register_tables):
         with pytest.raises(TableError) as error:
             work(place.spark, place.settings)
         assert str(error.value) == wanted
@@ -179,7 +179,7 @@ def test_attach_makes_nothing_and_finds_other_delta_tables(place: Place):
     shutil.copytree(place.settings.table_folder("runs"), place.settings.table_folder("of_somebody"))
     Path(place.settings.warehouse, place.settings.schema, "notes").mkdir()
     before = place.content()
-    creation.attach(place.spark, place.settings)
+    creation.register_tables(place.spark, place.settings)
     assert place.table("of_somebody").count() == 0
     assert place.content() == before
     assert not place.spark.catalog.tableExists(place.settings.qualified("top_user_country"))

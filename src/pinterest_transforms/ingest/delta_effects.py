@@ -154,7 +154,7 @@ class DeltaEffects:
 
     @property
     def _topic(self) -> str:
-        return self._settings.origin(self.context.entity)
+        return self._settings.source_name(self.context.entity)
 
     @property
     def _clean(self) -> str:
@@ -166,7 +166,7 @@ class DeltaEffects:
 
 
 @contextmanager
-def evaluated(
+def evaluate(
     spark: SparkSession, context: IngestContext, batch: MicroBatch, records: DataFrame
 ) -> Iterator[DeltaEffects]:
     """Evaluates raw records once; their rows are kept while the effects are used.
@@ -204,7 +204,7 @@ def _checkpointed(
 ) -> Iterator[tuple[DataFrame, list[Row]]]:
     """Evaluated rows, and their counts: one row per file split where they come from files."""
     frame = validate_and_clean(records, context.entity, every_raw=every_raw)
-    with materialized(spark, context.settings, context.entity, frame) as rows:
+    with materialize(spark, context.settings, context.entity, frame) as rows:
         split: list[Column] = []
         if SPLIT in records.columns:
             split = [F.col(SPLIT)[name].alias(name) for name in ("path", "block", "arrived")]
@@ -239,7 +239,7 @@ def _conditions() -> dict[str, Column]:
 
 
 @contextmanager
-def materialized(spark: SparkSession, settings: Settings, entity: Entity, frame: DataFrame) -> Iterator[DataFrame]:
+def materialize(spark: SparkSession, settings: Settings, entity: Entity, frame: DataFrame) -> Iterator[DataFrame]:
     """The frame, computed once and kept while it is used. Serverless may refuse to keep it: then in a table."""
     try:
         kept = frame.localCheckpoint(eager=True)

@@ -33,7 +33,7 @@ class IngestedFiles:
         lines: list[bytes] = []
         if self._path.is_file():
             lines = self._path.read_bytes().split(b"\n")
-        self.stamps = dict(filter(None, map(_parsed, lines)))
+        self.stamps = dict(filter(None, map(_parse_line, lines)))
         whole = not lines or lines[-1] == b""
         if not lines or not whole or len(lines) > 2 * len(self.stamps) + _SPARE:
             self._rewrite()
@@ -69,7 +69,7 @@ class IngestedFiles:
             raise CheckpointError(f"a checkpoint's folder must be writable, got {path}: {error.strerror}") from error
 
 
-def _parsed(line: bytes) -> tuple[str, FileStamp] | None:
+def _parse_line(line: bytes) -> tuple[str, FileStamp] | None:
     try:
         found = json.loads(line)
     except ValueError:

@@ -20,7 +20,7 @@ from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.checkpoint_files import check_query_error
 from pinterest_transforms.ingest.checkpoint_state import REBUILD, open_state
-from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluated
+from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluate
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.landing_batches import ingest_listed, process_files
 from pinterest_transforms.ingest.landing_files import FileStamp, Listing, key_of, others_text, why_unusable
@@ -63,10 +63,10 @@ class _Landing:
         return not self._local or Path(path).is_file()
 
     @contextmanager
-    def evaluated(self, paths: Sequence[str], batch: MicroBatch) -> Iterator[DeltaEffects]:
+    def evaluate(self, paths: Sequence[str], batch: MicroBatch) -> Iterator[DeltaEffects]:
         with landing_reader.naming_unread():
             records = landing_reader.raw_records(self.spark, paths)
-            with evaluated(self.spark, self.context, batch, records) as effects:
+            with evaluate(self.spark, self.context, batch, records) as effects:
                 yield effects
 
     @property

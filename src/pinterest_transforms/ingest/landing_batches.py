@@ -47,7 +47,7 @@ class Landing(Protocol):
     def exists(self, path: str) -> bool:
         """Whether a listed file is still there."""
 
-    def evaluated(self, paths: Sequence[str], batch: MicroBatch) -> AbstractContextManager[Effects]:
+    def evaluate(self, paths: Sequence[str], batch: MicroBatch) -> AbstractContextManager[Effects]:
         """The files' records, evaluated, for one micro-batch."""
 
 
@@ -134,7 +134,7 @@ def process_files(landing: Landing, state: CheckpointState, paths: Sequence[str]
         check_conflicts=not replace and bool(goes_back(starts, state.last_offsets)),
     )
     if there:
-        with landing.evaluated(there, batch) as effects:
+        with landing.evaluate(there, batch) as effects:
             process_micro_batch(effects, state, batch)
     state.last_offsets |= {
         shard: max(greatest, state.last_offsets.get(shard, -1)) for shard, (_, greatest) in starts.items()

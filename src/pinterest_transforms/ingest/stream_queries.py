@@ -39,12 +39,12 @@ class Running:
     told: float = field(default_factory=time.monotonic)
 
 
-def watch(running: list[Running], again: Callable[[IngestContext], Running] | None, stop: Path, log: Log) -> None:
+def watch(running: list[Running], restart: Callable[[IngestContext], Running] | None, stop: Path, log: Log) -> None:
     """Looks after the queries until all have ended, one fails, or somebody asks to stop.
 
     Args:
         running: the queries; those that are started meanwhile are added.
-        again: starts a query whose pass may have left something; None where queries run on by themselves.
+        restart: starts a query whose pass may have left something; None where queries run on by themselves.
         stop: the file whose appearance asks to stop.
         log: for messages about how far they are.
 
@@ -62,9 +62,9 @@ def watch(running: list[Running], again: Callable[[IngestContext], Running] | No
             one.context.state.reload()  # over Spark Connect the batches ran elsewhere
             left.remove(one)
             seen = one.context.state.progress
-            if again and seen["batches"] != one.batches and float(seen["arrived"]) < began:
+            if restart and seen["batches"] != one.batches and float(seen["arrived"]) < began:
                 # A pass takes a limited amount: another one sees whether something is left of before this run.
-                left.append(again(one.context))
+                left.append(restart(one.context))
                 running.append(left[-1])
         if stop.exists():
             log("stopping, as asked")

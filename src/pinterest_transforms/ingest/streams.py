@@ -25,7 +25,7 @@ from pinterest_transforms.ingest.checkpoint_state import (
     load_state,
     open_state,
 )
-from pinterest_transforms.ingest.delta_effects import IngestContext, evaluated
+from pinterest_transforms.ingest.delta_effects import IngestContext, evaluate
 from pinterest_transforms.ingest.kinesis import AVAILABLE_NOW, TRIM_HORIZON, KinesisSourceConfig
 from pinterest_transforms.ingest.micro_batch import (
     Log,
@@ -167,7 +167,7 @@ def _rebuild(spark: SparkSession, context: IngestContext, log: Log) -> None:
     settings, entity, state = context.settings, context.entity, context.state
     log(f"{settings.clean_table(entity)}: made again of raw records")
     batch = rebuild_batch(state, context.run_id)
-    with evaluated(spark, context, batch, raw_archive.records(spark, settings, entity)) as effects:
+    with evaluate(spark, context, batch, raw_archive.records(spark, settings, entity)) as effects:
         process_rebuild(effects, state, batch)
 
 
@@ -273,5 +273,5 @@ def _started(spark: SparkSession, context: IngestContext, source: KinesisSourceC
 def _process(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
     """One micro-batch."""
     batch = MicroBatch(context.run_id, batch_id, archive=True)
-    with evaluated(frame.sparkSession, context, batch, kinesis.raw_records(frame)) as effects:
+    with evaluate(frame.sparkSession, context, batch, kinesis.raw_records(frame)) as effects:
         process_stream_batch(effects, context.state, batch)

@@ -64,7 +64,9 @@ class Dbutils(Protocol):
     secrets: Secrets
 
 
-def reach_landing(dbutils: Dbutils, settings: Settings, access: str, *, mount_name: str = "", scope: str = "") -> str:
+def resolve_landing_path(
+    dbutils: Dbutils, settings: Settings, access: str, *, mount_name: str = "", scope: str = ""
+) -> str:
     """Makes the landing reachable. Harmless to repeat.
 
     Args:
@@ -89,7 +91,7 @@ def reach_landing(dbutils: Dbutils, settings: Settings, access: str, *, mount_na
         elif access == "external_location":
             landing = settings.landing or f"s3://{settings.bucket}"
         else:
-            landing = _mounted(dbutils, settings, access, mount_name or settings.bucket, scope)
+            landing = _mount(dbutils, settings, access, mount_name or settings.bucket, scope)
         dbutils.fs.ls(landing)
     except (MountError, SettingsError):
         raise
@@ -99,7 +101,7 @@ def reach_landing(dbutils: Dbutils, settings: Settings, access: str, *, mount_na
     return landing
 
 
-def _mounted(dbutils: Dbutils, settings: Settings, access: str, name: str, scope: str) -> str:
+def _mount(dbutils: Dbutils, settings: Settings, access: str, name: str, scope: str) -> str:
     if not _MOUNT_NAME.match(name):
         raise SettingsError(f"mount_name must be 1 to 64 letters, digits, _ or -, got {name!r}")
     # On one machine a mount stands for a folder; on the platform for the sink's bucket.
@@ -116,7 +118,7 @@ def _mounted(dbutils: Dbutils, settings: Settings, access: str, name: str, scope
     try:
         dbutils.fs.mount(source, point, extra_configs=keys)
     except Exception as error:
-        raise MountError(_without(message_of(error), keys.values(), access)) from None
+        raise MountError(_redact(message_of(error), keys.values(), access)) from None
     return point
 
 
@@ -130,7 +132,7 @@ def _keys(dbutils: Dbutils, scope: str) -> dict[str, str]:
     }
 
 
-def _without(message: str, secrets: Iterable[str], access: str) -> str:
+def _redact(message: str, secrets: Iterable[str], access: str) -> str:
     for secret in filter(None, secrets):
         message = message.replace(secret, "[REDACTED]")
     reason = " ".join(message.split())[:300]

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import QualityError
-from pinterest_transforms.settings import Settings, number_of
+from pinterest_transforms.settings import Settings, parse_float
 from pinterest_transforms.tables import table_access
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
 
@@ -31,29 +31,31 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Bars:
-    """What must hold.
+class QualityThresholds:
+    """What must hold for the answers to be trusted.
 
     Attributes:
-        most_rejected: share of the records read that may be rejected, 0 to 1; of each topic and of all.
-        stale_hours: how old the newest record of each topic may be, in hours; 0 if that does not matter.
+        max_rejected_ratio: share of the records read that may be rejected, 0 to 1; of each topic and of all.
+        max_age_hours: how old the newest record of each topic may be, in hours; 0 if that does not matter.
     """
 
-    most_rejected: float = 0.2
-    stale_hours: float = 48
+    max_rejected_ratio: float = 0.2
+    max_age_hours: float = 48
 
     @classmethod
-    def from_text(cls, most_rejected: str, stale_hours: str) -> "Bars":
-        """The bars that widgets say.
+    def from_text(cls, max_rejected_ratio: str, max_age_hours: str) -> "QualityThresholds":
+        """The thresholds in the texts of widgets.
 
         Raises:
             SettingsError: one of them is no number, or out of its range.
         """
-        return cls(number_of(most_rejected, "most_rejected", most=1), number_of(stale_hours, "stale_hours"))
+        return cls(
+            parse_float(max_rejected_ratio, "most_rejected", maximum=1), parse_float(max_age_hours, "stale_hours")
+        )
 
 
 @dataclass(frozen=True)
-class Figures:
+class TopicMetrics:
     """What is known of one topic, or of all.
 
     Attributes:
@@ -63,8 +65,8 @@ class Figures:
         already_there: earlier and repeated versions.
         rejected: those kept out.
         repaired: those kept with a value made null.
-        newest: when the newest record of all runs arrived; None if none ever did.
-        hours: how long ago that is, in hours.
+        newest_arrival: when the newest record of all runs arrived; None if none ever did.
+        age_hours: how long ago that is, in hours.
     """
 
     topic: str
@@ -73,17 +75,19 @@ class Figures:
     already_there: int = 0
     rejected: int = 0
     repaired: int = 0
-    newest: datetime | None = None
-    hours: float | None = None
+    newest_arrival: datetime | None = None
+    age_hours: float | None = None
 
     @property
-    def share(self) -> float | None:
+    def rejected_ratio(self) -> float | None:
         """Share of the records read that were rejected; None if nothing was read."""
         return self.rejected / self.read if self.read else None
 
 
-def measured(spark: SparkSession, settings: Settings, run_id: str = "", now: datetime | None = None) -> list[Figures]:
-    """The figures of each topic, then of all together.
+def collect_metrics(
+    spark: SparkSession, settings: Settings, run_id: str = "", now: datetime | None = None
+) -> list[TopicMetrics]:
+    """The metrics of each topic, then of all together.
 
     Args:
         spark: session.
@@ -95,31 +99,40 @@ def measured(spark: SparkSession, settings: Settings, run_id: str = "", now: dat
         TableError: a table is not there.
     """
     now = now or datetime.now(UTC)
-    counted, newest = _counted(spark, settings, run_id, now), _newest(spark, settings)
+    counted, newest = _counted(spark, settings, run_id, now), _newest_arrivals(spark, settings)
     found = []
     for entity in ENTITIES:
-        topic = settings.origin(entity)
-        found.append(_figures(topic, counted.get(topic, dict.fromkeys(_NUMBERS, 0)), newest.get(topic), now))
-    totals = {name: sum(getattr(figures, name) for figures in found) for name in _NUMBERS}
-    return [*found, _figures(ALL, totals, max(newest.values(), default=None), now)]
+        topic = settings.source_name(entity)
+        found.append(_metrics_of(topic, counted.get(topic, dict.fromkeys(_NUMBERS, 0)), newest.get(topic), now))
+    totals = {name: sum(getattr(metrics, name) for metrics in found) for name in _NUMBERS}
+    return [*found, _metrics_of(ALL, totals, max(newest.values(), default=None), now)]
 
 
-def shown(spark: SparkSession, figures: Sequence[Figures]) -> DataFrame:
-    """The figures as a frame: topic, read … repaired, rejected_share (0 to 1), newest_arrival (UTC), hours_old."""
+def metrics_frame(spark: SparkSession, metrics: Sequence[TopicMetrics]) -> DataFrame:
+    """The metrics as a frame: topic, read … repaired, rejected_share (0 to 1), newest_arrival (UTC), hours_old."""
     rows = [
-        (one.topic, *(getattr(one, name) for name in _NUMBERS), one.share, one.newest, _rounded(one.hours))
-        for one in figures
+        (
+            one.topic,
+            *(getattr(one, name) for name in _NUMBERS),
+            one.rejected_ratio,
+            one.newest_arrival,
+            _rounded(one.age_hours),
+        )
+        for one in metrics
     ]
     return spark.createDataFrame(rows, _COLUMNS)
 
 
-def check(figures: Sequence[Figures], bars: Bars, run_id: str = "") -> None:
+def check_metrics(metrics: Sequence[TopicMetrics], thresholds: QualityThresholds, run_id: str = "") -> None:
     """Passes what is good enough. A run that found nothing passes, as long as what is there is not too old.
 
     Raises:
         QualityError: in one line, each figure that passes its bar.
     """
-    failures = [*_rejections(figures, bars.most_rejected), *_silences(figures, bars.stale_hours)]
+    failures = [
+        *_check_rejected(metrics, thresholds.max_rejected_ratio),
+        *_check_ages(metrics, thresholds.max_age_hours),
+    ]
     if failures:
         which = f"run {run_id}" if run_id else "the last day's runs"
         raise QualityError(f"quality gate, {which}: {'; '.join(failures)}")
@@ -133,50 +146,50 @@ def _counted(spark: SparkSession, settings: Settings, run_id: str, now: datetime
     return {row["topic"]: {name: row[name] for name in _NUMBERS} for row in totals}
 
 
-def _newest(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
+def _newest_arrivals(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
     """When the newest record of each topic of this user id arrived; topics of which none did are left out."""
     names = [*(settings.clean_table(entity) for entity in ENTITIES), QUARANTINE_TABLE]
     arrived = F.unix_micros("_source.arrived").alias("arrived")
-    topics = [*(F.lit(settings.origin(entity)) for entity in ENTITIES), F.col("topic")]
+    topics = [*(F.lit(settings.source_name(entity)) for entity in ENTITIES), F.col("topic")]
     sources = [
         table_access.read(spark, settings, name).select(topic.alias("topic"), arrived)
         for name, topic in zip(names, topics, strict=True)
     ]
     last = reduce(DataFrame.unionAll, sources).groupBy("topic").agg(F.max("arrived").alias("arrived")).collect()
-    known = {settings.origin(entity) for entity in ENTITIES}
+    known = {settings.source_name(entity) for entity in ENTITIES}
     found = {row["topic"]: row["arrived"] for row in last if row["topic"] in known}
     return {topic: datetime.fromtimestamp(at / 1e6, UTC) for topic, at in found.items() if at is not None}
 
 
-def _figures(topic: str, numbers: dict[str, int], newest: datetime | None, now: datetime) -> Figures:
+def _metrics_of(topic: str, numbers: dict[str, int], newest: datetime | None, now: datetime) -> TopicMetrics:
     hours = None if newest is None else (now - newest) / timedelta(hours=1)
-    return Figures(topic, **numbers, newest=newest, hours=hours)
+    return TopicMetrics(topic, **numbers, newest_arrival=newest, age_hours=hours)
 
 
-def _rejections(figures: Sequence[Figures], bar: float) -> list[str]:
+def _check_rejected(metrics: Sequence[TopicMetrics], bar: float) -> list[str]:
     return [
-        f"rejected records must be at most {bar:.2%} of those read, got {one.share:.2%} of {one.topic} "
+        f"rejected records must be at most {bar:.2%} of those read, got {one.rejected_ratio:.2%} of {one.topic} "
         f"({one.rejected:,} of {one.read:,})"
-        for one in figures
-        if one.share is not None and one.share > bar
+        for one in metrics
+        if one.rejected_ratio is not None and one.rejected_ratio > bar
     ]
 
 
-def _silences(figures: Sequence[Figures], bar: float) -> list[str]:
+def _check_ages(metrics: Sequence[TopicMetrics], bar: float) -> list[str]:
     """Each topic speaks for itself: the posts of one that fell silent are incomplete, however busy the others are."""
     if not bar:
         return []
-    topics = [one for one in figures if one.topic != ALL]
-    if all(one.hours is None for one in topics):
+    topics = [one for one in metrics if one.topic != ALL]
+    if all(one.age_hours is None for one in topics):
         return [f"the newest record must be at most {bar:g} hours old, got none: nothing has ever arrived"]
     said = []
     for one in topics:
-        if one.newest is None or one.hours is None:
+        if one.newest_arrival is None or one.age_hours is None:
             said.append(f"the newest record of {one.topic} must be at most {bar:g} hours old, got none at all")
-        elif one.hours > bar:
+        elif one.age_hours > bar:
             said.append(
-                f"the newest record of {one.topic} must be at most {bar:g} hours old, got one of {one.hours:,.1f} "
-                f"hours ({one.newest:%Y-%m-%d %H:%M} UTC)"
+                f"the newest record of {one.topic} must be at most {bar:g} hours old, got one of {one.age_hours:,.1f} "
+                f"hours ({one.newest_arrival:%Y-%m-%d %H:%M} UTC)"
             )
     return said
 

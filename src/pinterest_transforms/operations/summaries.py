@@ -70,7 +70,7 @@ def freshness(spark: SparkSession, settings: Settings) -> DataFrame:
     def of(entity: Entity) -> DataFrame:
         made = F.max("timestamp") if entity == GEO else F.lit(None).cast("timestamp")
         return table_access.read(spark, settings, settings.clean_table(entity)).agg(
-            F.lit(settings.origin(entity)).alias("topic"),
+            F.lit(settings.source_name(entity)).alias("topic"),
             F.count("*").alias("rows"),
             F.max(F.col("_source")["arrived"]).alias("latest_arrival"),
             made.alias("latest_post"),

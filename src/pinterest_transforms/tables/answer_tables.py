@@ -23,7 +23,7 @@ from pinterest_transforms.tables import table_access
 from pinterest_transforms.tables.commits import last_commit
 from pinterest_transforms.tables.definitions import answer_spec
 from pinterest_transforms.tables.frames import is_refused
-from pinterest_transforms.tables.locks import waiting_lock
+from pinterest_transforms.tables.locks import setup_lock
 from pinterest_transforms.tables.retry import with_retries
 
 SOURCE_PROPERTY = "pinterest.computed_from"
@@ -45,7 +45,7 @@ def posts(spark: SparkSession, settings: Settings) -> CleanTables:
     return CleanTables(pins, geolocations, users)
 
 
-def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str], None]) -> dict[str, pd.DataFrame]:
+def refresh_answers(spark: SparkSession, settings: Settings, log: Callable[[str], None]) -> dict[str, pd.DataFrame]:
     """Writes each answer table whose clean tables have changed since, or that is missing; leaves the others alone.
 
     Returns:
@@ -55,7 +55,7 @@ def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str]
     Raises:
         TableError: a clean table is not there, or an answer table is not this library's.
     """
-    with waiting_lock(settings), ThreadPoolExecutor(_AT_ONCE) as pool:
+    with setup_lock(settings), ThreadPoolExecutor(_AT_ONCE) as pool:
         versions = dict(
             zip(ENTITIES, pool.map(lambda entity: _version(spark, settings, entity), ENTITIES), strict=True)
         )
@@ -73,7 +73,7 @@ def refresh_answers(spark: SparkSession, settings: Settings, say: Callable[[str]
         stale = [answer for answer in ANSWERS if computed_from.get(answer) != sources[answer]]
         if not stale:
             return {}
-        say(f"answering {len(stale)} question{'s' * (len(stale) != 1)}")
+        log(f"answering {len(stale)} question{'s' * (len(stale) != 1)}")
         with _cached(posts(spark, settings), stale) as clean:
             frames = pool.map(lambda answer: _write(spark, settings, answer, clean, sources[answer]), stale)
             return {answer.name: frame for answer, frame in zip(stale, frames, strict=True)}

@@ -16,7 +16,7 @@ from pyspark.sql import types as T
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.schemas import CONTRACT, SCHEMA_VERSION
-from pinterest_transforms.settings import Settings, quoted
+from pinterest_transforms.settings import Settings, quote_identifiers
 from pinterest_transforms.tables.definitions import (
     POSTS_VIEW,
     RUNS_TABLE,
@@ -25,7 +25,7 @@ from pinterest_transforms.tables.definitions import (
     posts_columns,
     work_specs,
 )
-from pinterest_transforms.tables.locks import waiting_lock
+from pinterest_transforms.tables.locks import setup_lock
 from pinterest_transforms.tables.retry import with_retries
 from pinterest_transforms.tables.table_access import (
     ID_PROPERTY,
@@ -52,9 +52,9 @@ def set_up(spark: SparkSession, settings: Settings) -> None:
     Raises:
         TableError: a table is not Delta, has another type in a column, or was made by a newer version.
     """
-    with waiting_lock(settings):
+    with setup_lock(settings):
         _make_schema(spark, settings)
-        attach(spark, settings)
+        register_tables(spark, settings)
         existing = list_tables(spark, settings)
 
         def make(spec: TableSpec) -> None:
@@ -73,9 +73,9 @@ def ensure_tables(spark: SparkSession, settings: Settings) -> None:
     """Runs ``set_up`` if a table or ``posts`` is missing, or the last set-up was that of another schema version.
 
     Raises:
-        TableError: as ``set_up`` and ``attach``.
+        TableError: as ``set_up`` and ``register_tables``.
     """
-    attach(spark, settings)
+    register_tables(spark, settings)
     if not _are_current(spark, settings):
         set_up(spark, settings)
 
@@ -94,7 +94,7 @@ def _are_current(spark: SparkSession, settings: Settings) -> bool:
     return version == str(SCHEMA_VERSION)
 
 
-def attach(spark: SparkSession, settings: Settings) -> None:
+def register_tables(spark: SparkSession, settings: Settings) -> None:
     """Registers the tables that are there, and ``posts`` if its tables are; makes and changes nothing on disk.
 
     Only for tables in folders; where a catalog manages them they are there already.
@@ -129,13 +129,13 @@ def _make_schema(spark: SparkSession, settings: Settings) -> None:
     location = ""
     if settings.warehouse:
         location = f" LOCATION {sql_text(str(Path(settings.warehouse, settings.schema).absolute()))}"
-    name = quoted(settings.catalog, settings.schema)
+    name = quote_identifiers(settings.catalog, settings.schema)
     with_retries(lambda: spark.sql(f"CREATE SCHEMA IF NOT EXISTS {name}{location}"))
 
 
 def _column_ddl(column: T.StructField) -> str:
     comment = sql_text(column.metadata["comment"])
-    return f"{quoted(column.name)} {column.dataType.simpleString()} COMMENT {comment}"
+    return f"{quote_identifiers(column.name)} {column.dataType.simpleString()} COMMENT {comment}"
 
 
 def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec, *, exists: bool) -> None:
@@ -145,7 +145,9 @@ def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec, *
         return
     remove_unfinished(settings, spec.name)
     columns = ", ".join(_column_ddl(column) for column in spec.columns)
-    partitions = f" PARTITIONED BY ({', '.join(map(quoted, spec.partitioned_by))})" if spec.partitioned_by else ""
+    partitions = (
+        f" PARTITIONED BY ({', '.join(map(quote_identifiers, spec.partitioned_by))})" if spec.partitioned_by else ""
+    )
     pairs = properties_sql({**spec.properties, VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: uuid.uuid4().hex})
     spark.sql(
         f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA{partitions} "
@@ -181,11 +183,11 @@ def _migrate(
 
 def _make_posts(spark: SparkSession, settings: Settings) -> None:
     """``posts``: pins with their geolocation and user, one row a post."""
-    columns = ", ".join(f"{quoted(name)} COMMENT {sql_text(comment)}" for name, comment in posts_columns())
+    columns = ", ".join(f"{quote_identifiers(name)} COMMENT {sql_text(comment)}" for name, comment in posts_columns())
     picked = []
     for alias, entity in (("p", PIN), ("g", GEO), ("u", USER)):
         own = [field.name for field in CONTRACT[entity.name].fields if alias == "p" or field.name != "ind"]
-        picked += [f"{alias}.{quoted(name)}" for name in own]
+        picked += [f"{alias}.{quote_identifiers(name)}" for name in own]
     pins, geolocations, users = (settings.qualified(settings.clean_table(entity)) for entity in (PIN, GEO, USER))
     spark.sql(
         f"CREATE OR REPLACE VIEW {settings.qualified(POSTS_VIEW)} ({columns}) "

@@ -30,7 +30,7 @@ def entity_lock(settings: Settings, entity: Entity) -> Iterator[None]:
 
 
 @contextmanager
-def waiting_lock(settings: Settings) -> Iterator[None]:
+def setup_lock(settings: Settings) -> Iterator[None]:
     """Holds the lock of the warehouse's set-up; waits for it."""
     with _locked(settings, "set-up", wait=True):
         yield

@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.settings import Settings, whole_number_of
+from pinterest_transforms.settings import Settings, parse_int
 from pinterest_transforms.tables import raw_archive, table_access
 from pinterest_transforms.tables.commits import commits_since, last_commit
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, answer_specs, raw_table, work_specs
@@ -48,17 +48,17 @@ class Retention:
 
     @classmethod
     def from_text(cls, quarantine_days: str, vacuum_hours: str) -> "Retention":
-        """The retention that widgets say.
+        """The retention in the texts of widgets.
 
         Raises:
             SettingsError: one of them is no whole number, or out of its range.
         """
-        days = whole_number_of(quarantine_days, "quarantine_days", most=36_500)
-        return cls(days, whole_number_of(vacuum_hours, "vacuum_hours", most=_MOST_HOURS))
+        days = parse_int(quarantine_days, "quarantine_days", maximum=36_500)
+        return cls(days, parse_int(vacuum_hours, "vacuum_hours", maximum=_MOST_HOURS))
 
 
 @dataclass(frozen=True)
-class Maintained:
+class MaintenanceResult:
     """What was done to one table.
 
     Attributes:
@@ -82,8 +82,8 @@ def maintain(
     retention: Retention,
     *,
     now: datetime | None = None,
-    say: Callable[[str], None] = lambda _: None,
-) -> list[Maintained]:
+    log: Callable[[str], None] = lambda _: None,
+) -> list[MaintenanceResult]:
     """Maintains every table of the leg, beside whatever runs.
 
     Args:
@@ -91,7 +91,7 @@ def maintain(
         settings: names and places; ``raw_days`` says how long the stream leg keeps raw records.
         retention: how long the rest is kept.
         now: the time; None for the clock's.
-        say: told what is being done.
+        log: for messages about what is being done.
 
     Raises:
         SettingsError: ``vacuum_hours`` is so short that readers under way could lose their files.
@@ -105,19 +105,19 @@ def maintain(
     existing = table_access.list_tables(spark, settings)
     names = [*work, *(spec.name for spec in answer_specs() if spec.name in existing)]
 
-    def one(name: str) -> Maintained:
-        say(f"{settings.schema}.{name}")
+    def one(name: str) -> MaintenanceResult:
+        log(f"{settings.schema}.{name}")
         before, removed = _detail(spark, settings, name)[0], 0
         if name in work:  # an answer is replaced as a whole: there is nothing to join
-            removed = _tidied(spark, settings, name, retention, now)
+            removed = _tidy(spark, settings, name, retention, now)
         _vacuum(spark, settings, name, retention.vacuum_hours)
-        return Maintained(name, removed, before, *_detail(spark, settings, name))
+        return MaintenanceResult(name, removed, before, *_detail(spark, settings, name))
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(one, names))
 
 
-def shown(spark: SparkSession, done: list[Maintained]) -> DataFrame:
+def results_frame(spark: SparkSession, done: list[MaintenanceResult]) -> DataFrame:
     """What was done, a row a table: table, rows_removed, files_before, files_after, bytes_after."""
     return spark.createDataFrame([tuple(getattr(one, f.name) for f in fields(one)) for one in done], _COLUMNS)
 
@@ -137,7 +137,7 @@ def _check_hours(spark: SparkSession, hours: int) -> None:
         )
 
 
-def _tidied(spark: SparkSession, settings: Settings, name: str, retention: Retention, now: datetime) -> int:
+def _tidy(spark: SparkSession, settings: Settings, name: str, retention: Retention, now: datetime) -> int:
     """Removes rows over their retention and joins small files; how many rows were removed."""
     table, before = settings.qualified(name), last_commit(spark, settings, name).version
     if name == raw_table(settings):
@@ -145,7 +145,7 @@ def _tidied(spark: SparkSession, settings: Settings, name: str, retention: Reten
             raw_archive.maintain(spark, settings, entity, now)
     else:
         if name == QUARANTINE_TABLE and retention.quarantine_days:
-            _forget(spark, settings, now - timedelta(days=retention.quarantine_days))
+            _delete_quarantined(spark, settings, now - timedelta(days=retention.quarantine_days))
         with_retries(lambda: spark.sql(f"OPTIMIZE {table}").collect())
     removed = _removed_since(spark, settings, name, before)
     if removed:
@@ -154,7 +154,7 @@ def _tidied(spark: SparkSession, settings: Settings, name: str, retention: Reten
     return removed
 
 
-def _forget(spark: SparkSession, settings: Settings, border: datetime) -> None:
+def _delete_quarantined(spark: SparkSession, settings: Settings, border: datetime) -> None:
     """Removes what was noted in quarantine before the day of the border, a whole day of UTC at a time.
 
     Should such a record be delivered again, or a rebuild read it again, it is noted again.
@@ -162,7 +162,7 @@ def _forget(spark: SparkSession, settings: Settings, border: datetime) -> None:
     name = settings.qualified(QUARANTINE_TABLE)
     old = f"seen_at < TIMESTAMP '{border.date().isoformat()} 00:00:00+00:00'"
     # Made of a checked user id and known entities: nothing to escape.
-    topics = [f"'{settings.origin(entity)}'" for entity in ENTITIES]
+    topics = [f"'{settings.source_name(entity)}'" for entity in ENTITIES]
     which = [f"topic = {topic}" for topic in topics]
     # What another user id, or an earlier one, has left there is as old.
     which.append(f"(topic IS NULL OR topic NOT IN ({', '.join(topics)}))")

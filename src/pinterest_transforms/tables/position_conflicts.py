@@ -38,7 +38,7 @@ def count_conflicts(spark: SparkSession, settings: Settings, entity: Entity, row
     batch = rows.where(is_usable() | is_rejected())
     batch = batch.select(*_place(), F.when(is_usable(), values).alias("_values"), raw.alias("_raw"))
     clean = spark.table(settings.qualified(settings.clean_table(entity))).select(*_place(), values.alias("_there"))
-    noted = spark.table(settings.qualified(QUARANTINE_TABLE)).where(F.col("topic") == settings.origin(entity))
+    noted = spark.table(settings.qualified(QUARANTINE_TABLE)).where(F.col("topic") == settings.source_name(entity))
     noted = noted.select(*_place(), F.col("raw").alias("_there"))
     others = [_others(batch, clean, "_values"), _others(batch, noted, "_raw")]
     return others[0].union(others[1]).distinct().count()

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.schemas import SCHEMA_VERSION
-from pinterest_transforms.settings import Settings, quoted
+from pinterest_transforms.settings import Settings, quote_identifiers
 
 VERSION_PROPERTY = "pinterest.schema_version"
 ID_PROPERTY = "pinterest.table_id"
@@ -20,7 +20,7 @@ _DATA_FILE = re.compile(r"\.?part-\S+\.parquet(\.crc)?")
 def list_tables(spark: SparkSession, settings: Settings) -> set[str]:
     """Names of the schema's tables and views in the catalog; none if there is no such schema."""
     try:
-        found = spark.sql(f"SHOW TABLES IN {quoted(settings.catalog, settings.schema)}").collect()
+        found = spark.sql(f"SHOW TABLES IN {quote_identifiers(settings.catalog, settings.schema)}").collect()
     except AnalysisException as error:
         if "SCHEMA_NOT_FOUND" in str(error):
             return set()

@@ -10,7 +10,7 @@ from pinterest_transforms.cleaning import is_usable, to_quarantine_rows
 from pinterest_transforms.deduplication import latest_per_key
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import QUARANTINE, clean_schema
-from pinterest_transforms.settings import Settings, quoted
+from pinterest_transforms.settings import Settings, quote_identifiers
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE
 from pinterest_transforms.tables.position_conflicts import of_this_topic
 from pinterest_transforms.tables.retry import with_retries
@@ -32,7 +32,7 @@ def merge_clean(spark: SparkSession, settings: Settings, entity: Entity, rows: D
     if is_new:
         with_retries(lambda: rows.writeTo(name).append())
         return
-    assigned = ", ".join(f"{quoted(column)} = s.{quoted(column)}" for column in columns)
+    assigned = ", ".join(f"{quote_identifiers(column)} = s.{quote_identifiers(column)}" for column in columns)
     statement = (
         f"MERGE INTO {name} t USING {{rows}} s ON t.ind = s.ind "
         "WHEN MATCHED AND (s._source.position > t._source.position "
@@ -138,8 +138,8 @@ def with_foreign_columns(rows: DataFrame, there: DataFrame, columns: Sequence[st
 
 
 def _names(columns: Sequence[str]) -> str:
-    return ", ".join(map(quoted, columns))
+    return ", ".join(map(quote_identifiers, columns))
 
 
 def _values(columns: Sequence[str]) -> str:
-    return ", ".join(f"s.{quoted(column)}" for column in columns)
+    return ", ".join(f"s.{quote_identifiers(column)}" for column in columns)
