@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from pinterest_transforms.analysis.answers import ANSWERS, Answer
-from pinterest_transforms.settings import Settings
 from pinterest_transforms.operations import summaries
+from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import answer_tables
 from tests.bundle.dashboard_reading import WidgetQuery, datasets, load, queries, widgets
 from tests.support.notebook_runs import POSTS, Ran
