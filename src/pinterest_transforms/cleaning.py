@@ -1,11 +1,11 @@
-"""Raw records -> clean columns and what is wrong with each record; both legs call it. Source: contract, section 3.
+"""Raw records -> clean columns and what is wrong with each record; both legs call it. Source: contract, sections 3, 5.
 
 It ends with one ``select`` that is the entity's schema. It also says which clean columns had a value that is not usable
 (and is no placeholder): such a record is *repaired*.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
 
@@ -13,9 +13,9 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pinterest_transforms import columns, parsing
-from pinterest_transforms.columns import once_a_session
+from pinterest_transforms.column_cache import once_a_session
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
-from pinterest_transforms.schemas import CONTRACT
+from pinterest_transforms.schemas import CONTRACT, SOURCE_TYPE, clean_schema
 
 _TEXTS: dict[str, tuple[str, ...]] = {
     PIN.name: tuple(field for field in PIN.fields if field not in ("follower_count", "save_location", "downloaded")),
@@ -73,6 +73,35 @@ def _broken(column: str, given: Columns, texts: Columns) -> Column:
         return parts[0] | parts[1]
     held = F.coalesce(given["latitude"], given["longitude"]) if column == "coordinates" else given[column]
     return F.col(column).isNull() & held.isNotNull()
+
+
+def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFrame, DataFrame]:
+    """Cleans any frame that has a column of JSON texts: a topic, a stream's payload, lines of files.
+
+    It is what both legs do with their records, by the same functions. Several versions of a key stay as they are:
+    ``latest_per_key`` chooses among them.
+
+    Args:
+        df: with the column; and, where it has one, ``_source`` (``schemas.SOURCE_TYPE``): where each record came from.
+        entity: the kind of record, such as ``PIN``.
+        column: name of the column of texts, STRING or BINARY (UTF-8).
+
+    Returns:
+        The clean frame, with the columns of ``clean_schema(entity)``; and the quarantine frame, with those of
+        ``QUARANTINE``: records that are rejected, or repaired, each with every reason. ``_source`` is null where the
+        frame has none, and ``topic`` always. Both are computed from the frame when they are used: cache it, if it is
+        dear to read.
+
+    >>> df = spark.createDataFrame([('{"index": 1, "category": "art", "follower_count": "1.1k"}',)], "value STRING")
+    >>> pins, quarantined = clean(df, PIN)
+    >>> pins.select("ind", "category", "follower_count").first()
+    Row(ind=1, category='art', follower_count=1100)
+    """
+    source = F.col("_source").cast(SOURCE_TYPE) if "_source" in df.columns else F.lit(None).cast(SOURCE_TYPE)
+    records = df.select(F.col(column).cast("string").alias("raw"), source.alias("_source"))
+    rows = validate_and_clean(records, entity)
+    usable = rows.where(is_usable()).select(*clean_schema(entity).names)
+    return usable, to_quarantine_rows(rows, None, datetime.now(UTC), distinct=True)
 
 
 def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> DataFrame:
@@ -148,12 +177,12 @@ def is_repaired() -> Column:
     return is_usable() & (F.size("repairs") > 0)
 
 
-def to_quarantine_rows(rows: DataFrame, topic: str, seen_at: datetime, *, distinct: bool) -> DataFrame:
+def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime, *, distinct: bool) -> DataFrame:
     """Rows of ``quarantine`` for the records that are rejected or repaired.
 
     Args:
         rows: evaluated records, with ``_source``.
-        topic: topic or stream they came from.
+        topic: topic or stream they came from, if it is known.
         seen_at: when they were first noted.
         distinct: whether each position stands there once; else one row per shard, position, kind and text is kept,
             since an aggregated Kinesis record gives all its records one position.
@@ -162,7 +191,7 @@ def to_quarantine_rows(rows: DataFrame, topic: str, seen_at: datetime, *, distin
     is_text = F.is_valid_utf8("raw")
     nothing = F.array().cast("array<string>")
     shaped = bad.select(
-        F.lit(topic).alias("topic"),
+        F.lit(topic).cast("string").alias("topic"),
         F.when(is_usable(), F.lit(REPAIRED)).otherwise(F.lit(REJECTED)).alias("kind"),
         F.when(is_usable(), F.array(F.lit(parsing.UNUSABLE))).otherwise(F.col("rejections")).alias("reasons"),
         F.when(is_usable(), F.col("repairs")).otherwise(nothing).alias("columns"),

@@ -5,13 +5,10 @@ Every input is the text of a JSON value, as ``parsing.parse_json`` reads it. Pat
 """
 
 import secrets
-from collections.abc import Callable, Hashable, Sequence
-from functools import cache, wraps
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.utils import is_remote
 
 _SINGLES = [0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
 WHITE_SPACE = "".join(map(chr, [*range(0x09, 0x0E), *range(0x2000, 0x200B), *_SINGLES]))
@@ -36,36 +33,6 @@ UNPAIRED_SURROGATE = f"[{secrets.token_hex(8)}"
 """In the place of a text with half a surrogate pair: no sender can write it, and no rule can use it."""
 
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-def _java() -> object:
-    """The connection to Java that classic columns are made over; none for those of Spark Connect, which are plain."""
-    if is_remote():
-        return None
-    from pyspark import SparkContext  # noqa: PLC0415 - a client of Spark Connect alone has none
-
-    return SparkContext._gateway
-
-
-def once_a_session(make: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Keeps the columns that a function builds, for each Java process or Connect: each part of one is a call to Java.
-
-    What they are made of must come from the function's arguments alone.
-    """
-
-    @cache
-    def kept(_java: object, *args: Hashable) -> _T:
-        return make(*args)  # type: ignore[call-arg, arg-type]
-
-    @wraps(make)
-    def found(*args: _P.args, **_: _P.kwargs) -> _T:
-        return kept(_java(), *args)
-
-    return found
-
-
 def _column(value: str | Column) -> Column:
     """The column, or the one of that name: rules take either, as pyspark's own functions do."""
     return F.col(value) if isinstance(value, str) else value
@@ -82,7 +49,11 @@ def interpreted(rule: Callable[[Column], Column], value: Column) -> Column:
 
 
 def trim_whitespace(raw: str | Column) -> Column:
-    """The text without white space at its ends; null if nothing is left."""
+    """The text without white space at its ends; null if nothing is left.
+
+    >>> spark.range(1).select(trim_whitespace(F.lit("\u00a0 a b "))).first()[0]
+    'a b'
+    """
     raw = _column(raw)
     return F.when(_has_plain_ends(raw), raw).otherwise(interpreted(_trim_any, raw))
 
@@ -101,7 +72,10 @@ def _has_plain_ends(value: Column) -> Column:
 
 
 def null_if_placeholder(value: str | Column, placeholders: Sequence[str]) -> Column:
-    """The value; null where it is one of the placeholders, whole."""
+    """The value; null where it is one of the placeholders, whole.
+
+    >>> spark.range(1).select(null_if_placeholder(F.lit("Untitled"), ("Untitled",))).first()[0]
+    """
     value = _column(value)
     if not placeholders:
         return value
@@ -109,7 +83,11 @@ def null_if_placeholder(value: str | Column, placeholders: Sequence[str]) -> Col
 
 
 def may_be_no_text(value: str | Column) -> Column:
-    """True for what starts as an object, an array, NaN or half a surrogate pair does in the JSON reader's text."""
+    """True for what starts as an object, an array, NaN or half a surrogate pair does in the JSON reader's text.
+
+    >>> spark.range(1).select(may_be_no_text(F.lit('{"a":1}'))).first()[0]
+    True
+    """
     value = _column(value)
     return value.startswith("{") | value.startswith("[") | value.startswith('"')
 
@@ -123,6 +101,8 @@ def parse_text(value: str | Column, kind: str | Column) -> Column:
     Args:
         value: the text as the JSON reader gives it, or trimmed.
         kind: the same value of the record, as VARIANT.
+
+    >>> spark.range(1).select(parse_text(F.lit('[1]'), F.parse_json(F.lit('[1]')))).first()[0]
     """
 
     def text_alone(pair: Column) -> Column:
@@ -138,6 +118,9 @@ def parse_whole_number(value: str | Column, low: int, high: int) -> Column:
 
     The JSON reader makes a double of a number with a fraction, and writes a large one with an E: where that may be
     another number than the sender's, it is unusable.
+
+    >>> spark.range(1).select(parse_whole_number(F.lit("7166.0"), 0, 9999)).first()[0]
+    7166
     """
 
     def exactly(value: Column) -> Column:
@@ -158,12 +141,19 @@ def _plain_digits(value: Column, low: int, high: int) -> Column:
 
 
 def parse_key(value: str | Column) -> Column:
-    """The key as BIGINT: a whole number from 0 that fits."""
+    """The key as BIGINT: a whole number from 0 that fits.
+
+    >>> spark.range(1).select(parse_key(F.lit("-1"))).first()[0]
+    """
     return parse_whole_number(value, 0, _LONG_MAX)
 
 
 def parse_age(value: str | Column) -> Column:
-    """Age in years as INT, 1 to 120."""
+    """Age in years as INT, 1 to 120.
+
+    >>> spark.range(1).select(parse_age(F.lit("42"))).first()[0]
+    42
+    """
     return parse_whole_number(value, 1, 120).cast("int")
 
 
@@ -171,6 +161,9 @@ def parse_follower_count(value: str | Column) -> Column:
     """Followers as INT: digits, decimals, thousands commas and k, M or B; exact, so ``1.1k`` is 1100.
 
     What is no whole number of persons, or does not fit INT, is unusable.
+
+    >>> spark.range(1).select(parse_follower_count(F.lit("1.1k"))).first()[0]
+    1100
     """
     value = _column(value)
     digits = _without_last_byte(value)
@@ -198,7 +191,11 @@ def _without_last_byte(value: Column) -> Column:
 
 
 def parse_save_location(value: str | Column) -> Column:
-    """The path alone: ``/data/art`` of ``Local save in /data/art``."""
+    """The path alone: ``/data/art`` of ``Local save in /data/art``.
+
+    >>> spark.range(1).select(parse_save_location(F.lit("Local save in /data/art"))).first()[0]
+    '/data/art'
+    """
 
     def any_path(value: Column) -> Column:
         path = F.coalesce(F.when(value.startswith(_SAVED_IN), trim_whitespace(_without_saved_in(value))), value)
@@ -214,14 +211,22 @@ def _without_saved_in(value: Column) -> Column:
 
 
 def parse_degrees(value: str | Column, limit: int) -> Column:
-    """A finite number of degrees as DOUBLE within ± limit."""
+    """A finite number of degrees as DOUBLE within ± limit.
+
+    >>> spark.range(1).select(parse_degrees(F.lit("-120.5"), 180)).first()[0]
+    -120.5
+    """
     value = _column(value)
     number = F.when(value.rlike(_NUMBER), value).try_cast("double")
     return F.when(number.between(-limit, limit), number)
 
 
 def parse_timestamp(value: str | Column) -> Column:
-    """A TIMESTAMP from the four spellings, or a date alone, its midnight; UTC without a zone; years 1900 to 2100."""
+    """A TIMESTAMP from the four spellings, or a date alone, its midnight; UTC without a zone; years 1900 to 2100.
+
+    >>> spark.range(1).select(parse_timestamp(F.lit("08/28/2020, 03:52:47")).cast("string")).first()[0]
+    '2020-08-28 03:52:47'
+    """
     value = _column(value)
     moment = F.coalesce(_plain_timestamp(value), interpreted(_any_timestamp, value))
     low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
@@ -259,18 +264,30 @@ def _any_timestamp(value: Column) -> Column:
 
 
 def join_names(first: str | Column, last: str | Column) -> Column:
-    """First and last name with one space; null only if both are missing."""
+    """First and last name with one space; null only if both are missing.
+
+    >>> spark.range(1).select(join_names(F.lit("Ada"), F.lit(None))).first()[0]
+    'Ada'
+    """
     return F.nullif(F.concat_ws(" ", first, last), F.lit(""))
 
 
 def year_utc(moment: str | Column) -> Column:
-    """Year of a TIMESTAMP as INT, in UTC whatever the session's time zone."""
+    """Year of a TIMESTAMP as INT, in UTC whatever the session's time zone.
+
+    >>> spark.range(1).select(year_utc(F.lit("2019-12-31T23:00:00Z").cast("timestamp"))).first()[0]
+    2019
+    """
     days = F.floor(F.unix_seconds(moment) / 86_400).cast("int")
     return F.year(F.date_from_unix_date(days))
 
 
 def age_group(years: str | Column) -> Column:
-    """Age group as STRING: 18-24, 25-35, 36-50, +50; none under 18."""
+    """Age group as STRING: 18-24, 25-35, 36-50, +50; none under 18.
+
+    >>> spark.range(1).select(age_group(F.lit(51))).first()[0]
+    '+50'
+    """
     years = _column(years)
     groups = F.when(years.between(18, 24), "18-24").when(years.between(25, 35), "25-35")
     return groups.when(years.between(36, 50), "36-50").when(years > 50, "+50")

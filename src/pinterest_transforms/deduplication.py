@@ -11,16 +11,22 @@ def latest_per_key(rows: DataFrame) -> DataFrame:
     """The latest version of each key, by ``_source.position``, then shard, then raw text.
 
     Args:
-        rows: clean columns with ``ind``, ``_source`` and ``raw``.
+        rows: with ``ind`` and ``_source``; without ``raw``, as ``clean`` gives them, the values decide in its place.
+
+    >>> versions = [(1, ("0", "2", None, None), "new"), (1, ("0", "1", None, None), "old")]
+    >>> source = "_source STRUCT<shard STRING, position STRING, arrived TIMESTAMP, file STRING>"
+    >>> latest_per_key(spark.createDataFrame(versions, f"ind BIGINT, {source}, title STRING")).first()["title"]
+    'new'
     """
-    versions = Window.partitionBy("ind").orderBy(*(column.desc() for column in source_order()))
+    versions = Window.partitionBy("ind").orderBy(*(column.desc() for column in _source_order(rows)))
     return rows.withColumn("_rank", F.row_number().over(versions)).where("_rank = 1").drop("_rank")
 
 
-def source_order() -> list[Column]:
+def _source_order(rows: DataFrame) -> list[Column]:
     """What orders the versions of a key; the greatest is the latest."""
     source = F.col("_source")
-    return [source["position"], source["shard"], F.col("raw")]
+    values = [name for name in rows.columns if name not in ("ind", "_source")]
+    return [source["position"], source["shard"], F.col("raw") if "raw" in values else F.struct(*values)]
 
 
 def greatest_per_key(rows: DataFrame, order: str, count: int) -> DataFrame:

@@ -13,7 +13,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from pinterest_transforms.columns import UNPAIRED_SURROGATE, once_a_session
+from pinterest_transforms.column_cache import once_a_session
+from pinterest_transforms.columns import UNPAIRED_SURROGATE
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import SOURCE_TYPE
 
