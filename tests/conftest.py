@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from pyspark.sql import SparkSession
@@ -10,6 +11,10 @@ from pyspark.sql import SparkSession
 from local.connect import connect_mode, connect_session
 from local.session import local_session, stop_session
 from tests.support.notebook_runs import Ran, run_batch_notebooks
+
+pytest_plugins = ["tests.support.place_fixtures"]
+
+InZone = Callable[[SparkSession, str], AbstractContextManager[None]]
 
 # Many small jobs, each compiled once: Java's optimising compiler costs more here than it saves.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
@@ -33,16 +38,16 @@ INTERPRETED = {
 
 # A file goes to one of two workers as a whole. These take longest: begun last, they would leave the other idle.
 LONG = (
-    "test_storage_streams",
+    "test_streams",
     "test_notebooks",
-    "test_storage_maintenance",
+    "test_maintenance",
     "test_local_stream_kills",
-    "test_storage_stream_checkpoints",
-    "test_storage_landing",
-    "test_storage_rebuilds",
+    "test_stream_checkpoints",
+    "test_landing",
+    "test_rebuilds",
     "test_local_stream",
-    "test_storage_processes",
-    "test_library_answers",
+    "test_processes",
+    "test_answers",
     "test_kinesis_source",
 )
 
@@ -133,3 +138,19 @@ def connect(spark: SparkSession) -> Iterator[SparkSession]:
 def either(request: pytest.FixtureRequest) -> SparkSession:
     """The test runs twice: on a classic session, and on a Connect one."""
     return request.getfixturevalue("spark" if request.param == "classic" else "connect")
+
+
+@pytest.fixture(scope="session")
+def in_zone() -> InZone:
+    """While it lasts, the session's time zone is another one."""
+
+    @contextmanager
+    def change(session: SparkSession, zone: str) -> Iterator[None]:
+        before = session.conf.get("spark.sql.session.timeZone")
+        session.conf.set("spark.sql.session.timeZone", zone)
+        try:
+            yield
+        finally:
+            session.conf.set("spark.sql.session.timeZone", str(before))
+
+    return change

@@ -1,6 +1,6 @@
 """Any order of arrivals, repeats, kills, lost state and rebuilds gives equal tables, and kills give equal numbers.
 
-Thousands of histories in memory; `tests/storage` proves that each operation on Delta does what the ones here do.
+Thousands of histories in memory; `tests/ingest/delta` proves that each operation on Delta does what the ones here do.
 """
 
 import os

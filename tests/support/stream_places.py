@@ -19,7 +19,6 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
-from storage_places import SHARED, Line, Place, Values, counts, set_up_only
 
 from local.kinesis_source import SCHEMA, KinesisSource
 from local.kinesis_stand_in import KinesisStandIn, serving
@@ -32,6 +31,7 @@ from pinterest_transforms.ingest.stream_queries import Running
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation
 from pinterest_transforms.tables.definitions import raw_table
+from tests.support.table_places import SHARED, Line, Place, Values, counts, set_up_only
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pyspark
-from storage_places import PINS, set_up_only
 
 from local.jars import delta_jars
 from local.session import local_session, stop_session
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings
+from tests.support.table_places import PINS, set_up_only
 
 CLUSTER = {
     "spark.master": "local-cluster[2,1,2048]",

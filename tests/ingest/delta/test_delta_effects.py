@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
-from storage_places import Line, Place, counts, pin
 
 from pinterest_transforms import deduplication
 from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
@@ -24,6 +23,7 @@ from pinterest_transforms.parsing import NOT_AN_OBJECT, NOT_TEXT, RAW_RECORD, UN
 from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation
+from tests.support.table_places import Line, Place, counts, pin
 
 STREAM, SHARD = "streaming-abc-pin", "shardId-00000000000{}"
 ARRIVED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

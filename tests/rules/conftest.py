@@ -1,14 +1,12 @@
-"""Raw records of any bytes, as landing and stream make them, and a session zone that is put back."""
+"""Raw records of any bytes, as landing and stream make them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 MakeRecords = Callable[[SparkSession, Sequence[str | bytes]], DataFrame]
-InZone = Callable[[SparkSession, str], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="session")
@@ -34,19 +32,3 @@ def raw_records() -> MakeRecords:
         )
 
     return make
-
-
-@pytest.fixture(scope="session")
-def in_zone() -> InZone:
-    """While it lasts, the session's time zone is another one."""
-
-    @contextmanager
-    def change(session: SparkSession, zone: str) -> Iterator[None]:
-        before = session.conf.get("spark.sql.session.timeZone")
-        session.conf.set("spark.sql.session.timeZone", zone)
-        try:
-            yield
-        finally:
-            session.conf.set("spark.sql.session.timeZone", str(before))
-
-    return change

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pyspark.sql import SparkSession
-from storage_places import WORK, Place, pin
 
 from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import QualityError, SettingsError, TableError
 from pinterest_transforms.operations import quality_gate
 from pinterest_transforms.operations.quality_gate import QualityThresholds, TopicMetrics
+from tests.support.table_places import WORK, Place, pin
+
+pytestmark = pytest.mark.usefixtures("interpreted")  # many plans of few records
 
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
 HOUR = 3600

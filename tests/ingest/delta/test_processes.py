@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from storage_places import WORK, Place, counts, pin, set_up_only
 
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation
+from tests.support.table_places import WORK, Place, counts, pin, set_up_only
 
 HERE = Path(__file__).resolve().parent
-DEATH = "writers.merge_clean"
+DEATH = "tables.writers.merge_clean"
 
 
 def put_everything(place: Place) -> None:
@@ -35,7 +35,7 @@ def put_everything(place: Place) -> None:
 
 
 def start(settings: Settings, entity: Entity) -> subprocess.Popen[bytes]:
-    paths = [str(HERE.parent), str(HERE.parent.parent), str(HERE.parent.parent / "src")]
+    paths = [str(HERE.parents[2]), str(HERE.parents[2] / "src")]
     given = {key: value for key, value in asdict(settings).items() if value}
     command = [sys.executable, str(HERE / "working_process.py"), json.dumps(given), entity.name, DEATH]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}

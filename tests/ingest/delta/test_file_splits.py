@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 from pyspark.sql import Row
-from storage_places import Place, counts, pin
 
 from pinterest_transforms.ingest.landing_reader import can_be_ordered, file_splits, has_overlapping_offsets
+from tests.support.table_places import Place, counts, pin
 
 TOPIC = "abc.pin"
 FILE = "file:///x/topics/abc.pin/partition={}/abc.pin+{}+{:010d}.json"

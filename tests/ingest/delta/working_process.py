@@ -10,19 +10,18 @@ import signal
 import sys
 from importlib import import_module
 
-from conftest import INTERPRETED, TEST_SETTINGS
-
 from local.session import local_session
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation
+from tests.conftest import INTERPRETED, TEST_SETTINGS
 
 
 def die_after(step: str) -> None:
     """The first call of that function is the last thing this process does."""
     name, _, function = step.rpartition(".")
-    module = import_module(f"pinterest_transforms.ingest.{name}")
+    module = import_module(f"pinterest_transforms.{name}")
     work = getattr(module, function)
 
     def dying(*given: object, **named: object) -> None:

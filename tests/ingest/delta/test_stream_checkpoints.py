@@ -6,13 +6,13 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from storage_places import lost_commit
-from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, geo_counts, stream_place  # noqa: F401 - one is a fixture
 
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import CheckpointError, StreamError, TableError
 from pinterest_transforms.parsing import NOT_AN_OBJECT
 from pinterest_transforms.tables import table_access
+from tests.support.stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, geo_counts, stream_place  # noqa: F401 - one is a fixture
+from tests.support.table_places import lost_commit
 
 RAW_TABLE, TABLE = "abc_raw_table", "abc_geo_table"
 RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"

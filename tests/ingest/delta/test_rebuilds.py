@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from storage_places import Place, counts, dying_before, pin
-from stream_places import SHARD, STREAM, MakeStreams, geo, geo_counts
 
 from pinterest_transforms import cleaning, parsing
 from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.parsing import NOT_AN_OBJECT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.tables import writers
+from tests.support.stream_places import SHARD, STREAM, MakeStreams, geo, geo_counts
+from tests.support.table_places import Place, counts, dying_before, pin
 
 rejections = parsing.rejection_reasons
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 from pyspark.sql import SparkSession
-from storage_places import Place, pin
 
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import LandingError
 from pinterest_transforms.operations.landing_summary import landing_summary
+from tests.support.table_places import Place, pin
 
 
 @pytest.mark.parametrize("warehouse", [True, False], ids=["this machine", "spark"])

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from storage_places import WORK, Place, counts
-from stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_place  # noqa: F401 - one is a fixture
 
 from emulation.synthetic.delivery import DIRTY, Delivery, deliver
 from emulation.synthetic.generator import generate_rows
@@ -23,6 +21,8 @@ from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.parsing import NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.tables import answer_tables
 from pinterest_transforms.tables.locks import entity_lock
+from tests.support.stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_place  # noqa: F401 - one is a fixture
+from tests.support.table_places import WORK, Place, counts
 
 Keyed = tuple[int, bytes]
 Parts = list[list[Keyed]]

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from storage_places import Place, forget_logs, lost_commit, pin
 
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import CheckpointError, TableError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables.commits import Commit, commits_since, last_commit
+from tests.support.table_places import Place, forget_logs, lost_commit, pin
 
 REMEDY = "nothing was read; run again with --rebuild to clean everything again"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from storage_places import Place, counts, pin
+from tests.support.table_places import Place, counts, pin
 
 HERE = Path(__file__).resolve().parent
 
@@ -30,7 +30,7 @@ def test_two_executors_give_equal_tables(make_place: Callable[..., Place], tmp_p
     put_everything(place)
     cluster = replace(place, settings=replace(place.settings, warehouse=str(tmp_path), schema="cluster"))
     given = {key: value for key, value in asdict(cluster.settings).items() if value}
-    paths = [str(HERE), str(HERE.parent), str(HERE.parent.parent), str(HERE.parent.parent / "src")]
+    paths = [str(HERE.parents[1]), str(HERE.parents[1] / "src")]
     done = subprocess.run(
         [sys.executable, str(HERE / "cluster_process.py"), json.dumps(given)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"},

@@ -4,10 +4,10 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from storage_places import WORK, Place
 
 from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.tables import creation
+from tests.support.table_places import WORK, Place
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from storage_places import WORK, Place, counts, pin, write
 
 from pinterest_transforms.ingest import landing
 from pinterest_transforms.operations import summaries
 from pinterest_transforms.parsing import GIVEN_TWICE, NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
+from tests.support.table_places import WORK, Place, counts, pin, write
 
 ODD_NAME = "topics/abc.pin/a [b], 'c' {d} \"e\" %20 ü+日本 *?"
 LONG = "x" * 1_000_000

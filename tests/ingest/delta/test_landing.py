@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from storage_places import YEAR, Place, counts, pin, set_up_only, write
 
 from pinterest_transforms import deduplication
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import CheckpointError, LandingError
 from pinterest_transforms.ingest import landing, landing_batches, landing_reader
 from pinterest_transforms.settings import Settings
+from tests.support.table_places import YEAR, Place, counts, pin, set_up_only, write
 
 
 def topic_lines(seed: int) -> dict[tuple[int, int], list]:

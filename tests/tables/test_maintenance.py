@@ -12,8 +12,6 @@ from pathlib import Path
 import polars
 import pytest
 from pyspark.sql import SparkSession
-from storage_places import Place, pin
-from stream_places import SHARD, MakeStreams
 
 from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import SettingsError, TableError
@@ -21,6 +19,8 @@ from pinterest_transforms.parsing import RAW_RECORD
 from pinterest_transforms.tables import maintenance, raw_archive, table_access
 from pinterest_transforms.tables.definitions import raw_table, work_specs
 from pinterest_transforms.tables.maintenance import MaintenanceResult, Retention
+from tests.support.stream_places import SHARD, MakeStreams
+from tests.support.table_places import WORK, Place, pin
 
 DAY = 86_400
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)

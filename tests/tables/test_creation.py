@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from storage_places import WORK, Place
 
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RUNS
 from pinterest_transforms.tables import creation, definitions, table_access
+from tests.support.table_places import WORK, Place
 
 
 @pytest.fixture

@@ -9,16 +9,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from pyspark.sql import SparkSession
-from storage_places import PINS, WORK, Place, set_up_only
-from stream_places import made_streams, made_tables  # noqa: F401 - fixtures
 
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _interpreting(interpreted: SparkSession) -> None:
-    """Every module here makes many plans of few records."""
+from tests.support.stream_places import made_streams, made_tables  # noqa: F401 - fixtures
+from tests.support.table_places import PINS, WORK, Place, set_up_only
 
 
 @pytest.fixture(scope="session")

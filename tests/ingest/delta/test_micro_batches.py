@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from pyspark.errors import PySparkNotImplementedError
 from pyspark.sql import DataFrame, SparkSession
-from storage_places import Place, counts, pin
 
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest import landing
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
 from pinterest_transforms.ingest.delta_effects import IngestContext, materialize
+from tests.support.table_places import Place, counts, pin
 
 
 def test_a_landing_is_ingested_over_spark_connect(place: Place, connect: SparkSession):

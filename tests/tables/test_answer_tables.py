@@ -9,11 +9,11 @@ import pytest
 from pandas.testing import assert_frame_equal
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
-from storage_places import WORK, Killed, Place
 
 from pinterest_transforms.analysis.answers import ANSWERS, CleanTables, answer_named
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.tables import answer_tables, creation, table_access
+from tests.support.table_places import WORK, Killed, Place
 
 COUNTRIES = ("Peru", "Chad", None)
 BY_COUNTRY, BY_YEAR = answer_named("top_category_by_country"), answer_named("users_joined_by_year")
