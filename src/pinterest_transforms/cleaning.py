@@ -92,7 +92,7 @@ def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFra
         frame has none, and ``topic`` always. Both are computed from the frame when they are used: cache it, if it is
         dear to read.
 
-    >>> df = spark.createDataFrame([('{"index": 1, "category": "art", "follower_count": "1.1k"}',)], "value STRING")
+    >>> df = spark.range(1).select(F.lit('{"index": 1, "category": "art", "follower_count": "1.1k"}').alias("value"))
     >>> pins, quarantined = clean(df, PIN)
     >>> pins.select("ind", "category", "follower_count").first()
     Row(ind=1, category='art', follower_count=1100)

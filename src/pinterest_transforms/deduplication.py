@@ -13,9 +13,9 @@ def latest_per_key(rows: DataFrame) -> DataFrame:
     Args:
         rows: with ``ind`` and ``_source``; without ``raw``, as ``clean`` gives them, the values decide in its place.
 
-    >>> versions = [(1, ("0", "2", None, None), "new"), (1, ("0", "1", None, None), "old")]
-    >>> source = "_source STRUCT<shard STRING, position STRING, arrived TIMESTAMP, file STRING>"
-    >>> latest_per_key(spark.createDataFrame(versions, f"ind BIGINT, {source}, title STRING")).first()["title"]
+    >>> given = "VALUES (1, '2', 'new'), (1, '1', 'old') AS given(ind, position, title)"
+    >>> rows = spark.sql(f"SELECT ind, struct('0' AS shard, position) AS _source, title FROM {given}")
+    >>> latest_per_key(rows).first()["title"]
     'new'
     """
     versions = Window.partitionBy("ind").orderBy(*(column.desc() for column in _source_order(rows)))
