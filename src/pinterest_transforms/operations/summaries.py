@@ -1,4 +1,4 @@
-"""What a person wants to know of a leg: what runs did, what was rejected and why, up to when the data goes."""
+"""What a person wants to know of a leg: what runs did, what was rejected and why, how fresh the data is."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
@@ -6,7 +6,7 @@ from functools import reduce
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from pinterest_transforms.cleaning import REJECTED, REPAIRED
+from pinterest_transforms.cleaning import REJECTED
 from pinterest_transforms.entities import ENTITIES, GEO, Entity
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import table_access
@@ -49,12 +49,6 @@ def rejected_by_reason(spark: SparkSession, settings: Settings) -> DataFrame:
     return rejected.select("topic", F.col("cause").alias("reason"), "records")
 
 
-def repaired_by_column(spark: SparkSession, settings: Settings) -> DataFrame:
-    """Repaired records per topic and column: topic, column, records."""
-    repaired = quarantine_totals(spark, settings).where(F.col("kind") == REPAIRED)
-    return repaired.select("topic", F.col("cause").alias("column"), "records")
-
-
 def unknown_fields(spark: SparkSession, settings: Settings) -> DataFrame:
     """Fields that no schema knows: topic, field, records (in all runs, repeats included)."""
     each = runs(spark, settings).select("topic", F.explode("unknown_fields").alias("field", "records"))
@@ -77,12 +71,6 @@ def freshness(spark: SparkSession, settings: Settings) -> DataFrame:
         )
 
     return reduce(DataFrame.unionAll, map(of, ENTITIES))
-
-
-def latest(spark: SparkSession, settings: Settings) -> DataFrame:
-    """Data freshness, UTC: latest_post, the newest post's time, and latest_arrival of any row of the clean tables."""
-    names = ("latest_post", "latest_arrival")
-    return freshness(spark, settings).agg(*(F.max(name).alias(name) for name in names))
 
 
 def quarantined(spark: SparkSession, settings: Settings, *topics: str, limit: int | None = None) -> DataFrame:
