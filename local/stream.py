@@ -20,7 +20,7 @@ from pinterest_transforms.entities import ENTITIES, entities_named
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.ingest.kinesis import AVAILABLE_NOW, KinesisSourceConfig
-from pinterest_transforms.ingest.stream_queries import how_far
+from pinterest_transforms.ingest.stream_queries import describe_progress
 from pinterest_transforms.settings import Settings
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
@@ -146,7 +146,7 @@ def run_stream(
 
     def take(also: Callable[[], list[str]] = list, **changes: str) -> None:
         def lines() -> list[str]:
-            return [*also(), *(how_far(settings, entity) for entity in entities_named(stream.entity))]
+            return [*also(), *(describe_progress(settings, entity) for entity in entities_named(stream.entity))]
 
         with steps.rows(lines):
             runner.run(notebooks / "stream_kinesis", {**values, **changes})

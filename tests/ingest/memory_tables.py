@@ -11,7 +11,7 @@ import pytest
 from pinterest_transforms.ingest import ingested_files, micro_batch
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
-from pinterest_transforms.ingest.landing_files import FileStamp, Listing, key_of, partition_and_start
+from pinterest_transforms.ingest.landing_files import FileStamp, Listing, object_key, partition_and_start
 from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RunCounts
 
 TOPIC = "abc.pin"
@@ -222,7 +222,7 @@ class MemoryLanding:
     def put(self, partition: int, start: int, records: Sequence[Record]) -> None:
         """Lands a file, or writes it again with other lines."""
         self.clock += 1
-        file = key_of(self.path(partition, start), TOPIC)
+        file = object_key(self.path(partition, start), TOPIC)
         placed = [
             replace(record, position=start + at, shard=str(partition), file=file, arrived=self.clock)
             for at, record in enumerate(records)

@@ -28,7 +28,7 @@ from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import position_conflicts, raw_archive, writers
 from pinterest_transforms.tables.commits import commits_since, last_commit
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
-from pinterest_transforms.tables.frames import frame_of, is_refused
+from pinterest_transforms.tables.frames import create_frame, is_refused
 from pinterest_transforms.tables.retry import with_retries
 
 _MAX_NAMES = 100
@@ -140,7 +140,7 @@ class DeltaEffects:
             "unknown_fields": unknown,
             "library_version": __version__,
         }
-        row = frame_of(self.spark, [values], RUNS.simpleString())
+        row = create_frame(self.spark, [values], RUNS.simpleString())
         with_retries(lambda: row.writeTo(self._runs).append())
 
     def _which_run(self) -> str:

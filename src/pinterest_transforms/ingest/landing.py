@@ -23,7 +23,7 @@ from pinterest_transforms.ingest.checkpoint_state import REBUILD, open_state
 from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluate
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.landing_batches import ingest_listed, process_files
-from pinterest_transforms.ingest.landing_files import FileStamp, Listing, key_of, others_text, why_unusable
+from pinterest_transforms.ingest.landing_files import FileStamp, Listing, object_key, others_text, why_unusable
 from pinterest_transforms.ingest.micro_batch import Log, MicroBatch, no_log
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import position_conflicts, table_access
@@ -64,7 +64,7 @@ class _Landing:
 
     @contextmanager
     def evaluate(self, paths: Sequence[str], batch: MicroBatch) -> Iterator[DeltaEffects]:
-        with landing_reader.naming_unread():
+        with landing_reader.name_unreadable_file():
             records = landing_reader.raw_records(self.spark, paths)
             with evaluate(self.spark, self.context, batch, records) as effects:
                 yield effects
@@ -124,7 +124,7 @@ def ingest_landing(
 
 def _ingest_topic(spark: SparkSession, context: IngestContext, log: Log) -> None:
     settings, entity, state = context.settings, context.entity, context.state
-    if not is_there(spark, settings, settings.topic_folder(entity)):
+    if not folder_exists(spark, settings, settings.topic_folder(entity)):
         log(f"{settings.topic(entity)}: nothing has arrived yet")
         return
     if not (
@@ -157,9 +157,9 @@ def check_landing(spark: SparkSession, settings: Settings) -> str:
         LandingError: there is no landing, or it holds nobody's or somebody else's topics.
     """
     root = f"{settings.landing.rstrip('/')}/topics"
-    if not settings.landing or not is_there(spark, settings, root):
+    if not settings.landing or not folder_exists(spark, settings, root):
         raise LandingError(f"landing must be a folder that holds topics/, got {settings.landing!r}")
-    if not any(is_there(spark, settings, settings.topic_folder(entity)) for entity in ENTITIES):
+    if not any(folder_exists(spark, settings, settings.topic_folder(entity)) for entity in ENTITIES):
         found = ", ".join(_topics(spark, settings, root)[:9]) or "no files"
         raise LandingError(f"landing must hold topics {settings.user_id}.pin, .geo or .user, got {found}")
     return settings.landing
@@ -173,7 +173,7 @@ def _topics(spark: SparkSession, settings: Settings, root: str) -> list[str]:
     return sorted({row["path"].rpartition("/topics/")[2].partition("/")[0] for row in paths})
 
 
-def is_there(spark: SparkSession, settings: Settings, folder: str) -> bool:
+def folder_exists(spark: SparkSession, settings: Settings, folder: str) -> bool:
     """True if a folder of the landing is there."""
     if landing_reader.on_this_machine(settings, folder):
         return Path(folder).is_dir()
@@ -236,7 +236,7 @@ def _ingest_rows(frame: DataFrame, context: IngestContext, batch_id: int) -> Non
     others = int(state.progress.get("others", 0))
     listing = Listing(landing.topic, others=others, examples=json.loads(str(state.progress.get("examples", "[]"))))
     for row in frame.collect():
-        below = key_of(row["path"], landing.topic).removeprefix(f"topics/{landing.topic}/")
+        below = object_key(row["path"], landing.topic).removeprefix(f"topics/{landing.topic}/")
         listing.add(row["path"], below, FileStamp(row["length"], 0))
     for path, stamp in sorted(listing.records.items()):
         if reason := why_unusable(path, stamp.size, context.settings.max_file_bytes, local=False):

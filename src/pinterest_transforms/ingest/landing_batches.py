@@ -16,8 +16,8 @@ from pinterest_transforms.ingest.landing_files import (
     FileStamp,
     Listing,
     backward_offsets_text,
-    goes_back,
-    key_of,
+    find_backward_partitions,
+    object_key,
     start_offsets,
 )
 from pinterest_transforms.ingest.micro_batch import Effects, Log, MicroBatch, process_micro_batch
@@ -71,7 +71,7 @@ def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFi
         log(line)
 
     def is_new(path: str) -> bool:
-        return not ingested.is_ingested(key_of(path, topic), listing.records[path])
+        return not ingested.is_ingested(object_key(path, topic), listing.records[path])
 
     reasons = {path: landing.unusable(path, stamp) for path, stamp in listing.records.items() if is_new(path)}
     bad = {path: reason for path, reason in reasons.items() if reason}
@@ -112,7 +112,7 @@ def _ingest(
     """One micro-batch of listed files."""
     state.pending_files = {str(number): sorted(stamps)}
     there = process_files(landing, state, list(stamps), number)
-    ingested.add({key_of(path, landing.topic): stamps[path] for path in there})
+    ingested.add({object_key(path, landing.topic): stamps[path] for path in there})
     state.pending_files = {}
     state.save()
 
@@ -130,8 +130,8 @@ def process_files(landing: Landing, state: CheckpointState, paths: Sequence[str]
         landing.run_id,
         batch_id,
         mode="replace" if replace else "merge",
-        files=tuple(key_of(path, landing.topic) for path in there) if replace else (),
-        check_conflicts=not replace and bool(goes_back(starts, state.last_offsets)),
+        files=tuple(object_key(path, landing.topic) for path in there) if replace else (),
+        check_conflicts=not replace and bool(find_backward_partitions(starts, state.last_offsets)),
     )
     if there:
         with landing.evaluate(there, batch) as effects:

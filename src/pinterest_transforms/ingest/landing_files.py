@@ -75,10 +75,10 @@ def partition_and_start(path: str, topic: str) -> tuple[str, int]:
     return found["partition"], int(found["start"])
 
 
-def key_of(path: str, topic: str) -> str:
+def object_key(path: str, topic: str) -> str:
     """Object key of a landing file: what stands from ``topics/`` on.
 
-    >>> key_of("file:/tmp/x/topics/a.pin/partition=0/a.pin+0+0000000000.json", "a.pin")
+    >>> object_key("file:/tmp/x/topics/a.pin/partition=0/a.pin+0+0000000000.json", "a.pin")
     'topics/a.pin/partition=0/a.pin+0+0000000000.json'
     """
     marker = f"topics/{topic}/"
@@ -95,14 +95,14 @@ def start_offsets(paths: Iterable[str], topic: str) -> dict[str, tuple[int, int]
     return found
 
 
-def goes_back(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> list[str]:
+def find_backward_partitions(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> list[str]:
     """Partitions whose files begin at or before offsets that were ingested: late, rewritten, or of another topic."""
     return sorted(shard for shard, (least, _) in starts.items() if least <= last.get(shard, -1))
 
 
 def backward_offsets_text(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> str:
     """A message about partitions whose files begin before ingested ones; empty if there are none."""
-    back = [shard for shard in goes_back(starts, last) if starts[shard][0] < last[shard]]
+    back = [shard for shard in find_backward_partitions(starts, last) if starts[shard][0] < last[shard]]
     if not back:
         return ""
     shard, more = back[0], f", and of {len(back) - 1} more" if len(back) > 1 else ""

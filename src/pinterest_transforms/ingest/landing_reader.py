@@ -17,10 +17,10 @@ from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.errors import LandingError
-from pinterest_transforms.ingest.landing_files import FileStamp, Listing, key_of, list_folder, partition_and_start
+from pinterest_transforms.ingest.landing_files import FileStamp, Listing, list_folder, object_key, partition_and_start
 from pinterest_transforms.schemas import LANDING_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables.frames import frame_of
+from pinterest_transforms.tables.frames import create_frame
 
 SPLIT = "_split"
 """Column that says which split of which file a row is of."""
@@ -53,7 +53,7 @@ def listing(spark: SparkSession, settings: Settings, topic: str) -> Listing:
     found = Listing(topic)
     modified = F.unix_micros("modificationTime").alias("modified")
     for row in reader(spark).load(as_glob(folder)).select("path", "length", modified).toLocalIterator():
-        below = key_of(row["path"], topic).removeprefix(f"topics/{topic}/")
+        below = object_key(row["path"], topic).removeprefix(f"topics/{topic}/")
         found.add(row["path"], below, FileStamp(row["length"], row["modified"] * 1000))
     return found
 
@@ -69,7 +69,7 @@ def reader(spark: SparkSession):  # type: ignore[no-untyped-def]  # noqa: ANN201
 
 
 @contextmanager
-def naming_unread() -> Iterator[None]:
+def name_unreadable_file() -> Iterator[None]:
     """Makes one line of Spark's error about a landing file, which comes with calls of Java's.
 
     Raises:
@@ -147,7 +147,7 @@ def file_splits(tally: Sequence[Row], topic: str) -> list[FileSplit]:
     """
     found: list[FileSplit] = []
     for row in sorted(tally, key=lambda row: (row["path"], row["block"])):
-        key = key_of(unquote(row["path"]), topic)
+        key = object_key(unquote(row["path"]), topic)
         shard, start = partition_and_start(key, topic)
         position = found[-1].end if found and found[-1].path == row["path"] else start
         values = (row["path"], row["block"], key, shard, row["arrived"], row["first"], row["lines"], position)
@@ -178,7 +178,7 @@ def add_source(rows: DataFrame, splits: Sequence[FileSplit]) -> DataFrame:
     ]
     names = ("_path", "_block", "_key", "_shard", "_delta", "_shard_number")
     rows_of_splits = [dict(zip(names, value, strict=True)) for value in values]
-    known = F.broadcast(frame_of(rows.sparkSession, rows_of_splits, _SPLITS))
+    known = F.broadcast(create_frame(rows.sparkSession, rows_of_splits, _SPLITS))
     split = F.col(SPLIT)
     number = F.col("_row") + F.col("_delta")
     source = F.struct(

@@ -85,10 +85,10 @@ def _tell(one: Running, log: Log) -> None:
     if time.monotonic() - one.told < _TOLD_EVERY:
         return
     one.told = time.monotonic()
-    log(how_far(one.context.settings, one.context.entity))
+    log(describe_progress(one.context.settings, one.context.entity))
 
 
-def how_far(settings: Settings, entity: Entity) -> str:
+def describe_progress(settings: Settings, entity: Entity) -> str:
     """How far a stream's run is, in a line: records, records a second, how late the newest was, rejected, repaired.
 
     It asks nothing of Spark, so that it can be asked at any time by anybody who sees the checkpoints.

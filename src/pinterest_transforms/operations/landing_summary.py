@@ -8,7 +8,7 @@ from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.ingest import landing_reader
-from pinterest_transforms.ingest.landing import check_landing, is_there
+from pinterest_transforms.ingest.landing import check_landing, folder_exists
 from pinterest_transforms.ingest.landing_files import Listing
 from pinterest_transforms.ingest.micro_batch import Log, no_log
 from pinterest_transforms.settings import Settings
@@ -39,7 +39,7 @@ def landing_summary(spark: SparkSession, settings: Settings, log: Log = no_log) 
         check_landing(spark, settings)
         for entity in ENTITIES:
             topic = settings.topic(entity)
-            there = is_there(spark, settings, settings.topic_folder(entity))
+            there = folder_exists(spark, settings, settings.topic_folder(entity))
             listing = landing_reader.listing(spark, settings, topic) if there else Listing(topic)
             if listing.records:
                 smallest = min(listing.records, key=lambda path: (listing.records[path].size, path))

@@ -12,7 +12,7 @@ def is_refused(error: Exception) -> bool:
     return any(refusal in str(error).upper() for refusal in ("NOT_SUPPORTED", "UNSUPPORTED", "NOT_IMPLEMENTED"))
 
 
-def frame_of(spark: SparkSession, rows: Sequence[Mapping[str, object]], struct: str) -> DataFrame:
+def create_frame(spark: SparkSession, rows: Sequence[Mapping[str, object]], struct: str) -> DataFrame:
     """A frame of the rows.
 
     They are one text to Spark. ``createDataFrame`` starts Python workers for a list, and values that stand as literals

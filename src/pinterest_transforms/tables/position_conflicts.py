@@ -52,7 +52,7 @@ def _others(batch: DataFrame, there: DataFrame, column: str) -> DataFrame:
     return batch.join(taken, _PLACE).where(~equal).select(_PLACE)
 
 
-def of_this_topic(kept: DataFrame, rows: DataFrame) -> DataFrame:
+def exclude_earlier_topic(kept: DataFrame, rows: DataFrame) -> DataFrame:
     """What a table holds of files that are gone, without what an earlier topic of the same name left there.
 
     The sink writes offsets in their order. So a row whose offset lies behind that of a partition's first file, but

@@ -12,7 +12,7 @@ from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import QUARANTINE, clean_schema
 from pinterest_transforms.settings import Settings, quote_identifiers
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE
-from pinterest_transforms.tables.position_conflicts import of_this_topic
+from pinterest_transforms.tables.position_conflicts import exclude_earlier_topic
 from pinterest_transforms.tables.retry import with_retries
 
 
@@ -118,7 +118,7 @@ def exclude_reingested(there: DataFrame, rows: DataFrame, files: tuple[str, ...]
     read = rows.select(source["shard"].alias("_shard"), source["position"].alias("_position"))
     same = (source["shard"] == F.col("_shard")) & (source["position"] == F.col("_position"))
     kept = kept.join(read, same, "left_anti")
-    return of_this_topic(kept, rows) if files else kept
+    return exclude_earlier_topic(kept, rows) if files else kept
 
 
 def with_foreign_columns(rows: DataFrame, there: DataFrame, columns: Sequence[str], key: Sequence[Column]) -> DataFrame:
