@@ -20,7 +20,7 @@ from pinterest_transforms.tables import maintenance, raw_archive, table_access
 from pinterest_transforms.tables.definitions import raw_table, work_specs
 from pinterest_transforms.tables.maintenance import MaintenanceResult, Retention
 from tests.support.stream_places import SHARD, MakeStreams
-from tests.support.table_places import WORK, Place, pin
+from tests.support.table_places import Place, pin
 
 DAY = 86_400
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
