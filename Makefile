@@ -158,10 +158,10 @@ build/landing: | .make/local
 	@touch $@
 
 .make/jars/.classes: .make/jars/.complete
-	JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1" $(BIN)/python -m local.class_archive
+	JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1" $(BIN)/python -m local.cli.class_archive
 	@touch $@
 
-.make/jars/.stack: .make/local local/broker_jars.txt local/stack_s3a_jars.txt
+.make/jars/.stack: .make/local local/stack/kafka_jars.txt local/stack/s3a_jars.txt
 	$(BIN)/python -m local jars --stack >/dev/null
 	@touch $@
 

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from benchmarks.landings import CACHE, landing_of
 from benchmarks.report import machine, revision, table, write_page
-from local.session import local_session, stop_session
+from local.runtime.spark_session import local_session, stop_session
 from pinterest_transforms import columns
 from pinterest_transforms.cleaning import validate_and_clean
 from pinterest_transforms.entities import ENTITIES, PIN, Entity

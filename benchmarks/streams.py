@@ -26,8 +26,8 @@ from benchmarks.report import machine, revision, table, write_page
 from benchmarks.senders import source_of
 from emulation.source.source_records import column_names, to_json_line
 from emulation.synthetic.generator import generate_rows
-from local.kinesis_source import KinesisSource
-from local.session import local_session, stop_session
+from local.kinesis.kinesis_source import KinesisSource
+from local.runtime.spark_session import local_session, stop_session
 from pinterest_transforms.entities import ENTITIES, PIN
 from pinterest_transforms.ingest import kinesis
 from pinterest_transforms.ingest.checkpoint_state import load_state
@@ -51,7 +51,7 @@ _TRICKLE, _TRICKLED = 100, 60.0
 def _kinesis() -> Iterator[str]:
     """The address of a stand-in with the three streams."""
     names = [Settings().stream(entity) for entity in ENTITIES]
-    command = [sys.executable, "-m", "local.kinesis_stand_in", "--shards", str(_SHARDS), "--streams", *names]
+    command = [sys.executable, "-m", "local.kinesis.kinesis_emulator", "--shards", str(_SHARDS), "--streams", *names]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout  # noqa: S101 - it was asked for

@@ -21,7 +21,7 @@ from py4j.java_gateway import JavaClass
 from pyspark.sql import SparkSession
 
 from benchmarks.variants import MAKERS, Polars, Variant
-from local.session import end_java_at_once, local_session, stop_session
+from local.runtime.spark_session import end_java_at_once, local_session, stop_session
 from pinterest_transforms.settings import Settings
 
 Command = dict[str, str]

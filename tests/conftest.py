@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from pyspark.sql import SparkSession
 
-from local.connect import connect_mode, connect_session
-from local.session import local_session, stop_session
+from local.runtime.spark_connect import connect_mode, connect_session
+from local.runtime.spark_session import local_session, stop_session
 from tests.support.notebook_runs import Ran, run_batch_notebooks
 
 pytest_plugins = ["tests.support.place_fixtures"]
@@ -38,14 +38,15 @@ INTERPRETED = {
 
 # A file goes to one of two workers as a whole. These take longest: begun last, they would leave the other idle.
 LONG = (
-    "test_streams",
     "test_notebooks",
+    "test_streams",
+    "test_delta_effects",
     "test_maintenance",
-    "test_local_stream_kills",
+    "test_stream_kills",
     "test_stream_checkpoints",
     "test_landing",
     "test_rebuilds",
-    "test_local_stream",
+    "test_stream_command",
     "test_processes",
     "test_answers",
     "test_kinesis_source",

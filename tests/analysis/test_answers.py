@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from emulation.synthetic.delivery import Delivery
 from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import write_landing
-from local.connect import connect_mode
+from local.runtime.spark_connect import connect_mode
 from pinterest_transforms.analysis import answers
 from pinterest_transforms.analysis.answers import ANSWERS, CleanTables
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity

@@ -24,7 +24,7 @@ from databricks.sdk.service.jobs import JobSettings, Run, RunLifeCycleState
 from databricks.sdk.service.workspace import ImportFormat, Language
 from pyspark.sql import SparkSession
 
-from local.stack_process import free_port
+from local.stack.stack_part import free_port
 from tests.bundle.loading import ROOT
 from tests.bundle.notebook_server import notebook_server
 from tests.bundle.references import settled

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from pyspark.sql import SparkSession
 
-from local import cli
+from local.cli import local_cli
 from tests.support.catalog import forget_tables
 
 
@@ -54,7 +54,7 @@ def _run(words: list[str]) -> dict[str, object]:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code: object = cli.main(["notebook", *words])
+            code: object = local_cli.main(["notebook", *words])
         except SystemExit as ended:
             code = ended.code
     return {"code": code, "out": out.getvalue(), "err": err.getvalue()}

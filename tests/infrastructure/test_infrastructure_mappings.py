@@ -8,7 +8,7 @@ import pytest
 from infrastructure.checks.api import resolve_path
 from infrastructure.checks.template_view import TemplateView, as_mapping, get_path
 from infrastructure.templates import get_template
-from local.gateway_mapping import Context, rendered
+from local.stack.api_gateway.mapping_templates import Context, rendered
 
 AWKWARD = [
     "plain",

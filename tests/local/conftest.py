@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from local import cli
-from local.display import Screen
-from local.notebook import Runner
+from local.cli import local_cli
+from local.notebooks.display import Screen
+from local.notebooks.notebook_runner import Runner
 from tests.support.catalog import forget_tables
 
 HEADER = "# Databricks notebook source\n"
@@ -55,7 +55,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     def command(*arguments: str) -> tuple[object, str, str]:
         capsys.readouterr()
         try:
-            code: object = cli.main(arguments)
+            code: object = local_cli.main(arguments)
         except SystemExit as ended:
             code = ended.code
         return code, *capsys.readouterr()

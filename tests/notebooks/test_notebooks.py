@@ -11,11 +11,11 @@ from pyspark.sql import SparkSession
 
 from emulation.source.source_records import column_names, to_json_line
 from emulation.synthetic.generator import generate_rows
-from local.kinesis_source import KinesisSource
-from local.kinesis_stand_in import serving
-from local.notebook import NotebookError
-from local.report import write_report
-from local.report_data import gather
+from local.kinesis.kinesis_emulator import serving
+from local.kinesis.kinesis_source import KinesisSource
+from local.notebooks.notebook_runner import NotebookError
+from local.report.report_data import gather
+from local.report.report_file import write_report
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig

@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from local.mariadb import PASSWORD_VARIABLE
-from local.stack_process import Part
+from local.stack.mariadb import PASSWORD_VARIABLE
+from local.stack.stack_part import Part
 
 PASSWORD = "c4n4ry:/@ 'quoted'"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Its port; there is a database, and a user that may do anything in it. Its clock is India's, as RDS's may be."""
     folder = tmp_path_factory.mktemp("mariadb")
     environment = {PASSWORD_VARIABLE: PASSWORD, "TZ": "IST-5:30"}
-    part = Part("mariadb", "mariadb", ["--folder", str(folder)], folder, environment=environment)
+    part = Part("mariadb", "local.stack.mariadb", ["--folder", str(folder)], folder, environment=environment)
     part.start()
     try:
         part.wait()

@@ -20,7 +20,7 @@ from emulation.source.database_credentials import resolve_database_url
 from emulation.source.source_records import column_names, encode_record, parse_key
 from emulation.source.table_reader import TableReader
 from emulation.synthetic.generator import generate_rows
-from local.mariadb import DATABASE, USER
+from local.stack.mariadb import DATABASE, USER
 from pinterest_transforms.entities import ENTITIES, GEO, PIN
 from pinterest_transforms.entities import USER as PERSON
 from tests.emulation.fake_api_server import serve_api

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.stack import GROUP, Plan, Stack, read_environment
-from local.stack_process import StackError
-from local.stack_topics import Topics
+from local.stack.kafka_topics import Topics
+from local.stack.stack import GROUP, Plan, Stack, read_environment
+from local.stack.stack_part import StackError
 from pinterest_transforms.settings import Settings
 from tests.stack.conftest import PROJECT, asked, done
 from tests.stack.stack_tables import landed, source_keys

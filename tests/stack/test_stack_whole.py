@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from emulation.source.database import connect
-from local.stack import Plan, Stack
-from local.stack_command import fill
-from local.stack_process import Part, StackError
+from local.cli.stack_command import fill
+from local.stack.stack import Plan, Stack
+from local.stack.stack_part import Part, StackError
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings

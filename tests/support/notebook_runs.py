@@ -8,8 +8,8 @@ from pyspark.sql import SparkSession
 from emulation.synthetic.delivery import DIRTY
 from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import write_landing
-from local.display import Screen
-from local.notebook import Runner
+from local.notebooks.display import Screen
+from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 

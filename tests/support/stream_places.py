@@ -20,8 +20,8 @@ import pytest
 from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 
-from local.kinesis_source import SCHEMA, KinesisSource
-from local.kinesis_stand_in import KinesisStandIn, serving
+from local.kinesis.kinesis_emulator import KinesisStandIn, serving
+from local.kinesis.kinesis_source import SCHEMA, KinesisSource
 from pinterest_transforms.entities import ENTITIES, GEO, Entity
 from pinterest_transforms.ingest import kinesis, streams
 from pinterest_transforms.ingest.checkpoint_state import has_begun

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyspark
 
-from local.jars import delta_jars
-from local.session import local_session, stop_session
+from local.runtime.jars import delta_jars
+from local.runtime.spark_session import local_session, stop_session
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings

@@ -12,8 +12,8 @@ import pytest
 from databricks.sdk.service.jobs import Run, RunResultState
 from pyspark.sql import SparkSession
 
-from local.batch import Batch, run_batch
-from local.display import Screen
+from local.cli.batch_command import Batch, run_batch
+from local.notebooks.display import Screen
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from tests.bundle.emulator import Workspace, states, workspace

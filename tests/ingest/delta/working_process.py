@@ -10,7 +10,7 @@ import signal
 import sys
 from importlib import import_module
 
-from local.session import local_session
+from local.runtime.spark_session import local_session
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings

@@ -1,0 +1,1 @@
+"""The command line of ``local``: its commands and options, and how it reports progress."""

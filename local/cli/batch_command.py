@@ -1,0 +1,149 @@
+"""``python -m local batch``: the batch notebooks, over any folder in the sink's layout, on this machine."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from pyspark.sql import SparkSession
+
+from local import PROJECT
+from pinterest_transforms.entities import ENTITIES, entities_named
+from pinterest_transforms.errors import LandingError, SettingsError
+from pinterest_transforms.settings import Settings
+
+if TYPE_CHECKING:
+    from local.notebooks.display import Screen
+
+NOTEBOOKS = PROJECT / "notebooks"
+# Which of the parameters each notebook declares a widget for.
+PARAMETERS = {
+    "mount_s3": ("access", "landing", "user_id"),
+    "clean_batch": ("catalog", "schema", "landing", "user_id", "entity", "run_id", "warehouse", "rebuild"),
+    "analyse": ("leg", "catalog", "schema", "user_id", "warehouse"),
+}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One run of the batch notebooks.
+
+    Attributes:
+        landing: folder that has ``topics/…``.
+        warehouse: folder of the tables.
+        user_id: whose topics.
+        entity: ``all``, or one of ``pin``, ``geo``, ``user``.
+        rebuild: whether everything is cleaned again.
+        report: file of the report; None for none.
+    """
+
+    landing: Path
+    warehouse: Path
+    user_id: str
+    entity: str = "all"
+    rebuild: bool = False
+    report: Path | None = None
+
+    def checked(self) -> "Batch":
+        """This run, if it can be started: told before anything that takes time.
+
+        Raises:
+            PinterestError: if the landing, the warehouse, the report, the user id or the entity is not usable.
+        """
+        settings = self.settings()
+        entities_named(self.entity)
+        if not (self.landing / "topics").is_dir():
+            raise LandingError(f"landing must be a folder with topics/ in it, got {self.landing}")
+        check_no_file(self.warehouse)
+        if self.warehouse.resolve() == self.landing.resolve():
+            raise SettingsError(f"warehouse must be another folder than the landing, got {self.warehouse} for both")
+        if not any(Path(settings.topic_folder(entity)).is_dir() for entity in ENTITIES):
+            found = sorted(folder.name for folder in (self.landing / "topics").iterdir())
+            wanted = f"topics {self.user_id}.pin, .geo or .user"
+            raise LandingError(f"landing must hold {wanted}, got {', '.join(found[:9]) or 'no topics'}")
+        if self.report is not None and self.report.is_dir():
+            raise SettingsError(f"report must be a file, got the folder {self.report}")
+        usable_warehouse(self.warehouse)
+        if self.report is not None:
+            _make_folder(self.report.parent, "report", self.report)
+        return self
+
+    def settings(self) -> Settings:
+        """Names and places of this run."""
+        return Settings(user_id=self.user_id, landing=str(self.landing), warehouse=str(self.warehouse))
+
+
+def usable_warehouse(warehouse: Path) -> None:
+    """Sees to it that tables can be kept in a folder; makes it.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    check_no_file(warehouse)
+    _make_folder(warehouse, "warehouse", warehouse)
+
+
+def check_no_file(warehouse: Path) -> None:
+    """Sees to it that a warehouse is a folder, or is not there yet.
+
+    Raises:
+        SettingsError: it is a file.
+    """
+    if warehouse.exists() and not warehouse.is_dir():
+        raise SettingsError(f"warehouse must be a folder, got the file {warehouse}")
+
+
+def _make_folder(folder: Path, what: str, path: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{what} must be where files can be written, got {path}: {error.strerror}") from None
+
+
+def new_run_id() -> str:
+    """Name of a run that begins now; two never share one."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+
+
+def preload() -> None:
+    """Imports what ``run_batch`` needs, pandas and plotly, while Java starts."""
+    Thread(target=import_module, args=("local.report.report_data",), daemon=True).start()
+
+
+def run_batch(
+    spark: SparkSession, batch: Batch, screen: "Screen", progress: Callable[[str], None], notebooks: Path = NOTEBOOKS
+) -> None:
+    """Runs the notebooks one after another; the answers go to the screen.
+
+    Raises:
+        NotebookError: if one fails.
+    """
+    from local.notebooks.notebook_runner import Runner  # noqa: PLC0415 - see preload
+    from local.report.report_data import gather  # noqa: PLC0415
+    from local.report.report_file import write_report  # noqa: PLC0415
+
+    runner = Runner(spark, screen, progress=progress)
+    settings = batch.settings()
+    values = {
+        "access": "volume",
+        "leg": settings.leg,
+        "catalog": settings.catalog,
+        "schema": settings.schema,
+        "landing": settings.landing,
+        "user_id": settings.user_id,
+        "entity": batch.entity,
+        "run_id": new_run_id(),
+        "warehouse": settings.warehouse,
+        "rebuild": "true" if batch.rebuild else "false",
+    }
+    for name, parameters in PARAMETERS.items():
+        answer = runner.run(notebooks / name, {key: values[key] for key in parameters})
+        if name == "mount_s3" and answer:
+            values["landing"] = answer
+    if batch.report is not None:
+        progress(f"writing {batch.report}")
+        write_report(batch.report, gather(spark, settings, screen.answers))

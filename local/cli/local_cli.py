@@ -1,0 +1,263 @@
+"""The command line of ``local``: what each command does, and how every mistake ends in one line and an exit code."""
+
+import argparse
+import io
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from local.cli.command_options import USAGE, parser
+from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
+
+FAILED = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit code."""
+    if threading.current_thread() is threading.main_thread():  # no other one may
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stop)
+    _check_outputs()
+    options = parser().parse_args(arguments)
+    ran_before = _spark_runs()
+    try:
+        _COMMANDS[options.command](options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (`| head`) has had enough: nobody is left to tell anything.
+        _end_at_once(0)
+    except Exception as error:
+        code = _told(error, verbose=options.verbose)
+        if not ran_before:
+            _stop_spark()
+        if isinstance(error, OSError):
+            # What is left in a buffer that cannot be written would be tried again at the end.
+            _end_at_once(code)
+        return code
+    return 0
+
+
+def _check_outputs() -> None:
+    """Sees to it that something can be written: a closed output would give its number to the next file."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the process
+    if sys.stdout is None:
+        print("error: standard output must be open", file=sys.stderr)
+        sys.exit(USAGE)
+    # Data has characters that not every terminal has.
+    for stream in (sys.stderr, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _batch(options: argparse.Namespace) -> None:
+    from local.cli.batch_command import Batch, preload, run_batch  # noqa: PLC0415 - Spark's Python alone takes a second to import
+    from local.cli.step_progress import Steps  # noqa: PLC0415
+    from local.runtime.spark_session import command_session  # noqa: PLC0415
+
+    batch = Batch(
+        landing=options.landing.absolute(),
+        warehouse=options.warehouse.absolute(),
+        user_id=options.user_id,
+        entity=options.entity,
+        rebuild=options.rebuild,
+        report=options.report.absolute() if options.report else None,
+    ).checked()
+    with Steps() as steps:
+        steps("starting Spark")
+        preload()
+        with command_session(batch.warehouse) as spark:
+            from local.notebooks.display import Screen  # noqa: PLC0415 - while Java starts
+
+            screen = Screen()
+            screen.paused = steps.paused
+            run_batch(spark, batch, screen, steps)
+            steps("stopping Spark")
+
+
+def _stream(options: argparse.Namespace) -> None:
+    from local.cli.step_progress import Steps  # noqa: PLC0415
+    from local.cli.stream_command import Stopping, Stream, run_stream  # noqa: PLC0415
+    from local.notebooks.display import Screen  # noqa: PLC0415 - as above
+    from local.runtime.spark_session import command_session  # noqa: PLC0415
+
+    switches = ("rebuild", "new_checkpoint", "allow_losses")
+    stream = Stream(
+        warehouse=options.warehouse.absolute(),
+        user_id=options.user_id,
+        entity=options.entity,
+        endpoint="" if options.endpoint in (None, "aws") else options.endpoint,
+        database=options.database or "",
+        region=options.region,
+        initial_position=options.initial_position,
+        trigger=options.trigger,
+        rate=options.rate,
+        switches=tuple(name for name in switches if getattr(options, name)),
+    ).checked()
+    with Steps() as steps:
+        screen = Screen()
+        screen.paused = steps.paused
+        steps("starting Spark")
+        stream.prepare()
+        with command_session(stream.warehouse) as spark:
+            stopping = Stopping(stream.settings(), _stop)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, stopping)
+            done = run_stream(spark, stream, screen, steps, stopping)
+            steps("stopping Spark")
+    if not done:
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+        sys.exit(128 + stopping.asked)
+
+
+def _notebook(options: argparse.Namespace) -> None:
+    from local.cli.notebook_command import run_notebook, values_of  # noqa: PLC0415
+    from local.cli.step_progress import Steps  # noqa: PLC0415
+    from local.notebooks.display import Screen  # noqa: PLC0415 - as above
+    from local.runtime.spark_session import command_session  # noqa: PLC0415
+
+    path = options.path.absolute()
+    values, others = values_of(path, options.values)
+    if others:
+        print(f"left out, since {path.stem} has no such widget: {', '.join(others)}", file=sys.stderr)
+    with Steps() as steps:
+        screen = Screen()
+        screen.paused = steps.paused
+        steps("starting Spark")
+        with command_session(values.get("warehouse", "")) as spark:
+            run_notebook(spark, path, values, screen, steps)
+            steps("stopping Spark")
+
+
+def _sql(options: argparse.Namespace) -> None:
+    from local.cli.query_command import (  # noqa: PLC0415
+        SESSION_SETTINGS,
+        check_query,
+        find_schemas,
+        open_query,
+        use_warehouse,
+        write_rows,
+    )
+    from local.cli.step_progress import Steps  # noqa: PLC0415 - as above
+    from local.runtime.spark_session import command_session  # noqa: PLC0415
+
+    check_query(options.query)
+    warehouse = options.warehouse.absolute()
+    schemas, schema = find_schemas(warehouse, options.schema)
+    if options.format != "table":
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+    with Steps(quiet=not sys.stderr.isatty()) as steps:
+        steps("starting Spark")
+        with command_session(warehouse, extra=SESSION_SETTINGS) as spark:
+            steps("reading the tables")
+            use_warehouse(spark, warehouse, schemas, schema)
+            steps("running the query")
+            frame = open_query(spark, options.query, () if schema else schemas)
+            write_rows(frame, options.format, sys.stdout, steps.paused)
+
+
+def _stack(options: argparse.Namespace) -> None:
+    from local.cli.stack_command import run  # noqa: PLC0415 - as above
+
+    run(options)
+
+
+def _jars(options: argparse.Namespace) -> None:
+    from local.runtime.jars import delta_jars  # noqa: PLC0415 - as above
+
+    files = delta_jars()
+    if options.stack:
+        from local.stack.kafka_broker import kafka_jars  # noqa: PLC0415
+        from local.stack.s3a_session import s3a_jars  # noqa: PLC0415
+
+        files += [*kafka_jars(), *s3a_jars()]
+    for file in files:
+        print(file)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "batch": _batch,
+    "stream": _stream,
+    "notebook": _notebook,
+    "sql": _sql,
+    "jars": _jars,
+    "stack": _stack,
+}
+
+
+def _told(error: Exception, *, verbose: bool) -> int:
+    """Tells an error in one line, and where it comes from on request. The exit code."""
+    from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    from local.cli.query_command import QueryError  # noqa: PLC0415
+    from pinterest_transforms.error_format import one_line  # noqa: PLC0415
+
+    # A disk that is full, an output that cannot be written: nothing of this project's. Any other is perhaps a bug.
+    expected = isinstance(error, PinterestError | PySparkException | Py4JJavaError | OSError | MemoryError)
+    if verbose:
+        print(_without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)
+    hint = "" if expected or verbose else " (--verbose shows where)"
+    if code := _crash_of_java():
+        hint = f"; Spark's Java has ended with {code}: was it killed, or is memory short?"
+    print(_without_secrets(f"error: {one_line(error)}{hint}"), file=sys.stderr)
+    return USAGE if isinstance(error, QueryError | SettingsError | LandingError) else FAILED
+
+
+def _crash_of_java() -> int | None:
+    if "local.runtime.java" not in sys.modules:
+        return None
+    from local.runtime.java import crashed_java  # noqa: PLC0415 - as above
+
+    return crashed_java()
+
+
+def _without_secrets(text: str) -> str:
+    """The text without any secret of the environment: a traceback may quote what was read."""
+    for name, value in os.environ.items():
+        if name.startswith("PINTEREST_SECRET_") and value:
+            text = text.replace(value, "[REDACTED]")
+    return text
+
+
+def _spark_runs() -> bool:
+    if "local.runtime.spark_session" not in sys.modules:
+        return False
+    from local.runtime.spark_session import is_running  # noqa: PLC0415 - as above
+
+    return is_running()
+
+
+def _stop_spark() -> None:
+    if "local.runtime.spark_session" in sys.modules:
+        from local.runtime.spark_session import stop_whatever_runs  # noqa: PLC0415 - as above
+
+        stop_whatever_runs()
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    """Ends this process and its Java at once: 130 after Ctrl-C, 143 after a request to end.
+
+    An exception would have to find its way out through the connection to Java, which turns it into something else.
+    Everything on disk is safe against that: a process may be killed at any moment.
+    """
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
+    if sys.stderr.isatty():
+        # The live line is wiped, the cursor shown again.
+        os.write(sys.stderr.fileno(), b"\r\x1b[2K\x1b[?25h")
+    _end_at_once(128 + number)
+
+
+def _end_at_once(code: int) -> NoReturn:
+    # Threads of ours that wait for Java, and threads of Java cut off in their work, would each print a traceback.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    if "local.runtime.java" in sys.modules:
+        from local.runtime.java import end_java_at_once  # noqa: PLC0415 - as above
+
+        end_java_at_once()
+    os._exit(code)

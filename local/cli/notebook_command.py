@@ -1,0 +1,56 @@
+"""``python -m local notebook``: one notebook on this machine, as a task of a job runs it there."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from local.cli.step_progress import Steps
+from local.kinesis.kinesis_source import KinesisSource
+from local.notebooks.display import Screen
+from local.notebooks.notebook_runner import Runner
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.settings import Settings
+
+
+def values_of(path: Path, given: Sequence[tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
+    """The values of a notebook's widgets, and the names of those that it has no widget for.
+
+    A job's parameters are pushed down to all of its tasks, and a notebook is asked only for its own. The catalog is
+    Spark's own where none is given: the notebooks' default is one of a workspace.
+
+    Raises:
+        SettingsError: there is no such notebook, or a name is given twice.
+    """
+    file = path if path.suffix == ".py" else path.with_name(f"{path.name}.py")
+    if not file.is_file():
+        raise SettingsError(f"notebook must be an existing file, got {path}")
+    names = [name for name, _ in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(f"a widget must be given once, got {name} {names.count(name)} times")
+    text = file.read_text(encoding="utf-8", errors="replace")
+
+    def has(name: str) -> bool:
+        return re.search(rf"""["']{re.escape(name)}["']""", text) is not None
+
+    own = {name: value for name, value in given if has(name)}
+    if "catalog" not in own and has("catalog"):
+        own["catalog"] = Settings.catalog
+    return own, [name for name in names if name not in own]
+
+
+def run_notebook(spark: SparkSession, path: Path, values: Mapping[str, str], screen: Screen, steps: Steps) -> None:
+    """Runs the notebook; what it exits with is told on standard error.
+
+    Raises:
+        NotebookError: it fails.
+    """
+    spark.dataSource.register(KinesisSource)
+    runner = Runner(spark, screen, progress=steps)
+    answer = runner.run(path, values)
+    if answer:
+        with steps.paused():
+            print(f"{path.stem} exits with: {runner.machine.redacted(answer)}", file=sys.stderr)

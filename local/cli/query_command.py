@@ -1,0 +1,197 @@
+"""``python -m local sql``: one query over the tables of a warehouse folder, its rows to standard output."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TextIO
+
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql.types import StructField
+
+from local.notebooks.display import Screen, spark_rows
+from local.notebooks.json_values import plain
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.error_format import message_of
+from pinterest_transforms.errors import PinterestError
+from pinterest_transforms.settings import LEGS, Settings, check_identifier, quote_identifiers
+from pinterest_transforms.tables.creation import register_tables
+
+FORMATS = ("table", "jsonl", "csv")
+TABLE_ROWS = 1000
+_BATCH = LEGS["batch"]
+# A result comes a partition at a time: small ones, and no bound on all of them together.
+SESSION_SETTINGS = {
+    "spark.driver.maxResultSize": "0",
+    "spark.sql.files.maxPartitionBytes": "16m",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16m",
+}
+_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "DESCRIBE", "DESC", "SHOW", "EXPLAIN")
+_TELLS = ("DESCRIBE", "DESC", "SHOW", "EXPLAIN")
+_CHANGES = (
+    "org.apache.spark.sql.catalyst.plans.logical.Command",
+    "org.apache.spark.sql.catalyst.plans.logical.InsertIntoStatement",
+    "org.apache.spark.sql.catalyst.plans.logical.ParsedStatement",
+)
+# Comments, quoted texts and quoted names, in which a semicolon ends nothing.
+_OPAQUE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`", re.DOTALL)
+_COMMENT = re.compile(r"\A(?:--|/\*)")
+_NEEDS_QUOTES = re.compile(r'[",\r\n]|\A\s|\s\Z')
+
+
+class QueryError(PinterestError):
+    """A query that cannot be run here."""
+
+
+def check_query(text: str) -> str:
+    """The query, if it is one statement that only reads; without a semicolon at its end.
+
+    Raises:
+        QueryError: if it is empty, more than one statement, or one that is not a query.
+    """
+    plain_text = _OPAQUE.sub(lambda found: " " if _COMMENT.match(found[0]) else "q", text)
+    statements = [part.strip() for part in plain_text.split(";") if part.strip()]
+    if len(statements) != 1:
+        raise QueryError(f"query must be one statement, got {len(statements)}")
+    first = re.split(r"[^A-Za-z]", statements[0].lstrip("( \t\r\n"), maxsplit=1)[0].upper()
+    if first not in _STARTS:
+        raise QueryError(f"query must start with one of {', '.join(_STARTS)}, got {first or statements[0][:20]!r}")
+    return text
+
+
+def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> DataFrame:
+    """The query as a frame; nothing of it has run but what DESCRIBE, SHOW and EXPLAIN tell.
+
+    Args:
+        spark: session.
+        text: the query.
+        schemas: those to choose from where a bare name has no schema; none where it has one.
+
+    Raises:
+        QueryError: if it does not parse, names what is not there, or would change something.
+    """
+    check_query(text)
+    try:
+        plan = spark._jsparkSession.sessionState().sqlParser().parsePlan(text)
+        if not _tells(text) and _any_change(spark, plan):
+            raise QueryError("query must only read, and this one would change something")
+        return spark.sql(text)
+    except (ParseException, AnalysisException) as error:
+        reason = message_of(error)
+        if schemas and "TABLE_OR_VIEW_NOT_FOUND" in reason:
+            reason = f"a table must be named with its schema, or --schema be one of {', '.join(schemas)}: {reason}"
+        raise QueryError(reason) from error
+
+
+def find_schemas(warehouse: Path, schema: str | None) -> tuple[list[str], str | None]:
+    """Schemas with tables in a warehouse folder, and the one of bare names.
+
+    Args:
+        warehouse: folder of the tables.
+        schema: the schema of bare names; None for the batch leg's, else the only one that is there.
+
+    Returns:
+        All schemas, and the one of bare names; None where there are several and none is the batch leg's: a query has
+        to name its schema then.
+
+    Raises:
+        QueryError: if there is no such folder, or the schema asked for has no tables there.
+    """
+    if schema is not None:
+        check_identifier(schema, "schema")
+    if not warehouse.is_dir():
+        raise QueryError(f"warehouse must be an existing folder, got {warehouse}")
+    schemas = sorted({folder.parent.parent.name for folder in warehouse.glob("*/*/_delta_log") if folder.is_dir()})
+    if not schemas:
+        raise QueryError(f"warehouse must hold tables, got none in {warehouse}")
+    if schema is not None and schema not in schemas:
+        raise QueryError(f"schema must be one of {', '.join(schemas)} in {warehouse}, got {schema!r}")
+    if schema is None and _BATCH in schemas:
+        schema = _BATCH
+    return schemas, schema or (schemas[0] if len(schemas) == 1 else None)
+
+
+def use_warehouse(spark: SparkSession, warehouse: Path, schemas: Sequence[str], schema: str | None) -> None:
+    """Attaches the tables of schemas of a warehouse folder, and makes one schema the current one.
+
+    Raises:
+        TableError: if a table's folder is broken.
+    """
+    for name in schemas:
+        register_tables(spark, _settings(warehouse, name))
+    if schema is not None:
+        spark.sql(f"USE {quote_identifiers(schema)}")
+
+
+def write_rows(
+    frame: DataFrame,
+    form: str,
+    out: TextIO,
+    paused: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> None:
+    """Writes the rows of a frame: as ``table`` the first of them, as ``jsonl`` or ``csv`` all, without holding them."""
+    if form == "table":
+        screen = Screen(out, rows_shown=TABLE_ROWS)
+        screen.paused = paused
+        screen.rows(spark_rows(frame, TABLE_ROWS))
+        return
+    lines = _json_lines(frame) if form == "jsonl" else _csv_lines(frame)
+    first = next(lines, None)
+    with paused():
+        if first is not None:
+            out.write(first)
+        for line in lines:
+            out.write(line)
+        out.flush()
+
+
+def _json_lines(frame: DataFrame) -> Iterator[str]:
+    schema = frame.schema
+    names = [name for name in schema.names if schema.names.count(name) > 1]
+    if names:
+        raise QueryError(f"every column must have a name of its own for jsonl, got {names[0]!r} more than once")
+    for row in frame.toLocalIterator(prefetchPartitions=True):
+        yield json.dumps(plain(row, schema), ensure_ascii=False) + "\n"
+
+
+def _csv_lines(frame: DataFrame) -> Iterator[str]:
+    """RFC 4180: CRLF, quotes doubled; a missing value is empty, an empty text is ``""``."""
+    fields = frame.schema.fields
+    yield ",".join(_csv_value(field.name) for field in fields) + "\r\n"
+    for row in frame.toLocalIterator(prefetchPartitions=True):
+        yield _csv_line(row, fields)
+
+
+def _csv_line(row: Row, fields: list[StructField]) -> str:
+    values = [plain(value, field.dataType) for value, field in zip(row, fields, strict=True)]
+    return ",".join("" if value is None else _csv_value(value) for value in values) + "\r\n"
+
+
+def _csv_value(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return '"' + text.replace('"', '""') + '"' if not text or _NEEDS_QUOTES.search(text) else text
+
+
+def _tells(text: str) -> bool:
+    bare = _OPAQUE.sub(lambda found: " " if _COMMENT.match(found[0]) else "q", text).lstrip("( \t\r\n")
+    return bare.upper().startswith(_TELLS)
+
+
+def _any_change(spark: SparkSession, plan: object) -> bool:
+    """Whether a parsed plan has a part that does more than read: ``WITH … INSERT INTO`` starts like a query."""
+    type_util = spark._jvm.py4j.reflection.TypeUtil  # type: ignore[union-attr]
+    if any(type_util.isInstanceOf(name, plan) for name in _CHANGES):
+        return True
+    children = plan.children()  # type: ignore[attr-defined]
+    return any(_any_change(spark, children.apply(at)) for at in range(children.size()))
+
+
+def _settings(warehouse: Path, schema: str) -> Settings:
+    """Settings of a schema's folder: one with ``<id>_pin_table`` and its like is a stream's."""
+    for entity in ENTITIES:
+        for folder in sorted((warehouse / schema).glob(f"*_{entity.name}_table")):
+            user_id = folder.name.removesuffix(f"_{entity.name}_table")
+            return Settings(user_id=user_id, leg="stream", schema=schema, warehouse=str(warehouse))
+    return Settings(schema=schema, warehouse=str(warehouse))

@@ -1,0 +1,185 @@
+"""``python -m local stream``: the stream notebook on this machine, against any Kinesis endpoint or one of its own."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from local.cli.batch_command import NOTEBOOKS, new_run_id, usable_warehouse
+from local.cli.post_sender import Sender
+from local.cli.step_progress import Steps
+from local.kinesis.kinesis_endpoint import REGION, kinesis_endpoint
+from local.kinesis.kinesis_source import KinesisSource
+from local.notebooks.display import Screen
+from local.notebooks.notebook_runner import Runner
+from pinterest_transforms.entities import ENTITIES, entities_named
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.ingest.checkpoint_state import load_state
+from pinterest_transforms.ingest.kinesis import AVAILABLE_NOW, KinesisSourceConfig
+from pinterest_transforms.ingest.stream_queries import describe_progress
+from pinterest_transforms.settings import Settings
+
+_KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+"""What an endpoint of one's own is asked with: it takes anything, but boto3 wants something."""
+_LIVE = "1 second"
+_GLANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One run of the stream notebook.
+
+    Attributes:
+        warehouse: folder of the tables.
+        user_id: whose streams.
+        entity: ``all``, or one of ``pin``, ``geo``, ``user``.
+        endpoint: address of Kinesis; empty with a database, for an endpoint of this run's own.
+        database: source whose posts are sent to an endpoint of this run's own; empty for none.
+        region: AWS region; empty for what boto3 finds.
+        initial_position: where a stream without checkpoint begins.
+        trigger: ``available_now``, or a time such as ``5 seconds``.
+        rate: records a second that are sent at most; 0 for no limit.
+        switches: the notebook's ``rebuild``, ``new_checkpoint`` and ``allow_losses``, those that are set.
+    """
+
+    warehouse: Path
+    user_id: str
+    entity: str = "all"
+    endpoint: str = ""
+    database: str = ""
+    region: str = ""
+    initial_position: str = "trim_horizon"
+    trigger: str = AVAILABLE_NOW
+    rate: float = 0
+    switches: tuple[str, ...] = ()
+
+    def checked(self) -> "Stream":
+        """This run, if it can be started: told before anything that takes time.
+
+        Raises:
+            PinterestError: what was given cannot be used.
+        """
+        settings = self.settings()
+        entities_named(self.entity)
+        KinesisSourceConfig(initial_position=self.initial_position, trigger=self.trigger)
+        if self.database and (self.endpoint or self.entity != "all"):
+            raise SettingsError(
+                "--database is sent to streams of this run's own: give it without --endpoint and --entity"
+            )
+        if self.database and "://" not in self.database and not Path(self.database).is_file():
+            raise SettingsError(
+                f"database must be there, got {self.database}: python -m emulation generate --posts N makes one"
+            )
+        if self.database and any(load_state(settings.checkpoint(entity)) for entity in ENTITIES):
+            raise SettingsError(
+                f"warehouse must have no streams yet where --database is sent to new ones, got some in {self.warehouse}"
+            )
+        usable_warehouse(self.warehouse)
+        return self
+
+    def prepare(self) -> None:
+        """Sets what Spark's processes need to find in their environment; to be done before Spark starts."""
+        if self.database:
+            os.environ.update(_KEYS)
+
+    def settings(self) -> Settings:
+        """Names and places of this run."""
+        return Settings(user_id=self.user_id, leg="stream", warehouse=str(self.warehouse))
+
+
+class Stopping:
+    """Ctrl-C, or a request to end, asks the streams to stop where they are; the second one ends at once."""
+
+    def __init__(self, settings: Settings, at_once: Callable[[int, object], None]) -> None:
+        self._file, self._at_once = Path(settings.stop_file(ENTITIES[0])), at_once
+        self.asked = 0
+
+    def __call__(self, number: int, frame: object) -> None:
+        """Takes the signal."""
+        if self.asked:
+            self._at_once(number, frame)
+        self.asked = number
+        self.stop()
+
+    def stop(self) -> None:
+        """Asks the streams to stop."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.touch()
+
+
+def run_stream(
+    spark: SparkSession,
+    stream: Stream,
+    screen: Screen,
+    steps: Steps,
+    stopping: Stopping,
+    notebooks: Path = NOTEBOOKS,
+) -> bool:
+    """Runs the notebook, then the one with the answers.
+
+    Returns:
+        Whether it came to its end; False where it was stopped.
+
+    Raises:
+        NotebookError: one fails.
+        StreamError: the posts could not be sent.
+    """
+    spark.dataSource.register(KinesisSource)
+    runner = Runner(spark, screen, progress=steps)
+    settings = stream.settings()
+    values = {
+        "catalog": settings.catalog,
+        "user_id": stream.user_id,
+        "entity": stream.entity,
+        "run_id": new_run_id(),
+        "warehouse": settings.warehouse,
+        "region": stream.region,
+        "endpoint": stream.endpoint,
+        "initial_position": stream.initial_position,
+        "trigger": stream.trigger,
+        **dict.fromkeys(stream.switches, "true"),
+    }
+
+    def take(also: Callable[[], list[str]] = list, **changes: str) -> None:
+        def lines() -> list[str]:
+            return [*also(), *(describe_progress(settings, entity) for entity in entities_named(stream.entity))]
+
+        with steps.rows(lines):
+            runner.run(notebooks / "stream_kinesis", {**values, **changes})
+
+    if stream.database:
+        with kinesis_endpoint() as endpoint:
+            sender = Sender(stream.database, stream.user_id, stream.rate, endpoint, REGION, stream.warehouse)
+            with sender, _stopped_when_read(sender, settings, stopping):
+                take(lambda: [f"sender: {sender.said}"], endpoint=endpoint, region=REGION, trigger=_LIVE)
+            if not stopping.asked:
+                sender.check()
+    else:
+        take()
+    if stopping.asked:
+        return False
+    runner.run(notebooks / "analyse", {**{n: values[n] for n in ("catalog", "user_id", "warehouse")}, "leg": "stream"})
+    return True
+
+
+@contextlib.contextmanager
+def _stopped_when_read(sender: Sender, settings: Settings, stopping: Stopping) -> Iterator[None]:
+    """While it lasts, the streams are asked to stop once all that was sent is read."""
+    over = threading.Event()
+
+    def wait() -> None:
+        while not over.wait(_GLANCE) and not stopping.asked:
+            states = [load_state(settings.checkpoint(entity)) for entity in ENTITIES]
+            if sum(float(state.progress.get("read", 0.0)) for state in states if state) >= (sender.acknowledged or 0):
+                # Again and again: the notebook removes what asked an earlier run.
+                stopping.stop()
+
+    sender.when_sent(wait)
+    try:
+        yield
+    finally:
+        over.set()

@@ -1,0 +1,109 @@
+"""What a call asks the Kinesis stand-in for, checked by AWS's rules as it is read."""
+
+import orjson
+
+from local.kinesis.emulator_shards import HASH_KEYS, Entry, KinesisError, Shard, hash_key_of, invalid
+
+MEDIA_TYPE = "application/x-amz-json-1.1"
+_RECORD_BYTES, _REQUEST_BYTES = 1024**2, 10 * 1024**2
+_FILTERS = ("AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP")
+
+
+class Asked:
+    """What a call asks for, checked as it is read."""
+
+    def __init__(self, body: dict[str, object]) -> None:
+        self._body = body
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text; without a default it must be there."""
+        found = self._body.get(name)
+        if isinstance(found, str) and found:
+            return found
+        if found is not None or default is None:
+            raise KinesisError("ValidationException", f"{name} must be a text, got {found!r}")
+        return default
+
+    def whole(self, name: str, low: int, high: int, default: int | None = None) -> int:
+        """A whole number, also one that is written as a text, as Kinesis has hash keys."""
+        found = self._body.get(name, default)
+        number = int(found) if isinstance(found, str) and found.isascii() and found.isdigit() else found
+        if not isinstance(number, int) or not low <= number <= high:
+            raise invalid(f"{name} must be {low} to {high}, got {found!r}")
+        return number
+
+    def moment(self, name: str) -> int:
+        """A time in ms; it is asked for in seconds since 1970."""
+        found = self._body.get(name)
+        if not isinstance(found, int | float):
+            raise invalid(f"{name} must be seconds since 1970, got {found!r}")
+        return round(found * 1000)
+
+    def inner(self, name: str) -> "Asked | None":
+        """An object inside of this one."""
+        found = self._body.get(name)
+        return Asked(found) if isinstance(found, dict) else None
+
+    def entry(self) -> Entry:
+        """A record to put, with the hash key it is placed by."""
+        key, data = self.text("PartitionKey"), self._body.get("Data")
+        if not isinstance(data, str) or len(data) % 4:
+            raise KinesisError("SerializationException", "Data must be base64")
+        if len(key) > 256:
+            raise KinesisError("ValidationException", f"PartitionKey must be 1 to 256 characters, got {len(key)}")
+        explicit = "ExplicitHashKey" in self._body
+        place = self.whole("ExplicitHashKey", 0, HASH_KEYS - 1) if explicit else hash_key_of(key)
+        size = len(data) * 3 // 4 - data[-2:].count("=") + len(key.encode())
+        if size > _RECORD_BYTES:
+            message = f"Data and PartitionKey must be at most {_RECORD_BYTES} bytes, got {size}"
+            raise KinesisError("ValidationException", message)
+        return Entry(data, key, place, size)
+
+    def entries(self) -> list[Entry]:
+        """The records of one request: all of them are right, or none is taken."""
+        found = self._body.get("Records")
+        if not isinstance(found, list) or not 1 <= len(found) <= 500:
+            count = len(found) if isinstance(found, list) else 0
+            raise KinesisError("ValidationException", f"Records must be 1 to 500, got {count}")
+        if not all(isinstance(record, dict) for record in found):
+            raise KinesisError("SerializationException", "Records must be objects")
+        entries = [Asked(record).entry() for record in found]
+        if (size := sum(entry.size for entry in entries)) > _REQUEST_BYTES:
+            raise invalid(f"Records must be at most {_REQUEST_BYTES} bytes, got {size}")
+        return entries
+
+
+def asked_of(body: bytes) -> Asked:
+    """What a body asks for.
+
+    Raises:
+        KinesisError: it is no JSON object.
+    """
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise KinesisError("SerializationException", f"the body must be a JSON object ({MEDIA_TYPE})")
+    return Asked(found)
+
+
+def filter_of(asked: Asked | None) -> tuple[str, int, str]:
+    """Kind of a shard filter, its moment in ms, and the shard after which it begins."""
+    if asked is None:
+        return "", 0, ""
+    kind = asked.text("Type")
+    if kind not in _FILTERS:
+        raise KinesisError("ValidationException", f"Type of ShardFilter must be one of Kinesis' six, got {kind!r}")
+    moment = asked.moment("Timestamp") if kind in ("AT_TIMESTAMP", "FROM_TIMESTAMP") else 0
+    return kind, moment, asked.text("ShardId") if kind == "AFTER_SHARD_ID" else ""
+
+
+def fits(shard: Shard, kind: str, moment: int) -> bool:
+    """Whether a shard filter lets a shard through."""
+    if kind == "AT_LATEST":
+        return shard.closed is None
+    if kind not in ("AT_TRIM_HORIZON", "AT_TIMESTAMP", "FROM_TIMESTAMP"):
+        return True
+    was_there = kind == "FROM_TIMESTAMP" or shard.opened <= moment
+    return was_there and (shard.closed is None or shard.closed >= moment)

@@ -1,0 +1,58 @@
+"""A Kinesis endpoint on loopback, for a run on one machine: moto's server, in a process of its own.
+
+What it holds is gone when it ends, which it does when its standard input does: with the process that started it,
+whatever becomes of that.
+"""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local import PROJECT
+from local.kinesis.moto_app import moto_app
+from pinterest_transforms.errors import StreamError
+
+REGION = "us-east-1"
+
+
+@contextmanager
+def kinesis_endpoint() -> Iterator[str]:
+    """The address of an endpoint that lives as long as this context.
+
+    Raises:
+        StreamError: it does not start.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local.kinesis.kinesis_endpoint"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=PROJECT,
+        # Ctrl-C is for the run, which ends this process when it has ended itself.
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout  # noqa: S101 - it was asked for
+        port = process.stdout.readline().strip().decode()
+        if not port:
+            raise StreamError("the Kinesis endpoint must print its port, got nothing: is moto installed?")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.communicate()
+
+
+def main() -> None:
+    """Serves until standard input ends."""
+    from werkzeug.serving import make_server  # noqa: PLC0415 - only wanted in this process
+
+    server = make_server("127.0.0.1", 0, moto_app(), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    sys.stdin.read()
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    main()

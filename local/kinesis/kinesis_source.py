@@ -1,0 +1,180 @@
+"""``kinesis`` as a streaming source on one machine: the columns and options of the platform's own, over boto3.
+
+The driver's reader reads ahead to find out where a micro-batch ends, since Kinesis does not say; what it has read
+stands in Arrow files until the batch is done, and tasks read those. A batch that is run again after a death reads
+Kinesis again, between the two places that Spark has kept.
+"""
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, cast
+
+import pyarrow as pa
+from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
+from pyspark.sql.types import StructType
+
+from local.kinesis.arrow_files import Ahead, ArrowFile, Piece, Pieces, batch_of, batches_of, tasks_of
+from local.kinesis.kinesis_options import checked_options, client_of, start_of
+from local.kinesis.shard_reader import TRIM_HORIZON, Limits, Place, ShardReader, sequence
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis.type_defs import RecordTypeDef
+
+SCHEMA = (
+    "partitionKey STRING, data BINARY, stream STRING, shardId STRING, sequenceNumber STRING, "
+    "approximateArrivalTimestamp TIMESTAMP"
+)
+
+
+class KinesisSource(DataSource):
+    """The source as Spark finds it under its name."""
+
+    @classmethod
+    def name(cls) -> str:
+        """What it is registered as."""
+        return "kinesis"
+
+    def schema(self) -> str:
+        """The columns of the platform's own source."""
+        return SCHEMA
+
+    def streamReader(self, schema: StructType) -> "KinesisReader":  # noqa: N802, ARG002 - Spark's name and signature
+        """A reader of the stream that the options name."""
+        return KinesisReader(checked_options(self.options))
+
+
+class KinesisReader(DataSourceStreamReader):
+    """Reads one stream; lives in the driver's Python, and a copy without state in each task's."""
+
+    def __init__(self, options: dict[str, str]) -> None:
+        self._options = options
+        self._reader: ShardReader | None = None
+        self._first: Place | None = None
+        self._place: Place = {}
+        self._begins = ""
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._beside: ThreadPoolExecutor | None = None
+        self._next: Future[Ahead] | None = None
+        self._aheads: list[Ahead] = []
+        self._files = 0
+
+    def initialOffset(self) -> dict[str, object]:  # noqa: N802 - Spark's name
+        """Where a query without a checkpoint begins; the same however often it is asked."""
+        if self._first is None:
+            self._begins = start_of(self._options["initialposition"])
+            self._first = self._place = self._shards().first()
+        return {"start": self._begins, "shards": self._first}
+
+    def latestOffset(self) -> dict[str, object]:  # noqa: N802 - Spark's name
+        """Where the next micro-batch ends: reads up to there. Without a checkpoint, Spark asks for this first."""
+        if not self._begins:
+            self.initialOffset()
+        # One that failed is told of once; after that, it is read again.
+        begun, self._next = self._next, None
+        ahead = begun.result() if begun else Ahead(self._place, self._place, [])
+        if ahead.records < int(self._options["maxrecordsperbatch"]) // 2:
+            # What has come while the last batch was worked on belongs to this one, and not to the one after it.
+            more = self._read_ahead(ahead.end)
+            ahead = Ahead(self._place, more.end, ahead.files + more.files)
+        if ahead.end != self._place:
+            self._aheads.append(ahead)
+            self._place = ahead.end
+        return {"start": self._begins, "shards": self._place}
+
+    def partitions(self, start: dict[str, object], end: dict[str, object]) -> Sequence[InputPartition]:
+        """The tasks of a micro-batch. Spark also asks on a restart, with the last place it has committed twice."""
+        before, until = cast(Place, start["shards"]), cast(Place, end["shards"])
+        for ahead in self._aheads:
+            if (ahead.start, ahead.end) == (before, until):
+                if until == self._place:
+                    # While the batch is worked on, the next one is read.
+                    self._beside = self._beside or ThreadPoolExecutor(1)
+                    self._next = self._next or self._beside.submit(self._read_ahead, until)
+                return tasks_of(ahead)
+        self._begins, self._place = str(end["start"]), until
+        return [
+            Pieces([Piece(shard, before.get(shard, self._begins), sequence(at))])
+            for shard, at in until.items()
+            if sequence(at) != sequence(before.get(shard, ""))
+        ]
+
+    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        """The records of a task, as Arrow batches."""
+        for piece in cast(Pieces, partition).pieces:
+            if piece.file:
+                yield from batches_of(piece)
+            else:
+                records = list(self._shards().between(piece.shard, piece.start, piece.until))
+                yield batch_of(records, self._options["streamname"], piece.shard)
+
+    def commit(self, end: dict[str, object]) -> None:
+        """Removes the files of what is done."""
+        ends = [ahead.end for ahead in self._aheads]
+        if end["shards"] in ends:
+            done = ends.index(cast(Place, end["shards"])) + 1
+            for ahead in self._aheads[:done]:
+                for _, file, _ in ahead.files:
+                    Path(file).unlink(missing_ok=True)
+            del self._aheads[:done]
+
+    def stop(self) -> None:
+        """Ends with the query."""
+        if self._beside is not None:
+            self._beside.shutdown(wait=True, cancel_futures=True)
+        if self._folder is not None:
+            self._folder.cleanup()
+        if _is_main() and signal.getsignal(signal.SIGTERM) == self._killed:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _made(self) -> str:
+        """The folder of the files. Spark ends a query's Python by a signal, without a call of ``stop``."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="kinesis-", ignore_cleanup_errors=True)
+            if _is_main() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, self._killed)
+        return self._folder.name
+
+    def _killed(self, number: int, _frame: FrameType | None) -> None:
+        """Removes the files, and lets the signal do what it would have done."""
+        if self._folder is not None:
+            self._folder.cleanup()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    def _shards(self) -> ShardReader:
+        if self._reader is None:
+            options = self._options
+            limits = Limits(records=int(options["maxrecordsperbatch"]), pause=float(options["minfetchperiod"]))
+            start = self._begins or TRIM_HORIZON
+            losses = options["failondataloss"].lower() == "false"
+            self._reader = ShardReader(client_of(options), options["streamname"], start, losses, limits)
+        return self._reader
+
+    def _read_ahead(self, place: Place) -> Ahead:
+        """Reads on from a place into files."""
+        reader = self._shards()
+        reader.start = self._begins
+        with ExitStack() as stack:
+            files: dict[str, ArrowFile] = {}
+
+            def take(shard: str, records: list["RecordTypeDef"]) -> None:
+                if shard not in files:
+                    self._files += 1
+                    path = Path(self._made(), f"{self._files}.arrow")
+                    files[shard] = stack.enter_context(ArrowFile(path, self._options["streamname"], shard))
+                files[shard].add(records)
+
+            end = reader.read(place, take)
+        return Ahead(place, end, [(shard, str(file.path), file.sizes) for shard, file in files.items()])
+
+
+def _is_main() -> bool:
+    """Whether signals may be taken here."""
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,135 @@
+"""``display`` for a terminal: frames as tables, figures by their titles, everything else as text."""
+
+import re
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TextIO
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql.types import DataType, DoubleType, StringType
+from rich.console import Console, RenderableType
+from rich.markdown import Markdown
+
+from local.notebooks.terminal_table import Rows, render
+from pinterest_transforms.error_format import clean_text
+from pinterest_transforms.errors import PinterestError
+
+ROWS_SHOWN = 20
+_UNBOUNDED = 10_000
+_TAG = re.compile(r"<[^>]*>")
+
+
+class DisplayError(PinterestError):
+    """Something that one machine cannot display."""
+
+
+def _unchanged(text: str) -> str:
+    return text
+
+
+class Screen:
+    """Where answers go. Threads may write at once: what each writes stays together.
+
+    Attributes:
+        figures: every figure that was displayed.
+        answers: every answer that was displayed, by its name: the report need not read them again.
+        redacted: takes secrets out of a text.
+        paused: silences a live status line while something is written.
+    """
+
+    def __init__(self, out: TextIO | None = None, *, rows_shown: int = ROWS_SHOWN) -> None:
+        self._out = out or sys.stdout
+        self._rows_shown = rows_shown
+        self._lock = threading.RLock()
+        self.figures: list[object] = []
+        self.answers: dict[str, pd.DataFrame] = {}
+        self.redacted: Callable[[str], str] = _unchanged
+        self.paused: Callable[[], AbstractContextManager[object]] = nullcontext
+
+    def display(self, value: object, *_: object, **__: object) -> None:
+        """Shows a frame of Spark or pandas, a plotly figure, or anything else as text."""
+        sys.stdout.flush()  # what was printed before stands before it
+        if isinstance(value, DataFrame):
+            self.rows(spark_rows(value, self._rows_shown))
+        elif isinstance(value, pd.DataFrame):
+            if name := value.attrs.get("answer"):
+                self.answers[name] = value
+            self.rows(_pandas_rows(value, self._rows_shown))
+        elif hasattr(value, "to_plotly_json"):
+            self.figures.append(value)
+            self.write(f"chart: {_title(value)}\n\n")
+        else:
+            self.write(f"{value}\n")
+
+    def display_html(self, html: str) -> None:
+        """Shows the text of a piece of HTML."""
+        text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", "", html)
+        self.write(f"{' '.join(_TAG.sub(' ', text).split())}\n")
+
+    def markdown(self, text: str) -> None:
+        """Shows a piece of Markdown."""
+        self._render(Markdown(self.redacted(text)))
+
+    def rows(self, rows: Rows) -> None:
+        """Shows rows as a table."""
+        console = self._console()
+        self._render(render(rows, console, self.redacted), console)
+
+    def write(self, text: str) -> None:
+        """Writes text as it is, but for secrets."""
+        with self._lock, self.paused():
+            self._out.write(self.redacted(text))
+            self._out.flush()
+
+    def _console(self) -> Console:
+        console = Console(file=self._out, highlight=False, markup=False, emoji=False)
+        if not console.is_terminal:
+            # A file has no edge to wrap at.
+            console.width = _UNBOUNDED
+        return console
+
+    def _render(self, what: RenderableType, console: Console | None = None) -> None:
+        console = console or self._console()
+        with console.capture() as captured:
+            console.print(what)
+        # A blank line after it, no padding at the ends of lines.
+        self.write("\n".join(line.rstrip(" ") for line in captured.get().splitlines()) + "\n\n")
+
+
+def spark_rows(frame: DataFrame, limit: int) -> Rows:
+    """The first rows of a frame; counted only where there are more."""
+    if frame.isStreaming:
+        raise DisplayError("display on one machine must be given a batch frame, got a streaming one")
+    first = frame.limit(limit + 1).collect()
+    total = len(first) if len(first) <= limit else frame.count()
+    fields = frame.schema.fields
+    return Rows([field.name for field in fields], [field.dataType for field in fields], first[:limit], total)
+
+
+def _pandas_rows(frame: "pd.DataFrame", limit: int) -> Rows:
+    kinds: list[DataType] = [
+        DoubleType() if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) else StringType()
+        for kind in frame.dtypes
+    ]
+    rows = [[_pandas_value(value) for value in row] for row in frame.head(limit).itertuples(index=False, name=None)]
+    return Rows([str(name) for name in frame.columns], kinds, rows, len(frame))
+
+
+def _pandas_value(value: object) -> object:
+    """The value as Python has it, missing ones as None."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime()
+    if hasattr(value, "item"):
+        return value.item()
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def _title(figure: object) -> str:
+    title = getattr(getattr(figure, "layout", None), "title", None)
+    text = _TAG.sub(" ", str(getattr(title, "text", None) or "without a title"))
+    return " ".join(clean_text(text).split())

@@ -1,0 +1,189 @@
+"""Runs a Databricks notebook in source format on one machine: the very file that a job runs there."""
+
+import builtins
+import contextlib
+import io
+import re
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from local.notebooks.dbutils import Dbutils, Machine, NotebookExit
+from local.notebooks.display import Screen
+from local.notebooks.source_format import Cell, NotebookError, read_cells
+from pinterest_transforms.error_format import one_line
+
+_DEPTH = 20
+_DECLARES = re.compile(r"\bwidgets\s*\.\s*(?:text|dropdown|combobox|multiselect)\s*\(")
+
+
+def _no_progress(_: str) -> None:
+    """Nobody watches."""
+
+
+@dataclass
+class Runner:
+    """What notebooks on one machine share.
+
+    Attributes:
+        spark: the session they get.
+        screen: where they display.
+        machine: mounts, secrets and task values.
+        progress: is told what is being done.
+        show_markdown: whether ``%md`` cells are shown.
+    """
+
+    spark: SparkSession
+    screen: Screen
+    machine: Machine = field(default_factory=Machine)
+    progress: Callable[[str], None] = _no_progress
+    show_markdown: bool = False
+
+    def __post_init__(self) -> None:
+        """Nothing is shown that is a secret."""
+        self.screen.redacted = self.machine.redacted
+
+    def run(self, path: str | Path, parameters: Mapping[str, str] | None = None) -> str:
+        """Runs a notebook; the value it exits with, empty if it does not.
+
+        Args:
+            path: the notebook's file; ``.py`` may be left out.
+            parameters: values of its widgets, as a job gives them.
+
+        Raises:
+            NotebookError: if it cannot be read, or a cell fails; one line with file, cell and line of the file.
+        """
+        return _Run(self, _file(Path(path)), dict(parameters or {})).to_its_end()
+
+
+class _Run:
+    """One run of one notebook: its names, its widgets."""
+
+    def __init__(self, runner: Runner, path: Path, parameters: dict[str, str], depth: int = 0) -> None:
+        if depth > _DEPTH:
+            raise NotebookError(
+                f"notebooks must not run each other more than {_DEPTH} deep, got there with {path.name}"
+            )
+        self._runner = runner
+        self._path = path
+        self._depth = depth
+        self._dbutils = Dbutils(runner.machine, parameters, run=self._run_other, task=path.stem)
+        self._names: dict[str, object] = {
+            "__name__": "__main__",
+            "__builtins__": builtins,
+            "spark": runner.spark,
+            "dbutils": self._dbutils,
+            "display": runner.screen.display,
+            "displayHTML": runner.screen.display_html,
+        }
+
+    def to_its_end(self) -> str:
+        """Runs every cell, in the notebook's folder, as the platform does."""
+        with contextlib.chdir(self._path.parent), _output(self._runner):
+            try:
+                self._run_cells(self._path)
+            except NotebookExit as done:
+                self._dbutils.widgets.check_parameters()
+                return done.value
+        self._dbutils.widgets.check_parameters()
+        return ""
+
+    def _run_cells(self, path: Path) -> None:
+        cells = read_cells(path)
+        for at, cell in enumerate(cells):
+            if cell.magic != "%md":
+                self._runner.progress(f"{path.stem}: {cell.title or f'cell {cell.number} of {len(cells)}'}")
+            try:
+                self._run_cell(path, cell)
+            except NotebookError:
+                raise
+            except (Exception, SystemExit) as error:
+                raise _failed(path, cell, error, self._runner.machine.redacted) from error
+            declared_later = any(_DECLARES.search(later.source) for later in cells[at + 1 :])
+            if self._dbutils.widgets.any_declared and not declared_later:
+                # A parameter nobody asked for is better told before the work than after it.
+                self._dbutils.widgets.check_parameters()
+
+    def _run_cell(self, path: Path, cell: Cell) -> None:
+        if cell.magic == "%python":
+            # Padded, so that a traceback's line numbers are the file's.
+            padded = "\n" * (cell.first_line - 1) + cell.source
+            exec(compile(padded, str(path), "exec", dont_inherit=True), self._names)  # noqa: S102 - that is the task
+        elif cell.magic == "%sql":
+            self._runner.screen.display(self._runner.spark.sql(cell.source))
+        elif cell.magic == "%run":
+            self._run_cells(_file(path.parent / _run_target(cell.argument)))
+        elif cell.magic == "%md":
+            if self._runner.show_markdown:
+                self._runner.screen.markdown(cell.source)
+        else:
+            self._runner.progress(f"{path.stem}: {cell.magic} left out, the environment is already made")
+
+    def _run_other(self, path: str, arguments: Mapping[str, str]) -> str:
+        """What ``dbutils.notebook.run`` does: another notebook, relative to this one, with names of its own."""
+        other = _file(self._path.parent / path)
+        return _Run(self._runner, other, dict(arguments), self._depth + 1).to_its_end()
+
+
+def _file(path: Path) -> Path:
+    """The notebook's file; a workspace path has no ``.py``."""
+    file = (path if path.suffix == ".py" else path.with_name(path.name + ".py")).resolve()
+    if not file.is_file():
+        raise NotebookError(f"notebook must be an existing file, got {file}")
+    return file
+
+
+def _run_target(argument: str) -> str:
+    target = argument.strip("\"'")
+    if not target or re.search(r"\s\$\w+=", argument):
+        raise NotebookError(f"%run must have one path and no parameters here, got {argument!r}")
+    return target
+
+
+def _failed(path: Path, cell: Cell, error: BaseException, redacted: Callable[[str], str]) -> NotebookError:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    line = error.lineno if isinstance(error, SyntaxError) else (lines[-1] if lines else cell.first_line)
+    return NotebookError(redacted(f"{path.name}, cell {cell.number}, line {line}: {one_line(error)}"))
+
+
+class _Printed(io.TextIOBase):
+    """Standard output of a notebook: lines of several threads come one after another, each as a whole."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._thread = threading.local()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        # print() writes a line and its end one after the other.
+        whole, end, rest = f"{self._begun()}{text}".rpartition("\n")
+        self._thread.begun = rest
+        if end:
+            self._screen.write(whole + end)
+        return len(text)
+
+    def flush(self) -> None:
+        begun, self._thread.begun = self._begun(), ""
+        if begun:
+            self._screen.write(begun)
+
+    def _begun(self) -> str:
+        """This thread's line that has no end yet."""
+        return getattr(self._thread, "begun", "")
+
+
+@contextlib.contextmanager
+def _output(runner: Runner) -> Iterator[None]:
+    """What a notebook prints goes where it displays, and no secret with it."""
+    printed = _Printed(runner.screen)
+    with contextlib.redirect_stdout(printed):
+        try:
+            yield
+        finally:
+            printed.flush()

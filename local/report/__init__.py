@@ -1,0 +1,1 @@
+"""The report page with the answers and the quality of the data."""

@@ -1,0 +1,84 @@
+"""Gathers what the report says from the tables of a leg."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+from pyspark.sql import SparkSession
+
+from local.report.report_file import AnswerBlock, QualityBlock, ReportData
+from pinterest_transforms import __version__
+from pinterest_transforms.analysis.answers import ANSWERS
+from pinterest_transforms.cleaning import REJECTED
+from pinterest_transforms.entities import ENTITIES, PIN
+from pinterest_transforms.ingest import landing_reader
+from pinterest_transforms.operations import summaries
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables import answer_tables
+
+_AT_ONCE = 4
+
+
+def gather(spark: SparkSession, settings: Settings, known: Mapping[str, pd.DataFrame] | None = None) -> ReportData:
+    """Everything the report says, as it stands in the tables now.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        known: answers that are known, by their names: those tables are not read again.
+
+    Raises:
+        TableError: a table is not there.
+    """
+    found = answer_tables.read_answers(spark, settings, known)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        tables, totals, runs, freshness = pool.map(
+            lambda read: read(spark, settings).toPandas(),
+            (summaries.versions, summaries.quarantine_totals, summaries.runs, summaries.freshness),
+        )
+    topics = freshness.set_index("topic")
+    rejected = totals["kind"] == REJECTED
+    landed = [settings.topic(entity) for entity in ENTITIES if Path(settings.topic_folder(entity)).is_dir()]
+    return ReportData(
+        title="Pinterest posts",
+        made_at=datetime.now(UTC),
+        user_id=settings.user_id,
+        source=settings.landing,
+        library_version=__version__,
+        posts=int(topics.loc[settings.source_name(PIN), "rows"]),
+        latest_arrivals={
+            topic: _moment(topics.loc[topic, "latest_arrival"]) for topic in map(settings.source_name, ENTITIES)
+        },
+        latest_post=_moment(freshness["latest_post"].max()),
+        answers=tuple(AnswerBlock(answer.name, answer.question, found[answer.name]) for answer in ANSWERS),
+        quality=QualityBlock(
+            runs,
+            _causes(totals[rejected], "reason"),
+            _causes(totals[~rejected], "column"),
+            _unknown_fields(runs),
+        ),
+        tables=tables,
+        landing=tuple(line for topic in landed for line in landing_reader.listing(spark, settings, topic).remarks()),
+    )
+
+
+def _moment(value: pd.Timestamp) -> datetime | None:
+    return None if pd.isna(value) else value.to_pydatetime()
+
+
+def _causes(totals: pd.DataFrame, name: str) -> pd.DataFrame:
+    """topic, the cause by that name, records."""
+    return totals.drop(columns="kind").rename(columns={"cause": name}).reset_index(drop=True)
+
+
+def _unknown_fields(runs: pd.DataFrame) -> pd.DataFrame:
+    """Fields that no schema knows: topic, field, records."""
+    each = [
+        (topic, field, records)
+        for topic, fields in zip(runs["topic"], runs["unknown_fields"], strict=True)
+        for field, records in dict(fields or {}).items()
+    ]
+    frame = pd.DataFrame(each, columns=["topic", "field", "records"])
+    return frame.groupby(["topic", "field"], as_index=False)["records"].sum()

@@ -1,0 +1,127 @@
+"""The report: one HTML page with the answers and the quality of the data, which opens offline.
+
+``write_report`` takes plain values and pandas frames, so that it needs no Spark and its bytes depend on them alone.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from local.report.report_page import Page, Section, page_html
+from local.report.report_sections import answer_section, facts_html, key_numbers_html, quality_section, tables_section
+
+__all__ = ["AnswerBlock", "QualityBlock", "ReportData", "write_report"]
+
+
+@dataclass(frozen=True)
+class AnswerBlock:
+    """One answer.
+
+    Attributes:
+        name: name of the answer's table, one of ``answers.ANSWERS``.
+        question: the question as the page asks it.
+        frame: every row of the answer, in the order it is to be shown.
+    """
+
+    name: str
+    question: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class QualityBlock:
+    """What was read and what became of it.
+
+    Attributes:
+        runs: rows of the table ``runs``; topic, started, seconds, read, merged, already_there, rejected and repaired
+            are used.
+        rejected_by_reason: columns topic, reason, records.
+        repaired_by_column: columns topic, column, records.
+        unknown_fields: columns topic, field, records.
+    """
+
+    runs: pd.DataFrame
+    rejected_by_reason: pd.DataFrame
+    repaired_by_column: pd.DataFrame
+    unknown_fields: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything the page says. Times without a zone are UTC.
+
+    Attributes:
+        title: title of the page.
+        made_at: when the report was made.
+        user_id: whose pipeline it is.
+        source: what the data was made from, shown as given: the landing folder.
+        library_version: version of the library that cleaned the data.
+        posts: posts in the clean tables.
+        latest_arrivals: for each topic, when its newest record arrived; None if nothing arrived.
+        latest_post: timestamp of the newest post; None if there is none.
+        answers: the answers, in the order of the page.
+        quality: the quality of the data.
+        tables: a row for each table, any columns (such as table, rows, version, schema_version); may be empty.
+        landing: what is to be known of the landing's files, as those that are not taken; a line each.
+    """
+
+    title: str
+    made_at: datetime
+    user_id: str
+    source: str
+    library_version: str
+    posts: int
+    latest_arrivals: Mapping[str, datetime | None]
+    latest_post: datetime | None
+    answers: tuple[AnswerBlock, ...]
+    quality: QualityBlock
+    tables: pd.DataFrame
+    landing: tuple[str, ...] = ()
+
+
+def write_report(path: Path, data: ReportData) -> Path:
+    """Writes the page, all of it or nothing: an earlier report stays until the new one is complete.
+
+    Args:
+        path: the file to write, such as ``build/report.html``; its folder is made if it is missing.
+        data: what the page says; the same data gives the same bytes.
+
+    Returns:
+        The path.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        # A text of the data may hold half a surrogate pair, which no encoding can write.
+        unfinished.write_bytes(_page(data).encode("utf-8", errors="replace"))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+def _page(data: ReportData) -> str:
+    quality = data.quality
+    answers = [answer_section(block.name, block.question, block.frame) for block in data.answers]
+    sections: list[Section] = [
+        *answers,
+        quality_section(quality.runs, quality.rejected_by_reason, quality.repaired_by_column, quality.unknown_fields),
+        tables_section(data.tables),
+    ]
+    facts = facts_html(
+        {
+            "Made from": data.source,
+            **({"Landing": "; ".join(data.landing)} if data.landing else {}),
+            "User id": data.user_id,
+            "Library": data.library_version,
+        },
+        data.made_at,
+        data.latest_post,
+        data.latest_arrivals,
+    )
+    numbers = key_numbers_html(data.posts, quality.runs)
+    return page_html(Page(data.title, facts, numbers, tuple(sections)))

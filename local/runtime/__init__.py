@@ -1,0 +1,1 @@
+"""Spark on one machine: its session, Java, jars and environment."""

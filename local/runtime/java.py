@@ -1,0 +1,164 @@
+"""Finds the Java that Spark will use, and starts and ends it; says in one line when it is not the right one."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from local.runtime.spark_environment import java_environment
+from pinterest_transforms.errors import PinterestError
+
+SUPPORTED = (17, 21)
+NEEDED = "Java 17 or 21 is needed"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_END_SECONDS = 10
+_READ_SECONDS = 5
+_OUTPUT_BYTES = 1_000_000
+_VERSION = re.compile(r'version "(?:1\.)?(\d+)')
+VERSION_SECONDS = 30
+_started: "list[subprocess.Popen[bytes]]" = []
+
+
+class JavaError(PinterestError):
+    """There is no Java, not one that Spark runs on, or one that does not start."""
+
+
+def java_command() -> str:
+    """The java of ``JAVA_HOME``, else the first on the path.
+
+    Raises:
+        JavaError: if there is none.
+    """
+    home = os.environ.get("JAVA_HOME", "")
+    if home:
+        command = Path(home, "bin", "java.exe" if os.name == "nt" else "java")
+        if not os.access(command, os.X_OK):
+            raise JavaError(f"{NEEDED}, and no java was found: JAVA_HOME is {home}, which has no bin/java")
+        return str(command)
+    found = shutil.which("java")
+    if found is None:
+        raise JavaError(f"{NEEDED}, and no java was found: install one, or set JAVA_HOME to where it is")
+    return found
+
+
+def check_java(seconds: float = VERSION_SECONDS) -> str:
+    """The java command, once it has told, within this time, a version that Spark runs on.
+
+    Raises:
+        JavaError: if it does not start, tells no version, or tells another one.
+    """
+    command = java_command()
+    try:
+        _, told = java_output([command, "-version"], seconds)
+    except OSError as error:
+        raise JavaError(f"{NEEDED}, and {command} does not start: {error.strerror}") from error
+    except subprocess.TimeoutExpired:
+        raise JavaError(f"{NEEDED}, and {command} tells no version within {seconds:g} s") from None
+    version = _VERSION.search(told)
+    if version is None:
+        raise JavaError(f"{NEEDED}, and no java was found: {command} tells no version")
+    if int(version[1]) not in SUPPORTED:
+        raise JavaError(f"{NEEDED}, and {command} is Java {version[1]}: set JAVA_HOME to one of those")
+    return command
+
+
+def java_output(command: Sequence[str], seconds: float) -> tuple[int, str]:
+    """Runs a Java to its end; its exit code and what it printed.
+
+    Raises:
+        OSError: if it cannot be started.
+        subprocess.TimeoutExpired: if it took longer; it is ended.
+    """
+    printed: list[bytes] = []
+    process = start_java(command, output=subprocess.PIPE, stdin=subprocess.DEVNULL, environment=java_environment())
+
+    def read() -> None:
+        assert process.stdout  # noqa: S101 - it was asked for
+        printed.append(process.stdout.read(_OUTPUT_BYTES))
+        while process.stdout.read(_OUTPUT_BYTES):
+            pass
+
+    # In a thread: what a script of that name has started may hold the pipe open for ever, or print for ever.
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        code = process.wait(timeout=seconds)
+    finally:
+        end_process(process, 0)
+    reader.join(timeout=_READ_SECONDS)
+    return code, b"".join(printed).decode("utf-8", "replace")
+
+
+def start_java(
+    command: Sequence[str], *, output: int, stdin: int, environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    """Starts a Java, which ``end_java_at_once`` ends from now on.
+
+    It has a session of its own: Ctrl-C is for this process, which ends Java in its own time.
+    """
+    with _signals_held():
+        process = subprocess.Popen(  # noqa: S603 - the user's own java
+            command, env=environment, stdin=stdin, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        _started.append(process)
+    return process
+
+
+def end_java_at_once() -> None:
+    """Ends every Java of this process without waiting for its work: after Ctrl-C, or a request to end."""
+    for process in list(_started):
+        end_process(process)
+
+
+def crashed_java() -> int | None:
+    """Exit code of a Java of this process that ended without being asked; None if there is none."""
+    return next((code for process in _started if (code := process.poll())), None)
+
+
+def end_process(process: "subprocess.Popen[bytes]", seconds: float = _END_SECONDS) -> None:
+    """Ends a process that was started in a session of its own, and what it started: asked first, then killed."""
+    if process.poll() is None:
+        _signal_group(process, signal.SIGTERM)
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            _signal_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+            process.wait()
+    if process in _started:
+        _started.remove(process)
+
+
+def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except AttributeError:  # Windows has no groups
+        process.kill()
+    except OSError:
+        process.send_signal(number)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Ctrl-C and a request to end wait until the process that has just been started is known, and can be ended too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, _frame: FrameType | None) -> None:
+        held.append(number)
+
+    before = {number: signal.signal(number, hold) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if held:
+        signal.raise_signal(held[0])

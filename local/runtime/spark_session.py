@@ -1,0 +1,204 @@
+"""A Spark session on one machine, set up like the platform's where it matters: Delta, UTC; quiet, and loopback only."""
+
+import atexit
+import contextlib
+import os
+import signal
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pyspark import SparkConf, SparkContext
+from pyspark.logger import PySparkLogger
+from pyspark.sql import SparkSession
+
+from local.runtime.jars import JAR_FOLDER, delta_jars
+from local.runtime.java import end_java_at_once
+from local.runtime.spark_java_process import JavaProcess
+
+__all__ = ["command_session", "driver_memory", "end_java_at_once", "local_session", "stop_session"]
+
+GIB = 1024**3
+CLASS_ARCHIVE = JAR_FOLDER / "classes.jsa"
+"""Spark's classes for a quicker start, as ``class_archive`` writes them."""
+_LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
+# Spark's generated code fills the default, and then nothing more is compiled.
+_CODE_CACHE = "-XX:ReservedCodeCacheSize=512m"
+# A batch wants its work done soon, and no short pauses.
+_COLLECTOR = "-XX:+UseParallelGC"
+# Spark's classes outgrow the default many times over, and each time everything is collected: a dozen times a run.
+_CLASSES = "-XX:MetaspaceSize=512m"
+_FIXED = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    # A batch has more pieces of generated code than the default keeps (100): each was compiled again in each batch.
+    "spark.sql.codegen.cache.maxEntries": "5000",
+    # Spelling out each plan for a page that is off takes time, and noting each call's place in Python half of planning.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.dataFrameQueryContext.enabled": "false",
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    # The rows that are merged are checkpointed already: MERGE need not do it again.
+    "spark.databricks.delta.merge.materializeSource": "none",
+    # Of a local file only what the file itself tells is checked; see _read_without_checksum_files.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
+    # A file costs little to open here. By default each counts as 4 MiB, which makes a task of every 32 small files:
+    # twice the memory and half as much time again for a landing of one record per file.
+    "spark.sql.files.openCostInBytes": "65536",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.connect.grpc.binding.address": "127.0.0.1",
+    "spark.connect.grpc.binding.port": "0",
+}
+
+
+# pyspark logs what it also raises.
+_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+
+
+def local_session(
+    warehouse: str | Path,
+    *,
+    app_name: str = "pinterest",
+    extra: Mapping[str, str] | None = None,
+    java_options: Sequence[str] = (),
+) -> SparkSession:
+    """A session on this machine; the one that already runs in this process, if there is one.
+
+    Args:
+        warehouse: folder of the tables, and of those that are made without naming a place; made where it is not
+            there. Empty for a temporary one.
+        app_name: name of the application.
+        extra: Spark settings that win over the ones made here.
+        java_options: options of Java besides the ones made here.
+
+    Raises:
+        JavaError: if there is no Java that Spark runs on.
+        JarError: if Delta's jars are not there and cannot be fetched.
+    """
+    running = SparkContext._active_spark_context
+    if running is not None:
+        return SparkSession(running)
+    for name in _LOGGERS:
+        PySparkLogger.getLogger(name).disabled = True
+    settings = {**_settings(warehouse), **(extra or {})}
+    conf = SparkConf(loadDefaults=False)
+    conf.setAppName(app_name)
+    conf.setAll(list(settings.items()))
+    handler = signal.getsignal(signal.SIGINT)
+    options = [*_java_options(settings["spark.driver.memory"]), *java_options]
+    java = JavaProcess(options, settings["spark.driver.extraClassPath"])
+    atexit.register(java.end)
+    with java.start_limit():
+        context = SparkContext(conf=conf, gateway=java.connect())
+        _read_without_checksum_files(context)
+    if threading.current_thread() is threading.main_thread():
+        # pyspark has put one of its own in its place.
+        signal.signal(signal.SIGINT, handler)
+    return SparkSession(context)
+
+
+@contextlib.contextmanager
+def command_session(warehouse: str | Path, *, extra: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
+    """The session of one command; stopped at its end, unless it ran in this process before.
+
+    After an error it still runs: the error's text may be in Java. ``stop_whatever_runs`` stops it then.
+    """
+    ran_before = is_running()
+    spark = local_session(warehouse, extra=extra)
+    yield spark
+    if not ran_before:
+        stop_session(spark)
+
+
+def is_running() -> bool:
+    """Whether this process has a session."""
+    return SparkContext._active_spark_context is not None
+
+
+def stop_session(spark: SparkSession) -> None:
+    """Stops a session of this process and its Java process; returns when it is gone."""
+    gateway = SparkContext._gateway
+    try:
+        spark.stop()
+    finally:
+        if gateway is not None:
+            # In this order: what Python still holds of Java's objects must not be told to a Java that is gone.
+            gateway.shutdown()
+            end_java_at_once()
+            SparkContext._gateway = None
+            SparkContext._jvm = None
+
+
+def stop_whatever_runs() -> None:
+    """Stops the session of this process, if there is one, in whatever state an error has left it."""
+    context = SparkContext._active_spark_context
+    if context is not None:
+        with contextlib.suppress(Exception):
+            stop_session(SparkSession(context))
+    end_java_at_once()
+
+
+def driver_memory(total_bytes: int) -> str:
+    """Memory of the driver: a quarter of the machine's, between 2 and 8 GiB.
+
+    >>> driver_memory(16 * GIB)
+    '4096m'
+    """
+    return f"{min(max(total_bytes // 4, 2 * GIB), 8 * GIB) // 1024**2}m"
+
+
+def _settings(warehouse: str | Path) -> dict[str, str]:
+    folder = Path(warehouse) if str(warehouse) else Path(tempfile.gettempdir(), f"spark-{uuid.uuid4().hex}")
+    return {
+        **_FIXED,
+        "spark.master": "local[*]",
+        "spark.sql.shuffle.partitions": str(max(2, os.cpu_count() or 2)),
+        "spark.sql.warehouse.dir": str(folder.absolute()),
+        "spark.driver.memory": driver_memory(_machine_memory()),
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in delta_jars()),
+    }
+
+
+def _java_options(memory: str) -> list[str]:
+    log_level = os.environ.get("PINTEREST_SPARK_LOG", "off")
+    return [
+        f"-Xmx{memory}",
+        *_class_sharing(CLASS_ARCHIVE),
+        *(_CODE_CACHE, _COLLECTOR, _CLASSES),
+        f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
+        f"-Dpinterest.log={log_level if log_level.isalpha() else 'off'}",
+    ]
+
+
+def _class_sharing(archive: Path) -> list[str]:
+    """Options that let Java map the archive; one of another Java or of other jars is passed over, without a word."""
+    if not archive.is_file():
+        return []
+    return [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr"]
+
+
+def _read_without_checksum_files(context: SparkContext) -> None:
+    """Local files are read whatever the checksum file beside them says.
+
+    A landing is written by other programs, which leave the checksum file of an earlier object where it is. Data files
+    of tables hold checksums of their own pages. Spark's checkpoints are read in another way, and stay checked.
+    """
+    jvm = context._jvm
+    file_system = jvm.org.apache.hadoop.fs.FileSystem.getLocal(context._jsc.hadoopConfiguration())  # type: ignore[union-attr]
+    file_system.setVerifyChecksum(False)
+
+
+def _machine_memory() -> int:
+    """Bytes of memory this process may have: the machine's, or the container's if that is less."""
+    total: int = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text(encoding="ascii").strip() if limit.is_file() else ""
+    return min(total, int(text)) if text.isdigit() else total

@@ -1,0 +1,1 @@
+"""The whole system on one machine: its parts, each a process, started together."""

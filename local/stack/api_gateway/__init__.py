@@ -1,0 +1,1 @@
+"""An emulator of API Gateway, which executes the CloudFormation template that is deployed."""

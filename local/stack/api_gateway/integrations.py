@@ -1,0 +1,220 @@
+"""Sends a request where its method's integration says, changed as that says, and the answer back alike."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from local.stack.api_gateway.mapping_templates import Context, MappingError, rendered
+from local.stack.api_gateway.request_checks import DeniedError
+from local.stack.api_gateway.rest_api import Found, Integration, Response
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+
+_ARN = re.compile(r"\Aarn:[\w-]+:apigateway:[\w-]+:(?P<service>[\w-]+):(?P<how>action|path)/(?P<what>.+)\Z")
+_TARGETS = {"kinesis": "Kinesis_20131202"}
+_HOP_BY_HOP = {"connection", "content-length", "content-encoding", "date", "host", "server", "transfer-encoding"}
+# Of a caller these go no further than the gateway.
+_OWN = {"authorization", "x-api-key", "x-amz-date", "x-amz-security-token"}
+_JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a caller gets."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass
+class _Outgoing:
+    """A request on its way out."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    query: dict[str, str]
+    body: bytes
+
+
+class Integrations:
+    """Executes integrations: HTTP_PROXY, which a VPC link takes to the load balancer, and AWS, which is Kinesis."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, proxy: str, aws: str, credentials: "Credentials", region: str
+    ) -> None:
+        """Says where things are here.
+
+        Args:
+            session: client of both.
+            proxy: address of the REST proxy, in place of the one that the template names.
+            aws: address of AWS.
+            credentials: what AWS is asked with.
+            region: of AWS.
+        """
+        self._session, self._proxy, self._aws = session, proxy.rstrip("/"), aws.rstrip("/")
+        self._credentials, self._region = credentials, region
+
+    async def execute(self, found: Found, context: Context) -> Answer:
+        """The answer to a request.
+
+        Raises:
+            DeniedError: there is none: the template refuses it, or the other side is not there.
+        """
+        integration = found.method.integration
+        if integration.kind == "HTTP_PROXY":
+            return await self._proxied(integration, context)
+        if integration.kind == "AWS":
+            return await self._called(integration, context)
+        raise DeniedError(500, "Internal server error")
+
+    async def _proxied(self, integration: Integration, context: Context) -> Answer:
+        """The request as it is, but for what a template makes of it, to another address; its answer as it is."""
+        body = _mapped_body(integration, context)
+        headers = {n: v for n, v in context.header.items() if n not in _HOP_BY_HOP | _OWN}
+        method = integration.method if integration.method != "ANY" else context.variables["httpMethod"]
+        request = _Outgoing(method, integration.uri, headers, dict(context.query), body)
+        _map_parameters(integration, request, context)
+        request.url = self._proxy + _path(integration, urlsplit(request.url).path, context)
+        return await self._sent(integration, request)
+
+    async def _called(self, integration: Integration, context: Context) -> Answer:
+        arn = _ARN.match(integration.uri)
+        if arn is None or arn["service"] not in _TARGETS:
+            raise DeniedError(500, "Internal server error")
+        request = _Outgoing(integration.method, f"{self._aws}/", {"content-type": context.content_type}, {}, b"")
+        if arn["how"] == "action":
+            request.headers["x-amz-target"] = f"{_TARGETS[arn['service']]}.{arn['what']}"
+        else:
+            request.url += arn["what"]
+        request.body = _mapped_body(integration, context)
+        _map_parameters(integration, request, context)
+        self._sign(request, arn["service"])
+        return _mapped_answer(integration, await self._sent(integration, request), context)
+
+    def _sign(self, request: _Outgoing, service: str) -> None:
+        from botocore.auth import SigV4Auth  # noqa: PLC0415 - takes a while, and only wanted here
+        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+
+        signed = AWSRequest(method=request.method, url=request.url, data=request.body, headers=request.headers)
+        SigV4Auth(self._credentials, service, self._region).add_auth(signed)
+        request.headers = dict(signed.headers.items())
+
+    async def _sent(self, integration: Integration, request: _Outgoing) -> Answer:
+        timeout = aiohttp.ClientTimeout(total=integration.seconds)
+        try:
+            async with self._session.request(
+                request.method,
+                # As it is: written out anew, a slash in a name would be one of the path.
+                URL(request.url, encoded=True).update_query(request.query),
+                data=request.body,
+                headers=request.headers,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as answer:
+                kept = {n: v for n, v in answer.headers.items() if n.lower() not in _HOP_BY_HOP}
+                return Answer(answer.status, await answer.read(), kept)
+        except TimeoutError:
+            raise DeniedError(504, "Endpoint request timed out") from None
+        except aiohttp.ClientError:
+            raise DeniedError(504, "Network error communicating with endpoint") from None
+
+
+def _path(integration: Integration, path: str, context: Context) -> str:
+    """The path that is asked for: what the template says, else the integration's, which over a VPC link has the stage.
+
+    Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/private-integration.html
+    """
+    override = context.overrides.get("requestOverride")
+    whole = override.get("path") if isinstance(override, dict) else None
+    if isinstance(whole, str):
+        return quote(whole, safe="/")
+    return f"/{context.variables['stage']}{path}" if integration.private else path
+
+
+def _map_parameters(integration: Integration, request: _Outgoing, context: Context) -> None:
+    """Fills path, query and headers: by the integration's parameters, then by what its template has overridden."""
+    override = context.overrides.get("requestOverride")
+    places: dict[str, dict[str, str]] = {"path": {}, "querystring": request.query, "header": request.headers}
+    for name, source in integration.parameters.items():
+        _, _, place, last = name.split(".", 3)
+        value = _source(source, context)
+        if value is not None:
+            places[place][last.lower() if place == "header" else last] = value
+    for place, given in (override if isinstance(override, dict) else {}).items():
+        if not isinstance(given, dict):
+            continue
+        places[place].update({str(name).lower() if place == "header" else name: str(v) for name, v in given.items()})
+    for name, value in places["path"].items():
+        # All the rest of a path keeps its slashes.
+        request.url = request.url.replace(f"{{{name}+}}", quote(value, safe="/")).replace(
+            f"{{{name}}}", quote(value, safe="/" if name == "proxy" else "")
+        )
+
+
+def _source(source: str, context: Context) -> str | None:
+    """What a parameter is mapped from: a text in quotes, or a part of the request."""
+    if source.startswith("'") and source.endswith("'"):
+        return source[1:-1]
+    if source == "method.request.body":
+        return context.body
+    start, _, rest = source.partition(".")
+    if start == "context":
+        return context.variables.get(rest)
+    _, place, name = rest.split(".", 2)
+    found = {"path": context.path, "querystring": context.query, "header": context.header}[place]
+    return found.get(name.lower() if place == "header" else name)
+
+
+def _mapped_body(integration: Integration, context: Context) -> bytes:
+    template = integration.templates.get(context.content_type)
+    if template is None:
+        passes = integration.passthrough == "WHEN_NO_MATCH" or (
+            integration.passthrough == "WHEN_NO_TEMPLATES" and not integration.templates
+        )
+        if not passes:
+            raise DeniedError(415, "Unsupported Media Type")
+        return context.content
+    try:
+        return rendered(template, context).encode()
+    except MappingError as error:
+        raise DeniedError(400, f"Invalid request body: {error}") from None
+
+
+def _mapped_answer(integration: Integration, answer: Answer, context: Context) -> Answer:
+    """The answer as the first of the integration's responses that fits its status makes it."""
+    response = _chosen(integration, answer.status)
+    if response is None:
+        raise DeniedError(500, "Internal server error")
+    headers = {"Content-Type": _JSON}
+    for name, source in response.parameters.items():
+        kept = {header.lower(): value for header, value in answer.headers.items()}
+        value = source[1:-1] if source.startswith("'") else kept.get(source.rpartition(".")[2].lower())
+        if value is not None:
+            headers[name.split(".", 3)[3]] = value
+    template = response.templates.get(_JSON)
+    if template is None:
+        return Answer(response.status, answer.body, headers)
+    inner = Context(answer.body, variables=context.variables)
+    try:
+        body = rendered(template, inner)
+    except MappingError:
+        raise DeniedError(500, "Internal server error") from None
+    override = inner.overrides["responseOverride"]
+    status = override.get("status", response.status) if isinstance(override, dict) else response.status
+    return Answer(int(str(status)), body.encode(), headers)
+
+
+def _chosen(integration: Integration, status: int) -> Response | None:
+    """Patterns are looked at before the response without one, which takes the rest."""
+    for response in integration.responses:
+        if response.pattern is not None and re.fullmatch(response.pattern, str(status)):
+            return response
+    return next((response for response in integration.responses if response.pattern is None), None)

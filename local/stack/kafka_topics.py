@@ -1,0 +1,110 @@
+"""The three Kafka topics of the stack: made, counted, and how much of them the sink has not landed."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from local.stack.stack_part import StackError
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.settings import Settings
+
+Answer = TypeVar("Answer")
+
+_SECONDS, _PAUSE = 30.0, 0.2
+# The client's own log tells each attempt to reach a broker that is down, which a test may have wanted.
+_LOG = logging.getLogger("stack-topics")
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False
+
+
+def _patiently(ask: Callable[[], Answer]) -> Answer:
+    """What a broker answers; one that has just started again knows for a while less than it should."""
+    until = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return ask()
+        except (KafkaException, KeyError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE)
+
+
+class Topics:
+    """Topics of one user on one broker."""
+
+    def __init__(self, bootstrap: str, settings: Settings) -> None:
+        self._names = [settings.topic(entity) for entity in ENTITIES]
+        self._bootstrap = bootstrap
+        self._client: AdminClient | None = None
+
+    def make(self, partitions: int) -> None:
+        """Makes them.
+
+        Raises:
+            StackError: the broker refuses.
+        """
+        wanted = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in self._names]
+        try:
+            for made in self._admin.create_topics(wanted, request_timeout=_SECONDS).values():
+                made.result()
+        except KafkaException as error:
+            raise StackError(f"topics must be made, got {error.args[0].str()}") from None
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Offset behind the last record of each partition: by topic and number."""
+        return _patiently(self._ends)
+
+    def _ends(self) -> dict[tuple[str, int], int]:
+        found = self._admin.list_topics(timeout=_SECONDS).topics
+        places = [TopicPartition(name, number) for name in self._names for number in found[name].partitions]
+        consumer = self._consumer()
+        try:
+            marks = [consumer.get_watermark_offsets(place, timeout=_SECONDS) or (0, 0) for place in places]
+        finally:
+            consumer.close()
+        return {(place.topic, place.partition): end for place, (_, end) in zip(places, marks, strict=True)}
+
+    def count(self) -> int:
+        """Records in all of them."""
+        return sum(self.ends().values())
+
+    def behind(self, group: str) -> int:
+        """Records that a group has not committed yet."""
+        ends = self.ends()
+        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in ends])
+
+        def ask() -> list[TopicPartition]:
+            answer = self._admin.list_consumer_group_offsets([asked], request_timeout=_SECONDS)
+            return answer[group].result().topic_partitions or []
+
+        found = _patiently(ask)
+        committed = {(place.topic, place.partition): max(0, place.offset) for place in found}
+        return sum(end - committed.get(place, 0) for place, end in ends.items())
+
+    def messages(self) -> list[tuple[str, int, bytes | None]]:
+        """Topic, partition and value of every record."""
+        consumer, ends = self._consumer(), self.ends()
+        found: list[tuple[str, int, bytes | None]] = []
+        consumer.assign([TopicPartition(*place, 0) for place in ends])
+        while len(found) < sum(ends.values()):
+            for message in consumer.consume(1_000, _SECONDS):
+                value = message.value()
+                if message.error() is None and not isinstance(value, str):
+                    found.append((str(message.topic()), int(message.partition() or 0), value))
+        consumer.close()
+        return found
+
+    def _consumer(self) -> Consumer:
+        given = {"bootstrap.servers": self._bootstrap, "group.id": "look", "enable.auto.commit": False}
+        return Consumer(given, logger=_LOG)
+
+    @property
+    def _admin(self) -> AdminClient:
+        if self._client is None:
+            self._client = AdminClient({"bootstrap.servers": self._bootstrap}, logger=_LOG)
+        return self._client

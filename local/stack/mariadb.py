@@ -1,0 +1,108 @@
+"""A MariaDB on loopback, as the source: the server itself, with a data folder, a database and a user of its own.
+
+As a process of its own it becomes the server, so that the process id it was started with is the server's. The password
+comes by the environment, since anybody may read a command line::
+
+    PINTEREST_MARIADB_PASSWORD=… python -m local.stack.mariadb --folder build/stack/mariadb --port 3306
+"""
+
+import argparse
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from local.runtime.argument_types import whole_number
+from local.stack.stack_part import HOST, end_with_parent
+from pinterest_transforms.errors import PinterestError
+
+USER, DATABASE = "sender", "pinterest_data"
+PASSWORD_VARIABLE = "PINTEREST_MARIADB_PASSWORD"  # noqa: S105 - where it is found, not what it is
+# Debian keeps servers where not everybody looks.
+_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+_INSTALL_SECONDS = 120
+
+
+class MariaDbError(PinterestError):
+    """MariaDB is not installed, or does not start."""
+
+
+def prepare(folder: Path, port: int, password: str) -> list[str]:
+    """Makes the data folder, where it is new; the command that runs the server on it.
+
+    Args:
+        folder: where it keeps its data.
+        port: its loopback port.
+        password: of the user ``sender``, who may do anything in the database ``pinterest_data``.
+
+    Raises:
+        MariaDbError: MariaDB is not installed, or cannot make the folder.
+    """
+    server, install = _found("mariadbd"), _found("mariadb-install-db")
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    account = f"--user={pwd.getpwuid(os.getuid()).pw_name}"
+    if not (folder / "data").is_dir():
+        _install([install, "--no-defaults", f"--datadir={folder / 'data'}", account], folder)
+    first = folder / "first.sql"
+    first.touch(mode=0o600)
+    first.write_text(_first(password), encoding="utf-8")
+    # A socket's path has at most 107 letters, and folders of tests are deep: there is none.
+    options = [f"--datadir={folder / 'data'}", f"--port={port}", f"--bind-address={HOST}", f"--init-file={first}"]
+    options += [f"--pid-file={folder / 'pid'}", "--socket=", "--skip-name-resolve", account]
+    return [server, "--no-defaults", *options]
+
+
+def _found(name: str) -> str:
+    command = shutil.which(name, path=_PATH)
+    if command is None:
+        raise MariaDbError(f"MariaDB must be installed, got no {name}: make stack installs Debian's")
+    return command
+
+
+def _install(command: list[str], folder: Path) -> None:
+    options = ["--skip-test-db", "--auth-root-authentication-method=normal"]
+    try:
+        ran = subprocess.run(  # noqa: S603 - the server's own tool
+            [*command, *options], cwd=folder, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise MariaDbError(f"MariaDB's folder must be made within {_INSTALL_SECONDS} s") from None
+    if ran.returncode:
+        said = (ran.stderr + ran.stdout).strip().splitlines() or ["nothing"]
+        raise MariaDbError(f"MariaDB's folder must be made, got {said[-1]}")
+
+
+def _first(password: str) -> str:
+    """What the server does at each start; each statement is a line."""
+    quoted = "'" + password.replace("\\", "\\\\").replace("'", "''") + "'"
+    return (
+        f"CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET utf8mb4;\n"
+        f"CREATE USER IF NOT EXISTS {USER}@'{HOST}' IDENTIFIED BY {quoted};\n"
+        f"GRANT ALL ON {DATABASE}.* TO {USER}@'{HOST}';\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Becomes the server."""
+    parser = argparse.ArgumentParser(prog="python -m local.stack.mariadb", description="MariaDB on loopback.")
+    parser.add_argument("--folder", required=True, type=Path, help="where it keeps its data")
+    parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="its loopback port")
+    asked = parser.parse_args(arguments)
+    end_with_parent()
+    try:
+        password = os.environ.pop(PASSWORD_VARIABLE, "")
+        if not password:
+            raise MariaDbError(f"{PASSWORD_VARIABLE} must be set, got nothing")
+        command = prepare(asked.folder, asked.port, password)
+    except PinterestError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    os.execv(command[0], command)  # noqa: S606 - to be the server, not its parent
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""An emulator of Confluent's S3 sink connector."""

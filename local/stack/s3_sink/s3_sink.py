@@ -1,0 +1,178 @@
+"""Stands in for Confluent's S3 sink connector: JSON lines, its object keys, its way of being at least once.
+
+    python -m local.stack.s3_sink.s3_sink --port 8083 --kafka 127.0.0.1:9092
+        --s3 http://127.0.0.1:4566 --bucket B --topics-regex 'abc.*'
+
+A file of a partition is written when it has ``flush.size`` records, or when the clock passes a multiple of
+``rotate.schedule.interval.ms``; only then is it committed how far the partition is read. Killed in between, it writes
+the same file again, perhaps with more or fewer records. Its port answers with its state, as a Connect worker's does.
+
+Source: https://docs.confluent.io/kafka-connectors/s3-sink/current/overview.html
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from local.runtime.argument_types import MAX_NUMBER, whole_number
+from local.stack.s3_sink.sink_files import Files, Finished, Put, SinkError
+from local.stack.stack_part import HOST, end_with_parent
+
+_POLL_SECONDS, _AT_ONCE = 0.2, 1_000
+# As short as the broker lets it be: so long a sink that was killed keeps its partitions from the next one.
+_SESSION_MS, _HEARTBEAT_MS = 3_000, 500
+
+
+class Sink:
+    """Reads topics, writes files.
+
+    Attributes:
+        files: what is not written yet.
+        written: objects it has written so far.
+    """
+
+    def __init__(self, consumer: Consumer, files: Files, put: Put, clock: Callable[[], float] = time.time) -> None:
+        self.files, self.written = files, 0
+        self._consumer, self._put, self._clock = consumer, put, clock
+
+    def subscribe(self, topics_regex: str) -> None:
+        """Reads the topics of a pattern from now on; those made later too."""
+        self._consumer.subscribe([f"^{topics_regex}"], on_assign=self._taken, on_revoke=self._gone, on_lost=self._gone)
+
+    def step(self) -> None:
+        """Takes what there is, writes what is due.
+
+        Raises:
+            SinkError: a record is not what the sink can write.
+        """
+        for message in self._consumer.consume(_AT_ONCE, _POLL_SECONDS):
+            if (error := message.error()) is not None:
+                if not error.retriable():
+                    print(f"error: {error.str()}", file=sys.stderr, flush=True)
+                continue
+            self._write(self.files.take(*_parts(message), self._clock()))
+        self._write(self.files.due(self._clock()))
+
+    def _write(self, finished: Sequence[Finished]) -> None:
+        for one in finished:
+            self._put(one.key, one.body)
+            self.written += 1
+            # Only now: what is committed is never read again.
+            place = TopicPartition(one.topic, one.partition, one.next_offset)
+            try:
+                self._consumer.commit(offsets=[place], asynchronous=False)
+            except KafkaException as error:
+                # The broker is away, or the partition somebody else's: it is read again from the last place.
+                print(f"not committed: {error.args[0].str()}", file=sys.stderr, flush=True)
+
+    def _taken(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        print(f"reads {', '.join(sorted(f'{p.topic}-{p.partition}' for p in partitions)) or 'nothing'}", flush=True)
+
+    def _gone(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """Partitions that are not its own any more are read again from what was committed."""
+        for place in partitions:
+            self.files.forget(place.topic, place.partition)
+
+
+def _parts(message: Message) -> tuple[str, int, int, bytes | None]:
+    topic, partition, offset, value = message.topic(), message.partition(), message.offset(), message.value()
+    if topic is None or partition is None or offset is None or isinstance(value, str):
+        raise SinkError("a message must have a topic, a partition, an offset and bytes")
+    return topic, partition, offset, value
+
+
+def consumer_of(kafka: str, group: str) -> Consumer:
+    """A consumer that begins at the first record and commits when it is told to."""
+    return Consumer(
+        {
+            "bootstrap.servers": kafka,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "session.timeout.ms": _SESSION_MS,
+            "heartbeat.interval.ms": _HEARTBEAT_MS,
+            "topic.metadata.refresh.interval.ms": 5_000,
+            "reconnect.backoff.max.ms": 1_000,
+            "log_level": 0,
+        }
+    )
+
+
+def bucket_put(endpoint: str, bucket: str) -> Put:
+    """Writes objects into a bucket; an object is there whole or not at all."""
+    import boto3  # noqa: PLC0415 - half a second to import, and only wanted here
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 10, "mode": "standard"})
+    s3 = boto3.client("s3", endpoint_url=endpoint, config=config)
+
+    def put(key: str, body: bytes) -> None:
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+
+    return put
+
+
+def _tell_state(port: int, sink: Sink) -> None:
+    """Answers every request on a port with how far the sink is."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said = json.dumps({"state": "RUNNING", "written": sink.written, "open": sink.files.open}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads who asked."""
+
+    server = ThreadingHTTPServer((HOST, port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Sinks until it is ended, or meets a record that it cannot write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local.stack.s3_sink.s3_sink", description="Writes Kafka's topics into a bucket."
+    )
+    parser.add_argument(
+        "--port", required=True, type=whole_number(0, 65_535), help="loopback port that tells its state"
+    )
+    parser.add_argument("--kafka", required=True, metavar="HOST:PORT", help="the broker")
+    parser.add_argument("--s3", required=True, metavar="URL", help="endpoint of S3")
+    parser.add_argument("--bucket", required=True, help="where the objects go")
+    parser.add_argument("--topics-regex", required=True, metavar="REGEX", help="which topics")
+    parser.add_argument("--group", default="connect-sink", help="consumer group (%(default)s)")
+    parser.add_argument(
+        "--flush-size",
+        type=whole_number(1, MAX_NUMBER),
+        default=1_000,
+        metavar="N",
+        help="records of a file (%(default)s)",
+    )
+    parser.add_argument(
+        "--rotate-ms", type=whole_number(1, MAX_NUMBER), default=2_000, metavar="MS", help="rotate.schedule.interval.ms"
+    )
+    asked = parser.parse_args(arguments)
+    end_with_parent()
+    try:
+        files = Files(asked.flush_size, asked.rotate_ms)
+        sink = Sink(consumer_of(asked.kafka, asked.group), files, bucket_put(asked.s3, asked.bucket))
+        sink.subscribe(asked.topics_regex)
+        _tell_state(asked.port, sink)
+        while True:
+            sink.step()
+    except SinkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

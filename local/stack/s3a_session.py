@@ -1,0 +1,33 @@
+"""Jars and settings by which a session of Spark reads buckets (``s3a://``)."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.runtime.jars import JAR_FOLDER, delta_jars, jar_files, listed
+from local.runtime.spark_java_process import SPARK_JARS
+
+S3A_JARS = listed(Path(__file__).with_name("s3a_jars.txt"))
+S3A_FOLDER = JAR_FOLDER / "s3a"
+
+
+def s3a_jars() -> list[Path]:
+    """Files of the jars that Spark needs to read buckets, fetched where they are not there yet."""
+    return jar_files(S3A_JARS, S3A_FOLDER)
+
+
+def bucket_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Spark's settings to read buckets at ``AWS_ENDPOINT_URL``.
+
+    Args:
+        environment: of the stack.
+    """
+    return {
+        # Behind Spark's own: a class archive fits a class path that begins as the one that it was made with.
+        "spark.driver.extraClassPath": os.pathsep.join(map(str, [*delta_jars(), SPARK_JARS, *s3a_jars()])),
+        "spark.hadoop.fs.s3a.endpoint": environment["AWS_ENDPOINT_URL"],
+        "spark.hadoop.fs.s3a.endpoint.region": environment["AWS_DEFAULT_REGION"],
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.access.key": environment["AWS_ACCESS_KEY_ID"],
+        "spark.hadoop.fs.s3a.secret.key": environment["AWS_SECRET_ACCESS_KEY"],
+    }

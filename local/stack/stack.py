@@ -1,0 +1,239 @@
+"""The whole system on this machine: its parts, started together, and what others need to know to use them.
+
+Real are MariaDB, Apache Kafka, Spark, Delta, the notebooks and the emulation. Stand-ins are the gateway (which executes
+the deployed template), the REST proxy, the sink, S3 and Kinesis (moto): ``docs/stack.md`` says what each leaves out.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+from urllib.parse import quote
+
+from local.kinesis.kinesis_endpoint import REGION
+from local.stack import mariadb
+from local.stack.kafka_broker import kafka_jars
+from local.stack.kafka_topics import Topics
+from local.stack.stack_part import HOST, Part, StackError, free_port
+from pinterest_transforms.settings import Settings
+
+STAGE = "prod"
+GROUP = "connect-sink"
+_ENVIRONMENT, _LOCK = "environment", "lock"
+_CREDENTIALS = {
+    # moto takes anything; nothing of the user's own is looked at, or sent anywhere.
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_GLANCE = 0.3
+_ROOM = "local.stack"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a stack is made of.
+
+    Attributes:
+        folder: where all of its state goes.
+        user_id: whose topics, streams and bucket.
+        partitions: of each topic.
+        flush_size: records of a file of the sink at most.
+        rotate_ms: how long a file of the sink may stay open, in ms.
+        access: how the API is reached: ``API_KEY`` or ``IAM``.
+    """
+
+    folder: Path
+    user_id: str
+    partitions: int = 2
+    flush_size: int = 1_000
+    rotate_ms: int = 2_000
+    access: str = "API_KEY"
+
+    @property
+    def settings(self) -> Settings:
+        """Names made from the user id."""
+        return Settings(user_id=self.user_id)
+
+
+class Stack:
+    """The parts, running while it is entered.
+
+    Attributes:
+        plan: what it is made of.
+        parts: all of them, in the order they are started in.
+        topics: the three topics and what stands in them.
+    """
+
+    def __init__(self, plan: Plan, say: Callable[[str], None] = lambda _: None) -> None:
+        self.plan, self._say = plan, say
+        self._password, self._key = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
+        self._lock: IO[str] | None = None
+        folder, logs, user = plan.folder.absolute(), plan.folder.absolute() / "logs", plan.user_id
+        password, key = {mariadb.PASSWORD_VARIABLE: self._password}, {"PINTEREST_API_KEY": self._key}
+        controller = ["--controller-port", str(free_port())]
+        self.mariadb = Part(
+            "mariadb", f"{_ROOM}.mariadb", ["--folder", str(folder / "mariadb")], logs, environment=password
+        )
+        self.kafka = Part("kafka", f"{_ROOM}.kafka_broker", ["--folder", str(folder / "kafka"), *controller], logs)
+        self.topics = Topics(self.bootstrap, plan.settings)
+        self.aws = Part("aws", f"{_ROOM}.aws_services", [], logs)
+        self.proxy = Part("rest-proxy", f"{_ROOM}.rest_proxy.rest_proxy", ["--kafka", self.bootstrap], logs)
+        files = ["--flush-size", str(plan.flush_size), "--rotate-ms", str(plan.rotate_ms), "--group", GROUP]
+        where = ["--kafka", self.bootstrap, "--s3", self.aws.url, "--bucket", plan.settings.bucket]
+        topics = ["--topics-regex", f"{user}.*"]
+        self.sink = Part("sink", f"{_ROOM}.s3_sink.s3_sink", [*where, *topics, *files], logs, environment=_CREDENTIALS)
+        to = ["--proxy", self.proxy.url, "--aws", self.aws.url, "--user-id", user, "--stage", STAGE]
+        access = ["--access", plan.access]
+        self.gateway = Part(
+            "gateway", f"{_ROOM}.api_gateway.api_gateway", [*to, *access], logs, environment={**_CREDENTIALS, **key}
+        )
+        self.parts = (self.mariadb, self.kafka, self.aws, self.proxy, self.gateway, self.sink)
+
+    def __enter__(self) -> Self:
+        """Starts all parts, makes topics and bucket, and tells the environment; stops all if one does not start.
+
+        Raises:
+            StackError: a part does not start, or the folder is not one that can be used.
+            JarError: Kafka's jars are not there and cannot be fetched.
+        """
+        kafka_jars()
+        self._take_folder()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def bootstrap(self) -> str:
+        """Where Kafka's clients begin."""
+        return f"{HOST}:{self.kafka.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the project's commands find their way by."""
+        password = quote(self._password, safe="")
+        database = f"{HOST}:{self.mariadb.port}/{mariadb.DATABASE}?charset=utf8mb4"
+        access = {"PINTEREST_API_ACCESS": "iam"}
+        if self.plan.access == "API_KEY":
+            access = {"PINTEREST_API_ACCESS": "api-key", "PINTEREST_API_KEY": self._key}
+        return {
+            "PINTEREST_USER_ID": self.plan.user_id,
+            "PINTEREST_DATABASE": f"mysql+pymysql://{mariadb.USER}:{password}@{database}",
+            "PINTEREST_API_URL": f"{self.gateway.url}/{STAGE}",
+            **access,
+            "PINTEREST_LANDING": f"s3a://{self.plan.settings.bucket}",
+            "AWS_ENDPOINT_URL": self.aws.url,
+            **_CREDENTIALS,
+        }
+
+    def stop(self) -> None:
+        """Stops every part, the last one first, each by its own process id."""
+        for part in reversed(self.parts):
+            part.stop()
+        self._environment_file.unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def check(self) -> None:
+        """Sees to it that every part runs.
+
+        Raises:
+            StackError: one does not.
+        """
+        for part in self.parts:
+            if not part.runs():
+                raise StackError(f"{part.name} must run, and it has ended: {part.last_line()}")
+
+    def wait_until_landed(self, seconds: float = 60) -> None:
+        """Waits until everything in the topics stands in the bucket.
+
+        Raises:
+            StackError: it takes too long.
+        """
+        until = time.monotonic() + seconds
+        while left := self.topics.behind(GROUP):
+            if time.monotonic() > until:
+                raise StackError(f"all records must have landed within {seconds:g} s, got {left} that have not")
+            time.sleep(_GLANCE)
+
+    @property
+    def _environment_file(self) -> Path:
+        return self.plan.folder / _ENVIRONMENT
+
+    def _take_folder(self) -> None:
+        """Takes the folder for this stack; what an earlier one has left there goes, what anybody else has does not."""
+        folder = self.plan.folder
+        lock = folder / _LOCK
+        if folder.is_dir() and any(folder.iterdir()) and not lock.is_file():
+            raise StackError(f"folder must be new, empty or an earlier stack's, got {folder}")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = lock.open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StackError(f"folder must be free, got {folder}, where a stack runs already") from None
+        for left in folder.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left != lock:
+                left.unlink()
+
+    def _start(self) -> None:
+        self._say("starting MariaDB, Kafka, S3 and Kinesis, REST proxy, gateway")
+        for part in self.parts:
+            if part is not self.sink:
+                part.start()
+        for part in self.parts:
+            if part is not self.sink:
+                part.wait()
+        self._say("making topics and bucket")
+        self.topics.make(self.plan.partitions)
+        self._make_bucket()
+        self.sink.start()
+        self.sink.wait()
+        write_environment(self._environment_file, self.environment)
+
+    def _make_bucket(self) -> None:
+        import boto3  # noqa: PLC0415 - takes a while, and the parts start meanwhile
+
+        key, secret = _CREDENTIALS["AWS_ACCESS_KEY_ID"], _CREDENTIALS["AWS_SECRET_ACCESS_KEY"]
+        session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
+        session.client("s3", endpoint_url=self.aws.url).create_bucket(Bucket=self.plan.settings.bucket)
+
+
+def write_environment(file: Path, names: Mapping[str, str]) -> None:
+    """Writes names and values for a shell to read; there are secrets among them."""
+    file.touch(mode=0o600)
+    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in names.items()), encoding="utf-8")
+
+
+def read_environment(folder: Path) -> dict[str, str]:
+    """The environment of the stack that runs on a folder.
+
+    Raises:
+        StackError: none does.
+    """
+    file = folder / _ENVIRONMENT
+    with contextlib.suppress(OSError):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        pairs = [shlex.split(line)[1].partition("=") for line in lines]
+        return {name: value for name, _, value in pairs}
+    raise StackError(f"a stack must run on {folder}, and none does: make stack starts one")

@@ -1,0 +1,161 @@
+"""A part of the stack as a process of its own: started, waited for, killed and started again on the same port."""
+
+import ctypes
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from local import PROJECT
+from pinterest_transforms.errors import PinterestError
+
+HOST = "127.0.0.1"
+# Below the ports that systems give to outgoing connections: one of those could take a part's port while it is down.
+_PORTS = range(20_000, 32_000)
+_TRIES = 100
+_START_SECONDS, _STOP_SECONDS = 120.0, 30.0
+_GLANCE = 0.05
+_PR_SET_PDEATHSIG = 1
+
+
+class StackError(PinterestError):
+    """The stack, or a part of it, does not start or does not go on."""
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    for port in random.SystemRandom().sample(_PORTS, _TRIES):
+        with closing(socket.socket()) as tried:
+            try:
+                tried.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise StackError(f"one of {_TRIES} ports from {_PORTS[0]} to {_PORTS[-1]} must be free, got none")
+
+
+def end_with_parent() -> None:
+    """Has this process end when the one that started it does, whatever becomes of that.
+
+    On Linux the kernel sees to it, also once this process has become another program; it goes by the thread that
+    started it. Elsewhere a thread looks now and then, which ends with this program.
+    """
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+        return
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
+class Part:
+    """One part: ``python -m <module> … --port N``.
+
+    Attributes:
+        name: what people call it.
+        port: loopback port it listens on, the same after each start.
+        log: file of what it prints.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        options: Sequence[str],
+        folder: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        answers: Callable[[], bool] | None = None,
+    ) -> None:
+        self.name, self.port, self.log = name, free_port(), folder / f"{name}.log"
+        self._command = [sys.executable, "-m", module, *options, "--port", str(self.port)]
+        self._environment = {**os.environ, **(environment or {})}
+        self._answers = answers or self._listens
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address, for those that speak HTTP."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None if it does not run."""
+        return self._process.pid if self.runs() and self._process else None
+
+    def start(self) -> None:
+        """Starts it; it may take its time until it is ready."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - this very program
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=PROJECT,
+                env=self._environment,
+                # Ctrl-C is for the stack, which ends its parts in their order.
+                start_new_session=True,
+            )
+
+    def wait(self, seconds: float = _START_SECONDS) -> None:
+        """Waits until it is ready.
+
+        Raises:
+            StackError: it ends before, or takes too long.
+        """
+        until = time.monotonic() + seconds
+        while not self._answers():
+            if not self.runs():
+                raise StackError(f"{self.name} must start, got: {self.last_line()}")
+            if time.monotonic() > until:
+                raise StackError(f"{self.name} must be ready within {seconds:g} s, got: {self.last_line()}")
+            time.sleep(_GLANCE)
+
+    def runs(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """Ends it as a power cut does (kill -9)."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Asks it to end, and sees to it that it does."""
+        if self._process is None:
+            return
+        if self.runs():
+            self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def last_line(self) -> str:
+        """The last line it has printed that says something."""
+        text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return lines[-1].removeprefix("error: ") if lines else "nothing"
+
+    def _listens(self) -> bool:
+        try:
+            with socket.create_connection((HOST, self.port), timeout=1):
+                return True
+        except OSError:
+            return False

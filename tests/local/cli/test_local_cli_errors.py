@@ -1,0 +1,110 @@
+"""What ends a command before Spark: errors of any kind, values that no option takes, a closed output."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from local.cli.command_options import parser
+from local.kinesis import kinesis_emulator
+from local.stack import kafka_broker
+from local.stack.rest_proxy import rest_proxy
+from local.stack.s3_sink import s3_sink
+from tests.local.cli.local_commands import PROJECT
+
+UNEXPECTED = """
+import sys
+from unittest import mock
+from local.cli.local_cli import main
+from local.runtime.java import start_java
+
+def crash(_):
+    start_java(["sh", "-c", "kill -9 $$"], output=-3, stdin=-3, environment={}).wait()
+    raise ConnectionRefusedError(111, "Connection refused")
+def deeper(): return deeper()
+def fail(kind): raise kind
+errors = {
+    "RuntimeError": lambda _: fail(RuntimeError("driver is gone\\nat once")),
+    "OverflowError": lambda _: int(float("inf")),
+    "UnicodeDecodeError": lambda _: b"caf\\xe9".decode(),
+    "MemoryError": lambda _: fail(MemoryError()),
+    "RecursionError": lambda _: deeper(),
+    "ValueError": lambda _: int("a row's text"),
+    "crash": crash,
+}
+for name, error in errors.items():
+    with mock.patch("local.cli.query_command.check_query", error):
+        print(name, main(["sql", "SELECT 1", "--warehouse", "."]))
+"""
+
+
+def test_an_error_of_any_kind_is_one_line() -> None:
+    got = subprocess.run([sys.executable, "-c", UNEXPECTED], cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    where = " (--verbose shows where)"
+    assert got.stderr.splitlines() == [
+        f"error: RuntimeError: driver is gone{where}",
+        f"error: OverflowError: cannot convert float infinity to integer{where}",
+        f"error: UnicodeDecodeError: 'utf-8' codec can't decode byte 0xe9 in position 3: unexpected end of data{where}",
+        "error: MemoryError",
+        f"error: RecursionError: maximum recursion depth exceeded{where}",
+        f"error: ValueError: invalid literal for int() with base 10: …{where}",
+        "error: ConnectionRefusedError: [Errno 111] Connection refused; "
+        "Spark's Java has ended with -9: was it killed, or is memory short?",
+    ]
+    # The last one, an error of the system, has ended the process.
+    assert [line.split()[1] for line in got.stdout.splitlines()] == ["1"] * 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("stream --warehouse w --endpoint aws --rate 1e400", "--rate: value must be a number from 0 to 999999999"),
+        ("stream --warehouse w --endpoint aws --rate nan", "--rate: value must be a number from 0 to 999999999"),
+        ("stream --warehouse w --endpoint aws --rate -1", "--rate: value must be a number from 0 to 999999999"),
+        ("stack --posts 99999999999999999999", "--posts: value must be a whole number from 1 to 100000000"),
+        ("stack --posts 0", "--posts: value must be a whole number from 1 to 100000000"),
+        ("stack --seed 1.5", "--seed: value must be a whole number from 0 to 999999999"),
+        ("stack --folder a\nb", "--folder: must be a path in UTF-8 without control characters"),
+        ("batch --warehouse w --landing a\x7f", "--landing: must be a path in UTF-8 without control characters"),
+        ("sql q --warehouse a\udce9", "--warehouse: must be a path in UTF-8 without control characters"),
+    ],
+)
+def test_a_value_that_no_option_takes_is_one_line(
+    arguments: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(arguments.split(" "))
+
+    line = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert line.startswith(f"error: argument {said}, got ")
+    assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("main", "option", "value"),
+    [
+        (kafka_broker.main, "--controller-port", "99999"),
+        (kinesis_emulator.main, "--shards", "0"),
+        (s3_sink.main, "--flush-size", "-1"),
+        (rest_proxy.main, "--port", "1e3"),
+    ],
+)
+def test_numbers_of_the_parts_have_bounds(
+    main: Callable[[list[str]], None], option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([option, value])
+
+    assert ended.value.code == 2
+    assert f"argument {option}: value must be a whole number from " in capsys.readouterr().err
+
+
+def test_a_closed_output_is_one_line() -> None:
+    query = 'exec "$0" -m local sql "SELECT 1" --warehouse . >&-'
+
+    got = subprocess.run(["sh", "-c", query, sys.executable], cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    assert (got.returncode, got.stderr) == (2, "error: standard output must be open\n")

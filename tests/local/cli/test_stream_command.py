@@ -1,0 +1,96 @@
+"""``python -m local stream``, called in this process: a source of its own, an endpoint, mistakes."""
+
+import io
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from emulation.source.database import connect, write_source
+from emulation.synthetic.generator import generate_rows
+from local.cli.step_progress import Steps
+from local.cli.stream_command import Stopping, Stream, run_stream
+from local.kinesis.kinesis_emulator import serving
+from local.notebooks.display import Screen
+from pinterest_transforms.entities import ENTITIES, USER
+from pinterest_transforms.settings import Settings
+from tests.local.conftest import Call
+
+SETTINGS = Settings(leg="stream")
+POSTS = 300
+
+
+def source(folder: Path) -> Path:
+    file = folder / "source.db"
+    write_source(connect(str(file)), ((entity, generate_rows(entity, POSTS, 3)) for entity in ENTITIES))
+    return file
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_source_goes_through_a_kinesis_of_its_own(call: Call, tmp_path: Path) -> None:
+    file, warehouse = source(tmp_path), tmp_path / "warehouse"
+    code, out, err = call("stream", "--database", str(file), "--warehouse", str(warehouse))
+    assert code == 0, err
+    counted = {found[1]: int(found[2]) for found in re.finditer(r"streaming-12f6caff3559-(\w+) +(\d+) +\2 ", out)}
+    with connect(str(file)).connect() as connection:
+        wanted = {
+            e.name: connection.exec_driver_sql(f"SELECT count(*) FROM {e.source_table}").scalar() for e in ENTITIES
+        }
+    assert counted == wanted
+    assert "Which category is the most popular in each country?" in out
+    assert re.search(r"sent \d+, acknowledged \d+, retried 0, failed 0", err)
+    code, _, err = call("stream", "--database", str(file), "--warehouse", str(warehouse))
+    assert (code, err) == (
+        2,
+        f"error: warehouse must have no streams yet where --database is sent to new ones, got some in {warehouse}\n",
+    )
+
+
+def test_a_rebuild_needs_no_kinesis_and_takes_the_raw_records_of_one_entity(tmp_path: Path) -> None:
+    names = ("catalog", "user_id", "entity", "run_id", "warehouse", "region", "endpoint", "initial_position", "trigger")
+    cells = [f"dbutils.widgets.text({name!r}, '')" for name in (*names, "rebuild", "leg")]
+    told = "print(*(dbutils.widgets.get(n) for n in ('entity', 'endpoint', 'region', 'rebuild')), sep=',')"
+    for name in ("stream_kinesis", "analyse"):
+        (tmp_path / f"{name}.py").write_text("\n".join(["# Databricks notebook source", *cells, told]))
+    out = io.StringIO()
+    stream = Stream(tmp_path / "w", SETTINGS.user_id, entity="user", switches=("rebuild",)).checked()
+    session, stopping = (
+        SimpleNamespace(dataSource=SimpleNamespace(register=lambda _: None)),
+        Stopping(stream.settings(), print),
+    )
+    assert run_stream(session, stream, Screen(out), Steps(io.StringIO()), stopping, tmp_path)
+    assert out.getvalue() == "user,,,true\n,,,\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--database", "missing.db"], "database must be there, got missing.db"),
+        (["--database", "x.db", "--endpoint", "http://127.0.0.1:1"], "not allowed with argument"),
+        ([], "one of the arguments --database --endpoint --rebuild is required"),
+        (["--endpoint", "aws", "--trigger", "soon"], "trigger must be available_now or a time such as '5 seconds'"),
+        (
+            ["--endpoint", "aws", "--initial-position", "noon"],
+            "initial position must be latest, trim_horizon or a time",
+        ),
+        (["--endpoint", "aws", "--user-id", "x;"], "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
+    ],
+)
+def test_a_mistake_is_one_line(call: Call, given: list[str], said: str) -> None:
+    code, out, err = call("stream", "--warehouse", "w", *given)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_stream_that_is_not_there_is_one_line(call: Call) -> None:
+    with serving() as kinesis:
+        kinesis.create(SETTINGS.stream(USER))
+        given = ["stream", "--endpoint", kinesis.url, "--region", "eu-west-1", "--entity", "pin"]
+        code, _, err = call(*given, "--warehouse", "w")
+    assert code == 1
+    wanted = ": stream streaming-12f6caff3559-pin must be there and readable, got ResourceNotFoundException"
+    assert err.splitlines()[-1].endswith(wanted)

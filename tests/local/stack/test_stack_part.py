@@ -1,0 +1,106 @@
+"""A part of the stack as a process, with small modules in place of the real parts."""
+
+import socket
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from local.stack import stack_part
+from local.stack.stack import read_environment, write_environment
+from local.stack.stack_part import HOST, Part, StackError, free_port
+
+SERVES = """\
+import socket, sys, time
+print("log line", flush=True)
+server = socket.create_server(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])))
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Makes a part of a module's source."""
+    made: list[Part] = []
+
+    def make(source: str) -> Part:
+        room = tmp_path / "local"
+        room.mkdir()
+        (room / "__init__.py").touch()
+        (room / "thing.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        monkeypatch.setattr(stack_part, "PROJECT", tmp_path)
+        made.append(Part("thing", "local.thing", [], tmp_path / "logs"))
+        return made[0]
+
+    yield make
+    for one in made:
+        one.kill()
+
+
+def test_a_part_is_ready_once_it_listens_and_comes_back_on_its_port(part) -> None:
+    thing = part(SERVES)
+    thing.start()
+    thing.wait()
+    first = thing.pid
+
+    thing.kill()
+    assert not thing.runs()
+    assert thing.pid is None
+    thing.start()
+    thing.wait()
+
+    assert thing.pid not in (None, first)
+    with socket.create_connection((HOST, thing.port), timeout=5):
+        pass
+    assert thing.log.read_text().count("log line") == 2
+
+
+def test_a_part_that_ends_at_once_is_told_with_its_last_line(part) -> None:
+    thing = part("print('one'); print('error: port must be free, got 7'); raise SystemExit(1)")
+    thing.start()
+
+    with pytest.raises(StackError) as told:
+        thing.wait()
+
+    assert str(told.value) == "thing must start, got: port must be free, got 7"
+
+
+def test_a_part_that_is_never_ready_is_told(part) -> None:
+    thing = part("import time; print('thinks', flush=True); time.sleep(60)")
+    thing.start()
+
+    with pytest.raises(StackError, match=r"^thing must be ready within 0\.5 s, got: (thinks|nothing)$"):
+        thing.wait(0.5)
+
+
+def test_a_part_that_does_not_end_when_asked_is_killed(part, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_part, "_STOP_SECONDS", 0.2)
+    thing = part("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVES)
+    thing.start()
+    thing.wait()
+
+    thing.stop()
+
+    assert not thing.runs()
+
+
+def test_a_port_that_somebody_has_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, free_port()))
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(stack_part, "_PORTS", range(port, port + 1))
+        monkeypatch.setattr(stack_part, "_TRIES", 1)
+
+        with pytest.raises(StackError) as told:
+            free_port()
+
+    assert str(told.value) == f"one of 1 ports from {port} to {port} must be free, got none"
+
+
+def test_an_environment_is_read_as_it_was_written(tmp_path: Path) -> None:
+    names = {"A": 'it\'s "quoted" $HOME `x`', "B": "a=b", "C": ""}
+
+    write_environment(tmp_path / "environment", names)
+
+    assert read_environment(tmp_path) == names
+    assert (tmp_path / "environment").stat().st_mode & 0o077 == 0
