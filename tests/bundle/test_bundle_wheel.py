@@ -32,7 +32,8 @@ def test_the_artifact_builds_one_wheel_of_the_library_and_nothing_else(tmp_path:
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     assert wheel.name == f"pinterest_transforms-{__version__}-py3-none-any.whl"
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert names == {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
+    shipped = (path for path in (ROOT / "src" / "pinterest_transforms").rglob("*") if path.suffix in (".py", ".typed"))
+    assert names == {path.relative_to(ROOT / "src").as_posix() for path in shipped}
 
 
 def test_the_version_follows_the_code_and_nothing_else(tmp_path: Path) -> None:
@@ -51,9 +52,9 @@ def test_the_version_follows_the_code_and_nothing_else(tmp_path: Path) -> None:
     assert version_of("windows", with_windows_line_ends) == __version__
     changes: dict[str, Callable[[Path], object]] = {
         "rule": lambda package: (package / "columns.py").open("a").write("# another rule\n"),
-        "new": lambda package: (package / "storage" / "new.py").touch(),
+        "new": lambda package: (package / "tables" / "new.py").touch(),
         "moved": lambda package: (package / "columns.py").rename(package / "rules.py"),
-        "gone": lambda package: (package / "storage" / "gate.py").unlink(),
+        "gone": lambda package: (package / "operations" / "quality_gate.py").unlink(),
     }
     versions = {version_of(name, change) for name, change in changes.items()}
     assert len(versions - {__version__}) == len(changes)
