@@ -1,4 +1,4 @@
-# `make` prints what can be made. Everything is installed into .venv, with exact versions and hashes.
+# `make` lists the targets. Everything is installed into .venv, with exact versions and hashes.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -16,57 +16,55 @@ SEED ?= 1
 PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots test-airflow test-jobs connect check check-infrastructure format bench bench-large lock wheel clean distclean
+.PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots test-airflow test-jobs connect check check-infrastructure format bench bench-large lock wheel pictures chromium clean distclean
 
-help: ## print what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
+help: ## print this list
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' Makefile
 
-run: .make/local .make/jars/.classes build/landing ## set up, make 11,000 dirty posts, clean them, print the answers, write build/report.html
+##@ Set up and run
+
+run: .make/local .make/jars/.classes build/landing ## set up, generate 11,000 dirty posts, clean them, print the answers, write build/report.html
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" \
 		$(BIN)/python -m local batch --landing build/landing --warehouse build/warehouse --report build/report.html
 	@echo "report: build/report.html"
 
-run-stream: .make/local .make/jars/.classes build/landing ## the same posts through Kinesis: start one, send them, clean the streams, print the answers
+run-stream: .make/local .make/jars/.classes build/landing ## send the same posts through a local Kinesis, clean the streams, print the answers
 	rm -rf build/stream
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" \
 		$(BIN)/python -m local stream --database build/source.db --warehouse build/stream
 
-stack: .make/local .make/jars/.stack mariadb ## the whole system on this machine, MariaDB to S3 and Kinesis, until Ctrl-C
+stack: .make/local .make/jars/.stack mariadb ## run the whole system, from MariaDB to S3 and Kinesis, until Ctrl-C
 	$(BIN)/python -m local stack --folder build/stack --posts $(POSTS) --seed $(SEED)
 
-test: .make/dev .make/jars/.classes ## set up and run the test suite
+##@ Test
+test: .make/dev .make/jars/.classes ## run the test suite
 	@echo "running the tests on two workers: the first results come when all are collected"
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
 
-test-fast: .make/dev ## run the tests that need no Java (under a minute)
+test-fast: .make/dev ## run the tests that need no Java
 	@echo "running the tests that need no Java on two workers"
 	$(BIN)/python -m pytest -n 2 -m "not java" --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
 
-test-stack: .make/dev .make/jars/.stack mariadb ## install MariaDB (Debian's, with apt-get) if it is not there; test the whole system
+test-stack: .make/dev .make/jars/.stack mariadb ## test the whole system (installs Debian's MariaDB if it is missing)
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" $(BIN)/python -m pytest -n 2 --dist loadfile tests/stack
 
-test-bundle: .make/dev .make/jars/.complete .make/minilake ## run the batch job as deployed, on a workspace emulator (minilake)
+test-bundle: .make/dev .make/jars/.complete .make/minilake ## test the batch job as deployed, on a workspace emulator (minilake)
 	$(BIN)/python -m pytest tests/bundle/run
 
-bundle-snapshots: .make/dev ## write anew what the Databricks CLI makes of the bundle, with which tests compare (needs databricks, signed in)
-	$(BIN)/python -m tests.bundle.snapshots
-
-test-airflow: .make/dev .make/jars/.complete .make/minilake .make/airflow ## run the DAG in Airflow, against a workspace emulator
+test-airflow: .make/dev .make/jars/.complete .make/minilake .make/airflow ## test the DAG in Airflow, against a workspace emulator
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/airflow
 
-test-jobs: .make/dev .make/jars/.complete .make/minilake .make/airflow ## test-bundle and test-airflow side by side
+test-jobs: .make/dev .make/jars/.complete .make/minilake .make/airflow ## run test-bundle and test-airflow in parallel
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests/bundle/run tests/airflow
 
-connect: .make/connect ## an environment in which an editor runs the library on a workspace (databricks-connect)
-	@echo "interpreter for the editor: $(CONNECT)/python (docs/workspace.md has an example)"
-
+##@ Check
 check: .make/dev ## check format, lint, types and import directions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check-infrastructure: .make/dev .make/infrastructure ## check the CloudFormation templates: cfn-lint, checkov, and what they miss
+check-infrastructure: .make/dev .make/infrastructure ## check the CloudFormation templates with cfn-lint, checkov and own checks
 	.make/infrastructure-venv/bin/cfn-lint infrastructure/templates/*.yaml
 	.make/infrastructure-venv/bin/checkov --config-file infrastructure/checkov.yaml
 	$(BIN)/python -m infrastructure check
@@ -75,30 +73,45 @@ format: .make/dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .make/dev .make/jars/.complete ## measure speed against other ways, write the pages in benchmarks/ (about an hour)
+##@ Measure
+bench: .make/dev .make/jars/.complete ## measure speed, write the pages in benchmarks/ (about an hour)
 	$(BIN)/python -m benchmarks.rules
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.senders
 	$(BIN)/python -m benchmarks.streams
 
-bench-large: .make/dev .make/jars/.complete ## measure a million posts and ten (an hour and 25 GB of disk)
+bench-large: .make/dev .make/jars/.complete ## measure one million and ten million posts (an hour, 25 GB of disk)
 	$(BIN)/python -m benchmarks.large
 
-wheel: .make/dev ## build the library's wheel into dist/
+##@ Databricks
+wheel: .make/dev ## build the library's wheel in dist/
 	$(BIN)/python -m hatchling build -t wheel
 
-lock: .make/dev ## write requirements/*.txt anew from pyproject.toml (exact versions and hashes)
+bundle-snapshots: .make/dev ## save the resolved bundle of each target for the tests (needs the Databricks CLI, signed in)
+	$(BIN)/python -m tests.bundle.snapshots
+
+connect: .make/connect ## set up databricks-connect for an editor
+	@echo "interpreter for the editor: $(CONNECT)/python (docs/workspace.md has an example)"
+
+##@ Project
+lock: .make/dev ## update requirements/*.txt from pyproject.toml (exact versions and hashes)
 	$(BIN)/pip install --quiet uv
 	for group in client local deploy minilake airflow infrastructure dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --upgrade --group pyproject.toml:$$group -o requirements/$$group.txt; done
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 		--no-emit-index-url --no-header --upgrade --group pyproject.toml:connect -o requirements/connect.txt
 
-clean: ## remove what was made, but not what was installed
+pictures: build/report.html chromium ## draw docs/pictures/ from build/report.html (installs Debian's Chromium if it is missing)
+	$(BIN)/python docs/pictures/draw.py
+
+clean: ## remove build/ and dist/
 	rm -rf build dist
 
-distclean: clean ## remove what was installed, too
+distclean: clean ## remove .venv, .make and caches, too
 	rm -rf .venv .make .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+build/report.html:
+	$(MAKE) run
 
 build/landing: | .make/local
 	@echo "making a source of $(POSTS) posts, and the files that the sink would write of it"
@@ -168,3 +181,7 @@ build/landing: | .make/local
 mariadb:
 	@[ -x "$$(PATH="$$PATH:/usr/sbin" command -v mariadbd)" ] || { $(AS_ROOT) apt-get update -qq && \
 		$(AS_ROOT) apt-get install -y -qq --no-install-recommends mariadb-server >/dev/null; }
+
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { $(AS_ROOT) apt-get update -qq && \
+		$(AS_ROOT) apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
