@@ -100,6 +100,9 @@ def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFra
     source = F.col("_source").cast(SOURCE_TYPE) if "_source" in df.columns else F.lit(None).cast(SOURCE_TYPE)
     records = df.select(F.col(column).cast("string").alias("raw"), source.alias("_source"))
     rows = validate_and_clean(records, entity)
+    # Spark pushes no filter below what is not deterministic: below the rules, it would write all of them into it.
+    computed = F.when(F.spark_partition_id() >= 0, F.col("rejections"))
+    rows = rows.withColumn("rejections", computed)
     usable = rows.where(is_usable()).select(*clean_schema(entity).names)
     return usable, to_quarantine_rows(rows, None, datetime.now(UTC), distinct=True)
 
