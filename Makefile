@@ -78,7 +78,7 @@ bench: .make/dev .make/jars/.complete ## measure speed, write the pages in bench
 	$(BIN)/python -m benchmarks.rules
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.senders
-	$(BIN)/python -m benchmarks.streams
+	$(BIN)/python -m benchmarks.stream_throughput
 
 bench-large: .make/dev .make/jars/.complete ## measure one million and ten million posts (an hour, 25 GB of disk)
 	$(BIN)/python -m benchmarks.large

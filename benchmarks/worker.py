@@ -21,7 +21,7 @@ from py4j.java_gateway import JavaClass
 from pyspark.sql import SparkSession
 
 from benchmarks.variants import MAKERS, Polars, Variant
-from local.runtime.spark_session import end_java_at_once, local_session, stop_session
+from local.runtime.spark_session import kill_java, local_session, stop_session
 from pinterest_transforms.settings import Settings
 
 Command = dict[str, str]
@@ -94,7 +94,7 @@ def _java(spark: SparkSession) -> JavaClass:
 def _end(*_: int | FrameType | None) -> None:
     """Ends this process and its Java at once."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # pyspark would tell at length that Java is gone
-    end_java_at_once()
+    kill_java()
     os._exit(143)
 
 

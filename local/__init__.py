@@ -1,4 +1,4 @@
-"""One machine instead of a workspace: runs the very notebooks of ``notebooks/`` on a local Spark."""
+"""Runs the notebooks of ``notebooks/`` on one machine, on a local Spark instead of a workspace."""
 
 import sys
 from importlib.util import find_spec

@@ -11,9 +11,9 @@ if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1
     os.environ["PYTHONUTF8"] = "1"
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this very program
 
-from local.runtime.spark_environment import leave_out_other_sparks  # noqa: E402
+from local.runtime.spark_environment import remove_other_sparks  # noqa: E402
 
-leave_out_other_sparks()
+remove_other_sparks()
 
 from local.cli.local_cli import main  # noqa: E402
 

@@ -29,7 +29,7 @@ PARAMETERS = {
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchRun:
     """One run of the batch notebooks.
 
     Attributes:
@@ -48,8 +48,8 @@ class Batch:
     rebuild: bool = False
     report: Path | None = None
 
-    def checked(self) -> "Batch":
-        """This run, if it can be started: told before anything that takes time.
+    def validate(self) -> "BatchRun":
+        """Checks the run before anything that takes time; returns it.
 
         Raises:
             PinterestError: if the landing, the warehouse, the report, the user id or the entity is not usable.
@@ -67,7 +67,7 @@ class Batch:
             raise LandingError(f"landing must hold {wanted}, got {', '.join(found[:9]) or 'no topics'}")
         if self.report is not None and self.report.is_dir():
             raise SettingsError(f"report must be a file, got the folder {self.report}")
-        usable_warehouse(self.warehouse)
+        make_warehouse(self.warehouse)
         if self.report is not None:
             _make_folder(self.report.parent, "report", self.report)
         return self
@@ -77,18 +77,18 @@ class Batch:
         return Settings(user_id=self.user_id, landing=str(self.landing), warehouse=str(self.warehouse))
 
 
-def usable_warehouse(warehouse: Path) -> None:
-    """Sees to it that tables can be kept in a folder; makes it.
+def make_warehouse(warehouse: Path) -> None:
+    """Creates the folder of the tables.
 
     Raises:
-        SettingsError: they cannot.
+        SettingsError: no files can be written there.
     """
     check_no_file(warehouse)
     _make_folder(warehouse, "warehouse", warehouse)
 
 
 def check_no_file(warehouse: Path) -> None:
-    """Sees to it that a warehouse is a folder, or is not there yet.
+    """Checks that a warehouse is a folder or does not exist.
 
     Raises:
         SettingsError: it is a file.
@@ -104,7 +104,7 @@ def _make_folder(folder: Path, what: str, path: Path) -> None:
         raise SettingsError(f"{what} must be where files can be written, got {path}: {error.strerror}") from None
 
 
-def new_run_id() -> str:
+def create_run_id() -> str:
     """Name of a run that begins now; two never share one."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
@@ -115,7 +115,7 @@ def preload() -> None:
 
 
 def run_batch(
-    spark: SparkSession, batch: Batch, screen: "Screen", progress: Callable[[str], None], notebooks: Path = NOTEBOOKS
+    spark: SparkSession, batch: BatchRun, screen: "Screen", progress: Callable[[str], None], notebooks: Path = NOTEBOOKS
 ) -> None:
     """Runs the notebooks one after another; the answers go to the screen.
 
@@ -123,7 +123,7 @@ def run_batch(
         NotebookError: if one fails.
     """
     from local.notebooks.notebook_runner import Runner  # noqa: PLC0415 - see preload
-    from local.report.report_data import gather  # noqa: PLC0415
+    from local.report.report_data import collect_report_data  # noqa: PLC0415
     from local.report.report_file import write_report  # noqa: PLC0415
 
     runner = Runner(spark, screen, progress=progress)
@@ -136,7 +136,7 @@ def run_batch(
         "landing": settings.landing,
         "user_id": settings.user_id,
         "entity": batch.entity,
-        "run_id": new_run_id(),
+        "run_id": create_run_id(),
         "warehouse": settings.warehouse,
         "rebuild": "true" if batch.rebuild else "false",
     }
@@ -146,4 +146,4 @@ def run_batch(
             values["landing"] = answer
     if batch.report is not None:
         progress(f"writing {batch.report}")
-        write_report(batch.report, gather(spark, settings, screen.answers))
+        write_report(batch.report, collect_report_data(spark, settings, screen.answers))

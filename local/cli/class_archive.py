@@ -13,7 +13,7 @@ from pathlib import Path
 from pyspark import SparkContext
 
 from local import PROJECT
-from local.cli.batch_command import Batch, run_batch
+from local.cli.batch_command import BatchRun, run_batch
 from local.notebooks.display import Screen
 from local.runtime.spark_session import CLASS_ARCHIVE, local_session
 from pinterest_transforms.settings import DEFAULT_USER_ID
@@ -41,7 +41,7 @@ def create_archive(archive: Path = CLASS_ARCHIVE) -> None:
         # Java says of each class that it leaves out why: thousands of lines.
         options = (f"-XX:ArchiveClassesAtExit={unfinished}", "-Xlog:disable")
         spark = local_session(folder / "warehouse", java_options=options)
-        batch = Batch(folder / "landing", folder / "warehouse", DEFAULT_USER_ID, report=folder / "report.html")
+        batch = BatchRun(folder / "landing", folder / "warehouse", DEFAULT_USER_ID, report=folder / "report.html")
         run_batch(spark, batch, Screen(io.StringIO()), lambda _: None)
         java = SparkContext._gateway.proc  # type: ignore[union-attr]
         spark.stop()

@@ -1,11 +1,11 @@
-"""What the command line of ``local`` takes: its commands and their options."""
+"""The commands and options of ``python -m local``."""
 
 import argparse
 import os
 from typing import NoReturn
 
-from local.cli.stack_options import add_stack
-from local.runtime.argument_types import MAX_NUMBER, number, path
+from local.cli.stack_options import add_stack_command
+from local.runtime.argument_types import MAX_NUMBER, float_between, parse_path
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
 
@@ -19,27 +19,27 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"error: {message} (see {self.prog} --help)\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """What the command line takes."""
+def build_parser() -> argparse.ArgumentParser:
+    """Builds the parser of the command line."""
     top = _Parser(prog="python -m local", description="The pipeline on one machine.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     batch = commands.add_parser("batch", help="run the batch notebooks over a landing folder, and print the answers")
-    batch.add_argument("--landing", required=True, type=path, metavar="DIR", help="folder with topics/… in it")
-    batch.add_argument("--warehouse", required=True, type=path, metavar="DIR", help="folder of the tables")
+    batch.add_argument("--landing", required=True, type=parse_path, metavar="DIR", help="folder with topics/… in it")
+    batch.add_argument("--warehouse", required=True, type=parse_path, metavar="DIR", help="folder of the tables")
     batch.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
     batch.add_argument("--entity", default="all", choices=["all", *(entity.name for entity in ENTITIES)])
     batch.add_argument("--rebuild", action="store_true", help="clean everything again, after a rule changed")
-    batch.add_argument("--report", type=path, metavar="FILE", help="also write a report page")
+    batch.add_argument("--report", type=parse_path, metavar="FILE", help="also write a report page")
 
     stream = commands.add_parser("stream", help="run the stream notebook against a Kinesis endpoint, print the answers")
-    stream.add_argument("--warehouse", required=True, type=path, metavar="DIR", help="folder of the tables")
+    stream.add_argument("--warehouse", required=True, type=parse_path, metavar="DIR", help="folder of the tables")
     where = stream.add_mutually_exclusive_group(required=True)
     where.add_argument(
-        "--database", metavar="URL|FILE", help="start a Kinesis of its own, and send this source's posts to it"
+        "--database", metavar="URL|FILE", help="start a Kinesis emulator, and send this source's posts to it"
     )
     where.add_argument("--endpoint", metavar="URL", help="address of a Kinesis, or `aws` for what boto3 finds")
-    where.add_argument("--rebuild", action="store_true", help="make the tables again of raw records, read nothing")
+    where.add_argument("--rebuild", action="store_true", help="rebuild the tables from raw records, read no stream")
     stream.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
     stream.add_argument("--entity", default="all", choices=["all", *(entity.name for entity in ENTITIES)])
     stream.add_argument("--region", default="", help="AWS region of the streams (default: what boto3 finds)")
@@ -56,24 +56,30 @@ def parser() -> argparse.ArgumentParser:
         help="available_now, or a time such as '5 seconds', to go on until Ctrl-C (default: %(default)s)",
     )
     stream.add_argument(
-        "--rate", type=number(0, MAX_NUMBER), default=0, metavar="N", help="records per second to send (0: no limit)"
+        "--rate",
+        type=float_between(0, MAX_NUMBER),
+        default=0,
+        metavar="N",
+        help="records per second to send (0: no limit)",
     )
     stream.add_argument("--new-checkpoint", action="store_true", help="begin at the initial position again")
     stream.add_argument("--allow-losses", action="store_true", help="go on though records may be lost")
 
     notebook = commands.add_parser("notebook", help="run one notebook, as a task of a job does")
-    notebook.add_argument("path", type=path, metavar="PATH", help="the notebook's file, such as notebooks/maintain.py")
+    notebook.add_argument(
+        "path", type=parse_path, metavar="PATH", help="the notebook's file, such as notebooks/maintain.py"
+    )
     notebook.add_argument("values", nargs="*", default=[], type=_pair, metavar="name=value", help="value of a widget")
 
     sql = commands.add_parser("sql", help="query the tables of a warehouse folder")
     sql.add_argument("query", help="one query, such as 'SELECT * FROM posts LIMIT 5'")
-    sql.add_argument("--warehouse", required=True, type=path, metavar="DIR", help="folder of the tables")
+    sql.add_argument("--warehouse", required=True, type=parse_path, metavar="DIR", help="folder of the tables")
     sql.add_argument("--schema", help=f"schema of bare names (default: {LEGS['batch']}, else the only one there)")
     sql.add_argument("--format", default="table", choices=_FORMATS, help="default: %(default)s")
 
     jars = commands.add_parser("jars", help="fetch the jars that Spark needs beside its own")
     jars.add_argument("--stack", action="store_true", help="those of Kafka, and of buckets, too")
-    stack = add_stack(commands)
+    stack = add_stack_command(commands)
     for command in (batch, stream, notebook, sql, jars, stack):
         command.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     return top

@@ -1,4 +1,4 @@
-"""The command line of ``local``: what each command does, and how every mistake ends in one line and an exit code."""
+"""The command line of ``local``: runs each command; every error ends in one line and an exit code."""
 
 import argparse
 import io
@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from local.cli.command_options import USAGE, parser
+from local.cli.command_options import USAGE, build_parser
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 
 FAILED = 1
@@ -21,9 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():  # no other one may
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
-    _check_outputs()
-    options = parser().parse_args(arguments)
-    ran_before = _spark_runs()
+    _check_streams()
+    options = build_parser().parse_args(arguments)
+    ran_before = _is_spark_running()
     try:
         _COMMANDS[options.command](options)
         sys.stdout.flush()
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has had enough: nobody is left to tell anything.
         _end_at_once(0)
     except Exception as error:
-        code = _told(error, verbose=options.verbose)
+        code = _report_error(error, verbose=options.verbose)
         if not ran_before:
             _stop_spark()
         if isinstance(error, OSError):
@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check_outputs() -> None:
-    """Sees to it that something can be written: a closed output would give its number to the next file."""
+def _check_streams() -> None:
+    """Checks that standard output and error can be written: the next file would get a closed one's number."""
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the process
     if sys.stdout is None:
@@ -55,19 +55,19 @@ def _check_outputs() -> None:
 
 
 def _batch(options: argparse.Namespace) -> None:
-    from local.cli.batch_command import Batch, preload, run_batch  # noqa: PLC0415 - Spark's Python alone takes a second to import
-    from local.cli.step_progress import Steps  # noqa: PLC0415
+    from local.cli.batch_command import BatchRun, preload, run_batch  # noqa: PLC0415 - Spark's Python alone takes a second to import
+    from local.cli.step_progress import StepReporter  # noqa: PLC0415
     from local.runtime.spark_session import command_session  # noqa: PLC0415
 
-    batch = Batch(
+    batch = BatchRun(
         landing=options.landing.absolute(),
         warehouse=options.warehouse.absolute(),
         user_id=options.user_id,
         entity=options.entity,
         rebuild=options.rebuild,
         report=options.report.absolute() if options.report else None,
-    ).checked()
-    with Steps() as steps:
+    ).validate()
+    with StepReporter() as steps:
         steps("starting Spark")
         preload()
         with command_session(batch.warehouse) as spark:
@@ -80,13 +80,13 @@ def _batch(options: argparse.Namespace) -> None:
 
 
 def _stream(options: argparse.Namespace) -> None:
-    from local.cli.step_progress import Steps  # noqa: PLC0415
-    from local.cli.stream_command import Stopping, Stream, run_stream  # noqa: PLC0415
+    from local.cli.step_progress import StepReporter  # noqa: PLC0415
+    from local.cli.stream_command import StopRequest, StreamRun, run_stream  # noqa: PLC0415
     from local.notebooks.display import Screen  # noqa: PLC0415 - as above
     from local.runtime.spark_session import command_session  # noqa: PLC0415
 
     switches = ("rebuild", "new_checkpoint", "allow_losses")
-    stream = Stream(
+    stream = StreamRun(
         warehouse=options.warehouse.absolute(),
         user_id=options.user_id,
         entity=options.entity,
@@ -97,34 +97,34 @@ def _stream(options: argparse.Namespace) -> None:
         trigger=options.trigger,
         rate=options.rate,
         switches=tuple(name for name in switches if getattr(options, name)),
-    ).checked()
-    with Steps() as steps:
+    ).validate()
+    with StepReporter() as steps:
         screen = Screen()
         screen.paused = steps.paused
         steps("starting Spark")
         stream.prepare()
         with command_session(stream.warehouse) as spark:
-            stopping = Stopping(stream.settings(), _stop)
+            stopping = StopRequest(stream.settings(), _stop)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, stopping)
             done = run_stream(spark, stream, screen, steps, stopping)
             steps("stopping Spark")
     if not done:
         print("stopped; the same command goes on where it was", file=sys.stderr)
-        sys.exit(128 + stopping.asked)
+        sys.exit(128 + stopping.signal_number)
 
 
 def _notebook(options: argparse.Namespace) -> None:
-    from local.cli.notebook_command import run_notebook, values_of  # noqa: PLC0415
-    from local.cli.step_progress import Steps  # noqa: PLC0415
+    from local.cli.notebook_command import run_notebook, select_widget_values  # noqa: PLC0415
+    from local.cli.step_progress import StepReporter  # noqa: PLC0415
     from local.notebooks.display import Screen  # noqa: PLC0415 - as above
     from local.runtime.spark_session import command_session  # noqa: PLC0415
 
     path = options.path.absolute()
-    values, others = values_of(path, options.values)
+    values, others = select_widget_values(path, options.values)
     if others:
         print(f"left out, since {path.stem} has no such widget: {', '.join(others)}", file=sys.stderr)
-    with Steps() as steps:
+    with StepReporter() as steps:
         screen = Screen()
         screen.paused = steps.paused
         steps("starting Spark")
@@ -142,7 +142,7 @@ def _sql(options: argparse.Namespace) -> None:
         use_warehouse,
         write_rows,
     )
-    from local.cli.step_progress import Steps  # noqa: PLC0415 - as above
+    from local.cli.step_progress import StepReporter  # noqa: PLC0415 - as above
     from local.runtime.spark_session import command_session  # noqa: PLC0415
 
     check_query(options.query)
@@ -150,7 +150,7 @@ def _sql(options: argparse.Namespace) -> None:
     schemas, schema = find_schemas(warehouse, options.schema)
     if options.format != "table":
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
-    with Steps(quiet=not sys.stderr.isatty()) as steps:
+    with StepReporter(quiet=not sys.stderr.isatty()) as steps:
         steps("starting Spark")
         with command_session(warehouse, extra=SESSION_SETTINGS) as spark:
             steps("reading the tables")
@@ -167,14 +167,14 @@ def _stack(options: argparse.Namespace) -> None:
 
 
 def _jars(options: argparse.Namespace) -> None:
-    from local.runtime.jars import delta_jars  # noqa: PLC0415 - as above
+    from local.runtime.jars import fetch_delta_jars  # noqa: PLC0415 - as above
 
-    files = delta_jars()
+    files = fetch_delta_jars()
     if options.stack:
-        from local.stack.kafka_broker import kafka_jars  # noqa: PLC0415
-        from local.stack.s3a_session import s3a_jars  # noqa: PLC0415
+        from local.stack.kafka_broker import fetch_kafka_jars  # noqa: PLC0415
+        from local.stack.s3a_session import fetch_s3a_jars  # noqa: PLC0415
 
-        files += [*kafka_jars(), *s3a_jars()]
+        files += [*fetch_kafka_jars(), *fetch_s3a_jars()]
     for file in files:
         print(file)
 
@@ -189,8 +189,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
 }
 
 
-def _told(error: Exception, *, verbose: bool) -> int:
-    """Tells an error in one line, and where it comes from on request. The exit code."""
+def _report_error(error: Exception, *, verbose: bool) -> int:
+    """Prints an error in one line, with its traceback on request. Returns the exit code."""
     from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
@@ -200,23 +200,23 @@ def _told(error: Exception, *, verbose: bool) -> int:
     # A disk that is full, an output that cannot be written: nothing of this project's. Any other is perhaps a bug.
     expected = isinstance(error, PinterestError | PySparkException | Py4JJavaError | OSError | MemoryError)
     if verbose:
-        print(_without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)
+        print(_redact_secrets("".join(traceback.format_exception(error))), file=sys.stderr)
     hint = "" if expected or verbose else " (--verbose shows where)"
-    if code := _crash_of_java():
+    if code := _get_crash_code():
         hint = f"; Spark's Java has ended with {code}: was it killed, or is memory short?"
-    print(_without_secrets(f"error: {one_line(error)}{hint}"), file=sys.stderr)
+    print(_redact_secrets(f"error: {one_line(error)}{hint}"), file=sys.stderr)
     return USAGE if isinstance(error, QueryError | SettingsError | LandingError) else FAILED
 
 
-def _crash_of_java() -> int | None:
+def _get_crash_code() -> int | None:
     if "local.runtime.java" not in sys.modules:
         return None
-    from local.runtime.java import crashed_java  # noqa: PLC0415 - as above
+    from local.runtime.java import get_crash_code  # noqa: PLC0415 - as above
 
-    return crashed_java()
+    return get_crash_code()
 
 
-def _without_secrets(text: str) -> str:
+def _redact_secrets(text: str) -> str:
     """The text without any secret of the environment: a traceback may quote what was read."""
     for name, value in os.environ.items():
         if name.startswith("PINTEREST_SECRET_") and value:
@@ -224,7 +224,7 @@ def _without_secrets(text: str) -> str:
     return text
 
 
-def _spark_runs() -> bool:
+def _is_spark_running() -> bool:
     if "local.runtime.spark_session" not in sys.modules:
         return False
     from local.runtime.spark_session import is_running  # noqa: PLC0415 - as above
@@ -234,9 +234,9 @@ def _spark_runs() -> bool:
 
 def _stop_spark() -> None:
     if "local.runtime.spark_session" in sys.modules:
-        from local.runtime.spark_session import stop_whatever_runs  # noqa: PLC0415 - as above
+        from local.runtime.spark_session import stop_running_session  # noqa: PLC0415 - as above
 
-        stop_whatever_runs()
+        stop_running_session()
 
 
 def _stop(number: int, _frame: object) -> NoReturn:
@@ -257,7 +257,7 @@ def _end_at_once(code: int) -> NoReturn:
     # Threads of ours that wait for Java, and threads of Java cut off in their work, would each print a traceback.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     if "local.runtime.java" in sys.modules:
-        from local.runtime.java import end_java_at_once  # noqa: PLC0415 - as above
+        from local.runtime.java import kill_java  # noqa: PLC0415 - as above
 
-        end_java_at_once()
+        kill_java()
     os._exit(code)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from local.cli.step_progress import Steps
+from local.cli.step_progress import StepReporter
 from local.kinesis.kinesis_source import KinesisSource
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
@@ -15,7 +15,7 @@ from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 
 
-def values_of(path: Path, given: Sequence[tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
+def select_widget_values(path: Path, given: Sequence[tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
     """The values of a notebook's widgets, and the names of those that it has no widget for.
 
     A job's parameters are pushed down to all of its tasks, and a notebook is asked only for its own. The catalog is
@@ -42,7 +42,9 @@ def values_of(path: Path, given: Sequence[tuple[str, str]]) -> tuple[dict[str, s
     return own, [name for name in names if name not in own]
 
 
-def run_notebook(spark: SparkSession, path: Path, values: Mapping[str, str], screen: Screen, steps: Steps) -> None:
+def run_notebook(
+    spark: SparkSession, path: Path, values: Mapping[str, str], screen: Screen, steps: StepReporter
+) -> None:
     """Runs the notebook; what it exits with is told on standard error.
 
     Raises:
@@ -53,4 +55,4 @@ def run_notebook(spark: SparkSession, path: Path, values: Mapping[str, str], scr
     answer = runner.run(path, values)
     if answer:
         with steps.paused():
-            print(f"{path.stem} exits with: {runner.machine.redacted(answer)}", file=sys.stderr)
+            print(f"{path.stem} exits with: {runner.dbutils_state.redact(answer)}", file=sys.stderr)

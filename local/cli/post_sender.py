@@ -13,16 +13,16 @@ from types import TracebackType
 from pinterest_transforms.errors import StreamError
 
 
-class Sender:
+class PostSender:
     """Makes the three streams and sends every post of a source to them, in a process of its own.
 
     Attributes:
-        said: the last line that the command has said.
+        last_line: the last line that the command has printed.
         acknowledged: how many records were taken; None until all have been sent.
     """
 
     def __init__(self, database: str, user_id: str, rate: float, endpoint: str, region: str, folder: Path) -> None:
-        self.said = "nothing sent yet"
+        self.last_line = "nothing sent yet"
         self.acknowledged: int | None = None
         self._environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": region}
         self._command = [sys.executable, "-m", "emulation", "streaming", "--direct", "--user-id", user_id]
@@ -30,12 +30,12 @@ class Sender:
         self._what = ["--all", "--restart", "--database", database, "--rate", str(rate), *places]
         self._process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> "Sender":
-        made = self._started("--streams", "create")
+    def __enter__(self) -> "PostSender":
+        made = self._start("--streams", "create")
         said, _ = made.communicate()
         if made.returncode:
             raise StreamError(f"streams must be made, got {said.strip()}")
-        self._process = self._started(*self._what)
+        self._process = self._start(*self._what)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -45,7 +45,7 @@ class Sender:
                 process.send_signal(signal.SIGINT)
             process.wait()
 
-    def _started(self, *what: str) -> "subprocess.Popen[str]":
+    def _start(self, *what: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(  # noqa: S603 - this very program
             [*self._command, *what],
             env=self._environment,
@@ -56,7 +56,7 @@ class Sender:
             start_new_session=True,
         )
 
-    def when_sent(self, then: Callable[[], None]) -> None:
+    def call_when_sent(self, then: Callable[[], None]) -> None:
         """Does something, in a thread, once all is sent."""
 
         def wait() -> None:
@@ -64,8 +64,8 @@ class Sender:
             assert self._process.stdout is not None  # noqa: S101 - it was asked for
             sent = 0
             for line in self._process.stdout:
-                self.said = line.strip() or self.said
-                if found := re.search(r"acknowledged ([\d,]+), retried", self.said):
+                self.last_line = line.strip() or self.last_line
+                if found := re.search(r"acknowledged ([\d,]+), retried", self.last_line):
                     sent = int(found[1].replace(",", ""))
             self.acknowledged = sent
             then()
@@ -79,4 +79,4 @@ class Sender:
             StreamError: some was not.
         """
         if self._process is not None and self._process.wait():
-            raise StreamError(f"all posts must be sent, got: {self.said}")
+            raise StreamError(f"all posts must be sent, got: {self.last_line}")

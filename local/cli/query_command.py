@@ -11,8 +11,8 @@ from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.types import StructField
 
-from local.notebooks.display import Screen, spark_rows
-from local.notebooks.json_values import plain
+from local.notebooks.display import Screen, collect_rows
+from local.notebooks.json_values import to_json_value
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import PinterestError
@@ -29,7 +29,7 @@ SESSION_SETTINGS = {
     "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16m",
 }
 _STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "DESCRIBE", "DESC", "SHOW", "EXPLAIN")
-_TELLS = ("DESCRIBE", "DESC", "SHOW", "EXPLAIN")
+_DESCRIBING = ("DESCRIBE", "DESC", "SHOW", "EXPLAIN")
 _CHANGES = (
     "org.apache.spark.sql.catalyst.plans.logical.Command",
     "org.apache.spark.sql.catalyst.plans.logical.InsertIntoStatement",
@@ -75,7 +75,7 @@ def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> D
     check_query(text)
     try:
         plan = spark._jsparkSession.sessionState().sqlParser().parsePlan(text)
-        if not _tells(text) and _any_change(spark, plan):
+        if not _describes(text) and _has_change(spark, plan):
             raise QueryError("query must only read, and this one would change something")
         return spark.sql(text)
     except (ParseException, AnalysisException) as error:
@@ -135,7 +135,7 @@ def write_rows(
     if form == "table":
         screen = Screen(out, rows_shown=TABLE_ROWS)
         screen.paused = paused
-        screen.rows(spark_rows(frame, TABLE_ROWS))
+        screen.show_rows(collect_rows(frame, TABLE_ROWS))
         return
     lines = _json_lines(frame) if form == "jsonl" else _csv_lines(frame)
     first = next(lines, None)
@@ -153,7 +153,7 @@ def _json_lines(frame: DataFrame) -> Iterator[str]:
     if names:
         raise QueryError(f"every column must have a name of its own for jsonl, got {names[0]!r} more than once")
     for row in frame.toLocalIterator(prefetchPartitions=True):
-        yield json.dumps(plain(row, schema), ensure_ascii=False) + "\n"
+        yield json.dumps(to_json_value(row, schema), ensure_ascii=False) + "\n"
 
 
 def _csv_lines(frame: DataFrame) -> Iterator[str]:
@@ -165,7 +165,7 @@ def _csv_lines(frame: DataFrame) -> Iterator[str]:
 
 
 def _csv_line(row: Row, fields: list[StructField]) -> str:
-    values = [plain(value, field.dataType) for value, field in zip(row, fields, strict=True)]
+    values = [to_json_value(value, field.dataType) for value, field in zip(row, fields, strict=True)]
     return ",".join("" if value is None else _csv_value(value) for value in values) + "\r\n"
 
 
@@ -174,18 +174,18 @@ def _csv_value(value: object) -> str:
     return '"' + text.replace('"', '""') + '"' if not text or _NEEDS_QUOTES.search(text) else text
 
 
-def _tells(text: str) -> bool:
+def _describes(text: str) -> bool:
     bare = _OPAQUE.sub(lambda found: " " if _COMMENT.match(found[0]) else "q", text).lstrip("( \t\r\n")
-    return bare.upper().startswith(_TELLS)
+    return bare.upper().startswith(_DESCRIBING)
 
 
-def _any_change(spark: SparkSession, plan: object) -> bool:
+def _has_change(spark: SparkSession, plan: object) -> bool:
     """Whether a parsed plan has a part that does more than read: ``WITH … INSERT INTO`` starts like a query."""
     type_util = spark._jvm.py4j.reflection.TypeUtil  # type: ignore[union-attr]
     if any(type_util.isInstanceOf(name, plan) for name in _CHANGES):
         return True
     children = plan.children()  # type: ignore[attr-defined]
-    return any(_any_change(spark, children.apply(at)) for at in range(children.size()))
+    return any(_has_change(spark, children.apply(at)) for at in range(children.size()))
 
 
 def _settings(warehouse: Path, schema: str) -> Settings:

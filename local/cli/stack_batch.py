@@ -6,8 +6,8 @@ from pathlib import Path
 import boto3
 from pyspark.sql import SparkSession
 
-from local.cli.batch_command import NOTEBOOKS, PARAMETERS, new_run_id
-from local.notebooks.dbutils import Machine
+from local.cli.batch_command import NOTEBOOKS, PARAMETERS, create_run_id
+from local.notebooks.dbutils import DbutilsState
 from local.notebooks.display import Screen
 from local.notebooks.filesystem import FileInfo, Filesystem
 from local.notebooks.notebook_runner import Runner
@@ -58,9 +58,9 @@ def run_notebooks(
     Raises:
         NotebookError: one fails.
     """
-    machine = Machine()
-    machine.filesystem = Buckets(environment["AWS_ENDPOINT_URL"])
-    runner = Runner(spark, screen, machine, progress)
+    state = DbutilsState()
+    state.filesystem = Buckets(environment["AWS_ENDPOINT_URL"])
+    runner = Runner(spark, screen, state, progress)
     settings = Settings(user_id=environment["PINTEREST_USER_ID"], warehouse=str(warehouse))
     values = {
         "access": "external_location",
@@ -70,7 +70,7 @@ def run_notebooks(
         "landing": environment["PINTEREST_LANDING"],
         "user_id": settings.user_id,
         "entity": "all",
-        "run_id": new_run_id(),
+        "run_id": create_run_id(),
         "warehouse": settings.warehouse,
         "rebuild": "false",
     }

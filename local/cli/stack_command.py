@@ -8,7 +8,7 @@ import sys
 import time
 from typing import NoReturn
 
-from local.stack.stack import Plan, Stack, read_environment
+from local.stack.stack import Stack, StackConfig, read_environment
 from local.stack.stack_part import StackError
 
 _GLANCE = 0.5
@@ -28,18 +28,18 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _up(options: argparse.Namespace) -> None:
-    from local.cli.step_progress import Steps  # noqa: PLC0415 - as in cli
+    from local.cli.step_progress import StepReporter  # noqa: PLC0415 - as in cli
 
-    plan = Plan(options.folder, options.user_id)
+    plan = StackConfig(options.folder, options.user_id)
     began = time.monotonic()
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     try:
-        with Steps() as steps, Stack(plan, steps) as stack:
+        with StepReporter() as steps, Stack(plan, steps) as stack:
             steps(f"making a source of {options.posts:,} posts")
-            fill(stack, options.posts, options.seed)
+            create_source(stack, options.posts, options.seed)
             with steps.paused():
-                print(_told(stack, plan, time.monotonic() - began), flush=True)
+                print(_format_addresses(stack, plan, time.monotonic() - began), flush=True)
             steps("running until Ctrl-C")
             while True:
                 time.sleep(_GLANCE)
@@ -55,7 +55,7 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def fill(stack: Stack, posts: int, seed: int) -> None:
+def create_source(stack: Stack, posts: int, seed: int) -> None:
     """Makes the source in the stack's MariaDB, with the emulation's own command.
 
     Raises:
@@ -72,7 +72,7 @@ def fill(stack: Stack, posts: int, seed: int) -> None:
         raise StackError(f"the source must be made, got {made.stderr.strip().removeprefix('error: ')}")
 
 
-def _told(stack: Stack, plan: Plan, seconds: float) -> str:
+def _format_addresses(stack: Stack, plan: StackConfig, seconds: float) -> str:
     """Addresses, and what to do with them."""
     environment, settings, folder = stack.environment, plan.settings, plan.folder
     python = ".venv/bin/python"
@@ -97,23 +97,23 @@ in another terminal, in this folder:
 
 
 def _batch(options: argparse.Namespace) -> None:
-    from local.cli.batch_command import PARAMETERS, usable_warehouse  # noqa: PLC0415 - Spark's Python takes a second to import
+    from local.cli.batch_command import PARAMETERS, make_warehouse  # noqa: PLC0415 - Spark's Python takes a second to import
     from local.cli.stack_batch import run_notebooks  # noqa: PLC0415
-    from local.cli.step_progress import Steps  # noqa: PLC0415
+    from local.cli.step_progress import StepReporter  # noqa: PLC0415
     from local.notebooks.display import Screen  # noqa: PLC0415
     from local.runtime.spark_session import command_session  # noqa: PLC0415
-    from local.stack.s3a_session import bucket_settings  # noqa: PLC0415
+    from local.stack.s3a_session import build_s3a_settings  # noqa: PLC0415
 
     environment = read_environment(options.folder)
     warehouse = (options.warehouse or options.folder / "warehouse").absolute()
-    usable_warehouse(warehouse)
+    make_warehouse(warehouse)
     # Also for boto3, and for Spark's own processes.
     os.environ.update(environment)
-    with Steps() as steps:
+    with StepReporter() as steps:
         screen = Screen()
         screen.paused = steps.paused
         steps("starting Spark")
-        with command_session(warehouse, extra=bucket_settings(environment)) as spark:
+        with command_session(warehouse, extra=build_s3a_settings(environment)) as spark:
             names = [name for name in PARAMETERS if name != "analyse" or options.what == "batch"]
             run_notebooks(spark, names, warehouse, environment, screen, steps)
             steps("stopping Spark")

@@ -1,4 +1,4 @@
-"""What is being done and since when: a live line on a terminal, plain lines elsewhere; never on standard output."""
+"""Progress of a command on standard error: a live line on a terminal, plain lines elsewhere."""
 
 import sys
 import threading
@@ -17,7 +17,7 @@ _WORTH_TELLING_SECONDS = 2.0
 _LIVE_SECONDS, _TOLD_SECONDS = 0.5, 5.0
 
 
-class Steps:
+class StepReporter:
     """Reports the steps of a run, one at a time: call it, from any thread, with what is being done."""
 
     def __init__(self, err: TextIO | None = None, *, quiet: bool = False) -> None:
@@ -79,7 +79,7 @@ class Steps:
                     self._live.start()
 
     @contextmanager
-    def rows(self, read: Callable[[], Sequence[str]]) -> Iterator[None]:
+    def show_lines(self, read: Callable[[], Sequence[str]]) -> Iterator[None]:
         """Lines that are read anew again and again: below the step on a terminal, now and then elsewhere."""
         over, live = threading.Event(), self._console.is_terminal
         tasks = [self._live.add_task("") for _ in read()] if live else []

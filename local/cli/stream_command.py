@@ -1,4 +1,4 @@
-"""``python -m local stream``: the stream notebook on this machine, against any Kinesis endpoint or one of its own."""
+"""``python -m local stream``: the stream notebook on this machine, with a Kinesis endpoint or an emulator."""
 
 import contextlib
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from local.cli.batch_command import NOTEBOOKS, new_run_id, usable_warehouse
-from local.cli.post_sender import Sender
-from local.cli.step_progress import Steps
+from local.cli.batch_command import NOTEBOOKS, create_run_id, make_warehouse
+from local.cli.post_sender import PostSender
+from local.cli.step_progress import StepReporter
 from local.kinesis.kinesis_endpoint import REGION, kinesis_endpoint
 from local.kinesis.kinesis_source import KinesisSource
 from local.notebooks.display import Screen
@@ -24,13 +24,13 @@ from pinterest_transforms.ingest.stream_queries import describe_progress
 from pinterest_transforms.settings import Settings
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-"""What an endpoint of one's own is asked with: it takes anything, but boto3 wants something."""
+"""Keys for an emulator: it takes any, but boto3 needs some."""
 _LIVE = "1 second"
 _GLANCE = 0.5
 
 
 @dataclass(frozen=True)
-class Stream:
+class StreamRun:
     """One run of the stream notebook.
 
     Attributes:
@@ -57,8 +57,8 @@ class Stream:
     rate: float = 0
     switches: tuple[str, ...] = ()
 
-    def checked(self) -> "Stream":
-        """This run, if it can be started: told before anything that takes time.
+    def validate(self) -> "StreamRun":
+        """Checks the run before anything that takes time; returns it.
 
         Raises:
             PinterestError: what was given cannot be used.
@@ -78,7 +78,7 @@ class Stream:
             raise SettingsError(
                 f"warehouse must have no streams yet where --database is sent to new ones, got some in {self.warehouse}"
             )
-        usable_warehouse(self.warehouse)
+        make_warehouse(self.warehouse)
         return self
 
     def prepare(self) -> None:
@@ -91,18 +91,18 @@ class Stream:
         return Settings(user_id=self.user_id, leg="stream", warehouse=str(self.warehouse))
 
 
-class Stopping:
+class StopRequest:
     """Ctrl-C, or a request to end, asks the streams to stop where they are; the second one ends at once."""
 
     def __init__(self, settings: Settings, at_once: Callable[[int, object], None]) -> None:
         self._file, self._at_once = Path(settings.stop_file(ENTITIES[0])), at_once
-        self.asked = 0
+        self.signal_number = 0
 
     def __call__(self, number: int, frame: object) -> None:
         """Takes the signal."""
-        if self.asked:
+        if self.signal_number:
             self._at_once(number, frame)
-        self.asked = number
+        self.signal_number = number
         self.stop()
 
     def stop(self) -> None:
@@ -113,10 +113,10 @@ class Stopping:
 
 def run_stream(
     spark: SparkSession,
-    stream: Stream,
+    stream: StreamRun,
     screen: Screen,
-    steps: Steps,
-    stopping: Stopping,
+    steps: StepReporter,
+    stopping: StopRequest,
     notebooks: Path = NOTEBOOKS,
 ) -> bool:
     """Runs the notebook, then the one with the answers.
@@ -135,7 +135,7 @@ def run_stream(
         "catalog": settings.catalog,
         "user_id": stream.user_id,
         "entity": stream.entity,
-        "run_id": new_run_id(),
+        "run_id": create_run_id(),
         "warehouse": settings.warehouse,
         "region": stream.region,
         "endpoint": stream.endpoint,
@@ -148,37 +148,37 @@ def run_stream(
         def lines() -> list[str]:
             return [*also(), *(describe_progress(settings, entity) for entity in entities_named(stream.entity))]
 
-        with steps.rows(lines):
+        with steps.show_lines(lines):
             runner.run(notebooks / "stream_kinesis", {**values, **changes})
 
     if stream.database:
         with kinesis_endpoint() as endpoint:
-            sender = Sender(stream.database, stream.user_id, stream.rate, endpoint, REGION, stream.warehouse)
+            sender = PostSender(stream.database, stream.user_id, stream.rate, endpoint, REGION, stream.warehouse)
             with sender, _stopped_when_read(sender, settings, stopping):
-                take(lambda: [f"sender: {sender.said}"], endpoint=endpoint, region=REGION, trigger=_LIVE)
-            if not stopping.asked:
+                take(lambda: [f"sender: {sender.last_line}"], endpoint=endpoint, region=REGION, trigger=_LIVE)
+            if not stopping.signal_number:
                 sender.check()
     else:
         take()
-    if stopping.asked:
+    if stopping.signal_number:
         return False
     runner.run(notebooks / "analyse", {**{n: values[n] for n in ("catalog", "user_id", "warehouse")}, "leg": "stream"})
     return True
 
 
 @contextlib.contextmanager
-def _stopped_when_read(sender: Sender, settings: Settings, stopping: Stopping) -> Iterator[None]:
+def _stopped_when_read(sender: PostSender, settings: Settings, stopping: StopRequest) -> Iterator[None]:
     """While it lasts, the streams are asked to stop once all that was sent is read."""
     over = threading.Event()
 
     def wait() -> None:
-        while not over.wait(_GLANCE) and not stopping.asked:
+        while not over.wait(_GLANCE) and not stopping.signal_number:
             states = [load_state(settings.checkpoint(entity)) for entity in ENTITIES]
             if sum(float(state.progress.get("read", 0.0)) for state in states if state) >= (sender.acknowledged or 0):
                 # Again and again: the notebook removes what asked an earlier run.
                 stopping.stop()
 
-    sender.when_sent(wait)
+    sender.call_when_sent(wait)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What was read of the shards, in Arrow files, and which task reads what of them."""
+"""Records of the shards in Arrow files, and the tasks that read them."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyspark.sql.datasource import InputPartition
 
-from local.kinesis.shard_reader import Place, sequence
+from local.kinesis.shard_reader import ShardOffsets, get_sequence_number
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import RecordTypeDef
@@ -27,12 +27,12 @@ _ARROW = pa.schema(
 )
 _SMALL = 2_000
 """So many records are not worth a second task."""
-_PIECE = 5_000
+_BATCH_RECORDS = 5_000
 """Records of one piece of a file, at most: a task takes whole pieces."""
 
 
 @dataclass(frozen=True)
-class Piece:
+class RecordRange:
     """Records of one shard behind a place and up to a sequence number: batches of a file, or Kinesis again."""
 
     shard: str
@@ -42,26 +42,26 @@ class Piece:
     batches: tuple[int, ...] = ()
 
 
-class Pieces(InputPartition):
-    """What one task reads."""
+class KinesisInputPartition(InputPartition):
+    """The records that one task reads."""
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, ranges: Sequence[RecordRange]) -> None:
         super().__init__(None)
-        self.pieces = tuple(pieces)
+        self.ranges = tuple(ranges)
 
 
 @dataclass(frozen=True)
-class Ahead:
+class ReadAhead:
     """What was read between two places: shard, file and the records of each of its batches."""
 
-    start: Place
-    end: Place
+    start: ShardOffsets
+    end: ShardOffsets
     files: list[tuple[str, str, list[int]]]
 
     @property
     def records(self) -> int:
         """How many there are."""
-        return sum(sum(sizes) for _, _, sizes in self.files)
+        return sum(sum(batch_sizes) for _, _, batch_sizes in self.files)
 
 
 class ArrowFile:
@@ -69,11 +69,11 @@ class ArrowFile:
 
     Attributes:
         path: where it stands.
-        sizes: the records of each of its batches.
+        batch_sizes: the records of each of its batches.
     """
 
     def __init__(self, path: Path, stream: str, shard: str) -> None:
-        self.path, self.sizes = path, list[int]()
+        self.path, self.batch_sizes = path, list[int]()
         self._stream, self._shard = stream, shard
         self._sink = pa.OSFile(str(path), "wb")
         self._writer = pa.ipc.new_file(self._sink, _ARROW)
@@ -89,36 +89,38 @@ class ArrowFile:
 
     def add(self, records: Sequence["RecordTypeDef"]) -> None:
         """Writes records, in order."""
-        for start in range(0, len(records), _PIECE):
-            some = records[start : start + _PIECE]
-            self._writer.write_batch(batch_of(some, self._stream, self._shard))
-            self.sizes.append(len(some))
+        for start in range(0, len(records), _BATCH_RECORDS):
+            some = records[start : start + _BATCH_RECORDS]
+            self._writer.write_batch(build_batch(some, self._stream, self._shard))
+            self.batch_sizes.append(len(some))
 
 
-def batches_of(piece: Piece) -> Iterator[pa.RecordBatch]:
+def read_batches(record_range: RecordRange) -> Iterator[pa.RecordBatch]:
     """The records of a piece of a file."""
-    with pa.memory_map(piece.file) as source:
+    with pa.memory_map(record_range.file) as source:
         file = pa.ipc.open_file(source)
-        yield from (file.get_batch(number) for number in piece.batches)
+        yield from (file.get_batch(number) for number in record_range.batches)
 
 
-def tasks_of(done: Ahead) -> list[InputPartition]:
+def plan_tasks(done: ReadAhead) -> list[InputPartition]:
     """The pieces of the files, in as many tasks as there are processors, or in one where that is enough."""
     records = done.records
     each = _SMALL if records <= _SMALL else max(1, records // (os.cpu_count() or 1))
-    tasks: list[list[Piece]] = []
+    tasks: list[list[RecordRange]] = []
     room = 0
-    for shard, file, sizes in done.files:
-        for number, size in enumerate(sizes):
+    for shard, file, batch_sizes in done.files:
+        for number, size in enumerate(batch_sizes):
             if room <= 0:
                 tasks.append([])
                 room = each
-            tasks[-1].append(Piece(shard, done.start.get(shard, ""), sequence(done.end[shard]), file, (number,)))
+            tasks[-1].append(
+                RecordRange(shard, done.start.get(shard, ""), get_sequence_number(done.end[shard]), file, (number,))
+            )
             room -= size
-    return [Pieces(pieces) for pieces in tasks]
+    return [KinesisInputPartition(ranges) for ranges in tasks]
 
 
-def batch_of(records: Sequence["RecordTypeDef"], stream: str, shard: str) -> pa.RecordBatch:
+def build_batch(records: Sequence["RecordTypeDef"], stream: str, shard: str) -> pa.RecordBatch:
     """Records of a shard in the columns of the source."""
     columns = [
         [record["PartitionKey"] for record in records],

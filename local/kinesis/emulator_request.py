@@ -1,15 +1,18 @@
-"""What a call asks the Kinesis stand-in for, checked by AWS's rules as it is read."""
+"""The parameters of a call of the Kinesis emulator, validated by AWS's rules as they are read."""
+
+import base64
 
 import orjson
 
-from local.kinesis.emulator_shards import HASH_KEYS, Entry, KinesisError, Shard, hash_key_of, invalid
+from local.kinesis.emulator_shards import KinesisError, PutEntry, Shard, invalid_argument
+from local.kinesis.emulator_streams import HASH_KEYS, compute_hash_key
 
 MEDIA_TYPE = "application/x-amz-json-1.1"
 _RECORD_BYTES, _REQUEST_BYTES = 1024**2, 10 * 1024**2
 _FILTERS = ("AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP")
 
 
-class Asked:
+class EmulatorRequest:
     """What a call asks for, checked as it is read."""
 
     def __init__(self, body: dict[str, object]) -> None:
@@ -24,27 +27,27 @@ class Asked:
             raise KinesisError("ValidationException", f"{name} must be a text, got {found!r}")
         return default
 
-    def whole(self, name: str, low: int, high: int, default: int | None = None) -> int:
+    def integer(self, name: str, low: int, high: int, default: int | None = None) -> int:
         """A whole number, also one that is written as a text, as Kinesis has hash keys."""
         found = self._body.get(name, default)
         number = int(found) if isinstance(found, str) and found.isascii() and found.isdigit() else found
         if not isinstance(number, int) or not low <= number <= high:
-            raise invalid(f"{name} must be {low} to {high}, got {found!r}")
+            raise invalid_argument(f"{name} must be {low} to {high}, got {found!r}")
         return number
 
-    def moment(self, name: str) -> int:
+    def timestamp_ms(self, name: str) -> int:
         """A time in ms; it is asked for in seconds since 1970."""
         found = self._body.get(name)
         if not isinstance(found, int | float):
-            raise invalid(f"{name} must be seconds since 1970, got {found!r}")
+            raise invalid_argument(f"{name} must be seconds since 1970, got {found!r}")
         return round(found * 1000)
 
-    def inner(self, name: str) -> "Asked | None":
+    def nested(self, name: str) -> "EmulatorRequest | None":
         """An object inside of this one."""
         found = self._body.get(name)
-        return Asked(found) if isinstance(found, dict) else None
+        return EmulatorRequest(found) if isinstance(found, dict) else None
 
-    def entry(self) -> Entry:
+    def entry(self) -> PutEntry:
         """A record to put, with the hash key it is placed by."""
         key, data = self.text("PartitionKey"), self._body.get("Data")
         if not isinstance(data, str) or len(data) % 4:
@@ -52,14 +55,14 @@ class Asked:
         if len(key) > 256:
             raise KinesisError("ValidationException", f"PartitionKey must be 1 to 256 characters, got {len(key)}")
         explicit = "ExplicitHashKey" in self._body
-        place = self.whole("ExplicitHashKey", 0, HASH_KEYS - 1) if explicit else hash_key_of(key)
+        place = self.integer("ExplicitHashKey", 0, HASH_KEYS - 1) if explicit else compute_hash_key(key)
         size = len(data) * 3 // 4 - data[-2:].count("=") + len(key.encode())
         if size > _RECORD_BYTES:
             message = f"Data and PartitionKey must be at most {_RECORD_BYTES} bytes, got {size}"
             raise KinesisError("ValidationException", message)
-        return Entry(data, key, place, size)
+        return PutEntry(data, key, place, size)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[PutEntry]:
         """The records of one request: all of them are right, or none is taken."""
         found = self._body.get("Records")
         if not isinstance(found, list) or not 1 <= len(found) <= 500:
@@ -67,13 +70,13 @@ class Asked:
             raise KinesisError("ValidationException", f"Records must be 1 to 500, got {count}")
         if not all(isinstance(record, dict) for record in found):
             raise KinesisError("SerializationException", "Records must be objects")
-        entries = [Asked(record).entry() for record in found]
+        entries = [EmulatorRequest(record).entry() for record in found]
         if (size := sum(entry.size for entry in entries)) > _REQUEST_BYTES:
-            raise invalid(f"Records must be at most {_REQUEST_BYTES} bytes, got {size}")
+            raise invalid_argument(f"Records must be at most {_REQUEST_BYTES} bytes, got {size}")
         return entries
 
 
-def asked_of(body: bytes) -> Asked:
+def parse_request(body: bytes) -> EmulatorRequest:
     """What a body asks for.
 
     Raises:
@@ -85,21 +88,21 @@ def asked_of(body: bytes) -> Asked:
         found = None
     if not isinstance(found, dict):
         raise KinesisError("SerializationException", f"the body must be a JSON object ({MEDIA_TYPE})")
-    return Asked(found)
+    return EmulatorRequest(found)
 
 
-def filter_of(asked: Asked | None) -> tuple[str, int, str]:
+def parse_shard_filter(request: EmulatorRequest | None) -> tuple[str, int, str]:
     """Kind of a shard filter, its moment in ms, and the shard after which it begins."""
-    if asked is None:
+    if request is None:
         return "", 0, ""
-    kind = asked.text("Type")
+    kind = request.text("Type")
     if kind not in _FILTERS:
         raise KinesisError("ValidationException", f"Type of ShardFilter must be one of Kinesis' six, got {kind!r}")
-    moment = asked.moment("Timestamp") if kind in ("AT_TIMESTAMP", "FROM_TIMESTAMP") else 0
-    return kind, moment, asked.text("ShardId") if kind == "AFTER_SHARD_ID" else ""
+    moment = request.timestamp_ms("Timestamp") if kind in ("AT_TIMESTAMP", "FROM_TIMESTAMP") else 0
+    return kind, moment, request.text("ShardId") if kind == "AFTER_SHARD_ID" else ""
 
 
-def fits(shard: Shard, kind: str, moment: int) -> bool:
+def matches_filter(shard: Shard, kind: str, moment: int) -> bool:
     """Whether a shard filter lets a shard through."""
     if kind == "AT_LATEST":
         return shard.closed is None
@@ -107,3 +110,17 @@ def fits(shard: Shard, kind: str, moment: int) -> bool:
         return True
     was_there = kind == "FROM_TIMESTAMP" or shard.opened <= moment
     return was_there and (shard.closed is None or shard.closed >= moment)
+
+
+def encode_token(*parts: object) -> str:
+    """An iterator or a ``NextToken``: all it stands for is in it, so that the server keeps none of them."""
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode()
+
+
+def decode_token(said: str) -> list[object]:
+    """What a token was made of; nothing if it is none."""
+    try:
+        found = orjson.loads(base64.urlsafe_b64decode(said))
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else []

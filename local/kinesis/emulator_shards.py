@@ -1,26 +1,18 @@
-"""Streams and shards in memory, by Kinesis' rules: where a record goes, what it is numbered, and when it is gone."""
+"""A shard in memory, by Kinesis' rules: how its records are numbered, read, and when they are trimmed."""
 
-import base64
-import hashlib
-import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import orjson
 
-ACCOUNT, REGION = "000000000000", "eu-west-1"
-HASH_KEYS = 2**128
 READ_BYTES = 10 * 1024**2
-HOUR_MS = 3_600_000
 # Kinesis' own limits of what is read from a shard.
 _READS_A_SECOND, _BYTES_A_SECOND = 5, 2 * 1024**2
 # Not one dump of the whole: what orjson gives keeps kilobytes more than it shows for as long as it is kept.
 _RECORD = b'{"SequenceNumber":"%b","ApproximateArrivalTimestamp":%d.%03d,"Data":%b,"PartitionKey":%b}'
-_SEQUENCE = re.compile(r"49(\d{19})(\d{25})(\d{10})", re.ASCII)
 
-Described = dict[str, object]
+JsonObject = dict[str, object]
 
 
 class KinesisError(Exception):
@@ -35,12 +27,12 @@ class KinesisError(Exception):
         self.kind = kind
 
 
-def invalid(message: str) -> KinesisError:
+def invalid_argument(message: str) -> KinesisError:
     """An argument that is none."""
     return KinesisError("InvalidArgumentException", message)
 
 
-class Entry(NamedTuple):
+class PutEntry(NamedTuple):
     """A record as it was sent: its data is still base64, and no more than its length is looked at.
 
     Attributes:
@@ -87,7 +79,7 @@ class ReadQuota:
             self.began, self.calls, self.size = now, 0, 0
         return self.calls < _READS_A_SECOND and self.size < _BYTES_A_SECOND
 
-    def took(self, size: int) -> None:
+    def count(self, size: int) -> None:
         """Counts an answered call."""
         self.calls, self.size = self.calls + 1, self.size + size
 
@@ -126,7 +118,7 @@ class Shard:
         """The sequence number, as Kinesis writes it, of a record of this shard."""
         return f"{self.prefix}{number:025d}{self.index:010d}"
 
-    def put(self, number: int, now: int, entry: Entry) -> str:
+    def put(self, number: int, now: int, entry: PutEntry) -> str:
         """Takes a record and gives its sequence number."""
         # A clock that is set back must not put the arrivals out of order: they are searched.
         self._latest = arrival = max(now, self._latest)
@@ -174,7 +166,7 @@ class Shard:
             return False
         return self._dropped > 0 or self.closed < horizon
 
-    def described(self) -> Described:
+    def describe(self) -> JsonObject:
         """How ``ListShards`` describes it."""
         named = dict(zip(("ParentShardId", "AdjacentParentShardId"), (p.shard_id for p in self.parents), strict=False))
         numbers = {"StartingSequenceNumber": self.sequence(self.began)}
@@ -182,7 +174,7 @@ class Shard:
             numbers["EndingSequenceNumber"] = self.sequence(self.ended)
         return {"ShardId": self.shard_id, **named, "HashKeyRange": self._range(), "SequenceNumberRange": numbers}
 
-    def described_child(self) -> Described:
+    def describe_child(self) -> JsonObject:
         """How ``GetRecords`` describes it at the end of its parent."""
         return {
             "ShardId": self.shard_id,
@@ -190,178 +182,5 @@ class Shard:
             "HashKeyRange": self._range(),
         }
 
-    def _range(self) -> Described:
+    def _range(self) -> JsonObject:
         return {"StartingHashKey": str(self.low), "EndingHashKey": str(self.high)}
-
-
-class Stream:
-    """A stream: its shards, open and closed, and the count that numbers its records.
-
-    Args:
-        name: its name.
-        serial: which stream of the server it is; with the time it tells it from an earlier one of the same name.
-        shards: how many to begin with.
-        now: the time, in ms.
-    """
-
-    def __init__(self, name: str, serial: int, shards: int, now: int) -> None:
-        self.name, self.created, self.retention_hours = name, now, 24
-        self.arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
-        self.prefix = f"49{now % 10**13:013d}{serial % 10**6:06d}"
-        self.shards: dict[str, Shard] = {}
-        self._number = 0
-        width = HASH_KEYS // shards
-        for index in range(shards):
-            self._opened(index * width, HASH_KEYS - 1 if index == shards - 1 else (index + 1) * width - 1, now)
-        self._route()
-
-    @property
-    def next_number(self) -> int:
-        """What the next record will be numbered."""
-        return self._number + 1
-
-    def horizon(self, now: int) -> int:
-        """The moment in ms before which everything is gone."""
-        return now - self.retention_hours * HOUR_MS
-
-    def trim(self, now: int) -> None:
-        """Forgets what is older than the retention period."""
-        for shard in self.shards.values():
-            shard.trim(self.horizon(now))
-
-    def listed(self, now: int) -> list[Shard]:
-        """The shards that are not expired, in the order they were made."""
-        return [shard for shard in self.shards.values() if not shard.is_expired(self.horizon(now))]
-
-    def shard(self, shard_id: str, now: int) -> Shard:
-        """A shard by name.
-
-        Raises:
-            KinesisError: there is none, or it is expired.
-        """
-        shard = self.shards.get(shard_id)
-        if shard is None or shard.is_expired(self.horizon(now)):
-            message = f"Shard {shard_id} in stream {self.name} under account {ACCOUNT} does not exist"
-            raise KinesisError("ResourceNotFoundException", message)
-        return shard
-
-    def put(self, entries: Iterable[Entry], now: int) -> list[dict[str, str]]:
-        """Puts each record into the open shard that its hash key belongs to."""
-        said = []
-        for entry in entries:
-            self._number += 1
-            shard = self._open[bisect_right(self._lows, entry.hash_key) - 1]
-            said.append({"ShardId": shard.shard_id, "SequenceNumber": shard.put(self._number, now, entry)})
-        return said
-
-    def position(self, shard: Shard, sequence: str) -> int:
-        """The position of a sequence number that was given out, whether or not its record is still there.
-
-        Raises:
-            KinesisError: it was never one of this shard of this stream.
-        """
-        parts = _SEQUENCE.fullmatch(sequence)
-        number = int(parts[2]) if parts else -1
-        last = self._number if shard.ended is None else shard.ended
-        if not shard.began <= number <= last or sequence != shard.sequence(number):
-            raise invalid(
-                f"StartingSequenceNumber {sequence} used in GetShardIterator on shard {shard.shard_id} in stream "
-                f"{self.name} under account {ACCOUNT} is invalid because it did not come from this stream."
-            )
-        return number
-
-    def split(self, shard: Shard, at: int, now: int) -> None:
-        """Closes a shard and opens two, the second of them from that hash key on.
-
-        Raises:
-            KinesisError: the shard is closed, or the key is not inside of it.
-        """
-        self._check_open(shard)
-        if not shard.low + 1 < at < shard.high:
-            raise invalid(
-                f"NewStartingHashKey {at} used in SplitShard() on shard {shard.shard_id} in stream {self.name} under "
-                f"account {ACCOUNT} is not both greater than one plus the shard's StartingHashKey {shard.low} and "
-                f"less than the shard's EndingHashKey {shard.high}."
-            )
-        self._close(now, shard)
-        for low, high in ((shard.low, at - 1), (at, shard.high)):
-            shard.children.append(self._opened(low, high, now, (shard,)))
-        self._route()
-
-    def merge(self, shard: Shard, other: Shard, now: int) -> None:
-        """Closes two shards that are beside each other and opens one.
-
-        Raises:
-            KinesisError: one is closed, or they are not beside each other.
-        """
-        self._check_open(shard, other)
-        low, high = sorted((shard, other), key=lambda each: each.low)
-        if low.high + 1 != high.low:
-            raise invalid(
-                f"Shards {shard.shard_id} and {other.shard_id} in stream {self.name} under account {ACCOUNT} are not "
-                "an adjacent pair of shards eligible for merging"
-            )
-        self._close(now, shard, other)
-        child = self._opened(low.low, high.high, now, (shard, other))
-        shard.children.append(child)
-        other.children.append(child)
-        self._route()
-
-    def summary(self) -> Described:
-        """What every description of the stream has."""
-        return {
-            "StreamName": self.name,
-            "StreamARN": self.arn,
-            "StreamStatus": "ACTIVE",
-            "StreamModeDetails": {"StreamMode": "PROVISIONED"},
-            "StreamCreationTimestamp": self.created / 1000,
-            "RetentionPeriodHours": self.retention_hours,
-            "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
-            "EncryptionType": "NONE",
-        }
-
-    def open_shards(self) -> list[Shard]:
-        """The shards that take records, by hash key."""
-        return self._open
-
-    def _opened(self, low: int, high: int, now: int, parents: tuple[Shard, ...] = ()) -> Shard:
-        self._number += 1
-        shard = Shard(self.prefix, len(self.shards), low, high, self._number, now, parents)
-        self.shards[shard.shard_id] = shard
-        return shard
-
-    def _close(self, now: int, *shards: Shard) -> None:
-        for shard in shards:
-            self._number += 1
-            shard.ended, shard.closed = self._number, now
-
-    def _check_open(self, *shards: Shard) -> None:
-        for shard in shards:
-            if shard.closed is not None:
-                raise invalid(
-                    f"Shard {shard.shard_id} in stream {self.name} under account {ACCOUNT} has already been merged or "
-                    "split, and thus is not eligible for merging or splitting."
-                )
-
-    def _route(self) -> None:
-        self._open = sorted((s for s in self.shards.values() if s.closed is None), key=lambda shard: shard.low)
-        self._lows = [shard.low for shard in self._open]
-
-
-def hash_key_of(partition_key: str) -> int:
-    """Where Kinesis puts a partition key."""
-    return int.from_bytes(hashlib.md5(partition_key.encode(), usedforsecurity=False).digest())
-
-
-def token(*parts: object) -> str:
-    """An iterator or a ``NextToken``: all it stands for is in it, so that the server keeps none of them."""
-    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode()
-
-
-def parts_of(said: str) -> list[object]:
-    """What a token was made of; nothing if it is none."""
-    try:
-        found = orjson.loads(base64.urlsafe_b64decode(said))
-    except ValueError:
-        return []
-    return found if isinstance(found, list) else []

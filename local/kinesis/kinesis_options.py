@@ -1,4 +1,4 @@
-"""Options of the ``kinesis`` source on one machine, and the client that they ask for."""
+"""Options of the ``kinesis`` source on one machine, and its boto3 client."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ _OPTIONS = {
 }
 
 
-def checked_options(given: Mapping[str, str]) -> dict[str, str]:
+def validate_options(given: Mapping[str, str]) -> dict[str, str]:
     """Every option by its lower-case name, the ones not given with their defaults.
 
     Raises:
@@ -47,11 +47,11 @@ def checked_options(given: Mapping[str, str]) -> dict[str, str]:
         raise StreamError(f"minFetchPeriod must be seconds, got {options['minfetchperiod']!r}")
     if options["failondataloss"].lower() not in ("true", "false"):
         raise StreamError(f"failOnDataLoss must be true or false, got {options['failondataloss']!r}")
-    start_of(options["initialposition"])
+    parse_initial_position(options["initialposition"])
     return options
 
 
-def start_of(position: str) -> str:
+def parse_initial_position(position: str) -> str:
     """An initial position as a place in a shard. ``latest`` is from now on.
 
     Raises:
@@ -71,7 +71,7 @@ def start_of(position: str) -> str:
     )
 
 
-def client_of(options: Mapping[str, str]) -> "KinesisClient":
+def open_client(options: Mapping[str, str]) -> "KinesisClient":
     """A client that repeats what is throttled or fails, with waits that grow."""
     import boto3  # noqa: PLC0415 - half a second to import, in every task
     from botocore.config import Config  # noqa: PLC0415

@@ -20,9 +20,17 @@ import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 from pyspark.sql.types import StructType
 
-from local.kinesis.arrow_files import Ahead, ArrowFile, Piece, Pieces, batch_of, batches_of, tasks_of
-from local.kinesis.kinesis_options import checked_options, client_of, start_of
-from local.kinesis.shard_reader import TRIM_HORIZON, Limits, Place, ShardReader, sequence
+from local.kinesis.arrow_files import (
+    ArrowFile,
+    KinesisInputPartition,
+    ReadAhead,
+    RecordRange,
+    build_batch,
+    plan_tasks,
+    read_batches,
+)
+from local.kinesis.kinesis_options import open_client, parse_initial_position, validate_options
+from local.kinesis.shard_reader import TRIM_HORIZON, Limits, ShardOffsets, ShardReader, get_sequence_number
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import RecordTypeDef
@@ -47,7 +55,7 @@ class KinesisSource(DataSource):
 
     def streamReader(self, schema: StructType) -> "KinesisReader":  # noqa: N802, ARG002 - Spark's name and signature
         """A reader of the stream that the options name."""
-        return KinesisReader(checked_options(self.options))
+        return KinesisReader(validate_options(self.options))
 
 
 class KinesisReader(DataSourceStreamReader):
@@ -56,92 +64,92 @@ class KinesisReader(DataSourceStreamReader):
     def __init__(self, options: dict[str, str]) -> None:
         self._options = options
         self._reader: ShardReader | None = None
-        self._first: Place | None = None
-        self._place: Place = {}
-        self._begins = ""
+        self._first: ShardOffsets | None = None
+        self._offsets: ShardOffsets = {}
+        self._start = ""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._beside: ThreadPoolExecutor | None = None
-        self._next: Future[Ahead] | None = None
-        self._aheads: list[Ahead] = []
+        self._executor: ThreadPoolExecutor | None = None
+        self._next: Future[ReadAhead] | None = None
+        self._read_aheads: list[ReadAhead] = []
         self._files = 0
 
     def initialOffset(self) -> dict[str, object]:  # noqa: N802 - Spark's name
         """Where a query without a checkpoint begins; the same however often it is asked."""
         if self._first is None:
-            self._begins = start_of(self._options["initialposition"])
-            self._first = self._place = self._shards().first()
-        return {"start": self._begins, "shards": self._first}
+            self._start = parse_initial_position(self._options["initialposition"])
+            self._first = self._offsets = self._shards().first_offsets()
+        return {"start": self._start, "shards": self._first}
 
     def latestOffset(self) -> dict[str, object]:  # noqa: N802 - Spark's name
         """Where the next micro-batch ends: reads up to there. Without a checkpoint, Spark asks for this first."""
-        if not self._begins:
+        if not self._start:
             self.initialOffset()
         # One that failed is told of once; after that, it is read again.
         begun, self._next = self._next, None
-        ahead = begun.result() if begun else Ahead(self._place, self._place, [])
+        ahead = begun.result() if begun else ReadAhead(self._offsets, self._offsets, [])
         if ahead.records < int(self._options["maxrecordsperbatch"]) // 2:
             # What has come while the last batch was worked on belongs to this one, and not to the one after it.
             more = self._read_ahead(ahead.end)
-            ahead = Ahead(self._place, more.end, ahead.files + more.files)
-        if ahead.end != self._place:
-            self._aheads.append(ahead)
-            self._place = ahead.end
-        return {"start": self._begins, "shards": self._place}
+            ahead = ReadAhead(self._offsets, more.end, ahead.files + more.files)
+        if ahead.end != self._offsets:
+            self._read_aheads.append(ahead)
+            self._offsets = ahead.end
+        return {"start": self._start, "shards": self._offsets}
 
     def partitions(self, start: dict[str, object], end: dict[str, object]) -> Sequence[InputPartition]:
         """The tasks of a micro-batch. Spark also asks on a restart, with the last place it has committed twice."""
-        before, until = cast(Place, start["shards"]), cast(Place, end["shards"])
-        for ahead in self._aheads:
+        before, until = cast(ShardOffsets, start["shards"]), cast(ShardOffsets, end["shards"])
+        for ahead in self._read_aheads:
             if (ahead.start, ahead.end) == (before, until):
-                if until == self._place:
+                if until == self._offsets:
                     # While the batch is worked on, the next one is read.
-                    self._beside = self._beside or ThreadPoolExecutor(1)
-                    self._next = self._next or self._beside.submit(self._read_ahead, until)
-                return tasks_of(ahead)
-        self._begins, self._place = str(end["start"]), until
+                    self._executor = self._executor or ThreadPoolExecutor(1)
+                    self._next = self._next or self._executor.submit(self._read_ahead, until)
+                return plan_tasks(ahead)
+        self._start, self._offsets = str(end["start"]), until
         return [
-            Pieces([Piece(shard, before.get(shard, self._begins), sequence(at))])
+            KinesisInputPartition([RecordRange(shard, before.get(shard, self._start), get_sequence_number(at))])
             for shard, at in until.items()
-            if sequence(at) != sequence(before.get(shard, ""))
+            if get_sequence_number(at) != get_sequence_number(before.get(shard, ""))
         ]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """The records of a task, as Arrow batches."""
-        for piece in cast(Pieces, partition).pieces:
-            if piece.file:
-                yield from batches_of(piece)
+        for record_range in cast(KinesisInputPartition, partition).ranges:
+            if record_range.file:
+                yield from read_batches(record_range)
             else:
-                records = list(self._shards().between(piece.shard, piece.start, piece.until))
-                yield batch_of(records, self._options["streamname"], piece.shard)
+                records = list(self._shards().read_range(record_range.shard, record_range.start, record_range.until))
+                yield build_batch(records, self._options["streamname"], record_range.shard)
 
     def commit(self, end: dict[str, object]) -> None:
         """Removes the files of what is done."""
-        ends = [ahead.end for ahead in self._aheads]
+        ends = [ahead.end for ahead in self._read_aheads]
         if end["shards"] in ends:
-            done = ends.index(cast(Place, end["shards"])) + 1
-            for ahead in self._aheads[:done]:
+            done = ends.index(cast(ShardOffsets, end["shards"])) + 1
+            for ahead in self._read_aheads[:done]:
                 for _, file, _ in ahead.files:
                     Path(file).unlink(missing_ok=True)
-            del self._aheads[:done]
+            del self._read_aheads[:done]
 
     def stop(self) -> None:
         """Ends with the query."""
-        if self._beside is not None:
-            self._beside.shutdown(wait=True, cancel_futures=True)
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
         if self._folder is not None:
             self._folder.cleanup()
-        if _is_main() and signal.getsignal(signal.SIGTERM) == self._killed:
+        if _is_main() and signal.getsignal(signal.SIGTERM) == self._handle_sigterm:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    def _made(self) -> str:
+    def _make_folder(self) -> str:
         """The folder of the files. Spark ends a query's Python by a signal, without a call of ``stop``."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="kinesis-", ignore_cleanup_errors=True)
             if _is_main() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-                signal.signal(signal.SIGTERM, self._killed)
+                signal.signal(signal.SIGTERM, self._handle_sigterm)
         return self._folder.name
 
-    def _killed(self, number: int, _frame: FrameType | None) -> None:
+    def _handle_sigterm(self, number: int, _frame: FrameType | None) -> None:
         """Removes the files, and lets the signal do what it would have done."""
         if self._folder is not None:
             self._folder.cleanup()
@@ -152,27 +160,27 @@ class KinesisReader(DataSourceStreamReader):
         if self._reader is None:
             options = self._options
             limits = Limits(records=int(options["maxrecordsperbatch"]), pause=float(options["minfetchperiod"]))
-            start = self._begins or TRIM_HORIZON
+            start = self._start or TRIM_HORIZON
             losses = options["failondataloss"].lower() == "false"
-            self._reader = ShardReader(client_of(options), options["streamname"], start, losses, limits)
+            self._reader = ShardReader(open_client(options), options["streamname"], start, losses, limits)
         return self._reader
 
-    def _read_ahead(self, place: Place) -> Ahead:
+    def _read_ahead(self, offsets: ShardOffsets) -> ReadAhead:
         """Reads on from a place into files."""
         reader = self._shards()
-        reader.start = self._begins
+        reader.start = self._start
         with ExitStack() as stack:
             files: dict[str, ArrowFile] = {}
 
             def take(shard: str, records: list["RecordTypeDef"]) -> None:
                 if shard not in files:
                     self._files += 1
-                    path = Path(self._made(), f"{self._files}.arrow")
+                    path = Path(self._make_folder(), f"{self._files}.arrow")
                     files[shard] = stack.enter_context(ArrowFile(path, self._options["streamname"], shard))
                 files[shard].add(records)
 
-            end = reader.read(place, take)
-        return Ahead(place, end, [(shard, str(file.path), file.sizes) for shard, file in files.items()])
+            end = reader.read(offsets, take)
+        return ReadAhead(offsets, end, [(shard, str(file.path), file.batch_sizes) for shard, file in files.items()])
 
 
 def _is_main() -> bool:

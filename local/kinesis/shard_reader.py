@@ -1,7 +1,7 @@
 """Reads the shards of a Kinesis stream: which of them, from where, up to where. No Spark here.
 
-A *place* says where to go on in each shard, as plain JSON: it is what Spark keeps in a checkpoint. Children of a shard
-are taken up once all of their parents are read to the end, so that the versions of a key stay in order.
+Offsets say where to go on in each shard, as plain JSON: Spark keeps them in a checkpoint. Children of a shard are read
+after all of their parents have been read to the end, so that the versions of a key stay in order.
 """
 
 import time
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef, RecordTypeDef, ShardTypeDef
 
 TRIM_HORIZON, AT_TIMESTAMP, AFTER, ENDED = "TRIM_HORIZON", "AT_TIMESTAMP", "AFTER", "ENDED"
-Place = dict[str, str]
+ShardOffsets = dict[str, str]
 """By shard: ``TRIM_HORIZON``, ``AT_TIMESTAMP <epoch seconds>``, ``AFTER <sequence number>``, or ``ENDED`` with the
 sequence number of its last record, if it had any."""
 
@@ -31,7 +31,7 @@ def is_ended(at: str) -> bool:
     return at.startswith(ENDED)
 
 
-def sequence(at: str) -> str:
+def get_sequence_number(at: str) -> str:
     """The sequence number of the last record that was read; empty for none."""
     kind, _, value = at.partition(" ")
     return value if kind in (AFTER, ENDED) else ""
@@ -89,47 +89,47 @@ class ShardReader:
     losses: bool = False
     limits: Limits = field(default_factory=Limits)
     _shards: dict[str, _Shard] = field(default_factory=dict)
-    _listed: float = 0.0
+    _listed_at: float = 0.0
 
-    def first(self) -> Place:
+    def first_offsets(self) -> ShardOffsets:
         """Where a reader that knows nothing begins: the shards that no listed shard is a parent of, so the oldest."""
-        return self._with_children({}, self._list())
+        return self._add_children({}, self._list_shards())
 
-    def read(self, place: Place, take: Callable[[str, list["RecordTypeDef"]], None]) -> Place:
-        """Reads on from a place until nothing is left or the limits are reached.
+    def read(self, offsets: ShardOffsets, take: Callable[[str, list["RecordTypeDef"]], None]) -> ShardOffsets:
+        """Reads on from offsets until nothing is left or the limits are reached.
 
         Args:
-            place: where to go on.
+            offsets: where to go on.
             take: is given a shard and its next records, call by call: a record as it comes is ten times its bytes.
 
         Returns:
-            The place behind what was taken.
+            The offsets behind what was taken.
 
         Raises:
-            StreamError: records between the place and what is left are gone, or the place is of another stream.
+            StreamError: records between the offsets and what is left are gone, or the offsets are of another stream.
         """
-        place = dict(place)
-        self._shards = {name: shard for name, shard in self._shards.items() if place.get(name) == shard.after}
+        offsets = dict(offsets)
+        self._shards = {name: shard for name, shard in self._shards.items() if offsets.get(name) == shard.after}
         taken: set[str] = set()
         ended, records, size = time.monotonic() + self.limits.seconds, 0, 0
         behind = True
         with ThreadPoolExecutor(8) as pool:
             while behind and records < self.limits.records and size < self.limits.bytes and time.monotonic() < ended:
-                place = self._with_new(place, taken)
-                unread = {name: at for name, at in place.items() if not is_ended(at)}
+                offsets = self._add_new_shards(offsets, taken)
+                unread = {name: at for name, at in offsets.items() if not is_ended(at)}
                 behind = False
                 for name, found, late in pool.map(self._call, unread, unread.values()):
                     if found:
                         taken.add(name)
                         take(name, found)
                         records, size = records + len(found), size + sum(len(one["Data"]) for one in found)
-                    place[name] = self._shards[name].after
+                    offsets[name] = self._shards[name].after
                     # Where a shard has ended, its children come next.
-                    behind = behind or late or is_ended(place[name])
-        return place
+                    behind = behind or late or is_ended(offsets[name])
+        return offsets
 
-    def between(self, shard: str, start: str, until: str) -> Iterator["RecordTypeDef"]:
-        """The records of a shard from a place up to a sequence number, that one included.
+    def read_range(self, shard: str, start: str, until: str) -> Iterator["RecordTypeDef"]:
+        """The records of a shard from an offset up to a sequence number, that one included.
 
         Raises:
             StreamError: one of them is gone.
@@ -148,118 +148,118 @@ class ShardReader:
             if not late:
                 break
         if last != int(until):
-            self._lost(shard, f"the record {until} is not there any more")
+            self._handle_loss(shard, f"the record {until} is not there any more")
 
     def _call(self, name: str, at: str) -> tuple[str, list["RecordTypeDef"], bool]:
         """One GetRecords: the shard, its records, and whether more are waiting."""
         shard = self._shards.get(name)
         if shard is None:
-            shard = self._shards[name] = self._opened(name, at)
+            shard = self._shards[name] = self._open_shard(name, at)
         if shard.iterator is None:
             return name, [], False
         wait = shard.called + self.limits.pause - time.monotonic()
         if wait > 0:
             time.sleep(wait)
-        answer = self._records(name, shard)
+        answer = self._get_records(name, shard)
         shard.called = time.monotonic()
-        found = self._checked(name, shard, answer)
+        found = self._check_records(name, shard, answer)
         shard.iterator = answer.get("NextShardIterator")
         if found:
             shard.after = f"{AFTER} {found[-1]['SequenceNumber']}"
         if shard.iterator is None:
-            shard.after, self._listed = f"{ENDED} {sequence(shard.after)}".rstrip(), 0.0
+            shard.after, self._listed_at = f"{ENDED} {get_sequence_number(shard.after)}".rstrip(), 0.0
         return name, found, answer.get("MillisBehindLatest", 0) > 0
 
-    def _records(self, name: str, shard: _Shard) -> "GetRecordsOutputTypeDef":
+    def _get_records(self, name: str, shard: _Shard) -> "GetRecordsOutputTypeDef":
         """The answer of one call; an iterator that expired is asked for again."""
         assert shard.iterator is not None  # noqa: S101 - the caller has looked
         most = min(_MOST_A_CALL, self.limits.records)
         try:
             return self.client.get_records(ShardIterator=shard.iterator, Limit=most)
         except self.client.exceptions.ExpiredIteratorException:
-            again = self._opened(name, shard.after)
+            again = self._open_shard(name, shard.after)
             shard.iterator, shard.wanted = again.iterator, again.wanted
             if shard.iterator is None:
                 return cast("GetRecordsOutputTypeDef", {"Records": []})
             return self.client.get_records(ShardIterator=shard.iterator, Limit=most)
         except self.client.exceptions.ResourceNotFoundException as error:
-            raise self._another(str(error)) from None
+            raise self._other_stream_error(str(error)) from None
 
-    def _checked(self, name: str, shard: _Shard, answer: "GetRecordsOutputTypeDef") -> list["RecordTypeDef"]:
+    def _check_records(self, name: str, shard: _Shard, answer: "GetRecordsOutputTypeDef") -> list["RecordTypeDef"]:
         """The records without the one that was read before, which only proves that nothing is missing."""
         found = answer["Records"]
         if shard.wanted and (found or answer.get("MillisBehindLatest", 0) == 0 or not answer.get("NextShardIterator")):
             if found and found[0]["SequenceNumber"] == shard.wanted:
                 found = found[1:]
             else:
-                self._lost(name, f"Kinesis has forgotten the last record that was read, {shard.wanted}")
+                self._handle_loss(name, f"Kinesis has forgotten the last record that was read, {shard.wanted}")
             shard.wanted = ""
         return found
 
-    def _lost(self, name: str, what: str) -> None:
+    def _handle_loss(self, name: str, what: str) -> None:
         if not self.losses:
             raise StreamError(
                 f"stream {self.stream} must still hold what follows the last read, got a gap in {name}: {what}; "
                 "what lies between may be lost: allow losses by name to go on with what is left"
             )
 
-    def _another(self, found: str) -> StreamError:
+    def _other_stream_error(self, found: str) -> StreamError:
         return StreamError(
             f"stream {self.stream} must be the one that was read before, got another of that name, or none: {found}"
         )
 
-    def _opened(self, name: str, at: str) -> _Shard:
+    def _open_shard(self, name: str, at: str) -> _Shard:
         """A shard to be read from a place on. Behind a record means at it: if it is there, nothing is missing."""
         kind, _, value = at.partition(" ")
-        asked: dict[str, object] = {"ShardIteratorType": kind}
+        request: dict[str, object] = {"ShardIteratorType": kind}
         if kind == AT_TIMESTAMP:
-            asked["Timestamp"] = float(value)
+            request["Timestamp"] = float(value)
         if kind == AFTER:
-            asked = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": value}
+            request = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": value}
         try:
-            answer = self.client.get_shard_iterator(StreamName=self.stream, ShardId=name, **asked)  # type: ignore[arg-type]
+            answer = self.client.get_shard_iterator(StreamName=self.stream, ShardId=name, **request)  # type: ignore[arg-type]
         except self.client.exceptions.InvalidArgumentException as error:
             if kind == AT_TIMESTAMP:
                 raise StreamError(f"a start must not be ahead of Kinesis' clock, got {value}: {error}") from None
-            raise self._another(str(error)) from None
+            raise self._other_stream_error(str(error)) from None
         except self.client.exceptions.ResourceNotFoundException:
             # All of the shard is older than what Kinesis keeps.
-            self._lost(name, "the shard is gone")
-            return _Shard(None, "", f"{ENDED} {sequence(at)}".rstrip())
+            self._handle_loss(name, "the shard is gone")
+            return _Shard(None, "", f"{ENDED} {get_sequence_number(at)}".rstrip())
         return _Shard(answer["ShardIterator"], value if kind == AFTER else "", at)
 
-    def _with_new(self, place: Place, taken: Container[str]) -> Place:
+    def _add_new_shards(self, offsets: ShardOffsets, taken: Container[str]) -> ShardOffsets:
         """The place with the shards that have come up; without ended ones that Kinesis has forgotten.
 
         Of what was taken just now the place must say up to where, or it could not be read again.
         """
-        if time.monotonic() - self._listed < _LISTED_EVERY:
-            return place
-        listed = self._list()
-        for shard in listed:
+        if time.monotonic() - self._listed_at < _LISTED_EVERY:
+            return offsets
+        shards_listed = self._list_shards()
+        for shard in shards_listed:
             name, is_open = shard["ShardId"], "EndingSequenceNumber" not in shard["SequenceNumberRange"]
-            if is_open and name not in self._shards and is_ended(place.get(name, "")):
-                raise self._another(f"{name} was read to its end and is open")
-        there = {shard["ShardId"] for shard in listed}
-        kept = {name: at for name, at in place.items() if not is_ended(at) or name in there or name in taken}
-        return self._with_children(kept, listed)
+            if is_open and name not in self._shards and is_ended(offsets.get(name, "")):
+                raise self._other_stream_error(f"{name} was read to its end and is open")
+        there = {shard["ShardId"] for shard in shards_listed}
+        kept = {name: at for name, at in offsets.items() if not is_ended(at) or name in there or name in taken}
+        return self._add_children(kept, shards_listed)
 
-    def _with_children(self, place: Place, listed: Sequence["ShardTypeDef"]) -> Place:
-        names = {shard["ShardId"] for shard in listed}
+    def _add_children(self, offsets: ShardOffsets, shards_listed: Sequence["ShardTypeDef"]) -> ShardOffsets:
+        names = {shard["ShardId"] for shard in shards_listed}
         new = {}
-        for shard in listed:
+        for shard in shards_listed:
             parents = {shard.get("ParentShardId"), shard.get("AdjacentParentShardId")} & names
-            if shard["ShardId"] not in place and all(is_ended(place.get(str(parent), "")) for parent in parents):
+            if shard["ShardId"] not in offsets and all(is_ended(offsets.get(str(parent), "")) for parent in parents):
                 new[shard["ShardId"]] = self.start
-        return {**place, **new}
+        return {**offsets, **new}
 
-    def _list(self) -> list["ShardTypeDef"]:
-        self._listed = time.monotonic()
-        asked: Mapping[str, str] = {"StreamName": self.stream}
+    def _list_shards(self) -> list["ShardTypeDef"]:
+        self._listed_at = time.monotonic()
+        request: Mapping[str, str] = {"StreamName": self.stream}
         shards: list[ShardTypeDef] = []
         while True:
-            answer = self.client.list_shards(**asked)  # type: ignore[arg-type]
+            answer = self.client.list_shards(**request)  # type: ignore[arg-type]
             shards += answer["Shards"]
             if not answer.get("NextToken"):
                 return shards
-            asked = {"NextToken": answer["NextToken"]}
+            request = {"NextToken": answer["NextToken"]}

@@ -1,4 +1,4 @@
-"""A stand-in for ``dbutils`` on one machine, with what the notebooks use of it."""
+"""``dbutils`` on one machine: the modules that the notebooks use."""
 
 import builtins
 import json
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from local.notebooks.dbutils_module import DbutilsError, Room
+from local.notebooks.dbutils_module import DbutilsError, DbutilsModule
 from local.notebooks.filesystem import Filesystem
 from local.notebooks.widgets import Widgets
 
@@ -38,7 +38,7 @@ class SecretScope:
     name: str
 
 
-class Secrets(Room):
+class Secrets(DbutilsModule):
     """Secrets from the environment, ``PINTEREST_SECRET_<SCOPE>_<KEY>``; none that was read is ever shown."""
 
     def __init__(self) -> None:
@@ -65,27 +65,27 @@ class Secrets(Room):
         names = {name.removeprefix(_SECRET).split("_")[0].lower() for name in os.environ if name.startswith(_SECRET)}
         return [SecretScope(name) for name in sorted(names)]
 
-    def redacted(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """The text without the values that were read."""
         for value in sorted(filter(None, self._read), key=len, reverse=True):
             text = text.replace(value, _REDACTED)
         return text
 
 
-class Machine:
-    """What the notebooks of one process share: mounts, secrets, values of tasks."""
+class DbutilsState:
+    """State that the notebooks of one process share: mounts, secrets, task values."""
 
     def __init__(self) -> None:
         self.filesystem = Filesystem()
         self.secrets = Secrets()
         self.task_values: dict[tuple[str, str], object] = {}
 
-    def redacted(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """The text without secrets."""
-        return self.secrets.redacted(text)
+        return self.secrets.redact(text)
 
 
-class NotebookRoom(Room):
+class NotebookModule(DbutilsModule):
     """Ends this notebook, or runs another."""
 
     def __init__(self, run: RunNotebook) -> None:
@@ -106,12 +106,12 @@ class NotebookRoom(Room):
         return self._run(path, arguments or {})
 
 
-class TaskValues(Room):
+class TaskValues(DbutilsModule):
     """Small values that a task of a job leaves for later ones."""
 
-    def __init__(self, machine: Machine, task: str) -> None:
+    def __init__(self, state: DbutilsState, task: str) -> None:
         super().__init__("dbutils.jobs.taskValues")
-        self._values = machine.task_values
+        self._values = state.task_values
         self._task = task
 
     def set(self, key: str, value: object) -> None:
@@ -134,24 +134,24 @@ class TaskValues(Room):
         return self._values.get((taskKey, key), default)
 
 
-class Jobs(Room):
+class Jobs(DbutilsModule):
     """What a task of a job may do."""
 
-    def __init__(self, machine: Machine, task: str) -> None:
+    def __init__(self, state: DbutilsState, task: str) -> None:
         super().__init__("dbutils.jobs")
-        self.taskValues = TaskValues(machine, task)  # the platform's name
+        self.taskValues = TaskValues(state, task)  # the platform's name
 
 
-class Dbutils(Room):
+class Dbutils(DbutilsModule):
     """The ``dbutils`` of one notebook."""
 
-    def __init__(self, machine: Machine, parameters: Mapping[str, str], *, run: RunNotebook, task: str) -> None:
+    def __init__(self, state: DbutilsState, parameters: Mapping[str, str], *, run: RunNotebook, task: str) -> None:
         super().__init__("dbutils")
         self.widgets = Widgets(parameters)
-        self.fs = machine.filesystem
-        self.secrets = machine.secrets
-        self.notebook = NotebookRoom(run)
-        self.jobs = Jobs(machine, task)
+        self.fs = state.filesystem
+        self.secrets = state.secrets
+        self.notebook = NotebookModule(run)
+        self.jobs = Jobs(state, task)
 
 
 def _upper(name: str) -> str:

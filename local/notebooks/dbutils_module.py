@@ -1,4 +1,4 @@
-"""A part of ``dbutils``: says clearly what it has when asked for what it has not."""
+"""Base of the modules of ``dbutils``: an unknown attribute is an error that lists the known ones."""
 
 from typing import NoReturn
 
@@ -13,8 +13,8 @@ class MissingError(DbutilsError, AttributeError):
     """A part of ``dbutils`` that one machine does not have."""
 
 
-class Room:
-    """Base of ``dbutils`` and its parts."""
+class DbutilsModule:
+    """Base of ``dbutils`` and its modules."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -13,7 +13,7 @@ from pyspark.sql.types import DataType, DoubleType, StringType
 from rich.console import Console, RenderableType
 from rich.markdown import Markdown
 
-from local.notebooks.terminal_table import Rows, render
+from local.notebooks.terminal_table import TableRows, render_table
 from pinterest_transforms.error_format import clean_text
 from pinterest_transforms.errors import PinterestError
 
@@ -36,7 +36,7 @@ class Screen:
     Attributes:
         figures: every figure that was displayed.
         answers: every answer that was displayed, by its name: the report need not read them again.
-        redacted: takes secrets out of a text.
+        redact: removes secrets from a text.
         paused: silences a live status line while something is written.
     """
 
@@ -46,21 +46,21 @@ class Screen:
         self._lock = threading.RLock()
         self.figures: list[object] = []
         self.answers: dict[str, pd.DataFrame] = {}
-        self.redacted: Callable[[str], str] = _unchanged
+        self.redact: Callable[[str], str] = _unchanged
         self.paused: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def display(self, value: object, *_: object, **__: object) -> None:
         """Shows a frame of Spark or pandas, a plotly figure, or anything else as text."""
         sys.stdout.flush()  # what was printed before stands before it
         if isinstance(value, DataFrame):
-            self.rows(spark_rows(value, self._rows_shown))
+            self.show_rows(collect_rows(value, self._rows_shown))
         elif isinstance(value, pd.DataFrame):
             if name := value.attrs.get("answer"):
                 self.answers[name] = value
-            self.rows(_pandas_rows(value, self._rows_shown))
+            self.show_rows(_convert_frame(value, self._rows_shown))
         elif hasattr(value, "to_plotly_json"):
             self.figures.append(value)
-            self.write(f"chart: {_title(value)}\n\n")
+            self.write(f"chart: {_find_title(value)}\n\n")
         else:
             self.write(f"{value}\n")
 
@@ -69,19 +69,19 @@ class Screen:
         text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", "", html)
         self.write(f"{' '.join(_TAG.sub(' ', text).split())}\n")
 
-    def markdown(self, text: str) -> None:
+    def show_markdown(self, text: str) -> None:
         """Shows a piece of Markdown."""
-        self._render(Markdown(self.redacted(text)))
+        self._render(Markdown(self.redact(text)))
 
-    def rows(self, rows: Rows) -> None:
+    def show_rows(self, rows: TableRows) -> None:
         """Shows rows as a table."""
         console = self._console()
-        self._render(render(rows, console, self.redacted), console)
+        self._render(render_table(rows, console, self.redact), console)
 
     def write(self, text: str) -> None:
         """Writes text as it is, but for secrets."""
         with self._lock, self.paused():
-            self._out.write(self.redacted(text))
+            self._out.write(self.redact(text))
             self._out.flush()
 
     def _console(self) -> Console:
@@ -99,26 +99,26 @@ class Screen:
         self.write("\n".join(line.rstrip(" ") for line in captured.get().splitlines()) + "\n\n")
 
 
-def spark_rows(frame: DataFrame, limit: int) -> Rows:
+def collect_rows(frame: DataFrame, limit: int) -> TableRows:
     """The first rows of a frame; counted only where there are more."""
     if frame.isStreaming:
         raise DisplayError("display on one machine must be given a batch frame, got a streaming one")
     first = frame.limit(limit + 1).collect()
     total = len(first) if len(first) <= limit else frame.count()
     fields = frame.schema.fields
-    return Rows([field.name for field in fields], [field.dataType for field in fields], first[:limit], total)
+    return TableRows([field.name for field in fields], [field.dataType for field in fields], first[:limit], total)
 
 
-def _pandas_rows(frame: "pd.DataFrame", limit: int) -> Rows:
+def _convert_frame(frame: "pd.DataFrame", limit: int) -> TableRows:
     kinds: list[DataType] = [
         DoubleType() if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) else StringType()
         for kind in frame.dtypes
     ]
-    rows = [[_pandas_value(value) for value in row] for row in frame.head(limit).itertuples(index=False, name=None)]
-    return Rows([str(name) for name in frame.columns], kinds, rows, len(frame))
+    rows = [[_convert_value(value) for value in row] for row in frame.head(limit).itertuples(index=False, name=None)]
+    return TableRows([str(name) for name in frame.columns], kinds, rows, len(frame))
 
 
-def _pandas_value(value: object) -> object:
+def _convert_value(value: object) -> object:
     """The value as Python has it, missing ones as None."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
@@ -129,7 +129,7 @@ def _pandas_value(value: object) -> object:
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
-def _title(figure: object) -> str:
+def _find_title(figure: object) -> str:
     title = getattr(getattr(figure, "layout", None), "title", None)
     text = _TAG.sub(" ", str(getattr(title, "text", None) or "without a title"))
     return " ".join(clean_text(text).split())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local.notebooks.dbutils_module import DbutilsError, Room
+from local.notebooks.dbutils_module import DbutilsError, DbutilsModule
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class MountInfo:
     encryptionType: str = ""  # noqa: N815 - the platform's name
 
 
-class Filesystem(Room):
+class Filesystem(DbutilsModule):
     """Files, and mounts of ``file:`` folders. Paths: ``/…``, ``file:/…``, ``dbfs:/mnt/…`` below a mount."""
 
     def __init__(self) -> None:

@@ -9,12 +9,12 @@ from decimal import Decimal
 from pyspark.sql.types import ArrayType, DataType, DecimalType, MapType, StructType, TimestampType, VariantVal
 
 
-def utc(value: datetime) -> datetime:
+def to_utc(value: datetime) -> datetime:
     """The moment in UTC; pyspark gives moments in this machine's time zone, without saying so."""
     return value.astimezone(UTC)
 
 
-def plain(value: object, kind: DataType) -> object:
+def to_json_value(value: object, kind: DataType) -> object:
     """The value as what JSON can hold, and nothing lost by it.
 
     Timestamps are ISO-8601 with Z (without it where the type has no zone), binary is base64, decimals with places and
@@ -23,35 +23,37 @@ def plain(value: object, kind: DataType) -> object:
     if value is None:
         return None
     if isinstance(kind, StructType):
-        return {field.name: plain(part, field.dataType) for field, part in zip(kind, _parts(value), strict=True)}
+        return {
+            field.name: to_json_value(part, field.dataType) for field, part in zip(kind, _iterate(value), strict=True)
+        }
     if isinstance(kind, ArrayType):
-        return [plain(part, kind.elementType) for part in _parts(value)]
+        return [to_json_value(part, kind.elementType) for part in _iterate(value)]
     if isinstance(kind, MapType) and isinstance(value, dict):
-        return {str(plain(k, kind.keyType)): plain(v, kind.valueType) for k, v in value.items()}
-    return _plain_atom(value, kind)
+        return {str(to_json_value(k, kind.keyType)): to_json_value(v, kind.valueType) for k, v in value.items()}
+    return _convert_atom(value, kind)
 
 
-def _parts(value: object) -> Iterable[object]:
+def _iterate(value: object) -> Iterable[object]:
     assert isinstance(value, Iterable)  # noqa: S101 - Spark's rows and arrays are
     return value
 
 
-def _plain_atom(value: object, kind: DataType) -> object:
+def _convert_atom(value: object, kind: DataType) -> object:
     if isinstance(value, datetime):
         has_zone = isinstance(kind, TimestampType)
-        return utc(value).isoformat().replace("+00:00", "Z") if has_zone else value.isoformat()
+        return to_utc(value).isoformat().replace("+00:00", "Z") if has_zone else value.isoformat()
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bytes | bytearray):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, float | Decimal):
-        return _plain_number(value, kind)
+        return _convert_number(value, kind)
     if isinstance(value, VariantVal):
         return value.toPython()
     return value if isinstance(value, bool | int | str) else str(value)
 
 
-def _plain_number(value: float | Decimal, kind: DataType) -> object:
+def _convert_number(value: float | Decimal, kind: DataType) -> object:
     if isinstance(value, Decimal):
         return int(value) if isinstance(kind, DecimalType) and kind.scale == 0 else f"{value:f}"
     return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")

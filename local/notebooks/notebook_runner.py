@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from local.notebooks.dbutils import Dbutils, Machine, NotebookExit
+from local.notebooks.dbutils import Dbutils, DbutilsState, NotebookExit
 from local.notebooks.display import Screen
 from local.notebooks.source_format import Cell, NotebookError, read_cells
 from pinterest_transforms.error_format import one_line
@@ -32,20 +32,20 @@ class Runner:
     Attributes:
         spark: the session they get.
         screen: where they display.
-        machine: mounts, secrets and task values.
+        dbutils_state: mounts, secrets and task values.
         progress: is told what is being done.
         show_markdown: whether ``%md`` cells are shown.
     """
 
     spark: SparkSession
     screen: Screen
-    machine: Machine = field(default_factory=Machine)
+    dbutils_state: DbutilsState = field(default_factory=DbutilsState)
     progress: Callable[[str], None] = _no_progress
     show_markdown: bool = False
 
     def __post_init__(self) -> None:
         """Nothing is shown that is a secret."""
-        self.screen.redacted = self.machine.redacted
+        self.screen.redact = self.dbutils_state.redact
 
     def run(self, path: str | Path, parameters: Mapping[str, str] | None = None) -> str:
         """Runs a notebook; the value it exits with, empty if it does not.
@@ -57,7 +57,7 @@ class Runner:
         Raises:
             NotebookError: if it cannot be read, or a cell fails; one line with file, cell and line of the file.
         """
-        return _Run(self, _file(Path(path)), dict(parameters or {})).to_its_end()
+        return _Run(self, _find_file(Path(path)), dict(parameters or {})).run_to_end()
 
 
 class _Run:
@@ -71,7 +71,7 @@ class _Run:
         self._runner = runner
         self._path = path
         self._depth = depth
-        self._dbutils = Dbutils(runner.machine, parameters, run=self._run_other, task=path.stem)
+        self._dbutils = Dbutils(runner.dbutils_state, parameters, run=self._run_other, task=path.stem)
         self._names: dict[str, object] = {
             "__name__": "__main__",
             "__builtins__": builtins,
@@ -81,9 +81,9 @@ class _Run:
             "displayHTML": runner.screen.display_html,
         }
 
-    def to_its_end(self) -> str:
+    def run_to_end(self) -> str:
         """Runs every cell, in the notebook's folder, as the platform does."""
-        with contextlib.chdir(self._path.parent), _output(self._runner):
+        with contextlib.chdir(self._path.parent), _redirect_output(self._runner):
             try:
                 self._run_cells(self._path)
             except NotebookExit as done:
@@ -102,7 +102,7 @@ class _Run:
             except NotebookError:
                 raise
             except (Exception, SystemExit) as error:
-                raise _failed(path, cell, error, self._runner.machine.redacted) from error
+                raise _cell_error(path, cell, error, self._runner.dbutils_state.redact) from error
             declared_later = any(_DECLARES.search(later.source) for later in cells[at + 1 :])
             if self._dbutils.widgets.any_declared and not declared_later:
                 # A parameter nobody asked for is better told before the work than after it.
@@ -116,20 +116,20 @@ class _Run:
         elif cell.magic == "%sql":
             self._runner.screen.display(self._runner.spark.sql(cell.source))
         elif cell.magic == "%run":
-            self._run_cells(_file(path.parent / _run_target(cell.argument)))
+            self._run_cells(_find_file(path.parent / _parse_run_target(cell.argument)))
         elif cell.magic == "%md":
             if self._runner.show_markdown:
-                self._runner.screen.markdown(cell.source)
+                self._runner.screen.show_markdown(cell.source)
         else:
             self._runner.progress(f"{path.stem}: {cell.magic} left out, the environment is already made")
 
     def _run_other(self, path: str, arguments: Mapping[str, str]) -> str:
         """What ``dbutils.notebook.run`` does: another notebook, relative to this one, with names of its own."""
-        other = _file(self._path.parent / path)
-        return _Run(self._runner, other, dict(arguments), self._depth + 1).to_its_end()
+        other = _find_file(self._path.parent / path)
+        return _Run(self._runner, other, dict(arguments), self._depth + 1).run_to_end()
 
 
-def _file(path: Path) -> Path:
+def _find_file(path: Path) -> Path:
     """The notebook's file; a workspace path has no ``.py``."""
     file = (path if path.suffix == ".py" else path.with_name(path.name + ".py")).resolve()
     if not file.is_file():
@@ -137,17 +137,17 @@ def _file(path: Path) -> Path:
     return file
 
 
-def _run_target(argument: str) -> str:
+def _parse_run_target(argument: str) -> str:
     target = argument.strip("\"'")
     if not target or re.search(r"\s\$\w+=", argument):
         raise NotebookError(f"%run must have one path and no parameters here, got {argument!r}")
     return target
 
 
-def _failed(path: Path, cell: Cell, error: BaseException, redacted: Callable[[str], str]) -> NotebookError:
+def _cell_error(path: Path, cell: Cell, error: BaseException, redact: Callable[[str], str]) -> NotebookError:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else (lines[-1] if lines else cell.first_line)
-    return NotebookError(redacted(f"{path.name}, cell {cell.number}, line {line}: {one_line(error)}"))
+    return NotebookError(redact(f"{path.name}, cell {cell.number}, line {line}: {one_line(error)}"))
 
 
 class _Printed(io.TextIOBase):
@@ -179,7 +179,7 @@ class _Printed(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def _output(runner: Runner) -> Iterator[None]:
+def _redirect_output(runner: Runner) -> Iterator[None]:
     """What a notebook prints goes where it displays, and no secret with it."""
     printed = _Printed(runner.screen)
     with contextlib.redirect_stdout(printed):

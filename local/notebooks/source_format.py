@@ -53,8 +53,8 @@ def read_cells(path: Path) -> list[Cell]:
         raise NotebookError(f"{path} must be a notebook in source format: its first line must be {HEADER!r}")
     cells: list[Cell] = []
     heading = ""
-    for start, part in _parts(lines):
-        cell = _cell(path, len(cells) + 1, start, part, heading)
+    for start, part in _split_cells(lines):
+        cell = _parse_cell(path, len(cells) + 1, start, part, heading)
         if cell is None:
             continue
         if cell.magic == "%md" and (headings := _HEADING.findall(cell.source)):
@@ -63,7 +63,7 @@ def read_cells(path: Path) -> list[Cell]:
     return cells
 
 
-def _parts(lines: list[str]) -> list[tuple[int, list[str]]]:
+def _split_cells(lines: list[str]) -> list[tuple[int, list[str]]]:
     """Runs of lines between separators, each with the number of its first line."""
     parts: list[tuple[int, list[str]]] = [(2, [])]
     for number, line in enumerate(lines[1:], start=2):
@@ -74,7 +74,7 @@ def _parts(lines: list[str]) -> list[tuple[int, list[str]]]:
     return parts
 
 
-def _cell(path: Path, number: int, start: int, lines: list[str], heading: str) -> Cell | None:
+def _parse_cell(path: Path, number: int, start: int, lines: list[str], heading: str) -> Cell | None:
     title = heading
     kept = list(lines)
     for at, line in enumerate(kept):

@@ -13,7 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from local.notebooks.json_values import plain, utc
+from local.notebooks.json_values import to_json_value, to_utc
 from pinterest_transforms.error_format import clean_text
 
 # Numbers that are names: a year, a key. Nobody reads the year 2,018.
@@ -24,7 +24,7 @@ _LARGEST_WHOLE = 1e15
 
 
 @dataclass(frozen=True)
-class Rows:
+class TableRows:
     """Some rows of an answer.
 
     Attributes:
@@ -40,15 +40,15 @@ class Rows:
     total: int
 
 
-def render(rows: Rows, console: Console, redacted: Callable[[str], str] = str) -> RenderableType:
+def render_table(rows: TableRows, console: Console, redact: Callable[[str], str] = str) -> RenderableType:
     """The rows as a table; where the terminal is too narrow for so many columns, row by row, a line for each value."""
     cells = [
-        [_cell(value, kind, name, redacted) for value, kind, name in zip(row, rows.kinds, rows.names, strict=True)]
+        [_build_cell(value, kind, name, redact) for value, kind, name in zip(row, rows.kinds, rows.names, strict=True)]
         for row in rows.rows
     ]
-    headers = [Text(clean_text(redacted(name)), style="bold") for name in rows.names]
+    headers = [Text(clean_text(redact(name)), style="bold") for name in rows.names]
     fits = not console.is_terminal or len(headers) * (_NARROWEST_COLUMN + 2) <= console.width
-    parts: list[RenderableType] = [_table(headers, cells, rows.kinds)] if fits else _records(headers, cells)
+    parts: list[RenderableType] = [_build_table(headers, cells, rows.kinds)] if fits else _build_records(headers, cells)
     if not rows.total:
         parts.append(Text("(no rows)", style="dim"))
     elif rows.total > len(cells):
@@ -56,7 +56,7 @@ def render(rows: Rows, console: Console, redacted: Callable[[str], str] = str) -
     return Group(*parts)
 
 
-def _table(headers: list[Text], cells: list[list[Text]], kinds: Sequence[DataType]) -> Table:
+def _build_table(headers: list[Text], cells: list[list[Text]], kinds: Sequence[DataType]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for header, kind in zip(headers, kinds, strict=True):
         numeric = isinstance(kind, NumericType)
@@ -68,7 +68,7 @@ def _table(headers: list[Text], cells: list[list[Text]], kinds: Sequence[DataTyp
     return table
 
 
-def _records(headers: list[Text], cells: list[list[Text]]) -> list[RenderableType]:
+def _build_records(headers: list[Text], cells: list[list[Text]]) -> list[RenderableType]:
     records: list[RenderableType] = []
     for number, row in enumerate(cells, start=1):
         table = Table(box=None, show_header=False, pad_edge=False)
@@ -80,27 +80,27 @@ def _records(headers: list[Text], cells: list[list[Text]]) -> list[RenderableTyp
     return records
 
 
-def _cell(value: object, kind: DataType, name: str, redacted: Callable[[str], str]) -> Text:
+def _build_cell(value: object, kind: DataType, name: str, redact: Callable[[str], str]) -> Text:
     if value is None:
         return Text("NULL", style="dim")
-    return Text(clean_text(redacted(_text(value, kind, name))))
+    return Text(clean_text(redact(_format_value(value, kind, name))))
 
 
-def _text(value: object, kind: DataType, name: str) -> str:
+def _format_value(value: object, kind: DataType, name: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float | Decimal):
-        return _number(value, "" if _NAMES.search(name) else ",")
+        return _format_number(value, "" if _NAMES.search(name) else ",")
     if isinstance(value, datetime):
-        moment = utc(value).replace(tzinfo=None) if isinstance(kind, TimestampType) else value
+        moment = to_utc(value).replace(tzinfo=None) if isinstance(kind, TimestampType) else value
         return moment.isoformat(sep=" ")
     if isinstance(value, bytes | bytearray):
         return f"{len(value):,} bytes"
-    shown = plain(value, kind)
+    shown = to_json_value(value, kind)
     return shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
 
 
-def _number(value: int | float | Decimal, separator: str) -> str:
+def _format_number(value: int | float | Decimal, separator: str) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_WHOLE:
         return f"{value:{separator}.0f}"
     return f"{value:{separator}}"

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from local.notebooks.dbutils_module import DbutilsError, Room
+from local.notebooks.dbutils_module import DbutilsError, DbutilsModule
 
 
-class Widgets(Room):
+class Widgets(DbutilsModule):
     """Parameters of a notebook: the job's value wins over the widget's default."""
 
     def __init__(self, parameters: Mapping[str, str]) -> None:

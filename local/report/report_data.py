@@ -21,7 +21,9 @@ from pinterest_transforms.tables import answer_tables
 _AT_ONCE = 4
 
 
-def gather(spark: SparkSession, settings: Settings, known: Mapping[str, pd.DataFrame] | None = None) -> ReportData:
+def collect_report_data(
+    spark: SparkSession, settings: Settings, known: Mapping[str, pd.DataFrame] | None = None
+) -> ReportData:
     """Everything the report says, as it stands in the tables now.
 
     Args:
@@ -49,31 +51,31 @@ def gather(spark: SparkSession, settings: Settings, known: Mapping[str, pd.DataF
         library_version=__version__,
         posts=int(topics.loc[settings.source_name(PIN), "rows"]),
         latest_arrivals={
-            topic: _moment(topics.loc[topic, "latest_arrival"]) for topic in map(settings.source_name, ENTITIES)
+            topic: _to_datetime(topics.loc[topic, "latest_arrival"]) for topic in map(settings.source_name, ENTITIES)
         },
-        latest_post=_moment(freshness["latest_post"].max()),
+        latest_post=_to_datetime(freshness["latest_post"].max()),
         answers=tuple(AnswerBlock(answer.name, answer.question, found[answer.name]) for answer in ANSWERS),
         quality=QualityBlock(
             runs,
-            _causes(totals[rejected], "reason"),
-            _causes(totals[~rejected], "column"),
-            _unknown_fields(runs),
+            _select_causes(totals[rejected], "reason"),
+            _select_causes(totals[~rejected], "column"),
+            _count_unknown_fields(runs),
         ),
         tables=tables,
         landing=tuple(line for topic in landed for line in landing_reader.listing(spark, settings, topic).remarks()),
     )
 
 
-def _moment(value: pd.Timestamp) -> datetime | None:
+def _to_datetime(value: pd.Timestamp) -> datetime | None:
     return None if pd.isna(value) else value.to_pydatetime()
 
 
-def _causes(totals: pd.DataFrame, name: str) -> pd.DataFrame:
+def _select_causes(totals: pd.DataFrame, name: str) -> pd.DataFrame:
     """topic, the cause by that name, records."""
     return totals.drop(columns="kind").rename(columns={"cause": name}).reset_index(drop=True)
 
 
-def _unknown_fields(runs: pd.DataFrame) -> pd.DataFrame:
+def _count_unknown_fields(runs: pd.DataFrame) -> pd.DataFrame:
     """Fields that no schema knows: topic, field, records."""
     each = [
         (topic, field, records)

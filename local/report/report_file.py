@@ -11,8 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from local.report.report_page import Page, Section, page_html
-from local.report.report_sections import answer_section, facts_html, key_numbers_html, quality_section, tables_section
+from local.report.report_page import Page, Section, render_page
+from local.report.report_sections import (
+    build_answer_section,
+    build_quality_section,
+    build_tables_section,
+    render_facts,
+    render_key_numbers,
+)
 
 __all__ = ["AnswerBlock", "QualityBlock", "ReportData", "write_report"]
 
@@ -97,22 +103,24 @@ def write_report(path: Path, data: ReportData) -> Path:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         # A text of the data may hold half a surrogate pair, which no encoding can write.
-        unfinished.write_bytes(_page(data).encode("utf-8", errors="replace"))
+        unfinished.write_bytes(_build_page(data).encode("utf-8", errors="replace"))
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
     return path
 
 
-def _page(data: ReportData) -> str:
+def _build_page(data: ReportData) -> str:
     quality = data.quality
-    answers = [answer_section(block.name, block.question, block.frame) for block in data.answers]
+    answers = [build_answer_section(block.name, block.question, block.frame) for block in data.answers]
     sections: list[Section] = [
         *answers,
-        quality_section(quality.runs, quality.rejected_by_reason, quality.repaired_by_column, quality.unknown_fields),
-        tables_section(data.tables),
+        build_quality_section(
+            quality.runs, quality.rejected_by_reason, quality.repaired_by_column, quality.unknown_fields
+        ),
+        build_tables_section(data.tables),
     ]
-    facts = facts_html(
+    facts = render_facts(
         {
             "Made from": data.source,
             **({"Landing": "; ".join(data.landing)} if data.landing else {}),
@@ -123,5 +131,5 @@ def _page(data: ReportData) -> str:
         data.latest_post,
         data.latest_arrivals,
     )
-    numbers = key_numbers_html(data.posts, quality.runs)
-    return page_html(Page(data.title, facts, numbers, tuple(sections)))
+    numbers = render_key_numbers(data.posts, quality.runs)
+    return render_page(Page(data.title, facts, numbers, tuple(sections)))

@@ -48,14 +48,14 @@ class Page:
     sections: tuple[Section, ...]
 
 
-def script_json(value: object) -> str:
+def to_script_json(value: object) -> str:
     """JSON that may stand inside ``<script>``: ASCII only, and nothing in it can end the element or open a comment."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).translate(_UNSAFE_IN_SCRIPT)
 
 
-def page_html(page: Page) -> str:
+def render_page(page: Page) -> str:
     """The whole page."""
-    library, script = _plotly(), _asset("report.js")
+    library, script = _read_plotly(), _read_asset("report.js")
     figures = {name: figure for section in page.sections for name, figure in section.figures.items()}
     drawn = {name: json.loads(to_json(figure, engine="json")) for name, figure in figures.items()}
     index = "\n".join(f'<li><a href="#{escape(s.anchor)}">{escape(s.title)}</a></li>' for s in page.sections)
@@ -64,32 +64,32 @@ def page_html(page: Page) -> str:
         f'<h2 id="{escape(s.anchor)}-title">{escape(s.title)}</h2>\n{s.body}\n</section>'
         for s in page.sections
     )
-    return Template(_asset("report.html")).substitute(
-        policy=_policy(library, script),
+    return Template(_read_asset("report.html")).substitute(
+        policy=_build_policy(library, script),
         title=escape(page.title),
-        style=_asset("report.css"),
+        style=_read_asset("report.css"),
         facts=page.facts,
         numbers=page.numbers,
         index=index,
         sections=sections,
-        figures=script_json(drawn),
+        figures=to_script_json(drawn),
         plotly=library,
         script=script,
     )
 
 
 @cache
-def _plotly() -> str:
+def _read_plotly() -> str:
     """plotly.js, with the line ends a browser hashes."""
     library: str = get_plotlyjs().replace("\r\n", "\n").replace("\r", "\n")
     return library
 
 
-def _asset(name: str) -> str:
+def _read_asset(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def _policy(*scripts: str) -> str:
+def _build_policy(*scripts: str) -> str:
     """Only these scripts; styles inline because plotly sets them; images only as data; nothing is loaded or sent."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{value}'" for value in hashes)

@@ -27,16 +27,16 @@ _RIGHT = ' class="n"'
 _LONG = 15
 _ROWS_IN_CHART = 15
 _LONG_WORD = 18
-_FATES = ("read", "merged", "already_there", "rejected", "repaired")
+_OUTCOMES = ("read", "merged", "already_there", "rejected", "repaired")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def text_html(value: object) -> str:
+def render_text(value: object) -> str:
     """Text of the data as HTML: escaped, control characters shown as �, its direction kept to itself."""
     return f"<bdi>{escape(_CONTROL.sub('�', str(value)))}</bdi>"
 
 
-def time_html(moment: datetime | None) -> str:
+def render_time(moment: datetime | None) -> str:
     """``2 Nov 2022, 03:52 UTC``; a time without a zone is UTC."""
     if moment is None or pd.isna(moment):
         return "none yet"
@@ -44,33 +44,33 @@ def time_html(moment: datetime | None) -> str:
     return f'<time datetime="{utc:%Y-%m-%dT%H:%M:%SZ}">{utc.day} {utc:%b %Y, %H:%M} UTC</time>'
 
 
-def facts_html(
+def render_facts(
     named: Mapping[str, str], made_at: datetime, latest_post: datetime | None, arrivals: Mapping[str, datetime | None]
 ) -> str:
-    """What the page is made from, when, and up to when its data goes."""
-    facts = [(name, f"<code>{text_html(value)}</code>") for name, value in named.items()]
+    """Source, time of creation and data freshness."""
+    facts = [(name, f"<code>{render_text(value)}</code>") for name, value in named.items()]
     newest = "".join(
-        f'<span class="line"><span class="topic">{text_html(topic)}</span> {time_html(moment)}</span>'
+        f'<span class="line"><span class="topic">{render_text(topic)}</span> {render_time(moment)}</span>'
         for topic, moment in arrivals.items()
     )
-    facts += [("Made", time_html(made_at)), ("Newest post", time_html(latest_post))]
-    return _pairs_html("facts", [*facts, ("Newest arrivals", newest or "none yet")])
+    facts += [("Made", render_time(made_at)), ("Newest post", render_time(latest_post))]
+    return _render_pairs("facts", [*facts, ("Newest arrivals", newest or "none yet")])
 
 
-def key_numbers_html(posts: int, runs: pd.DataFrame) -> str:
+def render_key_numbers(posts: int, runs: pd.DataFrame) -> str:
     """The row of key numbers: posts, and the totals of all runs."""
     names = ("Records read", "Merged", "Already there", "Rejected", "Repaired")
-    totals = [0 if runs.empty else int(runs[fate].sum()) for fate in _FATES]
-    return _pairs_html("numbers", [("Posts", number(posts)), *zip(names, map(number, totals), strict=True)])
+    totals = [0 if runs.empty else int(runs[outcome].sum()) for outcome in _OUTCOMES]
+    return _render_pairs("numbers", [("Posts", number(posts)), *zip(names, map(number, totals), strict=True)])
 
 
-def _pairs_html(kind: str, pairs: Sequence[tuple[str, str]]) -> str:
+def _render_pairs(kind: str, pairs: Sequence[tuple[str, str]]) -> str:
     broad = dict.fromkeys(("Made from", "Landing", "Newest arrivals"), ' class="broad"')
     lines = (f"<div{broad.get(name, '')}><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in pairs)
     return f'<dl class="{kind}">\n' + "\n".join(lines) + "\n</dl>"
 
 
-def answer_section(name: str, question: str, frame: pd.DataFrame) -> Section:
+def build_answer_section(name: str, question: str, frame: pd.DataFrame) -> Section:
     """The section of an answer: its finding, its chart, and all its rows."""
     figure = figure_for(name, frame, top=_ROWS_IN_CHART)
     if "age_group" in frame.columns:
@@ -78,14 +78,14 @@ def answer_section(name: str, question: str, frame: pd.DataFrame) -> Section:
         frame = frame.loc[order.sort_values(kind="stable").index]
     headings = {**_HEADINGS, "post_year": "Year joined"} if name in _JOIN_ANSWERS else _HEADINGS
     body = (
-        _chart_html(f"chart-{name}", question, figure)
-        + table_html(frame, f"{question} All rows.", headings)
+        _render_chart(f"chart-{name}", question, figure)
+        + render_table(frame, f"{question} All rows.", headings)
         + f'<p class="name">Table <code>{escape(name)}</code></p>'
     )
     return Section(f"answer-{name}", question, body, {f"chart-{name}": untitled(figure)})
 
 
-def _chart_html(anchor: str, question: str, figure: go.Figure) -> str:
+def _render_chart(anchor: str, question: str, figure: go.Figure) -> str:
     """The place of a chart, with what it shows in words for whoever does not see it."""
     finding = _CONTROL.sub("�", str(figure.layout.meta["finding"]))
     height = untitled(figure).layout.height
@@ -98,18 +98,18 @@ def _chart_html(anchor: str, question: str, figure: go.Figure) -> str:
     )
 
 
-def table_html(frame: pd.DataFrame, caption: str, headings: Mapping[str, str] = _HEADINGS, nothing: str = "") -> str:
+def render_table(frame: pd.DataFrame, caption: str, headings: Mapping[str, str] = _HEADINGS, nothing: str = "") -> str:
     """A frame as a table with all its rows; a long one is folded away and scrolls by itself."""
     if frame.empty:
         return f'<p class="note">{escape(nothing)}</p>' if nothing else ""
-    kinds = {column: _kind(frame[column], str(column)) for column in frame.columns}
+    kinds = {column: _find_kind(frame[column], str(column)) for column in frame.columns}
     titles = [headings.get(str(column), str(column).replace("_", " ").capitalize()) for column in frame.columns]
     head = "".join(
         f'<th scope="col"{_RIGHT if kind == "number" else ""}>{escape(title)}</th>'
         for title, kind in zip(titles, kinds.values(), strict=True)
     )
     rows = (
-        "<tr>" + "".join(_cell(value, kind) for value, kind in zip(row, kinds.values(), strict=True)) + "</tr>"
+        "<tr>" + "".join(_render_cell(value, kind) for value, kind in zip(row, kinds.values(), strict=True)) + "</tr>"
         for row in frame.itertuples(index=False, name=None)
     )
     tall = len(frame) > _LONG
@@ -123,7 +123,7 @@ def table_html(frame: pd.DataFrame, caption: str, headings: Mapping[str, str] = 
     return f'<details class="table"><summary>Show all {counted(len(frame), "row")}</summary>\n{table}</details>\n'
 
 
-def _kind(column: pd.Series, name: str) -> str:
+def _find_kind(column: pd.Series, name: str) -> str:
     """How a column is shown: ``year``, ``number`` or ``text``; one of objects counts as what its values are."""
     whole = column if pd.api.types.is_numeric_dtype(column) else column.dropna().infer_objects()
     if whole.empty or not pd.api.types.is_numeric_dtype(whole) or pd.api.types.is_bool_dtype(whole):
@@ -131,7 +131,7 @@ def _kind(column: pd.Series, name: str) -> str:
     return "year" if name.endswith("year") else "number"
 
 
-def _cell(value: object, kind: str) -> str:
+def _render_cell(value: object, kind: str) -> str:
     """A cell. A name breaks after an underscore; a word no column could hold breaks anywhere."""
     right = _RIGHT if kind == "number" else ""
     if pd.api.types.is_scalar(value) and pd.isna(value):
@@ -140,20 +140,20 @@ def _cell(value: object, kind: str) -> str:
         shown = f"{value:.0f}" if kind == "year" else number(value)  # type: ignore[arg-type]
         return f"<td{right}>{shown}</td>"
     if isinstance(value, datetime):
-        return f"<td>{time_html(value)}</td>"
+        return f"<td>{render_time(value)}</td>"
     long = ' class="long"' if any(len(word) > _LONG_WORD for word in str(value).split()) else ""
-    return f"<td{long}>{text_html(value).replace('_', '_<wbr>')}</td>"
+    return f"<td{long}>{render_text(value).replace('_', '_<wbr>')}</td>"
 
 
-def quality_section(
+def build_quality_section(
     runs: pd.DataFrame, rejected: pd.DataFrame, repaired: pd.DataFrame, unknown: pd.DataFrame
 ) -> Section:
     """What was read, merged, already there, rejected and repaired, why, and which fields nobody knows."""
     figures = quality_figures(runs, rejected, repaired)
     tables = {
-        "records_by_topic": table_html(_by_topic(runs), "Records by topic"),
-        "rejected_by_reason": table_html(rejected, "Rejected records by topic and reason"),
-        "repaired_by_column": table_html(repaired, "Repaired records by topic and column"),
+        "records_by_topic": render_table(_sum_by_topic(runs), "Records by topic"),
+        "rejected_by_reason": render_table(rejected, "Rejected records by topic and reason"),
+        "repaired_by_column": render_table(repaired, "Repaired records by topic and column"),
     }
     parts = [
         '<p class="note">A rejected record stands in quarantine with its text and every reason. A repaired one is '
@@ -162,24 +162,24 @@ def quality_section(
     ]
     for name, figure in figures.items():
         title = figure.layout.meta["title"]
-        parts.append(f"<h3>{escape(title)}</h3>\n{_chart_html(f'chart-{name}', title, figure)}{tables[name]}")
-    fields = table_html(unknown, "Unknown fields by topic", nothing="No record had a field the schema does not know.")
+        parts.append(f"<h3>{escape(title)}</h3>\n{_render_chart(f'chart-{name}', title, figure)}{tables[name]}")
+    fields = render_table(unknown, "Unknown fields by topic", nothing="No record had a field the schema does not know.")
     parts.append(f"<h3>Which fields does the schema not know?</h3>\n{fields}")
     drawn = {f"chart-{name}": untitled(figure) for name, figure in figures.items()}
     return Section("quality", "Quality of the data", "\n".join(parts), drawn)
 
 
-def _by_topic(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs added up: a row a topic, the newest run last."""
+def _sum_by_topic(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs added up: one row per topic, with the time of its newest run."""
     if runs.empty:
         return pd.DataFrame()
     groups = runs.groupby("topic", sort=True)
-    sums = groups[list(_FATES)].sum().reset_index()
+    sums = groups[list(_OUTCOMES)].sum().reset_index()
     return sums.assign(runs=groups.size().to_numpy(), newest_run=groups["started"].max().to_numpy())
 
 
-def tables_section(tables: pd.DataFrame) -> Section:
+def build_tables_section(tables: pd.DataFrame) -> Section:
     """The tables the page was made from, with their versions."""
     return Section(
-        "tables", "Tables behind this page", table_html(tables, "Tables and their versions", nothing="None.")
+        "tables", "Tables behind this page", render_table(tables, "Tables and their versions", nothing="None.")
     )

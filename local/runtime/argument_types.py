@@ -15,7 +15,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Number = TypeVar("Number", int, float)
 
 
-def path(text: str) -> Path:
+def parse_path(text: str) -> Path:
     """A path that both Python and Java can name; an empty one would be the folder that happens to be the current one.
 
     Raises:
@@ -32,12 +32,12 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def number(minimum: int, maximum: int) -> Callable[[str], float]:
+def float_between(minimum: int, maximum: int) -> Callable[[str], float]:
     """The type of a number between bounds, both included."""
     return lambda text: _checked(parse_float, text, minimum, maximum)
 
 
-def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+def int_between(minimum: int, maximum: int) -> Callable[[str], int]:
     """The type of a whole number between bounds, both included."""
     return lambda text: _checked(parse_int, text, minimum, maximum)
 

@@ -18,8 +18,8 @@ from xml.sax.saxutils import quoteattr
 import pyspark
 
 from local import PROJECT
-from local.runtime.java import check_java, java_output
-from local.runtime.spark_environment import java_identity
+from local.runtime.java import check_java, run_java
+from local.runtime.spark_environment import build_identity_options
 from pinterest_transforms.errors import PinterestError
 
 JAR_FOLDER = PROJECT / ".make" / "jars"
@@ -54,28 +54,28 @@ DELTA = (
 )
 
 
-def delta_jars(folder: Path = JAR_FOLDER) -> list[Path]:
-    """Files of Delta's jars; see ``jar_files``."""
-    return jar_files(DELTA, folder)
+def fetch_delta_jars(folder: Path = JAR_FOLDER) -> list[Path]:
+    """Files of Delta's jars; see ``fetch_jar_files``."""
+    return fetch_jar_files(DELTA, folder)
 
 
-def jar_files(jars: Sequence[Jar], folder: Path) -> list[Path]:
+def fetch_jar_files(jars: Sequence[Jar], folder: Path) -> list[Path]:
     """Files of jars; fetched, with a line that tells so, where they are not there yet."""
     missing = [jar for jar in jars if not (folder / jar.file_name).is_file()]
     if missing:
         names = [jar.file_name for jar in missing]
         told = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} and {len(names) - 1} others"
         print(f"fetching {told} once into {folder}", file=sys.stderr)
-        fetch(missing, folder)
+        download_jars(missing, folder)
     return [folder / jar.file_name for jar in jars]
 
 
-def listed(file: Path) -> list[Jar]:
+def read_jar_list(file: Path) -> list[Jar]:
     """Jars of a list: organisation, module, revision and SHA-256 on each line."""
     return [Jar(*line.split()) for line in file.read_text(encoding="ascii").splitlines()]
 
 
-def fetch(jars: Iterable[Jar], folder: Path) -> None:
+def download_jars(jars: Iterable[Jar], folder: Path) -> None:
     """Fetches jars into a folder; each appears there whole and checked, or not at all.
 
     Raises:
@@ -101,28 +101,28 @@ def _check(file: Path, jar: Jar) -> None:
 
 
 def _run_ivy(jars: list[Jar], work: Path) -> None:
-    command = [check_java(), *java_identity(), f"-Divy.default.ivy.user.dir={work}"]
+    command = [check_java(), *build_identity_options(), f"-Divy.default.ivy.user.dir={work}"]
     # The way Spark itself is pointed at a company's mirror.
     if mirror := os.environ.get("DEFAULT_ARTIFACT_REPOSITORY"):
         command.append(f"-Divy.ibiblio.default.artifact.root={mirror}")
-    command += ["-jar", str(_ivy()), "-ivy", str(_wish(jars, work)), "-cache", str(work / "cache")]
+    command += ["-jar", str(_find_ivy()), "-ivy", str(_write_ivy_file(jars, work)), "-cache", str(work / "cache")]
     command += ["-types", "jar", "bundle", "-retrieve", str(work / "got" / "[artifact]-[revision].[ext]")]
     try:
-        code, printed = java_output(command, _SECONDS)
+        code, printed = run_java(command, _SECONDS)
     except subprocess.TimeoutExpired as error:
         raise JarError(f"the jars could not be fetched within {_SECONDS} s") from error
     if code != 0:
-        raise JarError(f"the jars could not be fetched: {_reason(printed)}")
+        raise JarError(f"the jars could not be fetched: {_find_reason(printed)}")
 
 
-def _ivy() -> Path:
+def _find_ivy() -> Path:
     ivy = next(Path(pyspark.__file__).parent.glob("jars/ivy-*.jar"), None)
     if ivy is None:
         raise JarError("pyspark must bring Ivy in its jars folder, and there is none")
     return ivy
 
 
-def _wish(jars: list[Jar], work: Path) -> Path:
+def _write_ivy_file(jars: list[Jar], work: Path) -> Path:
     """Ivy's own list of what to fetch."""
     dependencies = "".join(
         f"<dependency org={quoteattr(jar.organisation)} name={quoteattr(jar.module)} rev={quoteattr(jar.revision)}"
@@ -138,7 +138,7 @@ def _wish(jars: list[Jar], work: Path) -> Path:
     return wish
 
 
-def _reason(output: str) -> str:
+def _find_reason(output: str) -> str:
     """The line of Ivy's output that says most."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if "unresolved dependency" in line or "Exception" in line or "FAILED" in line]
@@ -148,7 +148,7 @@ def _reason(output: str) -> str:
 def main() -> int:
     """Fetches what is missing; 0 if all is there."""
     try:
-        for file in delta_jars():
+        for file in fetch_delta_jars():
             print(file)
     except PinterestError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Finds the Java that Spark will use, and starts and ends it; says in one line when it is not the right one."""
+"""Finds the Java that Spark will use, checks its version, starts and ends it."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from local.runtime.spark_environment import java_environment
+from local.runtime.spark_environment import build_java_environment
 from pinterest_transforms.errors import PinterestError
 
 SUPPORTED = (17, 21)
@@ -29,7 +29,7 @@ class JavaError(PinterestError):
     """There is no Java, not one that Spark runs on, or one that does not start."""
 
 
-def java_command() -> str:
+def find_java() -> str:
     """The java of ``JAVA_HOME``, else the first on the path.
 
     Raises:
@@ -48,14 +48,14 @@ def java_command() -> str:
 
 
 def check_java(seconds: float = VERSION_SECONDS) -> str:
-    """The java command, once it has told, within this time, a version that Spark runs on.
+    """The java command, after its version was read within this time and is one that Spark runs on.
 
     Raises:
-        JavaError: if it does not start, tells no version, or tells another one.
+        JavaError: if it does not start, prints no version, or another one.
     """
-    command = java_command()
+    command = find_java()
     try:
-        _, told = java_output([command, "-version"], seconds)
+        _, told = run_java([command, "-version"], seconds)
     except OSError as error:
         raise JavaError(f"{NEEDED}, and {command} does not start: {error.strerror}") from error
     except subprocess.TimeoutExpired:
@@ -68,7 +68,7 @@ def check_java(seconds: float = VERSION_SECONDS) -> str:
     return command
 
 
-def java_output(command: Sequence[str], seconds: float) -> tuple[int, str]:
+def run_java(command: Sequence[str], seconds: float) -> tuple[int, str]:
     """Runs a Java to its end; its exit code and what it printed.
 
     Raises:
@@ -76,7 +76,9 @@ def java_output(command: Sequence[str], seconds: float) -> tuple[int, str]:
         subprocess.TimeoutExpired: if it took longer; it is ended.
     """
     printed: list[bytes] = []
-    process = start_java(command, output=subprocess.PIPE, stdin=subprocess.DEVNULL, environment=java_environment())
+    process = start_java(
+        command, output=subprocess.PIPE, stdin=subprocess.DEVNULL, environment=build_java_environment()
+    )
 
     def read() -> None:
         assert process.stdout  # noqa: S101 - it was asked for
@@ -98,11 +100,11 @@ def java_output(command: Sequence[str], seconds: float) -> tuple[int, str]:
 def start_java(
     command: Sequence[str], *, output: int, stdin: int, environment: Mapping[str, str]
 ) -> "subprocess.Popen[bytes]":
-    """Starts a Java, which ``end_java_at_once`` ends from now on.
+    """Starts a Java, which ``kill_java`` ends from now on.
 
     It has a session of its own: Ctrl-C is for this process, which ends Java in its own time.
     """
-    with _signals_held():
+    with _hold_signals():
         process = subprocess.Popen(  # noqa: S603 - the user's own java
             command, env=environment, stdin=stdin, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -110,13 +112,13 @@ def start_java(
     return process
 
 
-def end_java_at_once() -> None:
+def kill_java() -> None:
     """Ends every Java of this process without waiting for its work: after Ctrl-C, or a request to end."""
     for process in list(_started):
         end_process(process)
 
 
-def crashed_java() -> int | None:
+def get_crash_code() -> int | None:
     """Exit code of a Java of this process that ended without being asked; None if there is none."""
     return next((code for process in _started if (code := process.poll())), None)
 
@@ -144,7 +146,7 @@ def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
 
 
 @contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
+def _hold_signals() -> Iterator[None]:
     """Ctrl-C and a request to end wait until the process that has just been started is known, and can be ended too."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""The environment of Java and Spark: this project's own, whatever another Spark, Hadoop or Java has left in it."""
+"""The environment of Java and Spark: without the settings of other installations of Spark, Hadoop and Java."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local import PROJECT
 
-# What Python's workers of Spark import: the library, and the source that stands in for the platform's.
+# What Python's workers of Spark import: the library, and the Kinesis source.
 _SOURCES = (str(PROJECT / "src"), str(PROJECT))
 # Variables by which another installation of Spark, Hadoop or Java would change the session.
 _FOREIGN_PREFIXES = ("SPARK_", "PYSPARK_", "_PYSPARK_", "HADOOP_", "HDFS_", "YARN_", "MAPRED_", "HIVE_")
@@ -21,10 +21,10 @@ _TOOL_OPTIONS = "JAVA_TOOL_OPTIONS"
 _TOOL_OPTION = re.compile(r"-XX:TieredStopAtLevel=[0-4]|-D(https?|ftp|socks|java\.net|javax\.net)[.A-Z]\S*")
 
 
-def own_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def filter_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what other installations of Spark, Hadoop and Java have set.
 
-    >>> own_environment({"SPARK_HOME": "/opt/spark", "JAVA_TOOL_OPTIONS": "-javaagent:a.jar -XX:TieredStopAtLevel=1"})
+    >>> filter_environment({"SPARK_HOME": "/opt/spark", "JAVA_TOOL_OPTIONS": "-javaagent:a -XX:TieredStopAtLevel=1"})
     {'JAVA_TOOL_OPTIONS': '-XX:TieredStopAtLevel=1'}
     """
     own = {
@@ -37,7 +37,7 @@ def own_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in own.items() if value or name != _TOOL_OPTIONS}
 
 
-def leave_out_other_sparks() -> None:
+def remove_other_sparks() -> None:
     """Takes the Python side of another Spark out of the path of modules; before anything of pyspark is imported."""
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     try:
@@ -54,16 +54,16 @@ def _holds_spark(folder: Path) -> bool:
     return (folder / "pyspark").is_dir() or folder.name.startswith(("pyspark.zip", "py4j-"))
 
 
-def java_environment() -> dict[str, str]:
+def build_java_environment() -> dict[str, str]:
     """What every Java process of this project starts with; in this locale file names are UTF-8, as Python has them."""
-    return {**own_environment(os.environ), "LC_ALL": "C.UTF-8"}
+    return {**filter_environment(os.environ), "LC_ALL": "C.UTF-8"}
 
 
 def set_spark_environment() -> dict[str, str]:
     """Makes the environment of this process this project's own; that of Spark's Java process is returned."""
     import pyspark  # noqa: PLC0415 - not before other Sparks are left out
 
-    own = own_environment(os.environ)
+    own = filter_environment(os.environ)
     paths = own.get("PYTHONPATH", "").split(os.pathsep)
     ours = {
         "PYSPARK_PYTHON": sys.executable,
@@ -78,16 +78,16 @@ def set_spark_environment() -> dict[str, str]:
     for name in set(os.environ) - set(own):
         del os.environ[name]
     os.environ.update(own | ours)
-    return java_environment() | ours
+    return build_java_environment() | ours
 
 
-def java_identity() -> list[str]:
+def build_identity_options() -> list[str]:
     """Options that give Java the temporary folder of Python, and a user where the system has no name for this one."""
     options = [f"-Djava.io.tmpdir={tempfile.gettempdir()}"]
     if not has_user_name():
         home = os.environ.get("HOME", "")
         folder = home if Path(home).is_absolute() and os.access(home, os.W_OK) else tempfile.gettempdir()
-        options += [f"-Duser.name={user_name()}", f"-Duser.home={folder}"]
+        options += [f"-Duser.name={make_user_name()}", f"-Duser.home={folder}"]
     return options
 
 
@@ -103,6 +103,6 @@ def has_user_name() -> bool:
         return False
 
 
-def user_name() -> str:
+def make_user_name() -> str:
     """A name for a user that the system has none for."""
     return f"uid-{os.getuid()}"

@@ -22,7 +22,7 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.serializers import UTF8Deserializer, read_int
 
 from local.runtime.java import JavaError, check_java, end_process, start_java
-from local.runtime.spark_environment import has_user_name, java_identity, set_spark_environment, user_name
+from local.runtime.spark_environment import build_identity_options, has_user_name, make_user_name, set_spark_environment
 from pinterest_transforms.error_format import clean_text, one_line
 
 START_SECONDS = 300
@@ -70,7 +70,7 @@ class JavaProcess:
             JavaError: if there is no Java that Spark runs on.
         """
         jars = os.pathsep.join([class_path, str(SPARK_JARS)])
-        identity = [*java_identity(), "-Dfile.encoding=UTF-8"]
+        identity = [*build_identity_options(), "-Dfile.encoding=UTF-8"]
         command = [check_java(), "-cp", jars, *MODULE_OPTIONS, *identity, *options, MAIN_CLASS]
         self._folder = tempfile.TemporaryDirectory(prefix="spark-start-")
         self._connection_file = Path(self._folder.name, "connection")
@@ -109,7 +109,7 @@ class JavaProcess:
         if not has_user_name():
             # Hadoop asks the system, which has no name for this user, unless it has been told one.
             user = gateway.jvm.org.apache.hadoop.security.UserGroupInformation  # type: ignore[attr-defined]
-            user.setLoginUser(user.createRemoteUser(user_name()))
+            user.setLoginUser(user.createRemoteUser(make_user_name()))
         return gateway
 
     @contextlib.contextmanager

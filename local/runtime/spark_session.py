@@ -14,11 +14,11 @@ from pyspark import SparkConf, SparkContext
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
-from local.runtime.jars import JAR_FOLDER, delta_jars
-from local.runtime.java import end_java_at_once
+from local.runtime.jars import JAR_FOLDER, fetch_delta_jars
+from local.runtime.java import kill_java
 from local.runtime.spark_java_process import JavaProcess
 
-__all__ = ["command_session", "driver_memory", "end_java_at_once", "local_session", "stop_session"]
+__all__ = ["choose_driver_memory", "command_session", "kill_java", "local_session", "stop_session"]
 
 GIB = 1024**3
 CLASS_ARCHIVE = JAR_FOLDER / "classes.jsa"
@@ -88,7 +88,7 @@ def local_session(
         return SparkSession(running)
     for name in _LOGGERS:
         PySparkLogger.getLogger(name).disabled = True
-    settings = {**_settings(warehouse), **(extra or {})}
+    settings = {**_spark_settings(warehouse), **(extra or {})}
     conf = SparkConf(loadDefaults=False)
     conf.setAppName(app_name)
     conf.setAll(list(settings.items()))
@@ -109,7 +109,7 @@ def local_session(
 def command_session(warehouse: str | Path, *, extra: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
     """The session of one command; stopped at its end, unless it ran in this process before.
 
-    After an error it still runs: the error's text may be in Java. ``stop_whatever_runs`` stops it then.
+    After an error it still runs: the error's text may be in Java. ``stop_running_session`` stops it then.
     """
     ran_before = is_running()
     spark = local_session(warehouse, extra=extra)
@@ -132,38 +132,38 @@ def stop_session(spark: SparkSession) -> None:
         if gateway is not None:
             # In this order: what Python still holds of Java's objects must not be told to a Java that is gone.
             gateway.shutdown()
-            end_java_at_once()
+            kill_java()
             SparkContext._gateway = None
             SparkContext._jvm = None
 
 
-def stop_whatever_runs() -> None:
+def stop_running_session() -> None:
     """Stops the session of this process, if there is one, in whatever state an error has left it."""
     context = SparkContext._active_spark_context
     if context is not None:
         with contextlib.suppress(Exception):
             stop_session(SparkSession(context))
-    end_java_at_once()
+    kill_java()
 
 
-def driver_memory(total_bytes: int) -> str:
+def choose_driver_memory(total_bytes: int) -> str:
     """Memory of the driver: a quarter of the machine's, between 2 and 8 GiB.
 
-    >>> driver_memory(16 * GIB)
+    >>> choose_driver_memory(16 * GIB)
     '4096m'
     """
     return f"{min(max(total_bytes // 4, 2 * GIB), 8 * GIB) // 1024**2}m"
 
 
-def _settings(warehouse: str | Path) -> dict[str, str]:
+def _spark_settings(warehouse: str | Path) -> dict[str, str]:
     folder = Path(warehouse) if str(warehouse) else Path(tempfile.gettempdir(), f"spark-{uuid.uuid4().hex}")
     return {
         **_FIXED,
         "spark.master": "local[*]",
         "spark.sql.shuffle.partitions": str(max(2, os.cpu_count() or 2)),
         "spark.sql.warehouse.dir": str(folder.absolute()),
-        "spark.driver.memory": driver_memory(_machine_memory()),
-        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in delta_jars()),
+        "spark.driver.memory": choose_driver_memory(_machine_memory()),
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in fetch_delta_jars()),
     }
 
 
@@ -171,14 +171,14 @@ def _java_options(memory: str) -> list[str]:
     log_level = os.environ.get("PINTEREST_SPARK_LOG", "off")
     return [
         f"-Xmx{memory}",
-        *_class_sharing(CLASS_ARCHIVE),
+        *_class_archive_options(CLASS_ARCHIVE),
         *(_CODE_CACHE, _COLLECTOR, _CLASSES),
         f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
         f"-Dpinterest.log={log_level if log_level.isalpha() else 'off'}",
     ]
 
 
-def _class_sharing(archive: Path) -> list[str]:
+def _class_archive_options(archive: Path) -> list[str]:
     """Options that let Java map the archive; one of another Java or of other jars is passed over, without a word."""
     if not archive.is_file():
         return []

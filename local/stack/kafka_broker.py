@@ -16,15 +16,15 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.runtime.argument_types import whole_number
-from local.runtime.jars import JAR_FOLDER, jar_files, listed
-from local.runtime.java import check_java, java_output
-from local.runtime.spark_environment import java_environment
+from local.runtime.argument_types import int_between
+from local.runtime.jars import JAR_FOLDER, fetch_jar_files, read_jar_list
+from local.runtime.java import check_java, run_java
+from local.runtime.spark_environment import build_java_environment
 from local.stack.stack_part import end_with_parent
 from pinterest_transforms.errors import PinterestError
 
 VERSION = "4.3.1"
-JARS = listed(Path(__file__).with_name("kafka_jars.txt"))
+JARS = read_jar_list(Path(__file__).with_name("kafka_jars.txt"))
 KAFKA_FOLDER = JAR_FOLDER / "kafka"
 _LOG_SETTINGS = Path(__file__).with_name("kafka_log4j2.properties")
 # A second of work at the start, and no more than a broker of three small topics needs.
@@ -36,12 +36,12 @@ class BrokerError(PinterestError):
     """The broker cannot be started."""
 
 
-def kafka_jars() -> list[Path]:
+def fetch_kafka_jars() -> list[Path]:
     """Files of Kafka's jars, fetched where they are not there yet."""
-    return jar_files(JARS, KAFKA_FOLDER)
+    return fetch_jar_files(JARS, KAFKA_FOLDER)
 
 
-def properties(folder: Path, port: int, controller_port: int) -> dict[str, str]:
+def build_properties(folder: Path, port: int, controller_port: int) -> dict[str, str]:
     """The broker's settings.
 
     Args:
@@ -84,10 +84,10 @@ def prepare(folder: Path, port: int, controller_port: int) -> list[str]:
         JavaError: there is no Java that Kafka runs on.
     """
     java = check_java()
-    jars = os.pathsep.join(str(jar) for jar in kafka_jars())
+    jars = os.pathsep.join(str(jar) for jar in fetch_kafka_jars())
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "server.properties"
-    given = properties(folder.absolute(), port, controller_port)
+    given = build_properties(folder.absolute(), port, controller_port)
     file.write_text("".join(f"{name}={value}\n" for name, value in given.items()), encoding="utf-8")
     command = [java, *_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}", "-cp", jars]
     if not (folder / "data" / "meta.properties").is_file():
@@ -99,7 +99,7 @@ def _format(command: list[str]) -> None:
     """Gives a new folder its cluster's id, as Kafka's own tool does."""
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     try:
-        code, printed = java_output([*command, f"--cluster-id={cluster}"], _FORMAT_SECONDS)
+        code, printed = run_java([*command, f"--cluster-id={cluster}"], _FORMAT_SECONDS)
     except subprocess.TimeoutExpired:
         raise BrokerError(f"the broker's folder must be made within {_FORMAT_SECONDS} s") from None
     if code:
@@ -113,21 +113,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m local.stack.kafka_broker", description="Apache Kafka on loopback, one node."
     )
     parser.add_argument("--folder", required=True, type=Path, help="where it keeps its data")
-    parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="loopback port of its clients")
+    parser.add_argument("--port", required=True, type=int_between(0, 65_535), help="loopback port of its clients")
     parser.add_argument(
         "--controller-port",
         required=True,
-        type=whole_number(0, 65_535),
+        type=int_between(0, 65_535),
         help="loopback port of the cluster's controller",
     )
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     end_with_parent()
     try:
-        command = prepare(asked.folder, asked.port, asked.controller_port)
+        command = prepare(options.folder, options.port, options.controller_port)
     except PinterestError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    os.execve(command[0], command, java_environment())  # noqa: S606 - to be the broker, not its parent
+    os.execve(command[0], command, build_java_environment())  # noqa: S606 - to be the broker, not its parent
 
 
 if __name__ == "__main__":

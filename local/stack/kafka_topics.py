@@ -22,7 +22,7 @@ _LOG.addHandler(logging.NullHandler())
 _LOG.propagate = False
 
 
-def _patiently(ask: Callable[[], Answer]) -> Answer:
+def _retry(ask: Callable[[], Answer]) -> Answer:
     """What a broker answers; one that has just started again knows for a while less than it should."""
     until = time.monotonic() + _SECONDS
     while True:
@@ -42,7 +42,7 @@ class Topics:
         self._bootstrap = bootstrap
         self._client: AdminClient | None = None
 
-    def make(self, partitions: int) -> None:
+    def create(self, partitions: int) -> None:
         """Makes them.
 
         Raises:
@@ -55,42 +55,42 @@ class Topics:
         except KafkaException as error:
             raise StackError(f"topics must be made, got {error.args[0].str()}") from None
 
-    def ends(self) -> dict[tuple[str, int], int]:
+    def end_offsets(self) -> dict[tuple[str, int], int]:
         """Offset behind the last record of each partition: by topic and number."""
-        return _patiently(self._ends)
+        return _retry(self._read_end_offsets)
 
-    def _ends(self) -> dict[tuple[str, int], int]:
+    def _read_end_offsets(self) -> dict[tuple[str, int], int]:
         found = self._admin.list_topics(timeout=_SECONDS).topics
         places = [TopicPartition(name, number) for name in self._names for number in found[name].partitions]
         consumer = self._consumer()
         try:
-            marks = [consumer.get_watermark_offsets(place, timeout=_SECONDS) or (0, 0) for place in places]
+            marks = [consumer.get_watermark_offsets(partition, timeout=_SECONDS) or (0, 0) for partition in places]
         finally:
             consumer.close()
-        return {(place.topic, place.partition): end for place, (_, end) in zip(places, marks, strict=True)}
+        return {(partition.topic, partition.partition): end for partition, (_, end) in zip(places, marks, strict=True)}
 
-    def count(self) -> int:
+    def count_records(self) -> int:
         """Records in all of them."""
-        return sum(self.ends().values())
+        return sum(self.end_offsets().values())
 
-    def behind(self, group: str) -> int:
+    def count_lag(self, group: str) -> int:
         """Records that a group has not committed yet."""
-        ends = self.ends()
-        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in ends])
+        ends = self.end_offsets()
+        request = ConsumerGroupTopicPartitions(group, [TopicPartition(*partition) for partition in ends])
 
         def ask() -> list[TopicPartition]:
-            answer = self._admin.list_consumer_group_offsets([asked], request_timeout=_SECONDS)
+            answer = self._admin.list_consumer_group_offsets([request], request_timeout=_SECONDS)
             return answer[group].result().topic_partitions or []
 
-        found = _patiently(ask)
-        committed = {(place.topic, place.partition): max(0, place.offset) for place in found}
-        return sum(end - committed.get(place, 0) for place, end in ends.items())
+        found = _retry(ask)
+        committed = {(partition.topic, partition.partition): max(0, partition.offset) for partition in found}
+        return sum(end - committed.get(partition, 0) for partition, end in ends.items())
 
-    def messages(self) -> list[tuple[str, int, bytes | None]]:
+    def read_messages(self) -> list[tuple[str, int, bytes | None]]:
         """Topic, partition and value of every record."""
-        consumer, ends = self._consumer(), self.ends()
+        consumer, ends = self._consumer(), self.end_offsets()
         found: list[tuple[str, int, bytes | None]] = []
-        consumer.assign([TopicPartition(*place, 0) for place in ends])
+        consumer.assign([TopicPartition(*partition, 0) for partition in ends])
         while len(found) < sum(ends.values()):
             for message in consumer.consume(1_000, _SECONDS):
                 value = message.value()

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.runtime.argument_types import whole_number
+from local.runtime.argument_types import int_between
 from local.stack.stack_part import HOST, end_with_parent
 from pinterest_transforms.errors import PinterestError
 
@@ -41,7 +41,7 @@ def prepare(folder: Path, port: int, password: str) -> list[str]:
     Raises:
         MariaDbError: MariaDB is not installed, or cannot make the folder.
     """
-    server, install = _found("mariadbd"), _found("mariadb-install-db")
+    server, install = _find_command("mariadbd"), _find_command("mariadb-install-db")
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     account = f"--user={pwd.getpwuid(os.getuid()).pw_name}"
@@ -49,14 +49,14 @@ def prepare(folder: Path, port: int, password: str) -> list[str]:
         _install([install, "--no-defaults", f"--datadir={folder / 'data'}", account], folder)
     first = folder / "first.sql"
     first.touch(mode=0o600)
-    first.write_text(_first(password), encoding="utf-8")
+    first.write_text(_build_init_sql(password), encoding="utf-8")
     # A socket's path has at most 107 letters, and folders of tests are deep: there is none.
     options = [f"--datadir={folder / 'data'}", f"--port={port}", f"--bind-address={HOST}", f"--init-file={first}"]
     options += [f"--pid-file={folder / 'pid'}", "--socket=", "--skip-name-resolve", account]
     return [server, "--no-defaults", *options]
 
 
-def _found(name: str) -> str:
+def _find_command(name: str) -> str:
     command = shutil.which(name, path=_PATH)
     if command is None:
         raise MariaDbError(f"MariaDB must be installed, got no {name}: make stack installs Debian's")
@@ -76,7 +76,7 @@ def _install(command: list[str], folder: Path) -> None:
         raise MariaDbError(f"MariaDB's folder must be made, got {said[-1]}")
 
 
-def _first(password: str) -> str:
+def _build_init_sql(password: str) -> str:
     """What the server does at each start; each statement is a line."""
     quoted = "'" + password.replace("\\", "\\\\").replace("'", "''") + "'"
     return (
@@ -90,14 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Becomes the server."""
     parser = argparse.ArgumentParser(prog="python -m local.stack.mariadb", description="MariaDB on loopback.")
     parser.add_argument("--folder", required=True, type=Path, help="where it keeps its data")
-    parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="its loopback port")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--port", required=True, type=int_between(0, 65_535), help="its loopback port")
+    options = parser.parse_args(arguments)
     end_with_parent()
     try:
         password = os.environ.pop(PASSWORD_VARIABLE, "")
         if not password:
             raise MariaDbError(f"{PASSWORD_VARIABLE} must be set, got nothing")
-        command = prepare(asked.folder, asked.port, password)
+        command = prepare(options.folder, options.port, password)
     except PinterestError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

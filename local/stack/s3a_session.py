@@ -4,19 +4,19 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.runtime.jars import JAR_FOLDER, delta_jars, jar_files, listed
+from local.runtime.jars import JAR_FOLDER, fetch_delta_jars, fetch_jar_files, read_jar_list
 from local.runtime.spark_java_process import SPARK_JARS
 
-S3A_JARS = listed(Path(__file__).with_name("s3a_jars.txt"))
+S3A_JARS = read_jar_list(Path(__file__).with_name("s3a_jars.txt"))
 S3A_FOLDER = JAR_FOLDER / "s3a"
 
 
-def s3a_jars() -> list[Path]:
+def fetch_s3a_jars() -> list[Path]:
     """Files of the jars that Spark needs to read buckets, fetched where they are not there yet."""
-    return jar_files(S3A_JARS, S3A_FOLDER)
+    return fetch_jar_files(S3A_JARS, S3A_FOLDER)
 
 
-def bucket_settings(environment: Mapping[str, str]) -> dict[str, str]:
+def build_s3a_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Spark's settings to read buckets at ``AWS_ENDPOINT_URL``.
 
     Args:
@@ -24,7 +24,7 @@ def bucket_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """
     return {
         # Behind Spark's own: a class archive fits a class path that begins as the one that it was made with.
-        "spark.driver.extraClassPath": os.pathsep.join(map(str, [*delta_jars(), SPARK_JARS, *s3a_jars()])),
+        "spark.driver.extraClassPath": os.pathsep.join(map(str, [*fetch_delta_jars(), SPARK_JARS, *fetch_s3a_jars()])),
         "spark.hadoop.fs.s3a.endpoint": environment["AWS_ENDPOINT_URL"],
         "spark.hadoop.fs.s3a.endpoint.region": environment["AWS_DEFAULT_REGION"],
         "spark.hadoop.fs.s3a.path.style.access": "true",

@@ -1,6 +1,6 @@
 """The whole system on this machine: its parts, started together, and what others need to know to use them.
 
-Real are MariaDB, Apache Kafka, Spark, Delta, the notebooks and the emulation. Stand-ins are the gateway (which executes
+Real are MariaDB, Apache Kafka, Spark, Delta, the notebooks and the emulation. Emulators are the gateway (which executes
 the deployed template), the REST proxy, the sink, S3 and Kinesis (moto): ``docs/stack.md`` says what each leaves out.
 """
 
@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from local.kinesis.kinesis_endpoint import REGION
 from local.stack import mariadb
-from local.stack.kafka_broker import kafka_jars
+from local.stack.kafka_broker import fetch_kafka_jars
 from local.stack.kafka_topics import Topics
 from local.stack.stack_part import HOST, Part, StackError, free_port
 from pinterest_transforms.settings import Settings
@@ -42,7 +42,7 @@ _ROOM = "local.stack"
 
 
 @dataclass(frozen=True)
-class Plan:
+class StackConfig:
     """What a stack is made of.
 
     Attributes:
@@ -71,31 +71,31 @@ class Stack:
     """The parts, running while it is entered.
 
     Attributes:
-        plan: what it is made of.
+        config: what it is made of.
         parts: all of them, in the order they are started in.
         topics: the three topics and what stands in them.
     """
 
-    def __init__(self, plan: Plan, say: Callable[[str], None] = lambda _: None) -> None:
-        self.plan, self._say = plan, say
+    def __init__(self, config: StackConfig, report: Callable[[str], None] = lambda _: None) -> None:
+        self.config, self._report = config, report
         self._password, self._key = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
         self._lock: IO[str] | None = None
-        folder, logs, user = plan.folder.absolute(), plan.folder.absolute() / "logs", plan.user_id
+        folder, logs, user = config.folder.absolute(), config.folder.absolute() / "logs", config.user_id
         password, key = {mariadb.PASSWORD_VARIABLE: self._password}, {"PINTEREST_API_KEY": self._key}
         controller = ["--controller-port", str(free_port())]
         self.mariadb = Part(
             "mariadb", f"{_ROOM}.mariadb", ["--folder", str(folder / "mariadb")], logs, environment=password
         )
         self.kafka = Part("kafka", f"{_ROOM}.kafka_broker", ["--folder", str(folder / "kafka"), *controller], logs)
-        self.topics = Topics(self.bootstrap, plan.settings)
+        self.topics = Topics(self.bootstrap, config.settings)
         self.aws = Part("aws", f"{_ROOM}.aws_services", [], logs)
         self.proxy = Part("rest-proxy", f"{_ROOM}.rest_proxy.rest_proxy", ["--kafka", self.bootstrap], logs)
-        files = ["--flush-size", str(plan.flush_size), "--rotate-ms", str(plan.rotate_ms), "--group", GROUP]
-        where = ["--kafka", self.bootstrap, "--s3", self.aws.url, "--bucket", plan.settings.bucket]
+        files = ["--flush-size", str(config.flush_size), "--rotate-ms", str(config.rotate_ms), "--group", GROUP]
+        where = ["--kafka", self.bootstrap, "--s3", self.aws.url, "--bucket", config.settings.bucket]
         topics = ["--topics-regex", f"{user}.*"]
         self.sink = Part("sink", f"{_ROOM}.s3_sink.s3_sink", [*where, *topics, *files], logs, environment=_CREDENTIALS)
         to = ["--proxy", self.proxy.url, "--aws", self.aws.url, "--user-id", user, "--stage", STAGE]
-        access = ["--access", plan.access]
+        access = ["--access", config.access]
         self.gateway = Part(
             "gateway", f"{_ROOM}.api_gateway.api_gateway", [*to, *access], logs, environment={**_CREDENTIALS, **key}
         )
@@ -108,8 +108,8 @@ class Stack:
             StackError: a part does not start, or the folder is not one that can be used.
             JarError: Kafka's jars are not there and cannot be fetched.
         """
-        kafka_jars()
-        self._take_folder()
+        fetch_kafka_jars()
+        self._lock_folder()
         try:
             self._start()
         except BaseException:
@@ -131,14 +131,14 @@ class Stack:
         password = quote(self._password, safe="")
         database = f"{HOST}:{self.mariadb.port}/{mariadb.DATABASE}?charset=utf8mb4"
         access = {"PINTEREST_API_ACCESS": "iam"}
-        if self.plan.access == "API_KEY":
+        if self.config.access == "API_KEY":
             access = {"PINTEREST_API_ACCESS": "api-key", "PINTEREST_API_KEY": self._key}
         return {
-            "PINTEREST_USER_ID": self.plan.user_id,
+            "PINTEREST_USER_ID": self.config.user_id,
             "PINTEREST_DATABASE": f"mysql+pymysql://{mariadb.USER}:{password}@{database}",
             "PINTEREST_API_URL": f"{self.gateway.url}/{STAGE}",
             **access,
-            "PINTEREST_LANDING": f"s3a://{self.plan.settings.bucket}",
+            "PINTEREST_LANDING": f"s3a://{self.config.settings.bucket}",
             "AWS_ENDPOINT_URL": self.aws.url,
             **_CREDENTIALS,
         }
@@ -159,7 +159,7 @@ class Stack:
             StackError: one does not.
         """
         for part in self.parts:
-            if not part.runs():
+            if not part.is_running():
                 raise StackError(f"{part.name} must run, and it has ended: {part.last_line()}")
 
     def wait_until_landed(self, seconds: float = 60) -> None:
@@ -169,18 +169,18 @@ class Stack:
             StackError: it takes too long.
         """
         until = time.monotonic() + seconds
-        while left := self.topics.behind(GROUP):
+        while left := self.topics.count_lag(GROUP):
             if time.monotonic() > until:
                 raise StackError(f"all records must have landed within {seconds:g} s, got {left} that have not")
             time.sleep(_GLANCE)
 
     @property
     def _environment_file(self) -> Path:
-        return self.plan.folder / _ENVIRONMENT
+        return self.config.folder / _ENVIRONMENT
 
-    def _take_folder(self) -> None:
+    def _lock_folder(self) -> None:
         """Takes the folder for this stack; what an earlier one has left there goes, what anybody else has does not."""
-        folder = self.plan.folder
+        folder = self.config.folder
         lock = folder / _LOCK
         if folder.is_dir() and any(folder.iterdir()) and not lock.is_file():
             raise StackError(f"folder must be new, empty or an earlier stack's, got {folder}")
@@ -197,15 +197,15 @@ class Stack:
                 left.unlink()
 
     def _start(self) -> None:
-        self._say("starting MariaDB, Kafka, S3 and Kinesis, REST proxy, gateway")
+        self._report("starting MariaDB, Kafka, S3 and Kinesis, REST proxy, gateway")
         for part in self.parts:
             if part is not self.sink:
                 part.start()
         for part in self.parts:
             if part is not self.sink:
                 part.wait()
-        self._say("making topics and bucket")
-        self.topics.make(self.plan.partitions)
+        self._report("making topics and bucket")
+        self.topics.create(self.config.partitions)
         self._make_bucket()
         self.sink.start()
         self.sink.wait()
@@ -216,7 +216,7 @@ class Stack:
 
         key, secret = _CREDENTIALS["AWS_ACCESS_KEY_ID"], _CREDENTIALS["AWS_SECRET_ACCESS_KEY"]
         session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
-        session.client("s3", endpoint_url=self.aws.url).create_bucket(Bucket=self.plan.settings.bucket)
+        session.client("s3", endpoint_url=self.aws.url).create_bucket(Bucket=self.config.settings.bucket)
 
 
 def write_environment(file: Path, names: Mapping[str, str]) -> None:

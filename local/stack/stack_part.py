@@ -95,7 +95,7 @@ class Part:
     @property
     def pid(self) -> int | None:
         """Its process id; None if it does not run."""
-        return self._process.pid if self.runs() and self._process else None
+        return self._process.pid if self.is_running() and self._process else None
 
     def start(self) -> None:
         """Starts it; it may take its time until it is ready."""
@@ -120,13 +120,13 @@ class Part:
         """
         until = time.monotonic() + seconds
         while not self._answers():
-            if not self.runs():
+            if not self.is_running():
                 raise StackError(f"{self.name} must start, got: {self.last_line()}")
             if time.monotonic() > until:
                 raise StackError(f"{self.name} must be ready within {seconds:g} s, got: {self.last_line()}")
             time.sleep(_GLANCE)
 
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
@@ -137,10 +137,10 @@ class Part:
             self._process.wait()
 
     def stop(self) -> None:
-        """Asks it to end, and sees to it that it does."""
+        """Terminates it; kills it when it does not end in time."""
         if self._process is None:
             return
-        if self.runs():
+        if self.is_running():
             self._process.terminate()
         try:
             self._process.wait(_STOP_SECONDS)

@@ -8,7 +8,7 @@ import pytest
 from infrastructure.checks.api import resolve_path
 from infrastructure.checks.template_view import TemplateView, as_mapping, get_path
 from infrastructure.templates import get_template
-from local.stack.api_gateway.mapping_templates import Context, rendered
+from local.stack.api_gateway.mapping_templates import MappingContext, render_mapping
 
 AWKWARD = [
     "plain",
@@ -45,7 +45,7 @@ def mapped(call: str, body: object = None, stream: str = STREAM) -> dict[str, ob
     """What Kinesis gets, read as JSON."""
     (template,) = as_mapping(get_path(METHODS[call], "Integration", "RequestTemplates")).values()
     content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
-    found = json.loads(rendered(str(template), Context(content, path={"stream-name": stream})))
+    found = json.loads(render_mapping(str(template), MappingContext(content, path={"stream-name": stream})))
     assert isinstance(found, dict)
     return found
 
@@ -138,8 +138,8 @@ def test_other_calls_are_proxied_unchanged(text: str) -> None:
     (mapping_template,) = as_mapping(integration["RequestTemplates"]).values()
     body = {"records": [{"key": text, "value": {"title": text}}]}
     content = json.dumps(body, ensure_ascii=False)
-    context = Context(content.encode(), path={"proxy": "topics/0ab.pin"})
-    assert rendered(str(mapping_template), context).strip() == content
+    context = MappingContext(content.encode(), path={"proxy": "topics/0ab.pin"})
+    assert render_mapping(str(mapping_template), context).strip() == content
     assert as_mapping(context.overrides["requestOverride"])["path"] == "/topics/0ab.pin"
 
 
@@ -158,7 +158,7 @@ def test_these_values_find_a_careless_template(template: str) -> None:
         body = {"Data": {"title": text}, "PartitionKey": text}
         content = json.dumps(body, ensure_ascii=False).encode()
         try:
-            found = json.loads(rendered(template, Context(content)))
+            found = json.loads(render_mapping(template, MappingContext(content)))
             data = json.loads(base64.b64decode(found["Data"], validate=True))
         except ValueError:
             return False

@@ -11,10 +11,10 @@ from pyspark.sql import SparkSession
 
 from emulation.source.source_records import column_names, to_json_line
 from emulation.synthetic.generator import generate_rows
-from local.kinesis.kinesis_emulator import serving
+from local.kinesis.kinesis_emulator import serve_emulator
 from local.kinesis.kinesis_source import KinesisSource
 from local.notebooks.notebook_runner import NotebookError
-from local.report.report_data import gather
+from local.report.report_data import collect_report_data
 from local.report.report_file import write_report
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
@@ -28,7 +28,7 @@ def streamed(ran: Ran, interpreted: SparkSession) -> Iterator[int]:
     """The stream notebook takes the pins from a Kinesis with keys of a secret scope; how many there are."""
     interpreted.dataSource.register(KinesisSource)
     pin, stream = ENTITIES[0], Settings(leg="stream").stream(ENTITIES[0])
-    with serving() as kinesis, pytest.MonkeyPatch.context() as patched:
+    with serve_emulator() as kinesis, pytest.MonkeyPatch.context() as patched:
         patched.setenv("PINTEREST_SECRET_KINESIS_ACCESS_KEY", "an-access-key")
         patched.setenv("PINTEREST_SECRET_KINESIS_SECRET_KEY", "a-secret-key")
         kinesis.create(stream, 2)
@@ -183,6 +183,8 @@ def test_a_second_run_of_one_entity_takes_nothing(ran: Ran) -> None:
 
 
 def test_the_report_holds_every_answer(ran: Ran, tmp_path: Path) -> None:
-    page = write_report(tmp_path / "report.html", gather(ran.spark, ran.settings)).read_text(encoding="utf-8")
+    page = write_report(tmp_path / "report.html", collect_report_data(ran.spark, ran.settings)).read_text(
+        encoding="utf-8"
+    )
     assert all(answer.name in page for answer in ANSWERS)
     assert json.dumps(ran.settings.landing)[1:-1] in page

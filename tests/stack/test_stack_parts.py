@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from local.stack.kafka_topics import Topics
-from local.stack.stack import GROUP, Plan, Stack, read_environment
+from local.stack.stack import GROUP, Stack, StackConfig, read_environment
 from local.stack.stack_part import StackError
 from pinterest_transforms.settings import Settings
 from tests.stack.conftest import PROJECT, asked, done
@@ -89,7 +89,7 @@ def test_the_proxy_writes_to_a_real_broker_and_says_where(running: Running) -> N
     paths = ("topics", f"topics/{USER_ID}.pin", "streams")
     over_api = [asked(f"{api}/{path}", kind="application/json", key=key)[0] for path in paths]
     sent, _ = asked(f"{api}/topics/{USER_ID}.geo", {"records": [{"key": 1, "value": {}}]}, key=key)
-    messages = [message for message in running.topics.messages() if message[0] == f"{USER_ID}.pin"]
+    messages = [message for message in running.topics.read_messages() if message[0] == f"{USER_ID}.pin"]
 
     partition = first[1]["offsets"][0]["partition"]
     ok = {"partition": partition, "error_code": None, "error": None}
@@ -114,14 +114,14 @@ def test_the_proxy_writes_to_a_real_broker_and_says_where(running: Running) -> N
 
 def test_each_record_lands_once_and_all_of_a_key_in_one_partition(running: Running, tmp_path: Path) -> None:
     environment, topics = read_environment(running.folder), running.topics
-    before = topics.count()
+    before = topics.count_records()
     for more in ([], ["--restart"]):
         assert "retried 0, failed 0" in done(environment, "emulation", "batches", "--all", *more, folder=tmp_path)
     keys = source_keys(environment)
-    assert topics.count() - before == 2 * sum(map(len, keys.values()))
+    assert topics.count_records() - before == 2 * sum(map(len, keys.values()))
 
     where: dict[tuple[str, int], set[int]] = {}
-    for topic, partition, value in topics.messages():
+    for topic, partition, value in topics.read_messages():
         found = json.loads(value or b"")
         if isinstance(found, dict) and found.keys() & {"index", "ind"}:
             where.setdefault((topic, found.get("index", found.get("ind"))), set()).add(partition)
@@ -130,15 +130,15 @@ def test_each_record_lands_once_and_all_of_a_key_in_one_partition(running: Runni
     assert {partition for partitions in where.values() for partition in partitions} == {0, 1}
 
     until = time.monotonic() + 60
-    while topics.behind(GROUP):
+    while topics.count_lag(GROUP):
         assert time.monotonic() < until, "the sink must land all records"
         time.sleep(0.2)
-    assert landed(environment) == {(*place, at): 1 for place, end in topics.ends().items() for at in range(end)}
+    assert landed(environment) == {(*place, at): 1 for place, end in topics.end_offsets().items() for at in range(end)}
 
 
 def test_a_second_stack_on_the_folder_is_refused(running: Running) -> None:
     with pytest.raises(StackError) as told:
-        Stack(Plan(running.folder, USER_ID)).__enter__()
+        Stack(StackConfig(running.folder, USER_ID)).__enter__()
     assert str(told.value) == f"folder must be free, got {running.folder}, where a stack runs already"
 
 
@@ -165,7 +165,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     (tmp_path / "mine").touch()
 
     with pytest.raises(StackError) as told:
-        Stack(Plan(tmp_path, "abc123")).__enter__()
+        Stack(StackConfig(tmp_path, "abc123")).__enter__()
 
     assert str(told.value) == f"folder must be new, empty or an earlier stack's, got {tmp_path}"
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]

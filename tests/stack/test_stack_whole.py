@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from emulation.source.database import connect
-from local.cli.stack_command import fill
-from local.stack.stack import Plan, Stack
+from local.cli.stack_command import create_source
+from local.stack.stack import Stack, StackConfig
 from local.stack.stack_part import Part, StackError
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
@@ -47,8 +47,8 @@ def misplace(stack: Stack) -> None:
 def wait_for(stack: Stack, records: int, seconds: float = 120) -> None:
     """Waits until there are as many records in the topics."""
     until = time.monotonic() + seconds
-    while stack.topics.count() < records:
-        assert time.monotonic() < until, f"{stack.topics.count()} of {records} records"
+    while stack.topics.count_records() < records:
+        assert time.monotonic() < until, f"{stack.topics.count_records()} of {records} records"
         time.sleep(0.1)
 
 
@@ -80,9 +80,9 @@ def send_through_kills(stack: Stack, total: int, folder: Path) -> None:
 
 def test_all_posts_reach_the_tables_by_both_legs_whatever_is_killed_and_the_legs_are_equal(tmp_path: Path) -> None:
     folder = ["--folder", str(tmp_path / "stack")]
-    with Stack(Plan(tmp_path / "stack", USER_ID, flush_size=250, rotate_ms=1_000)) as stack:
+    with Stack(StackConfig(tmp_path / "stack", USER_ID, flush_size=250, rotate_ms=1_000)) as stack:
         environment = stack.environment
-        fill(stack, POSTS, seed=1)
+        create_source(stack, POSTS, seed=1)
         make_dirtier(stack)
         keys = source_keys(environment)
         total = sum(map(len, keys.values()))
@@ -91,7 +91,7 @@ def test_all_posts_reach_the_tables_by_both_legs_whatever_is_killed_and_the_legs
         assert "created" in done(environment, "emulation", "streaming", "--streams", "create", folder=tmp_path)
         misplace(stack)
         stack.wait_until_landed()
-        ends = stack.topics.ends()
+        ends = stack.topics.end_offsets()
         assert sum(ends.values()) > total
         assert landed(environment).keys() == {(*place, at) for place, end in ends.items() for at in range(end)}
         answers = done(environment, "local", "stack", "batch", *folder, "--warehouse", "batch", folder=tmp_path)

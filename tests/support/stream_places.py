@@ -20,7 +20,7 @@ import pytest
 from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 
-from local.kinesis.kinesis_emulator import KinesisStandIn, serving
+from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
 from local.kinesis.kinesis_source import SCHEMA, KinesisSource
 from pinterest_transforms.entities import ENTITIES, GEO, Entity
 from pinterest_transforms.ingest import kinesis, streams
@@ -49,7 +49,7 @@ geo_counts = partial(counts, topic=STREAM)
 class StreamPlace(Place):
     """A warehouse and a Kinesis."""
 
-    kinesis: KinesisStandIn
+    kinesis: KinesisEmulator
 
     def reading(self, **changes: object) -> KinesisSourceConfig:
         given = {"region": "eu-west-1", "endpoint": self.kinesis.url, "access_key": "none", "secret_key": "none"}
@@ -190,10 +190,10 @@ def made_streams(
         patched.setattr(kinesis, "read_stream", read)
         patched.setattr(streams, "watch", watch_once)
 
-        def make(*entities: Entity, shards: int = 1, source: str = "files", **stand_in: object) -> StreamPlace:
+        def make(*entities: Entity, shards: int = 1, source: str = "files", **emulator: object) -> StreamPlace:
             folder = tmp_path_factory.mktemp("place")
             settings = Settings(user_id="abc", leg="stream", schema=f"stream{next(NUMBERS)}", warehouse=str(folder))
-            served = stack.enter_context(serving(KinesisStandIn(**stand_in)))
+            served = stack.enter_context(serve_emulator(KinesisEmulator(**emulator)))
             for entity in entities:
                 served.create(settings.stream(entity), shards)
             for name in (*map(settings.clean_table, entities), *SHARED, raw_table(settings)):

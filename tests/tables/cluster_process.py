@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyspark
 
-from local.runtime.jars import delta_jars
+from local.runtime.jars import fetch_delta_jars
 from local.runtime.spark_session import local_session, stop_session
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.ingest.landing import ingest_landing
@@ -19,7 +19,7 @@ CLUSTER = {
     "spark.master": "local-cluster[2,1,2048]",
     "spark.driver.memory": "1g",
     "spark.executor.memory": "2048m",
-    "spark.executor.extraClassPath": os.pathsep.join(map(str, delta_jars())),
+    "spark.executor.extraClassPath": os.pathsep.join(map(str, fetch_delta_jars())),
 }
 
 if __name__ == "__main__":

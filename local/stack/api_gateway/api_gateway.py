@@ -1,4 +1,4 @@
-"""Stands in for API Gateway: executes the integrations of the very CloudFormation template that is deployed.
+"""Emulates API Gateway: executes the integrations of the CloudFormation template that is deployed.
 
     python -m local.stack.api_gateway.api_gateway --port 8080 --access API_KEY
         --proxy http://127.0.0.1:8082 --aws http://127.0.0.1:4566
@@ -24,11 +24,11 @@ import aiohttp
 from aiohttp import web
 
 from infrastructure.templates import get_template_path
-from local.runtime.argument_types import whole_number
-from local.stack.api_gateway.integrations import Answer, Integrations
-from local.stack.api_gateway.mapping_templates import Context
+from local.runtime.argument_types import int_between
+from local.stack.api_gateway.integrations import HttpResponse, Integrations
+from local.stack.api_gateway.mapping_templates import MappingContext
 from local.stack.api_gateway.request_checks import (
-    Call,
+    ApiRequest,
     DeniedError,
     Throttle,
     check_body,
@@ -65,50 +65,50 @@ class Gateway:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answers one request."""
         try:
-            answer = await self._answer(request)
+            answer = await self._respond(request)
         except DeniedError as denied:
-            answer = Answer(denied.status, json.dumps(denied.body).encode(), {"Content-Type": "application/json"})
+            answer = HttpResponse(denied.status, json.dumps(denied.body).encode(), {"Content-Type": "application/json"})
         except web.HTTPRequestEntityTooLarge:
-            answer = Answer(413, b'{"message":"Request Too Long"}', {"Content-Type": "application/json"})
+            answer = HttpResponse(413, b'{"message":"Request Too Long"}', {"Content-Type": "application/json"})
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
-    async def _answer(self, request: web.Request) -> Answer:
+    async def _respond(self, request: web.Request) -> HttpResponse:
         raw = request.rel_url.raw_path
         _, stage, *rest = raw.split("/", 2)
         if stage != self._api.stage:
             raise DeniedError(403, "Forbidden")
-        call = Call(
+        request_data = ApiRequest(
             method=request.method,
             url=f"{request.scheme}://{request.host}{request.raw_path}",
             path="/" + "".join(rest),
             headers={name.lower(): value for name, value in request.headers.items()},
             body=await request.read(),
         )
-        found = self._api.find(call.method, call.path)
+        found = self._api.find(request_data.method, request_data.path)
         if found is None:
             raise DeniedError(403, "Missing Authentication Token")
         self._throttle.check()
-        check_signature(call, found.method, self._credentials, self._region)
-        check_policy(call, self._api)
-        check_key(call, found.method, self._key)
-        context = Context(
-            content=call.body,
+        check_signature(request_data, found.method, self._credentials, self._region)
+        check_policy(request_data, self._api)
+        check_key(request_data, found.method, self._key)
+        context = MappingContext(
+            content=request_data.body,
             path=found.path_parameters,
             query=dict(request.rel_url.query),
-            header=call.headers,
+            header=request_data.headers,
             variables={
-                "httpMethod": call.method,
+                "httpMethod": request_data.method,
                 "path": raw,
                 "resourcePath": found.method.path,
                 "stage": stage,
                 "requestId": str(uuid.uuid4()),
             },
         )
-        check_body(call, found.method, context.content_type)
+        check_body(request_data, found.method, context.content_type)
         return await self._integrations.execute(found, context)
 
 
-async def _serve(asked: argparse.Namespace, api: Api) -> None:
+async def _serve(options: argparse.Namespace, api: Api) -> None:
     import boto3  # noqa: PLC0415 - takes a while, and mistakes are told before
 
     session = boto3.Session()
@@ -116,11 +116,11 @@ async def _serve(asked: argparse.Namespace, api: Api) -> None:
     if credentials is None or not region:
         raise SettingsError("AWS credentials and region must be given, got none")
     async with aiohttp.ClientSession() as client:
-        integrations = Integrations(client, asked.proxy, asked.aws, credentials, region)
+        integrations = Integrations(client, options.proxy, options.aws, credentials, region)
         gateway = Gateway(api, integrations, os.environ.get(_KEY_VARIABLE, ""), credentials, region)
         runner = web.AppRunner(gateway.app(), access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, HOST, asked.port).start()
+        await web.TCPSite(runner, HOST, options.port).start()
         await asyncio.Event().wait()
 
 
@@ -129,20 +129,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local.stack.api_gateway.api_gateway", description="API Gateway, from its template."
     )
-    parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="its loopback port")
+    parser.add_argument("--port", required=True, type=int_between(0, 65_535), help="its loopback port")
     parser.add_argument("--proxy", required=True, metavar="URL", help="the REST proxy")
     parser.add_argument("--aws", required=True, metavar="URL", help="endpoint of Kinesis")
     parser.add_argument("--template", type=Path, default=get_template_path("api"), metavar="FILE")
     parser.add_argument("--user-id", default=DEFAULT_USER_ID, metavar="ID", help="whose API (%(default)s)")
     parser.add_argument("--stage", default="prod", metavar="NAME", help="(%(default)s)")
     parser.add_argument("--access", choices=["API_KEY", "IAM"], default="API_KEY", help="(%(default)s)")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     end_with_parent()
     try:
-        if asked.access == "API_KEY" and not os.environ.get(_KEY_VARIABLE):
+        if options.access == "API_KEY" and not os.environ.get(_KEY_VARIABLE):
             raise SettingsError(f"{_KEY_VARIABLE} must be set, got nothing")
-        parameters = {"UserId": asked.user_id, "StageName": asked.stage, "Access": asked.access}
-        asyncio.run(_serve(asked, read_api(asked.template, parameters)))
+        parameters = {"UserId": options.user_id, "StageName": options.stage, "Access": options.access}
+        asyncio.run(_serve(options, read_api(options.template, parameters)))
     except PinterestError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -9,9 +9,9 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from yarl import URL
 
-from local.stack.api_gateway.mapping_templates import Context, MappingError, rendered
+from local.stack.api_gateway.mapping_templates import MappingContext, MappingError, render_mapping
 from local.stack.api_gateway.request_checks import DeniedError
-from local.stack.api_gateway.rest_api import Found, Integration, Response
+from local.stack.api_gateway.rest_api import Integration, MatchedMethod, Response
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -25,7 +25,7 @@ _JSON = "application/json"
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """What a caller gets."""
 
     status: int
@@ -34,7 +34,7 @@ class Answer:
 
 
 @dataclass
-class _Outgoing:
+class _BackendRequest:
     """A request on its way out."""
 
     method: str
@@ -62,7 +62,7 @@ class Integrations:
         self._session, self._proxy, self._aws = session, proxy.rstrip("/"), aws.rstrip("/")
         self._credentials, self._region = credentials, region
 
-    async def execute(self, found: Found, context: Context) -> Answer:
+    async def execute(self, found: MatchedMethod, context: MappingContext) -> HttpResponse:
         """The answer to a request.
 
         Raises:
@@ -70,36 +70,36 @@ class Integrations:
         """
         integration = found.method.integration
         if integration.kind == "HTTP_PROXY":
-            return await self._proxied(integration, context)
+            return await self._forward(integration, context)
         if integration.kind == "AWS":
-            return await self._called(integration, context)
+            return await self._call_service(integration, context)
         raise DeniedError(500, "Internal server error")
 
-    async def _proxied(self, integration: Integration, context: Context) -> Answer:
+    async def _forward(self, integration: Integration, context: MappingContext) -> HttpResponse:
         """The request as it is, but for what a template makes of it, to another address; its answer as it is."""
-        body = _mapped_body(integration, context)
+        body = _map_body(integration, context)
         headers = {n: v for n, v in context.header.items() if n not in _HOP_BY_HOP | _OWN}
         method = integration.method if integration.method != "ANY" else context.variables["httpMethod"]
-        request = _Outgoing(method, integration.uri, headers, dict(context.query), body)
+        request = _BackendRequest(method, integration.uri, headers, dict(context.query), body)
         _map_parameters(integration, request, context)
-        request.url = self._proxy + _path(integration, urlsplit(request.url).path, context)
-        return await self._sent(integration, request)
+        request.url = self._proxy + _build_path(integration, urlsplit(request.url).path, context)
+        return await self._send(integration, request)
 
-    async def _called(self, integration: Integration, context: Context) -> Answer:
+    async def _call_service(self, integration: Integration, context: MappingContext) -> HttpResponse:
         arn = _ARN.match(integration.uri)
         if arn is None or arn["service"] not in _TARGETS:
             raise DeniedError(500, "Internal server error")
-        request = _Outgoing(integration.method, f"{self._aws}/", {"content-type": context.content_type}, {}, b"")
+        request = _BackendRequest(integration.method, f"{self._aws}/", {"content-type": context.content_type}, {}, b"")
         if arn["how"] == "action":
             request.headers["x-amz-target"] = f"{_TARGETS[arn['service']]}.{arn['what']}"
         else:
             request.url += arn["what"]
-        request.body = _mapped_body(integration, context)
+        request.body = _map_body(integration, context)
         _map_parameters(integration, request, context)
         self._sign(request, arn["service"])
-        return _mapped_answer(integration, await self._sent(integration, request), context)
+        return _map_response(integration, await self._send(integration, request), context)
 
-    def _sign(self, request: _Outgoing, service: str) -> None:
+    def _sign(self, request: _BackendRequest, service: str) -> None:
         from botocore.auth import SigV4Auth  # noqa: PLC0415 - takes a while, and only wanted here
         from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
@@ -107,7 +107,7 @@ class Integrations:
         SigV4Auth(self._credentials, service, self._region).add_auth(signed)
         request.headers = dict(signed.headers.items())
 
-    async def _sent(self, integration: Integration, request: _Outgoing) -> Answer:
+    async def _send(self, integration: Integration, request: _BackendRequest) -> HttpResponse:
         timeout = aiohttp.ClientTimeout(total=integration.seconds)
         try:
             async with self._session.request(
@@ -120,14 +120,14 @@ class Integrations:
                 allow_redirects=False,
             ) as answer:
                 kept = {n: v for n, v in answer.headers.items() if n.lower() not in _HOP_BY_HOP}
-                return Answer(answer.status, await answer.read(), kept)
+                return HttpResponse(answer.status, await answer.read(), kept)
         except TimeoutError:
             raise DeniedError(504, "Endpoint request timed out") from None
         except aiohttp.ClientError:
             raise DeniedError(504, "Network error communicating with endpoint") from None
 
 
-def _path(integration: Integration, path: str, context: Context) -> str:
+def _build_path(integration: Integration, path: str, context: MappingContext) -> str:
     """The path that is asked for: what the template says, else the integration's, which over a VPC link has the stage.
 
     Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/private-integration.html
@@ -139,13 +139,13 @@ def _path(integration: Integration, path: str, context: Context) -> str:
     return f"/{context.variables['stage']}{path}" if integration.private else path
 
 
-def _map_parameters(integration: Integration, request: _Outgoing, context: Context) -> None:
+def _map_parameters(integration: Integration, request: _BackendRequest, context: MappingContext) -> None:
     """Fills path, query and headers: by the integration's parameters, then by what its template has overridden."""
     override = context.overrides.get("requestOverride")
     places: dict[str, dict[str, str]] = {"path": {}, "querystring": request.query, "header": request.headers}
     for name, source in integration.parameters.items():
         _, _, place, last = name.split(".", 3)
-        value = _source(source, context)
+        value = _find_source(source, context)
         if value is not None:
             places[place][last.lower() if place == "header" else last] = value
     for place, given in (override if isinstance(override, dict) else {}).items():
@@ -159,7 +159,7 @@ def _map_parameters(integration: Integration, request: _Outgoing, context: Conte
         )
 
 
-def _source(source: str, context: Context) -> str | None:
+def _find_source(source: str, context: MappingContext) -> str | None:
     """What a parameter is mapped from: a text in quotes, or a part of the request."""
     if source.startswith("'") and source.endswith("'"):
         return source[1:-1]
@@ -173,7 +173,7 @@ def _source(source: str, context: Context) -> str | None:
     return found.get(name.lower() if place == "header" else name)
 
 
-def _mapped_body(integration: Integration, context: Context) -> bytes:
+def _map_body(integration: Integration, context: MappingContext) -> bytes:
     template = integration.templates.get(context.content_type)
     if template is None:
         passes = integration.passthrough == "WHEN_NO_MATCH" or (
@@ -183,14 +183,14 @@ def _mapped_body(integration: Integration, context: Context) -> bytes:
             raise DeniedError(415, "Unsupported Media Type")
         return context.content
     try:
-        return rendered(template, context).encode()
+        return render_mapping(template, context).encode()
     except MappingError as error:
         raise DeniedError(400, f"Invalid request body: {error}") from None
 
 
-def _mapped_answer(integration: Integration, answer: Answer, context: Context) -> Answer:
+def _map_response(integration: Integration, answer: HttpResponse, context: MappingContext) -> HttpResponse:
     """The answer as the first of the integration's responses that fits its status makes it."""
-    response = _chosen(integration, answer.status)
+    response = _choose_response(integration, answer.status)
     if response is None:
         raise DeniedError(500, "Internal server error")
     headers = {"Content-Type": _JSON}
@@ -201,18 +201,18 @@ def _mapped_answer(integration: Integration, answer: Answer, context: Context) -
             headers[name.split(".", 3)[3]] = value
     template = response.templates.get(_JSON)
     if template is None:
-        return Answer(response.status, answer.body, headers)
-    inner = Context(answer.body, variables=context.variables)
+        return HttpResponse(response.status, answer.body, headers)
+    inner = MappingContext(answer.body, variables=context.variables)
     try:
-        body = rendered(template, inner)
+        body = render_mapping(template, inner)
     except MappingError:
         raise DeniedError(500, "Internal server error") from None
     override = inner.overrides["responseOverride"]
     status = override.get("status", response.status) if isinstance(override, dict) else response.status
-    return Answer(int(str(status)), body.encode(), headers)
+    return HttpResponse(int(str(status)), body.encode(), headers)
 
 
-def _chosen(integration: Integration, status: int) -> Response | None:
+def _choose_response(integration: Integration, status: int) -> Response | None:
     """Patterns are looked at before the response without one, which takes the rest."""
     for response in integration.responses:
         if response.pattern is not None and re.fullmatch(response.pattern, str(status)):

@@ -35,7 +35,7 @@ class MappingError(PinterestError):
 
 
 @dataclass
-class Context:
+class MappingContext:
     """What a template may look at, and what it may override.
 
     Attributes:
@@ -107,7 +107,7 @@ class _Util:
 
     def escapeJavaScript(self, text: object) -> _Text:  # noqa: N802
         """As a JavaScript string has it: quotes of both kinds escaped."""
-        return _Text("".join(_escaped(letter) for letter in str(text)))
+        return _Text("".join(_escape(letter) for letter in str(text)))
 
     def parseJson(self, text: str) -> object:  # noqa: N802
         """The object that a JSON text stands for."""
@@ -125,7 +125,7 @@ class _Util:
 class _Input:
     """``$input``."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: MappingContext) -> None:
         self._context, self._parsed = context, False
         self._root: object = None
         self.body = context.body
@@ -159,7 +159,7 @@ class _Input:
                 raise MappingError("the body must be JSON") from None
             self._parsed = True
         found = self._root
-        for step in _steps(str(path)):
+        for step in _parse_path(str(path)):
             if isinstance(step, int):
                 found = found[step] if isinstance(found, list) and step < len(found) else None
             else:
@@ -172,7 +172,7 @@ def _template(text: str) -> airspeed.Template:
     return airspeed.Template(text)
 
 
-def _steps(path: str) -> list[str | int]:
+def _parse_path(path: str) -> list[str | int]:
     """The names and numbers of a JSONPath; of its other parts none is known here."""
     steps: list[str | int] = []
     at = 1
@@ -187,7 +187,7 @@ def _steps(path: str) -> list[str | int]:
     return steps
 
 
-def _escaped(letter: str) -> str:
+def _escape(letter: str) -> str:
     if letter in _ESCAPES:
         return _ESCAPES[letter]
     if " " <= letter <= "~":
@@ -196,7 +196,7 @@ def _escaped(letter: str) -> str:
     return "".join(f"\\u{units[at : at + 2].hex().upper()}" for at in range(0, len(units), 2))
 
 
-def rendered(template: str, context: Context) -> str:
+def render_mapping(template: str, context: MappingContext) -> str:
     """A template's text with everything filled in; what it overrides is left in ``context.overrides``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What API Gateway looks at before a request goes anywhere: key, signature, resource policy, rate, body."""
+"""Checks of a request before its integration: API key, signature, resource policy, throttling, body."""
 
 import hmac
 import json
@@ -15,7 +15,7 @@ from local.stack.api_gateway.rest_api import Api, Method
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
-_MOST_AGE = timedelta(minutes=5)
+_MAX_AGE = timedelta(minutes=5)
 _SERVICE = "execute-api"
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "object": dict,
@@ -28,7 +28,7 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiRequest:
     """A request as it came.
 
     Attributes:
@@ -75,22 +75,22 @@ class Throttle:
         self._tokens -= 1
 
 
-def check_key(call: Call, method: Method, key: str) -> None:
-    """Sees to it that a request has the API key where one is asked for.
+def check_key(call: ApiRequest, method: Method, key: str) -> None:
+    """Checks the API key of a request where the method requires one.
 
     Raises:
-        DeniedError: 403, it has not.
+        DeniedError: 403, it is missing or wrong.
     """
     given = call.headers.get("x-api-key", "")
     if method.key_required and not hmac.compare_digest(given.encode(), key.encode()):
         raise DeniedError(403, "Forbidden")
 
 
-def check_signature(call: Call, method: Method, credentials: "Credentials", region: str) -> None:
-    """Sees to it that a request is signed (SigV4) where IAM asks for it, as ``credentials`` sign it.
+def check_signature(call: ApiRequest, method: Method, credentials: "Credentials", region: str) -> None:
+    """Checks the signature (SigV4) of a request where the method requires IAM.
 
     Raises:
-        DeniedError: 403, it is not, or not so.
+        DeniedError: 403, it is missing or wrong.
     """
     if method.authorization != "AWS_IAM":
         return
@@ -102,22 +102,22 @@ def check_signature(call: Call, method: Method, credentials: "Credentials", regi
     scope = f"{credentials.access_key}/{when[:8]}/{region}/{_SERVICE}/aws4_request"
     if fields["Credential"] != scope:
         raise DeniedError(403, "The security token included in the request is invalid.")
-    if not _is_now(when):
+    if not _is_recent(when):
         raise DeniedError(403, f"Signature expired: {when}")
     right = _signature(call, fields["SignedHeaders"].split(";"), when, credentials, region)
     if not hmac.compare_digest(right, fields["Signature"]):
         raise DeniedError(403, "The request signature we calculated does not match the signature you provided.")
 
 
-def _is_now(when: str) -> bool:
+def _is_recent(when: str) -> bool:
     try:
         signed = datetime.strptime(when, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return False
-    return abs(datetime.now(UTC) - signed) <= _MOST_AGE
+    return abs(datetime.now(UTC) - signed) <= _MAX_AGE
 
 
-def _signature(call: Call, names: Sequence[str], when: str, credentials: "Credentials", region: str) -> str:
+def _signature(call: ApiRequest, names: Sequence[str], when: str, credentials: "Credentials", region: str) -> str:
     """The signature that a request with these headers must have."""
     from botocore.auth import SigV4Auth  # noqa: PLC0415 - takes a while, and only wanted here
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
@@ -130,8 +130,8 @@ def _signature(call: Call, names: Sequence[str], when: str, credentials: "Creden
     return signature
 
 
-def check_policy(call: Call, api: Api) -> None:
-    """Sees to it that the API's own policy allows the request: what it denies, or does not allow, is refused.
+def check_policy(call: ApiRequest, api: Api) -> None:
+    """Checks that the resource policy of the API allows the request.
 
     Raises:
         DeniedError: 403, it does not.
@@ -144,8 +144,8 @@ def check_policy(call: Call, api: Api) -> None:
         raise DeniedError(403, told, name="Message")
 
 
-def check_body(call: Call, method: Method, content_type: str) -> None:
-    """Sees to it that a body fits its model, where the method has a validator.
+def check_body(call: ApiRequest, method: Method, content_type: str) -> None:
+    """Validates a body against its model, where the method has a validator.
 
     Raises:
         DeniedError: 400, it does not.

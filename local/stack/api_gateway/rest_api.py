@@ -65,7 +65,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Found:
+class MatchedMethod:
     """A request's method, and what its path says."""
 
     method: Method
@@ -97,25 +97,25 @@ class Api:
     policy: Sequence[Mapping[str, Value]]
     root: _Node
 
-    def find(self, method: str, path: str) -> Found | None:
+    def find(self, method: str, path: str) -> MatchedMethod | None:
         """The method that serves a path below the stage; None where there is none, as for a wrong path."""
         parts = [part for part in path.split("/") if part]
-        return _found(self.root, parts, method, {})
+        return _find_method(self.root, parts, method, {})
 
 
-def _found(node: _Node, parts: Sequence[str], method: str, said: Mapping[str, str]) -> Found | None:
+def _find_method(node: _Node, parts: Sequence[str], method: str, said: Mapping[str, str]) -> MatchedMethod | None:
     """A part's own name counts before the parameter that may stand beside it."""
     if not parts:
         there = node.methods.get(method) or node.methods.get("ANY")
-        return Found(there, said) if there else None
+        return MatchedMethod(there, said) if there else None
     first, rest = parts[0], parts[1:]
-    if first in node.children and (named := _found(node.children[first], rest, method, said)):
+    if first in node.children and (named := _find_method(node.children[first], rest, method, said)):
         return named
     for part, child in node.children.items():
         if match := _PARAMETER.match(part):
             # With a plus sign it takes all the rest.
             value, left = ("/".join(parts), []) if match[2] else (first, rest)
-            return _found(child, left, method, {**said, match[1]: unquote(value)})
+            return _find_method(child, left, method, {**said, match[1]: unquote(value)})
     return None
 
 
@@ -136,11 +136,11 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
     # The templates of other stacks have parameters of their own.
     known = {name: value for name, value in parameters.items() if name in declared}
     resources = CfnEvaluator(loaded, {**named, **known}).resources()
-    api_id, api = _one(resources, "AWS::ApiGateway::RestApi")
-    _, stage = _one(resources, "AWS::ApiGateway::Stage")
-    nodes = _nodes(resources, api_id)
-    for properties in _of(resources, "AWS::ApiGateway::Method").values():
-        method = _method(resources, properties, nodes)
+    api_id, api = _find_one(resources, "AWS::ApiGateway::RestApi")
+    _, stage = _find_one(resources, "AWS::ApiGateway::Stage")
+    nodes = _build_tree(resources, api_id)
+    for properties in _select_type(resources, "AWS::ApiGateway::Method").values():
+        method = _read_method(resources, properties, nodes)
         nodes[_reference(properties, "ResourceId")][1].methods[method.http_method] = method
     settings = _mapping((_list(stage.get("MethodSettings")) or [{}])[0])
     rate, burst = float(_text(settings.get("ThrottlingRateLimit", 10_000))), settings.get("ThrottlingBurstLimit", 5_000)
@@ -148,21 +148,21 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
     return Api(_text(stage["StageName"]), rate, int(_text(burst)), statements, nodes[f"{api_id}.RootResourceId"][1])
 
 
-def _one(resources: Mapping[str, dict[str, Value]], kind: str) -> tuple[str, dict[str, Value]]:
-    found = _of(resources, kind)
+def _find_one(resources: Mapping[str, dict[str, Value]], kind: str) -> tuple[str, dict[str, Value]]:
+    found = _select_type(resources, kind)
     if len(found) != 1:
         raise ApiError(f"template must have one {kind}, got {len(found)}")
     return next(iter(found.items()))
 
 
-def _of(resources: Mapping[str, dict[str, Value]], kind: str) -> dict[str, dict[str, Value]]:
+def _select_type(resources: Mapping[str, dict[str, Value]], kind: str) -> dict[str, dict[str, Value]]:
     return {n: _mapping(r.get("Properties")) for n, r in resources.items() if r.get("Type") == kind}
 
 
-def _nodes(resources: Mapping[str, dict[str, Value]], api_id: str) -> dict[str, tuple[str, _Node]]:
+def _build_tree(resources: Mapping[str, dict[str, Value]], api_id: str) -> dict[str, tuple[str, _Node]]:
     """The path and node of each resource, by what refers to it."""
     root = f"{api_id}.RootResourceId"
-    nodes, left = {root: ("", _Node())}, _of(resources, "AWS::ApiGateway::Resource")
+    nodes, left = {root: ("", _Node())}, _select_type(resources, "AWS::ApiGateway::Resource")
     while left:
         ready = [name for name, properties in left.items() if _reference(properties, "ParentId") in nodes]
         if not ready:
@@ -180,14 +180,16 @@ def _reference(properties: Mapping[str, Value], name: str) -> str:
     return _text(properties.get(name))
 
 
-def _method(
+def _read_method(
     resources: Mapping[str, dict[str, Value]], properties: Mapping[str, Value], nodes: Mapping[str, tuple[str, _Node]]
 ) -> Method:
     path, _ = nodes[_reference(properties, "ResourceId")]
     schemas: dict[str, Value] = {}
-    validator = _of(resources, "AWS::ApiGateway::RequestValidator").get(_text(properties.get("RequestValidatorId")), {})
+    validator = _select_type(resources, "AWS::ApiGateway::RequestValidator").get(
+        _text(properties.get("RequestValidatorId")), {}
+    )
     if validator.get("ValidateRequestBody"):
-        models = _of(resources, "AWS::ApiGateway::Model")
+        models = _select_type(resources, "AWS::ApiGateway::Model")
         for content_type, model in _mapping(properties.get("RequestModels")).items():
             schemas[content_type] = models[_text(model)]["Schema"]
     return Method(
@@ -196,11 +198,11 @@ def _method(
         authorization=_text(properties.get("AuthorizationType", "NONE")),
         key_required=properties.get("ApiKeyRequired") in (True, "true"),
         schemas=schemas,
-        integration=_integration(_mapping(properties.get("Integration"))),
+        integration=_read_integration(_mapping(properties.get("Integration"))),
     )
 
 
-def _integration(found: Mapping[str, Value]) -> Integration:
+def _read_integration(found: Mapping[str, Value]) -> Integration:
     responses = [
         Response(
             status=int(_text(entry["StatusCode"])),

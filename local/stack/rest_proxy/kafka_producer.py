@@ -1,4 +1,4 @@
-"""Writes records to Kafka and waits, without a thread each, until the broker has said what became of them."""
+"""Produces records to Kafka and awaits their delivery reports."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ _ANY_PARTITION = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class DeliveryReport:
     """What became of a record: where it stands, or why it was not written."""
 
     partition: int | None
@@ -24,15 +24,15 @@ class Written:
     error: KafkaError | None
 
 
-class _Pending:
+class _PendingRequest:
     """A request's records, until the last one is settled."""
 
     def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.written: list[Written] = [Written(None, None, None)] * count
+        self.written: list[DeliveryReport] = [DeliveryReport(None, None, None)] * count
         self.done: asyncio.Future[None] = loop.create_future()
         self._left, self._loop, self._lock = count, loop, threading.Lock()
 
-    def settle(self, number: int, written: Written) -> None:
+    def settle(self, number: int, written: DeliveryReport) -> None:
         """Takes what became of one; from any thread."""
         self.written[number] = written
         with self._lock:
@@ -47,7 +47,7 @@ class _Pending:
             self.done.set_result(None)
 
 
-class Producing:
+class KafkaProducer:
     """One producer for all requests: each record is acknowledged by all replicas, and written once in its order."""
 
     def __init__(self, kafka: str, loop: asyncio.AbstractEventLoop, *, delivery_ms: int = DELIVERY_MS) -> None:
@@ -69,26 +69,26 @@ class Producing:
         )
         threading.Thread(target=self._hear, daemon=True, name="kafka-answers").start()
 
-    async def write(self, topic: str, records: Sequence[Record]) -> list[Written]:
+    async def write(self, topic: str, records: Sequence[Record]) -> list[DeliveryReport]:
         """Writes records; what became of each, in their order."""
-        pending = _Pending(len(records), self._loop)
+        pending = _PendingRequest(len(records), self._loop)
         for number, record in enumerate(records):
             self._write(topic, number, record, pending)
         await pending.done
         return pending.written
 
-    def _write(self, topic: str, number: int, record: Record, pending: _Pending) -> None:
+    def _write(self, topic: str, number: int, record: Record, pending: _PendingRequest) -> None:
         def settled(error: KafkaError | None, message: Message) -> None:
             where = (None, None) if error else (message.partition(), message.offset())
-            pending.settle(number, Written(*where, error))
+            pending.settle(number, DeliveryReport(*where, error))
 
         partition = _ANY_PARTITION if record.partition is None else record.partition
         try:
             self._producer.produce(topic, record.value, record.key, partition, on_delivery=settled)
         except BufferError:
-            pending.settle(number, Written(None, None, KafkaError(KafkaError._QUEUE_FULL)))
+            pending.settle(number, DeliveryReport(None, None, KafkaError(KafkaError._QUEUE_FULL)))
         except KafkaException as refused:
-            pending.settle(number, Written(None, None, refused.args[0]))
+            pending.settle(number, DeliveryReport(None, None, refused.args[0]))
 
     def _hear(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""A request's records, as Confluent's REST proxy reads them, and what it says of a request that it cannot read."""
+"""Parses a produce request as Confluent's REST proxy does, and names its errors."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _JSON_RECORDS = "application/vnd.kafka.json.v2+json"
 _BAD, _UNSUPPORTED, _UNPROCESSABLE = 400, 415, 422
 
 
-class RefusedError(Exception):
+class RequestError(Exception):
     """The request is answered with an error as a whole."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -29,17 +29,17 @@ class Record:
     partition: int | None = None
 
 
-def media_type_of(said: str) -> None:
-    """Sees to it that the records are JSON: what the other kinds hold means something else.
+def check_media_type(said: str) -> None:
+    """Checks that the content type is JSON: records of the other types have another encoding.
 
     Raises:
         RefusedError: 415, they are not.
     """
     if said.partition(";")[0].strip().lower() != _JSON_RECORDS:
-        raise RefusedError(_UNSUPPORTED, _UNSUPPORTED, "HTTP 415 Unsupported Media Type")
+        raise RequestError(_UNSUPPORTED, _UNSUPPORTED, "HTTP 415 Unsupported Media Type")
 
 
-def records_of(body: bytes) -> list[Record]:
+def parse_records(body: bytes) -> list[Record]:
     """The records of a request.
 
     Raises:
@@ -48,16 +48,16 @@ def records_of(body: bytes) -> list[Record]:
     try:
         found = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise RefusedError(_BAD, _BAD, "Bad Request: the body must be JSON") from None
+        raise RequestError(_BAD, _BAD, "Bad Request: the body must be JSON") from None
     if not isinstance(found, dict):
         raise _unprocessable("the body must be an object")
     records = found.get("records")
     if not isinstance(records, list) or not records:
         raise _unprocessable("records must not be empty")
-    return [_record(number, record) for number, record in enumerate(records)]
+    return [_parse_record(number, record) for number, record in enumerate(records)]
 
 
-def _record(number: int, record: object) -> Record:
+def _parse_record(number: int, record: object) -> Record:
     if not isinstance(record, Mapping) or (unknown := sorted(set(record) - {"key", "value", "partition"})):
         told = f"must not have {', '.join(unknown)}" if isinstance(record, Mapping) else "must be an object"
         raise _unprocessable(f"records[{number}] {told}")
@@ -65,18 +65,18 @@ def _record(number: int, record: object) -> Record:
     if partition is not None and (not isinstance(partition, int) or isinstance(partition, bool) or partition < 0):
         raise _unprocessable(f"records[{number}].partition must be 0 or more")
     try:
-        return Record(_json(record.get("key")), _json(record.get("value")), partition)
+        return Record(_to_json(record.get("key")), _to_json(record.get("value")), partition)
     except UnicodeEncodeError:
         raise _unprocessable(f"records[{number}] must be of whole characters") from None
 
 
-def _json(value: object) -> bytes | None:
+def _to_json(value: object) -> bytes | None:
     """The value as the proxy writes it out anew: on one line, and every character as it is."""
     return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _unprocessable(message: str) -> RefusedError:
-    return RefusedError(_UNPROCESSABLE, _UNPROCESSABLE, message)
+def _unprocessable(message: str) -> RequestError:
+    return RequestError(_UNPROCESSABLE, _UNPROCESSABLE, message)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Stands in for Confluent's REST proxy: of its v2 API what the pipeline uses, in front of a real Kafka broker.
+"""Emulates Confluent's REST proxy: the part of its v2 API that the pipeline uses, in front of a real Kafka broker.
 
     python -m local.stack.rest_proxy.rest_proxy --port 8082 --kafka 127.0.0.1:9092
 
@@ -18,9 +18,9 @@ from aiohttp import web
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from local.runtime.argument_types import whole_number
-from local.stack.rest_proxy.kafka_producer import Producing, Written
-from local.stack.rest_proxy.produce_request import MEDIA_TYPE, RefusedError, media_type_of, records_of
+from local.runtime.argument_types import int_between
+from local.stack.rest_proxy.kafka_producer import DeliveryReport, KafkaProducer
+from local.stack.rest_proxy.produce_request import MEDIA_TYPE, RequestError, check_media_type, parse_records
 from local.stack.stack_part import HOST, end_with_parent
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -52,12 +52,12 @@ class Offset:
 class RestProxy:
     """Takes requests, and gives their records to the broker."""
 
-    def __init__(self, producing: Producing, admin: AdminClient) -> None:
-        self._producing, self._admin = producing, admin
+    def __init__(self, producer: KafkaProducer, admin: AdminClient) -> None:
+        self._producer, self._admin = producer, admin
 
     def app(self) -> web.Application:
         """Its routes."""
-        app = web.Application(client_max_size=_BODY_BYTES, middlewares=[_told])
+        app = web.Application(client_max_size=_BODY_BYTES, middlewares=[_handle_errors])
         app.router.add_get("/", self._root)
         app.router.add_get("/topics", self._topics)
         app.router.add_get("/topics/{topic}", self._topic)
@@ -65,24 +65,24 @@ class RestProxy:
         return app
 
     async def _produce(self, request: web.Request) -> web.Response:
-        media_type_of(request.headers.get("Content-Type", ""))
-        records = records_of(await request.read())
-        written = await self._producing.write(request.match_info["topic"], records)
-        said = [asdict(_said(one)) for one in written]
-        return _answer({"offsets": said, "key_schema_id": None, "value_schema_id": None})
+        check_media_type(request.headers.get("Content-Type", ""))
+        records = parse_records(await request.read())
+        written = await self._producer.write(request.match_info["topic"], records)
+        said = [asdict(_to_offset(one)) for one in written]
+        return _build_response({"offsets": said, "key_schema_id": None, "value_schema_id": None})
 
     async def _root(self, _: web.Request) -> web.Response:
-        return _answer({})
+        return _build_response({})
 
     async def _topics(self, _: web.Request) -> web.Response:
         found = await asyncio.to_thread(self._admin.list_topics, timeout=_METADATA_SECONDS)
-        return _answer(sorted(name for name in found.topics if not name.startswith("__")))
+        return _build_response(sorted(name for name in found.topics if not name.startswith("__")))
 
     async def _topic(self, request: web.Request) -> web.Response:
         name = request.match_info["topic"]
         found = await asyncio.to_thread(self._admin.list_topics, timeout=_METADATA_SECONDS)
         if name not in found.topics:
-            raise RefusedError(404, _NO_TOPIC, "Topic not found.")
+            raise RequestError(404, _NO_TOPIC, "Topic not found.")
         partitions = [
             {
                 "partition": number,
@@ -93,10 +93,10 @@ class RestProxy:
             }
             for number, there in sorted(found.topics[name].partitions.items())
         ]
-        return _answer({"name": name, "configs": {}, "partitions": partitions})
+        return _build_response({"name": name, "configs": {}, "partitions": partitions})
 
 
-def _said(written: Written) -> Offset:
+def _to_offset(written: DeliveryReport) -> Offset:
     error = written.error
     if error is None:
         return Offset(written.partition, written.offset)
@@ -104,27 +104,29 @@ def _said(written: Written) -> Offset:
     return Offset(error_code=_RETRIABLE if passes else _NOT_RETRIABLE, error=error.str())
 
 
-def _answer(said: object, status: int = 200) -> web.Response:
+def _build_response(said: object, status: int = 200) -> web.Response:
     return web.json_response(said, status=status, content_type=MEDIA_TYPE)
 
 
 @web.middleware
-async def _told(request: web.Request, handler: _Handler) -> web.StreamResponse:
+async def _handle_errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """An error is told as the real one tells it."""
     try:
         return await handler(request)
-    except RefusedError as refused:
-        return _answer({"error_code": refused.code, "message": str(refused)}, refused.status)
+    except RequestError as refused:
+        return _build_response({"error_code": refused.code, "message": str(refused)}, refused.status)
     except web.HTTPException as error:
-        return _answer({"error_code": error.status, "message": f"HTTP {error.status} {error.reason}"}, error.status)
+        return _build_response(
+            {"error_code": error.status, "message": f"HTTP {error.status} {error.reason}"}, error.status
+        )
     except KafkaException as error:
-        return _answer({"error_code": _RETRIABLE, "message": error.args[0].str()}, 500)
+        return _build_response({"error_code": _RETRIABLE, "message": error.args[0].str()}, 500)
 
 
 async def _serve(port: int, kafka: str) -> None:
-    producing = Producing(kafka, asyncio.get_running_loop())
+    producer = KafkaProducer(kafka, asyncio.get_running_loop())
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
-    runner = web.AppRunner(RestProxy(producing, admin).app(), access_log=None)
+    runner = web.AppRunner(RestProxy(producer, admin).app(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, HOST, port).start()
     await asyncio.Event().wait()
@@ -135,11 +137,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local.stack.rest_proxy.rest_proxy", description="Kafka's REST proxy, v2 JSON."
     )
-    parser.add_argument("--port", required=True, type=whole_number(0, 65_535), help="its loopback port")
+    parser.add_argument("--port", required=True, type=int_between(0, 65_535), help="its loopback port")
     parser.add_argument("--kafka", required=True, metavar="HOST:PORT", help="the broker")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     end_with_parent()
-    asyncio.run(_serve(asked.port, asked.kafka))
+    asyncio.run(_serve(options.port, options.kafka))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Stands in for Confluent's S3 sink connector: JSON lines, its object keys, its way of being at least once.
+"""Emulates Confluent's S3 sink connector: JSON lines, the same object keys, at-least-once delivery.
 
     python -m local.stack.s3_sink.s3_sink --port 8083 --kafka 127.0.0.1:9092
         --s3 http://127.0.0.1:4566 --bucket B --topics-regex 'abc.*'
@@ -20,8 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from local.runtime.argument_types import MAX_NUMBER, whole_number
-from local.stack.s3_sink.sink_files import Files, Finished, Put, SinkError
+from local.runtime.argument_types import MAX_NUMBER, int_between
+from local.stack.s3_sink.sink_files import FinishedFile, PartitionFiles, PutObject, SinkError
 from local.stack.stack_part import HOST, end_with_parent
 
 _POLL_SECONDS, _AT_ONCE = 0.2, 1_000
@@ -29,7 +29,7 @@ _POLL_SECONDS, _AT_ONCE = 0.2, 1_000
 _SESSION_MS, _HEARTBEAT_MS = 3_000, 500
 
 
-class Sink:
+class S3Sink:
     """Reads topics, writes files.
 
     Attributes:
@@ -37,13 +37,17 @@ class Sink:
         written: objects it has written so far.
     """
 
-    def __init__(self, consumer: Consumer, files: Files, put: Put, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, consumer: Consumer, files: PartitionFiles, put: PutObject, clock: Callable[[], float] = time.time
+    ) -> None:
         self.files, self.written = files, 0
         self._consumer, self._put, self._clock = consumer, put, clock
 
     def subscribe(self, topics_regex: str) -> None:
         """Reads the topics of a pattern from now on; those made later too."""
-        self._consumer.subscribe([f"^{topics_regex}"], on_assign=self._taken, on_revoke=self._gone, on_lost=self._gone)
+        self._consumer.subscribe(
+            [f"^{topics_regex}"], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
 
     def step(self) -> None:
         """Takes what there is, writes what is due.
@@ -56,10 +60,10 @@ class Sink:
                 if not error.retriable():
                     print(f"error: {error.str()}", file=sys.stderr, flush=True)
                 continue
-            self._write(self.files.take(*_parts(message), self._clock()))
+            self._write(self.files.take(*_unpack_message(message), self._clock()))
         self._write(self.files.due(self._clock()))
 
-    def _write(self, finished: Sequence[Finished]) -> None:
+    def _write(self, finished: Sequence[FinishedFile]) -> None:
         for one in finished:
             self._put(one.key, one.body)
             self.written += 1
@@ -71,23 +75,23 @@ class Sink:
                 # The broker is away, or the partition somebody else's: it is read again from the last place.
                 print(f"not committed: {error.args[0].str()}", file=sys.stderr, flush=True)
 
-    def _taken(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         print(f"reads {', '.join(sorted(f'{p.topic}-{p.partition}' for p in partitions)) or 'nothing'}", flush=True)
 
-    def _gone(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Partitions that are not its own any more are read again from what was committed."""
         for place in partitions:
             self.files.forget(place.topic, place.partition)
 
 
-def _parts(message: Message) -> tuple[str, int, int, bytes | None]:
+def _unpack_message(message: Message) -> tuple[str, int, int, bytes | None]:
     topic, partition, offset, value = message.topic(), message.partition(), message.offset(), message.value()
     if topic is None or partition is None or offset is None or isinstance(value, str):
         raise SinkError("a message must have a topic, a partition, an offset and bytes")
     return topic, partition, offset, value
 
 
-def consumer_of(kafka: str, group: str) -> Consumer:
+def open_consumer(kafka: str, group: str) -> Consumer:
     """A consumer that begins at the first record and commits when it is told to."""
     return Consumer(
         {
@@ -104,7 +108,7 @@ def consumer_of(kafka: str, group: str) -> Consumer:
     )
 
 
-def bucket_put(endpoint: str, bucket: str) -> Put:
+def open_bucket(endpoint: str, bucket: str) -> PutObject:
     """Writes objects into a bucket; an object is there whole or not at all."""
     import boto3  # noqa: PLC0415 - half a second to import, and only wanted here
     from botocore.config import Config  # noqa: PLC0415
@@ -118,7 +122,7 @@ def bucket_put(endpoint: str, bucket: str) -> Put:
     return put
 
 
-def _tell_state(port: int, sink: Sink) -> None:
+def _serve_state(port: int, sink: S3Sink) -> None:
     """Answers every request on a port with how far the sink is."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -142,9 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local.stack.s3_sink.s3_sink", description="Writes Kafka's topics into a bucket."
     )
-    parser.add_argument(
-        "--port", required=True, type=whole_number(0, 65_535), help="loopback port that tells its state"
-    )
+    parser.add_argument("--port", required=True, type=int_between(0, 65_535), help="loopback port that tells its state")
     parser.add_argument("--kafka", required=True, metavar="HOST:PORT", help="the broker")
     parser.add_argument("--s3", required=True, metavar="URL", help="endpoint of S3")
     parser.add_argument("--bucket", required=True, help="where the objects go")
@@ -152,21 +154,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--group", default="connect-sink", help="consumer group (%(default)s)")
     parser.add_argument(
         "--flush-size",
-        type=whole_number(1, MAX_NUMBER),
+        type=int_between(1, MAX_NUMBER),
         default=1_000,
         metavar="N",
         help="records of a file (%(default)s)",
     )
     parser.add_argument(
-        "--rotate-ms", type=whole_number(1, MAX_NUMBER), default=2_000, metavar="MS", help="rotate.schedule.interval.ms"
+        "--rotate-ms", type=int_between(1, MAX_NUMBER), default=2_000, metavar="MS", help="rotate.schedule.interval.ms"
     )
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     end_with_parent()
     try:
-        files = Files(asked.flush_size, asked.rotate_ms)
-        sink = Sink(consumer_of(asked.kafka, asked.group), files, bucket_put(asked.s3, asked.bucket))
-        sink.subscribe(asked.topics_regex)
-        _tell_state(asked.port, sink)
+        files = PartitionFiles(options.flush_size, options.rotate_ms)
+        sink = S3Sink(open_consumer(options.kafka, options.group), files, open_bucket(options.s3, options.bucket))
+        sink.subscribe(options.topics_regex)
+        _serve_state(options.port, sink)
         while True:
             sink.step()
     except SinkError as error:

@@ -1,4 +1,4 @@
-"""Which records make a file of the sink, when it is finished, and what it is called."""
+"""The files of the sink: their records, when they are finished, and their object keys."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import landing_key
 
-Put = Callable[[str, bytes], None]
+PutObject = Callable[[str, bytes], None]
 """Writes an object: its key, its content."""
 
 
@@ -16,7 +16,7 @@ class SinkError(PinterestError):
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedFile:
     """A file that is to be written.
 
     Attributes:
@@ -40,7 +40,7 @@ class Finished:
 
 
 @dataclass
-class _Open:
+class _OpenFile:
     """A file that is not finished."""
 
     start: int
@@ -49,7 +49,7 @@ class _Open:
     lines: list[bytes] = field(default_factory=list)
 
 
-class Files:
+class PartitionFiles:
     """The file that each partition is at."""
 
     def __init__(self, flush_size: int, rotate_ms: int) -> None:
@@ -67,14 +67,14 @@ class Files:
         if rotate_ms < 0:
             raise SinkError(f"rotate.schedule.interval.ms must be at least 0, got {rotate_ms}")
         self._flush_size, self._rotate_ms = flush_size, rotate_ms
-        self._open: dict[tuple[str, int], _Open] = {}
+        self._open: dict[tuple[str, int], _OpenFile] = {}
 
     @property
     def open(self) -> int:
         """Records that stand in no file yet."""
         return sum(len(file.lines) for file in self._open.values())
 
-    def take(self, topic: str, partition: int, offset: int, value: bytes | None, now: float) -> list[Finished]:
+    def take(self, topic: str, partition: int, offset: int, value: bytes | None, now: float) -> list[FinishedFile]:
         """Takes the next record of a partition; what is finished by that.
 
         A null value, which JSON lines have no line for, is passed over (``behavior.on.null.values=ignore``).
@@ -91,16 +91,16 @@ class Files:
             if file is not None:
                 file.next_offset = offset + 1
             return finished
-        line = _line(topic, partition, offset, value)
+        line = _build_line(topic, partition, offset, value)
         if file is None:
-            file = self._open[place] = _Open(offset, self._turn(now), offset)
+            file = self._open[place] = _OpenFile(offset, self._turn(now), offset)
         file.lines.append(line)
         file.next_offset = offset + 1
         if len(file.lines) >= self._flush_size:
             finished.append(self._finished(place))
         return finished
 
-    def due(self, now: float) -> list[Finished]:
+    def due(self, now: float) -> list[FinishedFile]:
         """Files that the clock, in seconds since 1970, has finished."""
         turn = self._turn(now)
         return [self._finished(place) for place, file in list(self._open.items()) if file.turn != turn]
@@ -112,12 +112,12 @@ class Files:
     def _turn(self, now: float) -> int:
         return round(now * 1000) // self._rotate_ms if self._rotate_ms else 0
 
-    def _finished(self, place: tuple[str, int]) -> Finished:
+    def _finished(self, place: tuple[str, int]) -> FinishedFile:
         file = self._open.pop(place)
-        return Finished(*place, file.start, file.next_offset, b"\n".join(file.lines) + b"\n")
+        return FinishedFile(*place, file.start, file.next_offset, b"\n".join(file.lines) + b"\n")
 
 
-def _line(topic: str, partition: int, offset: int, value: bytes) -> bytes:
+def _build_line(topic: str, partition: int, offset: int, value: bytes) -> bytes:
     """The value on one line, as the sink's converter writes it out anew."""
     try:
         return json.dumps(json.loads(value), ensure_ascii=False, separators=(",", ":")).encode()

@@ -12,7 +12,7 @@ import pytest
 from databricks.sdk.service.jobs import Run, RunResultState
 from pyspark.sql import SparkSession
 
-from local.cli.batch_command import Batch, run_batch
+from local.cli.batch_command import BatchRun, run_batch
 from local.notebooks.display import Screen
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
@@ -71,7 +71,7 @@ def local(interpreted: SparkSession, landing: Path, tmp_path_factory: pytest.Tem
     """The tables that the batch notebooks make of the same landing where no job runs them."""
     made = tmp_path_factory.mktemp("local") / "made"
     forget_tables(interpreted, "pinterest*")
-    batch = Batch(landing, made, DEFAULT_USER_ID).checked()
+    batch = BatchRun(landing, made, DEFAULT_USER_ID).validate()
     run_batch(interpreted, batch, Screen(io.StringIO()), lambda _: None)
     return made
 

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from local.cli import local_cli
-from local.cli.batch_command import Batch, run_batch
+from local.cli.batch_command import BatchRun, run_batch
 from local.notebooks.display import Screen
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import DEFAULT_USER_ID
@@ -251,7 +251,7 @@ def notebooks(tmp_path: Path) -> Path:
 def test_a_batch_runs_the_notebooks_with_their_parameters(notebooks: Path, tmp_path: Path) -> None:
     (tmp_path / "topics" / f"{DEFAULT_USER_ID}.pin").mkdir(parents=True)
     out, told = io.StringIO(), []
-    batch = Batch(tmp_path, tmp_path / "w", DEFAULT_USER_ID, entity="pin", rebuild=True).checked()
+    batch = BatchRun(tmp_path, tmp_path / "w", DEFAULT_USER_ID, entity="pin", rebuild=True).validate()
 
     run_batch(None, batch, Screen(out), told.append, notebooks)  # type: ignore[arg-type]
 
@@ -267,4 +267,4 @@ def test_an_entity_must_be_one(tmp_path: Path) -> None:
     (tmp_path / "topics").mkdir()
 
     with pytest.raises(PinterestError, match="entity must be one of pin, geo, user, got 'pins'"):
-        Batch(tmp_path, tmp_path / "w", DEFAULT_USER_ID, entity="pins").checked()
+        BatchRun(tmp_path, tmp_path / "w", DEFAULT_USER_ID, entity="pins").validate()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from local.cli.command_options import parser
+from local.cli.command_options import build_parser
 from local.kinesis import kinesis_emulator
 from local.stack import kafka_broker
 from local.stack.rest_proxy import rest_proxy
@@ -75,7 +75,7 @@ def test_a_value_that_no_option_takes_is_one_line(
     arguments: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        parser().parse_args(arguments.split(" "))
+        build_parser().parse_args(arguments.split(" "))
 
     line = capsys.readouterr().err
     assert ended.value.code == 2

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cli.notebook_command import values_of
+from local.cli.notebook_command import select_widget_values
 from pinterest_transforms.errors import SettingsError
 from tests.local.cli.local_commands import PROJECT
 from tests.local.conftest import Call, Write
@@ -80,13 +80,13 @@ def test_a_wrong_argument_is_one_line_and_2(call: Call, tmp_path: Path, argument
 
 def test_the_catalog_is_sparks_own_only_where_a_notebook_asks_for_one_and_none_is_given(write: Write) -> None:
     asks, asks_not = write(TELLS, name="asks"), write("print(1)", name="asks_not")
-    assert values_of(asks, []) == ({"catalog": "spark_catalog"}, [])
-    assert values_of(asks.with_suffix(""), [("catalog", "main")]) == ({"catalog": "main"}, [])
-    assert values_of(asks_not, [("catalog", "main")]) == ({}, ["catalog"])
+    assert select_widget_values(asks, []) == ({"catalog": "spark_catalog"}, [])
+    assert select_widget_values(asks.with_suffix(""), [("catalog", "main")]) == ({"catalog": "main"}, [])
+    assert select_widget_values(asks_not, [("catalog", "main")]) == ({}, ["catalog"])
 
 
 def test_a_folder_is_no_notebook(tmp_path: Path) -> None:
     (tmp_path / "book.py").mkdir()
     with pytest.raises(SettingsError) as error:
-        values_of(tmp_path / "book", [])
+        select_widget_values(tmp_path / "book", [])
     assert str(error.value) == f"notebook must be an existing file, got {tmp_path / 'book'}"

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from local.cli.stack_batch import Buckets
-from local.stack.kafka_broker import JARS, VERSION, properties
+from local.stack.kafka_broker import JARS, VERSION, build_properties
 from local.stack.s3a_session import S3A_JARS
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.settings import Settings, landing_key
@@ -30,7 +30,7 @@ def test_the_lists_have_what_their_names_say() -> None:
 
 
 def test_the_broker_listens_on_loopback_alone_and_makes_no_topic_on_its_own(tmp_path: Path) -> None:
-    given = properties(tmp_path, 1001, 1002)
+    given = build_properties(tmp_path, 1001, 1002)
 
     assert given["listeners"] == "PLAINTEXT://127.0.0.1:1001,CONTROLLER://127.0.0.1:1002"
     assert given["auto.create.topics.enable"] == "false"

@@ -31,9 +31,9 @@ def test_one_request_to_end_stops_the_stack(
             signal.raise_signal(number)
 
     monkeypatch.setattr(stack_command, "Stack", FakeStack)
-    monkeypatch.setattr(stack_command, "Plan", lambda *_: None)
-    monkeypatch.setattr(stack_command, "fill", lambda *_: None)
-    monkeypatch.setattr(stack_command, "_told", lambda *_: "started")
+    monkeypatch.setattr(stack_command, "StackConfig", lambda *_: None)
+    monkeypatch.setattr(stack_command, "create_source", lambda *_: None)
+    monkeypatch.setattr(stack_command, "_format_addresses", lambda *_: "started")
 
     stack_command.run(SimpleNamespace(what="up", folder=None, user_id="abc", posts=1, seed=1))
 

@@ -9,9 +9,9 @@ import pytest
 
 from emulation.source.database import connect, write_source
 from emulation.synthetic.generator import generate_rows
-from local.cli.step_progress import Steps
-from local.cli.stream_command import Stopping, Stream, run_stream
-from local.kinesis.kinesis_emulator import serving
+from local.cli.step_progress import StepReporter
+from local.cli.stream_command import StopRequest, StreamRun, run_stream
+from local.kinesis.kinesis_emulator import serve_emulator
 from local.notebooks.display import Screen
 from pinterest_transforms.entities import ENTITIES, USER
 from pinterest_transforms.settings import Settings
@@ -54,12 +54,12 @@ def test_a_rebuild_needs_no_kinesis_and_takes_the_raw_records_of_one_entity(tmp_
     for name in ("stream_kinesis", "analyse"):
         (tmp_path / f"{name}.py").write_text("\n".join(["# Databricks notebook source", *cells, told]))
     out = io.StringIO()
-    stream = Stream(tmp_path / "w", SETTINGS.user_id, entity="user", switches=("rebuild",)).checked()
+    stream = StreamRun(tmp_path / "w", SETTINGS.user_id, entity="user", switches=("rebuild",)).validate()
     session, stopping = (
         SimpleNamespace(dataSource=SimpleNamespace(register=lambda _: None)),
-        Stopping(stream.settings(), print),
+        StopRequest(stream.settings(), print),
     )
-    assert run_stream(session, stream, Screen(out), Steps(io.StringIO()), stopping, tmp_path)
+    assert run_stream(session, stream, Screen(out), StepReporter(io.StringIO()), stopping, tmp_path)
     assert out.getvalue() == "user,,,true\n,,,\n"
 
 
@@ -87,7 +87,7 @@ def test_a_mistake_is_one_line(call: Call, given: list[str], said: str) -> None:
 
 @pytest.mark.usefixtures("keys")
 def test_a_stream_that_is_not_there_is_one_line(call: Call) -> None:
-    with serving() as kinesis:
+    with serve_emulator() as kinesis:
         kinesis.create(SETTINGS.stream(USER))
         given = ["stream", "--endpoint", kinesis.url, "--region", "eu-west-1", "--entity", "pin"]
         code, _, err = call(*given, "--warehouse", "w")

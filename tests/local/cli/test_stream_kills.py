@@ -11,7 +11,7 @@ from subprocess import Popen
 import polars
 import pytest
 
-from local.kinesis.kinesis_emulator import serving
+from local.kinesis.kinesis_emulator import serve_emulator
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.settings import Settings
@@ -45,7 +45,7 @@ def test_a_stream_that_is_killed_and_stopped_has_every_record_once(call: Call, t
     def stored(name: str) -> polars.DataFrame:
         return polars.read_delta(str(settings.table_folder(name)))
 
-    with serving() as kinesis:
+    with serve_emulator() as kinesis:
         kinesis.create(stream, 2)
         client = KinesisSourceConfig(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
         given = ["stream", "--endpoint", kinesis.url, "--region", "eu-west-1", "--entity", "geo"]

@@ -1,4 +1,4 @@
-"""The Kinesis stand-in by AWS's rules, as boto3 sees it."""
+"""The Kinesis emulator by AWS's rules, as boto3 sees it."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from local.kinesis.emulator_shards import KinesisError
-from local.kinesis.kinesis_emulator import KinesisStandIn, main, serving
+from local.kinesis.kinesis_emulator import KinesisEmulator, main, serve_emulator
 
 ROOT = Path(__file__).parents[3]
 HOUR = 3600
@@ -53,7 +53,7 @@ def clock():
 
 @pytest.fixture
 def served(clock):
-    with serving(KinesisStandIn(clock=clock)) as kinesis:
+    with serve_emulator(KinesisEmulator(clock=clock)) as kinesis:
         kinesis.create("posts")
         yield kinesis
 
@@ -513,7 +513,7 @@ def test_records_are_gone_after_the_retention_period_and_their_numbers_still_val
 
 
 def test_an_iterator_whose_place_is_trimmed_goes_on_at_the_trim_horizon(clock):
-    with serving(KinesisStandIn(clock=clock, iterator_seconds=99 * HOUR)) as served:
+    with serve_emulator(KinesisEmulator(clock=clock, iterator_seconds=99 * HOUR)) as served:
         served.create("posts")
         client = client_of(served.url)
         put(client, "a", "b", "c")
@@ -657,7 +657,7 @@ def test_records_are_lost_on_demand(client, served):
     ],
 )
 def test_bad_input_gets_one_clear_message(operation, body, said):
-    kinesis = KinesisStandIn()
+    kinesis = KinesisEmulator()
     kinesis.create("posts")
     status, answer = kinesis.answer(operation, body)
     found = orjson.loads(answer)
@@ -666,7 +666,7 @@ def test_bad_input_gets_one_clear_message(operation, body, said):
 
 
 def test_ten_thousand_records_are_answered_in_under_20_ms():
-    kinesis = KinesisStandIn()
+    kinesis = KinesisEmulator()
     kinesis.create("posts")
     record = {"Data": base64.b64encode(bytes(400)).decode(), "PartitionKey": "k"}
     body = orjson.dumps({"StreamName": "posts", "Records": [record] * 500})

@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 from pyspark.errors import StreamingQueryException
 
-from local.kinesis.kinesis_emulator import KinesisStandIn, serving
-from local.kinesis.kinesis_options import checked_options, client_of, start_of
+from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
+from local.kinesis.kinesis_options import open_client, parse_initial_position, validate_options
 from local.kinesis.kinesis_source import KinesisReader, KinesisSource
 from local.kinesis.shard_reader import AT_TIMESTAMP, TRIM_HORIZON
 from pinterest_transforms.errors import StreamError
@@ -41,7 +41,7 @@ class Clock:
 class Posts:
     """The stream ``posts``, and readers of it that are stopped in the end."""
 
-    def __init__(self, kinesis: KinesisStandIn) -> None:
+    def __init__(self, kinesis: KinesisEmulator) -> None:
         self.kinesis, self.last, self.readers = kinesis, 0, []
         self.sequences: dict[int, str] = {}
         kinesis.create("posts")
@@ -49,7 +49,7 @@ class Posts:
             **{"streamName": "posts", "region": "eu-west-1", "endpoint": kinesis.url},
             **{"awsAccessKey": "a", "awsSecretKey": "b", "initialPosition": "trim_horizon"},
         }
-        self.client = client_of(checked_options(self.options))
+        self.client = open_client(validate_options(self.options))
 
     def put(self, count: int) -> None:
         """So many records more, numbered from 1 on; each seventh has the same key."""
@@ -83,7 +83,7 @@ def clock():
 @pytest.fixture
 def posts(clock, monkeypatch) -> Iterator[Posts]:
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-    with serving(KinesisStandIn(clock=clock)) as kinesis:
+    with serve_emulator(KinesisEmulator(clock=clock)) as kinesis:
         made = Posts(kinesis)
         yield made
         for reader in made.readers:
@@ -136,7 +136,7 @@ def in_order(found: list[int]) -> list[int]:
 
 
 def files(tasks) -> list[Path]:
-    return sorted({Path(piece.file) for task in tasks for piece in task.pieces})
+    return sorted({Path(record_range.file) for task in tasks for record_range in task.ranges})
 
 
 # Options
@@ -182,17 +182,20 @@ def test_an_option_that_cannot_be_used_gets_one_clear_line(options, message):
 
 
 def test_options_are_found_by_their_names_in_any_case():
-    found = checked_options({"STREAMNAME": "posts", "MaxRecordsPerBatch": "5"})
+    found = validate_options({"STREAMNAME": "posts", "MaxRecordsPerBatch": "5"})
     assert (found["streamname"], found["maxrecordsperbatch"], found["failondataloss"]) == ("posts", "5", "true")
 
 
 def test_positions_are_places_in_a_shard():
     before = time.time()
-    kind, seconds = start_of("LATEST").split()
+    kind, seconds = parse_initial_position("LATEST").split()
     assert (kind, before <= float(seconds) <= time.time()) == (AT_TIMESTAMP, True)
-    assert (start_of("trim_horizon"), start_of("Earliest")) == (TRIM_HORIZON, TRIM_HORIZON)
+    assert (parse_initial_position("trim_horizon"), parse_initial_position("Earliest")) == (TRIM_HORIZON, TRIM_HORIZON)
     said = {"at_timestamp": "2026-01-31 12:00:00 +0100", "format": "yyyy-MM-dd HH:mm:ss ZZZ"}
-    assert start_of(json.dumps(said)) == f"{AT_TIMESTAMP} {datetime(2026, 1, 31, 11, tzinfo=UTC).timestamp()}"
+    assert (
+        parse_initial_position(json.dumps(said))
+        == f"{AT_TIMESTAMP} {datetime(2026, 1, 31, 11, tzinfo=UTC).timestamp()}"
+    )
 
 
 # A micro-batch
@@ -288,7 +291,7 @@ def test_the_pieces_of_a_file_give_every_record_once(posts):
     reader = posts.reader()
     begin, end = reader.initialOffset(), reader.latestOffset()
     tasks = reader.partitions(begin, end)
-    assert (len(files(tasks)), sum(len(task.pieces) for task in tasks), len(tasks) > 1) == (1, 3, os.cpu_count() > 1)
+    assert (len(files(tasks)), sum(len(task.ranges) for task in tasks), len(tasks) > 1) == (1, 3, os.cpu_count() > 1)
     assert numbers(rows(reader, tasks)) == up_to(12_000)
 
 
@@ -313,7 +316,7 @@ import sys, time
 from local.kinesis.kinesis_source import KinesisSource
 reader = KinesisSource(dict(pair.split("=", 1) for pair in sys.argv[1:])).streamReader(None)
 begin, end = reader.initialOffset(), reader.latestOffset()
-print(reader.partitions(begin, end)[0].pieces[0].file, flush=True)
+print(reader.partitions(begin, end)[0].ranges[0].file, flush=True)
 time.sleep(30)
 """
 

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 
 from local.kinesis import shard_reader
-from local.kinesis.kinesis_emulator import KinesisStandIn, serving
-from local.kinesis.kinesis_options import checked_options, client_of
+from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
+from local.kinesis.kinesis_options import open_client, validate_options
 from local.kinesis.shard_reader import Limits, ShardReader, is_ended
 from pinterest_transforms.errors import StreamError
 
@@ -43,7 +43,7 @@ class Listing(ShardReader):
 class Posts:
     """The stream ``posts``: what is put into it, in numbers from 1 on, and what is done to its shards."""
 
-    kinesis: KinesisStandIn
+    kinesis: KinesisEmulator
     client: object
     last: int = 0
     sequences: dict[int, str] = field(default_factory=dict)
@@ -97,7 +97,7 @@ def clock():
 @pytest.fixture
 def make(clock):
     """Posts by number of shards."""
-    with serving(KinesisStandIn(clock=clock)) as kinesis:
+    with serve_emulator(KinesisEmulator(clock=clock)) as kinesis:
 
         def made(count: int = 1) -> Posts:
             kinesis.create("posts", count)
@@ -108,7 +108,7 @@ def make(clock):
 
 def client_at(url: str):
     options = {"streamName": "posts", "region": "eu-west-1", "endpoint": url}
-    return client_of(checked_options({**options, "awsAccessKey": "a", "awsSecretKey": "b"}))
+    return open_client(validate_options({**options, "awsAccessKey": "a", "awsSecretKey": "b"}))
 
 
 def at_most(records: int) -> Limits:
@@ -161,7 +161,7 @@ def test_many_shards_are_read_once(make):
     posts = make(12)
     posts.put(600)
     reader = posts.reader()
-    taken, place = reader.read(reader.first())
+    taken, place = reader.read(reader.first_offsets())
     assert sorted(numbers(taken)) == up_to(600)
     assert place == {
         f"shardId-{n:012d}": f"AFTER {taken[f'shardId-{n:012d}'][-1]['SequenceNumber']}"
@@ -183,7 +183,7 @@ def test_shards_are_listed_in_pages(make):
     posts.split(FIRST)
     posts.put(100)
     reader = posts.reader()
-    taken, place = reader.read(reader.first())
+    taken, place = reader.read(reader.first_offsets())
     assert sorted(numbers(taken)) == up_to(200)
     assert sorted(place) == [f"shardId-{n:012d}" for n in range(9)]
 
@@ -196,7 +196,7 @@ def test_children_are_read_after_their_parents(make):
     posts.merge(SECOND, THIRD)
     posts.put(20)
     reader = posts.reader()
-    first = reader.first()
+    first = reader.first_offsets()
     taken, place = reader.read(first)
     assert first == {FIRST: "TRIM_HORIZON"}
     parent, *children, grandchild = taken
@@ -214,7 +214,7 @@ def test_a_child_of_a_merge_waits_for_both_parents(make):
     posts.merge(FIRST, SECOND)
     posts.put(3)
     reader = posts.reader(limits=at_most(4))
-    place, goes, waited = reader.first(), [], 0
+    place, goes, waited = reader.first_offsets(), [], 0
     while THIRD not in place:
         waited += any(at.startswith("ENDED") for at in place.values())
         taken, place = reader.read(place)
@@ -230,7 +230,7 @@ def test_shards_are_split_and_merged_in_the_middle_of_reading(make):
     posts = make(2)
     posts.put(60)
     reader = posts.reader(limits=at_most(10))
-    taken, place = reader.read(reader.first())
+    taken, place = reader.read(reader.first_offsets())
     posts.split(FIRST)
     posts.put(30)
     more, place = reader.read(place)
@@ -246,7 +246,7 @@ def test_a_stream_that_is_resharded_twice_while_the_reader_is_stopped_is_read_on
     posts = make()
     posts.put(30)
     reader = posts.reader(limits=at_most(10))
-    before, place = reader.read(reader.first())
+    before, place = reader.read(reader.first_offsets())
     posts.split(FIRST)
     posts.put(30)
     posts.split(SECOND)
@@ -266,7 +266,7 @@ def test_an_empty_parent_ends_and_its_children_are_read(make):
     posts.split(FIRST)
     posts.put(10)
     reader = posts.reader()
-    taken, place = reader.read(reader.first())
+    taken, place = reader.read(reader.first_offsets())
     assert sorted(numbers(taken)) == up_to(10)
     assert place[FIRST] == "ENDED"
 
@@ -277,7 +277,7 @@ def test_odd_data_comes_through_unchanged(make):
     for data in odd:
         posts.client.put_record(StreamName="posts", Data=data, PartitionKey="ж/")
     reader = posts.reader()
-    taken, _ = reader.read(reader.first())
+    taken, _ = reader.read(reader.first_offsets())
     assert [(record["PartitionKey"], record["Data"]) for record in taken[FIRST]] == [("ж/", data) for data in odd]
 
 
@@ -288,7 +288,7 @@ def test_a_go_ends_at_its_limit_of_records(make):
     posts = make()
     posts.put(25)
     reader = posts.reader(limits=at_most(10))
-    goes, _ = in_goes(reader, reader.first())
+    goes, _ = in_goes(reader, reader.first_offsets())
     assert [numbers(taken) for taken in goes] == [up_to(10), up_to(20, 11), up_to(25, 21)]
 
 
@@ -296,10 +296,10 @@ def test_a_go_ends_at_its_limit_of_bytes(make):
     posts = make()
     posts.put(2, size=2**20 - 5)
     reader = posts.reader(limits=Limits(records=1, bytes=2**40, pause=0))
-    assert numbers(reader.read(reader.first())[0]) == [1]
+    assert numbers(reader.read(reader.first_offsets())[0]) == [1]
     posts.put(24, size=2**20 - 5)
     reader = posts.reader(limits=Limits(bytes=15 * 2**20, pause=0))
-    goes, _ = in_goes(reader, reader.first())
+    goes, _ = in_goes(reader, reader.first_offsets())
     assert [len(numbers(taken)) for taken in goes] == [20, 6]
 
 
@@ -307,7 +307,7 @@ def test_a_go_ends_after_its_time(make):
     posts = make()
     posts.put(12)
     reader = posts.reader(limits=Limits(seconds=0))
-    first = reader.first()
+    first = reader.first_offsets()
     assert reader.read(first) == ({}, first)
 
 
@@ -315,7 +315,7 @@ def test_calls_of_a_shard_keep_their_distance(make):
     posts = make()
     posts.put(12)
     reader = posts.reader(pause=0.05)
-    _, place = reader.read(reader.first())
+    _, place = reader.read(reader.first_offsets())
     began = time.monotonic()
     for _ in range(4):
         assert reader.read(place) == ({}, place)
@@ -343,11 +343,11 @@ def test_empty_pages_are_no_end(make):
     posts.put(20)
     posts.client = Sparse(posts.client)
     reader = posts.reader()
-    taken, place = reader.read(reader.first())
+    taken, place = reader.read(reader.first_offsets())
     posts.put(5)
     more, after = posts.reader().read(place)
     assert (numbers(taken), numbers(more)) == (up_to(20), up_to(25, 21))
-    again = list(posts.reader().between(FIRST, place[FIRST], after[FIRST].split()[1]))
+    again = list(posts.reader().read_range(FIRST, place[FIRST], after[FIRST].split()[1]))
     assert again == more[FIRST]
 
 
@@ -358,7 +358,7 @@ def test_expired_iterators_are_asked_for_again(make):
     posts = make(2)
     posts.put(40)
     reader = posts.reader(limits=at_most(10))
-    taken, place = reader.read(reader.first())
+    taken, place = reader.read(reader.first_offsets())
     posts.kinesis.expire_iterators()
     more, place = reader.read(place)
     posts.kinesis.expire_iterators()
@@ -373,7 +373,7 @@ def test_expired_iterators_are_asked_for_again(make):
 def test_an_expired_iterator_of_a_shard_without_records_is_asked_for_again(make):
     posts = make()
     reader = posts.reader()
-    taken, place = reader.read(reader.first())
+    taken, place = reader.read(reader.first_offsets())
     posts.kinesis.expire_iterators()
     posts.put(5)
     more, _ = reader.read(place)
@@ -389,7 +389,7 @@ def test_what_passes_within_the_retries_is_not_noticed(make, waits, control, ope
     posts.put(10)
     getattr(posts.kinesis, control)[operation] = 7
     reader = posts.reader()
-    taken, _ = reader.read(reader.first())
+    taken, _ = reader.read(reader.first_offsets())
     assert sorted(numbers(taken)) == up_to(20)
     assert len(waits) == 7
 
@@ -407,7 +407,7 @@ def test_what_does_not_pass_is_an_error_and_nothing_is_lost(make, control, error
     posts = make()
     posts.put(30)
     reader = posts.reader(limits=at_most(10))
-    taken, place = reader.read(reader.first())
+    taken, place = reader.read(reader.first_offsets())
     posts.kinesis.expire_iterators()
     getattr(posts.kinesis, control)[operation] = 8
     with error:
@@ -427,7 +427,7 @@ def test_an_error_in_the_middle_of_a_go_loses_nothing_of_the_other_shards(make):
     posts = make(4)
     posts.put(40)
     reader = posts.reader()
-    taken, place = reader.read(reader.first())
+    taken, place = reader.read(reader.first_offsets())
     last = place[SECOND].split()[1]
     posts.put(40)
     posts.kinesis.lose("posts", SECOND, last)
@@ -442,15 +442,15 @@ def test_an_error_in_the_middle_of_a_go_loses_nothing_of_the_other_shards(make):
 
 def test_an_endpoint_that_is_gone_is_an_error_within_seconds(make, waits):
     posts = make()
-    with serving(KinesisStandIn()) as kinesis:
+    with serve_emulator(KinesisEmulator()) as kinesis:
         url = kinesis.url
     reader = ShardReader(client_at(url), "posts")
     began = time.monotonic()
     with pytest.raises(EndpointConnectionError, match=f'Could not connect to the endpoint URL: "{url}/"'):
-        reader.first()
+        reader.first_offsets()
     assert len(waits) == 7
     assert time.monotonic() - began + sum(waits) < 8
-    assert posts.reader().first() == {FIRST: "TRIM_HORIZON"}
+    assert posts.reader().first_offsets() == {FIRST: "TRIM_HORIZON"}
 
 
 # Retention
@@ -460,7 +460,7 @@ def test_a_place_whose_last_record_is_forgotten_is_an_error_unless_losses_are_al
     posts = make()
     posts.put(3)
     reader = posts.reader()
-    _, place = reader.read(reader.first())
+    _, place = reader.read(reader.first_offsets())
     posts.put(2)
     clock.now += 25 * HOUR
     posts.put(4)
@@ -476,7 +476,7 @@ def test_a_place_whose_last_record_is_the_oldest_has_lost_nothing(make):
     posts = make()
     posts.put(5)
     reader = posts.reader(limits=at_most(3))
-    _, place = reader.read(reader.first())
+    _, place = reader.read(reader.first_offsets())
     posts.kinesis.lose("posts", FIRST, posts.sequences[2])
     assert numbers(posts.reader().read(place)[0]) == [4, 5]
     posts.kinesis.lose("posts", FIRST, posts.sequences[3])
@@ -488,7 +488,7 @@ def test_a_stream_with_nothing_left_is_an_error_too(make, clock):
     posts = make()
     posts.put(3)
     reader = posts.reader()
-    _, place = reader.read(reader.first())
+    _, place = reader.read(reader.first_offsets())
     clock.now += 25 * HOUR
     with pytest.raises(StreamError, match=gap(FIRST, forgotten(posts.sequences[3]))):
         posts.reader().read(place)
@@ -500,7 +500,7 @@ def test_a_shard_that_vanished_is_an_error_unless_losses_are_allowed(make, clock
     posts = make()
     posts.put(read_before)
     reader = posts.reader()
-    _, place = reader.read(reader.first())
+    _, place = reader.read(reader.first_offsets())
     assert place == {FIRST: f"AFTER {posts.sequences[3]}" if read_before else "TRIM_HORIZON"}
     posts.put(5)
     posts.split(FIRST)
@@ -518,7 +518,7 @@ def test_children_that_vanished_with_their_parent_are_passed_over(make, clock):
     posts = make()
     posts.put(3)
     reader = posts.reader()
-    _, place = reader.read(reader.first())
+    _, place = reader.read(reader.first_offsets())
     posts.split(FIRST)
     posts.put(20)
     posts.split(SECOND)
@@ -535,7 +535,7 @@ def test_children_that_vanished_with_their_parent_are_passed_over(make, clock):
 def test_a_shard_that_vanished_while_its_iterator_expired_is_no_failure_of_ours(make, clock, losses):
     posts = make()
     reader = posts.reader(losses=losses)
-    _, place = reader.read(reader.first())
+    _, place = reader.read(reader.first_offsets())
     posts.split(FIRST)
     posts.kinesis.expire_iterators()
     clock.now += 25 * HOUR
@@ -552,7 +552,7 @@ def test_ended_shards_are_forgotten_once_kinesis_does_not_list_them(make, clock,
     monkeypatch.setattr(shard_reader, "_LISTED_EVERY", 0.0)
     posts = make()
     reader = posts.reader()
-    place, goes = reader.first(), []
+    place, goes = reader.first_offsets(), []
     for parent in (FIRST, THIRD, FIFTH):
         posts.put(20)
         posts.split(parent)
@@ -572,16 +572,16 @@ def test_ended_shards_are_forgotten_once_kinesis_does_not_list_them(make, clock,
 
 
 def test_the_place_keeps_a_shard_that_vanished_behind_the_reader_until_the_next_go():
-    kinesis = KinesisStandIn()
+    kinesis = KinesisEmulator()
     # With the second list of shards a day has gone by.
     kinesis.clock = lambda: BEGAN + (25 * HOUR if kinesis.calls["ListShards"] > 1 else 0)
-    with serving(kinesis):
+    with serve_emulator(kinesis):
         kinesis.create("posts")
         posts = Posts(kinesis, client_at(kinesis.url))
         posts.put(5)
         posts.client.split_shard(StreamName="posts", ShardToSplit=FIRST, NewStartingHashKey=str(2**127))
         reader = posts.reader()
-        taken, place = reader.read(reader.first())
+        taken, place = reader.read(reader.first_offsets())
         assert (numbers(taken), place[FIRST]) == (up_to(5), f"ENDED {posts.sequences[5]}")
         assert sorted(posts.reader().read(place)[1]) == [SECOND, THIRD]
 
@@ -595,7 +595,7 @@ def test_a_stream_that_was_made_again_is_an_error_that_says_so(make, losses, run
     posts = make(2)
     posts.put(20)
     reader = posts.reader(losses=losses)
-    _, place = reader.read(reader.first())
+    _, place = reader.read(reader.first_offsets())
     posts.make_again(2)
     posts.put(20)
     with pytest.raises(StreamError, match=ANOTHER):
@@ -607,7 +607,7 @@ def test_a_stream_that_was_made_again_with_fewer_shards_is_an_error_that_says_so
     posts.put(20)
     posts.split(FIRST)
     reader = posts.reader()
-    _, place = reader.read(reader.first())
+    _, place = reader.read(reader.first_offsets())
     assert place == {FIRST: f"ENDED {posts.sequences[20]}", SECOND: "TRIM_HORIZON", THIRD: "TRIM_HORIZON"}
     posts.make_again()
     posts.put(20)
@@ -629,7 +629,7 @@ def test_a_start_in_the_middle_of_a_resharded_history(make, clock, hours, first)
         posts.put(10)
     clock.now = BEGAN + 5 * HOUR
     reader = posts.reader(start=f"AT_TIMESTAMP {BEGAN + hours * HOUR}")
-    taken, place = reader.read(reader.first())
+    taken, place = reader.read(reader.first_offsets())
     posts.put(10)
     posts.split(FIFTH)
     posts.put(10)
@@ -644,14 +644,14 @@ def test_a_start_at_a_time_is_met_to_the_millisecond(make, clock):
         posts.put(1)
         clock.now += 0.001
     reader = posts.reader(start=f"AT_TIMESTAMP {BEGAN + 0.001}")
-    assert numbers(reader.read(reader.first())[0]) == [2, 3]
+    assert numbers(reader.read(reader.first_offsets())[0]) == [2, 3]
 
 
 def test_a_start_ahead_of_kinesis_is_refused(make):
     posts = make()
     reader = posts.reader(start=f"AT_TIMESTAMP {BEGAN + 60}")
     with pytest.raises(StreamError, match=rf"\Aa start must not be ahead of Kinesis' clock, got {BEGAN + 60}: "):
-        reader.read(reader.first())
+        reader.read(reader.first_offsets())
 
 
 def test_a_start_at_the_trim_horizon_takes_what_is_left(make, clock):
@@ -661,7 +661,7 @@ def test_a_start_at_the_trim_horizon_takes_what_is_left(make, clock):
     clock.now += 25 * HOUR
     posts.put(10)
     reader = posts.reader()
-    first = reader.first()
+    first = reader.first_offsets()
     assert first == {SECOND: "TRIM_HORIZON", THIRD: "TRIM_HORIZON"}
     assert sorted(numbers(reader.read(first)[0])) == up_to(20, 11)
 
@@ -679,7 +679,7 @@ def test_what_was_read_is_read_again_between_two_places(make, start, first, ende
     else:
         posts.put(10)
     place = f"AFTER {posts.sequences[start]}" if start else "TRIM_HORIZON"
-    found = list(posts.reader(limits=at_most(6)).between(FIRST, place, posts.sequences[20]))
+    found = list(posts.reader(limits=at_most(6)).read_range(FIRST, place, posts.sequences[20]))
     assert numbers({FIRST: found}) == up_to(20, first)
 
 
@@ -699,8 +699,8 @@ def test_a_record_that_cannot_be_read_again_is_an_error(make, start, after, ende
     if ended and not after:
         what = "the shard is gone"
     with pytest.raises(StreamError, match=gap(FIRST, what)):
-        list(posts.reader().between(FIRST, place, until))
-    assert list(posts.reader(losses=True).between(FIRST, place, until)) == []
+        list(posts.reader().read_range(FIRST, place, until))
+    assert list(posts.reader(losses=True).read_range(FIRST, place, until)) == []
 
 
 def test_what_is_left_is_read_again_where_losses_are_allowed(make):
@@ -708,17 +708,17 @@ def test_what_is_left_is_read_again_where_losses_are_allowed(make):
     posts.put(20)
     posts.kinesis.lose("posts", FIRST, posts.sequences[12])
     place = f"AFTER {posts.sequences[7]}"
-    found = list(posts.reader(losses=True).between(FIRST, place, posts.sequences[15]))
+    found = list(posts.reader(losses=True).read_range(FIRST, place, posts.sequences[15]))
     assert numbers({FIRST: found}) == [13, 14, 15]
     with pytest.raises(StreamError, match=gap(FIRST, forgotten(posts.sequences[7]))):
-        list(posts.reader().between(FIRST, place, posts.sequences[15]))
+        list(posts.reader().read_range(FIRST, place, posts.sequences[15]))
 
 
 def test_iterators_that_expire_while_it_is_read_again(make):
     posts = make()
     posts.put(20)
     found = []
-    for record in posts.reader(limits=at_most(4)).between(FIRST, "TRIM_HORIZON", posts.sequences[20]):
+    for record in posts.reader(limits=at_most(4)).read_range(FIRST, "TRIM_HORIZON", posts.sequences[20]):
         found.append(record)
         posts.kinesis.expire_iterators()
     assert numbers({FIRST: found}) == up_to(20)

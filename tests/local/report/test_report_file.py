@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from local.report.report_file import AnswerBlock, QualityBlock, ReportData, write_report
-from local.report.report_sections import table_html, time_html
+from local.report.report_sections import render_table, render_time
 from pinterest_transforms.analysis import answers
 
 EVIL = "<script>alert(1)</script>"
@@ -262,7 +262,7 @@ def test_a_table_shows_each_value_in_its_way():
             "records": pd.Series([1234567, 2], dtype=object),
         }
     )
-    shown = re.findall(r"<t[dh](?: [^>]*)?>.*?</t[dh]>", table_html(frame, "Caption"))
+    shown = re.findall(r"<t[dh](?: [^>]*)?>.*?</t[dh]>", render_table(frame, "Caption"))
     assert shown == [
         '<th scope="col">Year</th>',
         '<th scope="col" class="n">Median followers</th>',
@@ -291,7 +291,7 @@ def test_a_time_is_shown_in_utc():
         (datetime(2022, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=2))), "4 Mar 2022, 03:06 UTC"),
         (pd.Timestamp("2022-03-04 05:06"), "4 Mar 2022, 05:06 UTC"),
     ]:
-        assert re.sub(r"<.*?>", "", time_html(given)) == expected
+        assert re.sub(r"<.*?>", "", render_time(given)) == expected
 
 
 def test_the_page_has_no_place_of_this_machine(page):

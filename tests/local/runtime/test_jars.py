@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from local.runtime import jars
-from local.runtime.jars import Jar, JarError, delta_jars, fetch
+from local.runtime.jars import Jar, JarError, download_jars, fetch_delta_jars
 from local.runtime.java import JavaError
 
 CONTENT = b"a jar"
@@ -29,7 +29,7 @@ def _script(command: Path, what: str) -> None:
 
 
 def test_deltas_jars_are_there_and_right() -> None:
-    for file, jar in zip(delta_jars(), jars.DELTA, strict=True):
+    for file, jar in zip(fetch_delta_jars(), jars.DELTA, strict=True):
         assert hashlib.sha256(file.read_bytes()).hexdigest() == jar.sha256
 
 
@@ -38,7 +38,7 @@ def test_what_is_there_is_not_fetched_again(tmp_path: Path, ivy: Path, capsys: p
     for jar in jars.DELTA:
         (tmp_path / jar.file_name).touch()
 
-    assert [file.name for file in delta_jars(tmp_path)] == [jar.file_name for jar in jars.DELTA]
+    assert [file.name for file in fetch_delta_jars(tmp_path)] == [jar.file_name for jar in jars.DELTA]
     assert capsys.readouterr() == ("", "")
 
 
@@ -48,7 +48,7 @@ def test_a_fetch_is_told_in_one_line_not_on_standard_output(
     _script(ivy, "echo 'UNRESOLVED'; echo ':: unresolved dependency: io.delta#x'; exit 1")
 
     with pytest.raises(JarError, match=r"^the jars could not be fetched: :: unresolved dependency: io\.delta#x$"):
-        delta_jars(tmp_path / "jars")
+        fetch_delta_jars(tmp_path / "jars")
 
     told = capsys.readouterr()
     assert told.out == ""
@@ -60,7 +60,7 @@ def test_a_fetch_is_told_in_one_line_not_on_standard_output(
 def test_a_fetched_jar_appears_alone(tmp_path: Path, ivy: Path) -> None:
     _script(ivy, f'printf "{CONTENT.decode()}" > "$got/{JAR.file_name}"; echo junk > "$got/other.jar"')
 
-    fetch([JAR], tmp_path / "jars")
+    download_jars([JAR], tmp_path / "jars")
 
     assert [(file.name, file.read_bytes()) for file in (tmp_path / "jars").iterdir()] == [(JAR.file_name, CONTENT)]
 
@@ -77,7 +77,7 @@ def test_half_a_jar_is_never_left_behind(tmp_path: Path, ivy: Path, what: str, m
     _script(ivy, what)
 
     with pytest.raises(JarError) as told:
-        fetch([JAR], tmp_path / "jars")
+        download_jars([JAR], tmp_path / "jars")
 
     assert str(told.value).startswith(message)
     assert list((tmp_path / "jars").iterdir()) == []
@@ -87,6 +87,6 @@ def test_without_java_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
 
     with pytest.raises(JavaError):
-        fetch([JAR], tmp_path / "jars")
+        download_jars([JAR], tmp_path / "jars")
 
     assert list((tmp_path / "jars").iterdir()) == []

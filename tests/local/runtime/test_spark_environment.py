@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.runtime.spark_environment import java_environment, java_identity, own_environment
+from local.runtime.spark_environment import build_identity_options, build_java_environment, filter_environment
 
 KEPT = {"PATH": "/bin", "HOME": "/h", "JAVA_HOME": "/j", "AWS_REGION": "r", "PINTEREST_SPARK_LOG": "warn"}
 
@@ -24,7 +24,7 @@ KEPT = {"PATH": "/bin", "HOME": "/h", "JAVA_HOME": "/j", "AWS_REGION": "r", "PIN
     ],
 )
 def test_what_another_installation_has_set_is_left_out(name: str) -> None:
-    assert own_environment({**KEPT, name: "anything"}) == KEPT
+    assert filter_environment({**KEPT, name: "anything"}) == KEPT
 
 
 @pytest.mark.parametrize(
@@ -40,27 +40,27 @@ def test_what_another_installation_has_set_is_left_out(name: str) -> None:
     ],
 )
 def test_of_java_s_own_variable_only_what_cannot_change_the_session_is_kept(options: str, kept: str | None) -> None:
-    assert own_environment({"JAVA_TOOL_OPTIONS": options}).get("JAVA_TOOL_OPTIONS") == kept
+    assert filter_environment({"JAVA_TOOL_OPTIONS": options}).get("JAVA_TOOL_OPTIONS") == kept
 
 
 def test_java_names_files_in_utf_8_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "C")
 
-    assert java_environment()["LC_ALL"] == "C.UTF-8"
+    assert build_java_environment()["LC_ALL"] == "C.UTF-8"
 
 
 def test_a_user_without_a_name_gets_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def unknown(number: int) -> pwd.struct_passwd:
         raise KeyError(number)
 
-    assert [option for option in java_identity() if "user." in option] == []
+    assert [option for option in build_identity_options() if "user." in option] == []
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert java_identity()[1:] == [f"-Duser.name=uid-{os.getuid()}", f"-Duser.home={tmp_path}"]
-    temporary = java_identity()[0].removeprefix("-Djava.io.tmpdir=")
+    assert build_identity_options()[1:] == [f"-Duser.name=uid-{os.getuid()}", f"-Duser.home={tmp_path}"]
+    temporary = build_identity_options()[0].removeprefix("-Djava.io.tmpdir=")
     for unusable in ("relative", "/no/such"):
         monkeypatch.setenv("HOME", unusable)
-        assert java_identity()[2] == f"-Duser.home={temporary}"
+        assert build_identity_options()[2] == f"-Duser.home={temporary}"
 
 
 def test_a_locale_that_is_not_utf_8_changes_no_name(tmp_path: Path) -> None:

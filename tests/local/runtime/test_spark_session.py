@@ -5,9 +5,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit
 
 from local.runtime import spark_session
-from local.runtime.java import check_java, java_output
+from local.runtime.java import check_java, run_java
 from local.runtime.spark_java_process import MODULE_OPTIONS
-from local.runtime.spark_session import GIB, driver_memory
+from local.runtime.spark_session import GIB, choose_driver_memory
 from pinterest_transforms.error_format import one_line
 from tests.conftest import INTERPRETED
 
@@ -56,7 +56,7 @@ def test_a_session_is_utc_and_loopback_only(either: SparkSession) -> None:
     ("gib", "expected"), [(1, "2048m"), (8, "2048m"), (16, "4096m"), (32, "8192m"), (256, "8192m")]
 )
 def test_the_driver_gets_a_quarter_of_the_memory_within_bounds(gib: int, expected: str) -> None:
-    assert driver_memory(gib * GIB) == expected
+    assert choose_driver_memory(gib * GIB) == expected
 
 
 def test_a_session_litters_no_folder(spark: SparkSession, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_java_starts_without_a_word_whatever_its_class_archive_holds(tmp_path: P
     archive = tmp_path / "classes.jsa"
     if content is not None:
         archive.write_bytes(content)
-    options = spark_session._class_sharing(archive)
+    options = spark_session._class_archive_options(archive)
     assert bool(options) is (content is not None)
-    code, printed = java_output([check_java(), *options, "-version"], 60)
+    code, printed = run_java([check_java(), *options, "-version"], 60)
     assert (code, "classes.jsa" in printed, "warning" in printed.lower()) == (0, False, False)

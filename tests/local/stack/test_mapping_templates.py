@@ -6,7 +6,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-from local.stack.api_gateway.mapping_templates import Context, MappingError, rendered
+from local.stack.api_gateway.mapping_templates import MappingContext, MappingError, render_mapping
 from local.stack.api_gateway.rest_api import ApiError, read_api
 from tests.local.stack.gateway_calls import Request, ask
 
@@ -222,7 +222,7 @@ def test_an_answer_that_comes_too_late_is_504(tmp_path: Path) -> None:
     ],
 )
 def test_variables_mean_what_api_gateway_says(text: str, wanted: str) -> None:
-    assert rendered(text, Context(b'{"o":{"a":1,"b":["x"]}}')) == wanted
+    assert render_mapping(text, MappingContext(b'{"o":{"a":1,"b":["x"]}}')) == wanted
 
 
 @pytest.mark.parametrize(
@@ -234,14 +234,14 @@ def test_variables_mean_what_api_gateway_says(text: str, wanted: str) -> None:
 )
 def test_a_path_that_is_not_understood_is_no_empty_text(text: str, message: str) -> None:
     with pytest.raises(MappingError) as told:
-        rendered(text, Context(b"{}"))
+        render_mapping(text, MappingContext(b"{}"))
 
     assert message in str(told.value)
 
 
 def test_a_broken_template_is_an_error_and_no_answer() -> None:
     with pytest.raises(MappingError, match=r"^a mapping template fails: "):
-        rendered("#foreach($x in $y) {", Context(b"{}"))
+        render_mapping("#foreach($x in $y) {", MappingContext(b"{}"))
 
 
 def test_a_resource_that_hangs_nowhere_is_told(tmp_path: Path) -> None:

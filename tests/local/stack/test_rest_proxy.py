@@ -1,4 +1,4 @@
-"""The REST proxy's stand-in, as far as it goes without a broker; tests/stack has the rest."""
+"""The REST proxy's emulator, as far as it goes without a broker; tests/stack has the rest."""
 
 import asyncio
 import json
@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from confluent_kafka.admin import AdminClient
 
-from local.stack.rest_proxy.kafka_producer import Producing
-from local.stack.rest_proxy.produce_request import Record, RefusedError, records_of
+from local.stack.rest_proxy.kafka_producer import KafkaProducer
+from local.stack.rest_proxy.produce_request import Record, RequestError, parse_records
 from local.stack.rest_proxy.rest_proxy import RestProxy
 from local.stack.stack_part import HOST, free_port
 
@@ -21,7 +21,7 @@ def records(*given: object) -> bytes:
 
 
 def test_keys_and_values_are_json_texts_and_null_is_none() -> None:
-    found = records_of(
+    found = parse_records(
         records({"key": 7, "value": {"a": "é\n🙂", "b": [1.5, None]}}, {"value": "x"}, {"key": "7", "partition": 1})
     )
 
@@ -33,7 +33,7 @@ def test_keys_and_values_are_json_texts_and_null_is_none() -> None:
 
 
 def test_long_numbers_stay_as_they_are() -> None:
-    (found,) = records_of(b'{"records":[{"key":12345678901234567890123,"value":1}]}')
+    (found,) = parse_records(b'{"records":[{"key":12345678901234567890123,"value":1}]}')
 
     assert found.key == b"12345678901234567890123"
 
@@ -54,8 +54,8 @@ def test_long_numbers_stay_as_they_are() -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused_as_a_whole(body: bytes, status: int, message: str) -> None:
-    with pytest.raises(RefusedError) as told:
-        records_of(body)
+    with pytest.raises(RequestError) as told:
+        parse_records(body)
 
     assert (told.value.status, str(told.value)) == (status, message)
 
@@ -64,7 +64,7 @@ async def _answered(method: str, path: str, body: bytes, headers: dict[str, str]
     """The answer of a proxy whose broker is down."""
     kafka = f"{HOST}:{free_port()}"
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
-    producing = Producing(kafka, asyncio.get_running_loop(), delivery_ms=300)
+    producing = KafkaProducer(kafka, asyncio.get_running_loop(), delivery_ms=300)
     runner = web.AppRunner(RestProxy(producing, admin).app())
     await runner.setup()
     await web.TCPSite(runner, HOST, 0).start()

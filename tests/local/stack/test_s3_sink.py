@@ -5,18 +5,18 @@ from collections import deque
 
 import pytest
 
-from local.stack.s3_sink.s3_sink import Sink
-from local.stack.s3_sink.sink_files import Files, SinkError
+from local.stack.s3_sink.s3_sink import S3Sink
+from local.stack.s3_sink.sink_files import PartitionFiles, SinkError
 
 TOPIC = "abc.pin"
 
 
-def take(files: Files, offsets: range, now: float = 0.0):
+def take(files: PartitionFiles, offsets: range, now: float = 0.0):
     return [done for offset in offsets for done in files.take(TOPIC, 1, offset, b'{"index": %d}' % offset, now)]
 
 
 def test_a_file_is_finished_at_flush_size_and_named_by_its_first_offset() -> None:
-    files = Files(3, 0)
+    files = PartitionFiles(3, 0)
 
     done = take(files, range(50, 57))
 
@@ -29,7 +29,7 @@ def test_a_file_is_finished_at_flush_size_and_named_by_its_first_offset() -> Non
 
 
 def test_the_clock_finishes_what_is_open_so_that_the_last_record_lands() -> None:
-    files = Files(1_000, 2_000)
+    files = PartitionFiles(1_000, 2_000)
 
     assert take(files, range(2), now=1_000.0) == []
     assert files.due(1_001.9) == []
@@ -38,7 +38,7 @@ def test_the_clock_finishes_what_is_open_so_that_the_last_record_lands() -> None
 
 
 def test_an_open_file_of_the_last_turn_is_finished_before_the_next_record() -> None:
-    files = Files(1_000, 2_000)
+    files = PartitionFiles(1_000, 2_000)
     take(files, range(2), now=1_000.0)
 
     assert [(file.start, file.next_offset) for file in take(files, range(2, 3), now=1_003.0)] == [(0, 2)]
@@ -46,7 +46,7 @@ def test_an_open_file_of_the_last_turn_is_finished_before_the_next_record() -> N
 
 
 def test_offsets_with_gaps_and_null_values_are_committed_and_make_no_line() -> None:
-    files = Files(2, 0)
+    files = PartitionFiles(2, 0)
     files.take(TOPIC, 0, 4, b"1", 0.0)
     files.take(TOPIC, 0, 7, None, 0.0)
 
@@ -56,7 +56,7 @@ def test_offsets_with_gaps_and_null_values_are_committed_and_make_no_line() -> N
 
 
 def test_records_read_again_begin_a_new_file_and_none_is_twice_in_it() -> None:
-    files = Files(3, 0)
+    files = PartitionFiles(3, 0)
     take(files, range(2))
 
     (done,) = take(files, range(3))
@@ -65,7 +65,7 @@ def test_records_read_again_begin_a_new_file_and_none_is_twice_in_it() -> None:
 
 
 def test_a_partition_that_is_somebody_elses_leaves_nothing_behind() -> None:
-    files = Files(3, 1)
+    files = PartitionFiles(3, 1)
     take(files, range(2))
 
     files.forget(TOPIC, 1)
@@ -77,7 +77,7 @@ def test_a_partition_that_is_somebody_elses_leaves_nothing_behind() -> None:
 def test_a_value_is_one_line_whatever_it_holds(text: str) -> None:
     value = json.dumps({"title": text}, indent=2).encode()
 
-    (done,) = Files(1, 0).take(TOPIC, 0, 0, value, 0.0)
+    (done,) = PartitionFiles(1, 0).take(TOPIC, 0, 0, value, 0.0)
 
     assert done.body.count(b"\n") == 1
     assert json.loads(done.body) == {"title": text}
@@ -86,7 +86,7 @@ def test_a_value_is_one_line_whatever_it_holds(text: str) -> None:
 @pytest.mark.parametrize("value", [b"", b"{", b"\xff", b'{"a":1} rubbish', b'"\\ud800"'])
 def test_a_value_that_is_no_json_stops_the_sink_with_its_place(value: bytes) -> None:
     with pytest.raises(SinkError) as told:
-        Files(1, 0).take(TOPIC, 2, 33, value, 0.0)
+        PartitionFiles(1, 0).take(TOPIC, 2, 33, value, 0.0)
 
     assert str(told.value) == "a record's value must be JSON, got other bytes in abc.pin-2 at 33"
 
@@ -100,7 +100,7 @@ def test_a_value_that_is_no_json_stops_the_sink_with_its_place(value: bytes) -> 
 )
 def test_settings_that_cannot_be_are_told(flush: int, rotate: int, message: str) -> None:
     with pytest.raises(SinkError) as told:
-        Files(flush, rotate)
+        PartitionFiles(flush, rotate)
 
     assert str(told.value) == message
 
@@ -140,7 +140,7 @@ class _Consumer:
 def test_it_is_committed_only_after_the_object_is_there() -> None:
     told: list[str] = []
     consumer = _Consumer([_Message(offset) for offset in range(5)], told)
-    sink = Sink(consumer, Files(2, 0), lambda key, _: told.append(f"put {key[-15:]}"))
+    sink = S3Sink(consumer, PartitionFiles(2, 0), lambda key, _: told.append(f"put {key[-15:]}"))
 
     sink.step()
 

@@ -44,7 +44,7 @@ def test_a_part_is_ready_once_it_listens_and_comes_back_on_its_port(part) -> Non
     first = thing.pid
 
     thing.kill()
-    assert not thing.runs()
+    assert not thing.is_running()
     assert thing.pid is None
     thing.start()
     thing.wait()
@@ -81,7 +81,7 @@ def test_a_part_that_does_not_end_when_asked_is_killed(part, monkeypatch: pytest
 
     thing.stop()
 
-    assert not thing.runs()
+    assert not thing.is_running()
 
 
 def test_a_port_that_somebody_has_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.streams``: the stream leg beside the same streams written raw; writes ``streams.md``.
+"""``python -m benchmarks.stream_throughput``: the stream leg beside the same streams written raw, in ``streams.md``.
 
-Both read the same streams of a stand-in in a process of its own, three queries side by side in one Spark session, round
-by round in turns, each into a new folder.
+Both read the same streams of the Kinesis emulator in another process, three queries side by side in one Spark session,
+round by round in turns, each into a new folder.
 """
 
 import argparse
@@ -49,7 +49,7 @@ _TRICKLE, _TRICKLED = 100, 60.0
 
 @contextmanager
 def _kinesis() -> Iterator[str]:
-    """The address of a stand-in with the three streams."""
+    """The address of an emulator with the three streams."""
     names = [Settings().stream(entity) for entity in ENTITIES]
     command = [sys.executable, "-m", "local.kinesis.kinesis_emulator", "--shards", str(_SHARDS), "--streams", *names]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
@@ -316,7 +316,7 @@ def _batch_of(runs: polars.DataFrame, part: int) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, and writes the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.streams", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stream_throughput", description=__doc__)
     parser.add_argument("--posts", type=int, default=50_000, help="posts that wait in the streams (50000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count (3)")
     parser.add_argument("--history", type=int, default=335_000, help="posts of the long run (335000)")

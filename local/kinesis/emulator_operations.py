@@ -1,0 +1,226 @@
+"""The operations of Kinesis over streams in memory, by AWS's rules."""
+
+import re
+from collections.abc import Callable
+
+import orjson
+
+from local.kinesis.emulator_request import (
+    EmulatorRequest,
+    decode_token,
+    encode_token,
+    matches_filter,
+    parse_shard_filter,
+)
+from local.kinesis.emulator_shards import JsonObject, KinesisError, Shard, invalid_argument
+from local.kinesis.emulator_streams import ACCOUNT, HASH_KEYS, Stream
+
+THROTTLED = "ProvisionedThroughputExceededException"
+_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}", re.ASCII)
+_HOURS = (24, 8760)
+
+
+class KinesisOperations:
+    """Streams in memory, and a method for each operation that is known, by the operation's name."""
+
+    def __init__(self, clock: Callable[[], float], iterator_seconds: float, page_size: int, limits: bool) -> None:
+        self.clock, self.iterator_seconds, self.page_size, self.limits = clock, iterator_seconds, page_size, limits
+        self._streams: dict[str, Stream] = {}
+        self._made = self._generation = 0
+        operations = (
+            *(self._create_stream, self._delete_stream, self._list_streams, self._describe_stream),
+            *(self._describe_stream_summary, self._list_shards, self._put_record, self._put_records),
+            *(self._get_shard_iterator, self._get_records, self._split_shard, self._merge_shards),
+            *(self._increase_stream_retention_period, self._decrease_stream_retention_period),
+        )
+        self._operations: dict[str, Callable[[EmulatorRequest], JsonObject | bytes]] = {
+            operation.__name__.title().replace("_", ""): operation for operation in operations
+        }
+
+    def _now(self) -> int:
+        return round(self.clock() * 1000)
+
+    def _is_over(self, issued: int) -> bool:
+        return self._now() - issued >= self.iterator_seconds * 1000
+
+    def _named_stream(self, request: EmulatorRequest) -> Stream:
+        """The stream that a call names, without what is too old."""
+        name = request.text("StreamName", "") or request.text("StreamARN", "").rpartition("/")[2]
+        if not name:
+            raise invalid_argument("StreamName or StreamARN must be given")
+        return self._find_stream(name)
+
+    def _find_stream(self, name: str, prefix: str | None = None) -> Stream:
+        stream = self._streams.get(name)
+        if stream is None or prefix not in (None, stream.prefix):
+            raise KinesisError("ResourceNotFoundException", f"Stream {name} under account {ACCOUNT} not found.")
+        stream.trim(self._now())
+        return stream
+
+    def _create_stream(self, request: EmulatorRequest) -> JsonObject:
+        name, shards = request.text("StreamName"), request.integer("ShardCount", 1, 10_000, 1)
+        if not _NAME.fullmatch(name):
+            raise KinesisError("ValidationException", f"StreamName must be 1 to 128 of a-zA-Z0-9_.-, got {name!r}")
+        if name in self._streams:
+            raise KinesisError("ResourceInUseException", f"Stream {name} under account {ACCOUNT} already exists.")
+        self._made += 1
+        self._streams[name] = Stream(name, self._made, shards, self._now())
+        return {}
+
+    def _delete_stream(self, request: EmulatorRequest) -> JsonObject:
+        del self._streams[self._named_stream(request).name]
+        return {}
+
+    def _list_streams(self, request: EmulatorRequest) -> JsonObject:
+        after = request.text("NextToken", "") or request.text("ExclusiveStartStreamName", "")
+        names = sorted(name for name in self._streams if name > after)
+        shown = names[: min(self.page_size, request.integer("Limit", 1, 10_000, 100))]
+        more = {"NextToken": shown[-1]} if len(shown) < len(names) else {}
+        return {"StreamNames": shown, "HasMoreStreams": bool(more), **more}
+
+    def _describe_stream(self, request: EmulatorRequest) -> JsonObject:
+        stream, after = self._named_stream(request), request.text("ExclusiveStartShardId", "")
+        shards = [shard for shard in stream.list_shards(self._now()) if shard.shard_id > after]
+        shown = shards[: min(self.page_size, request.integer("Limit", 1, 10_000, 100))]
+        described = {"Shards": [shard.describe() for shard in shown], "HasMoreShards": len(shown) < len(shards)}
+        return {"StreamDescription": stream.summary() | described}
+
+    def _describe_stream_summary(self, request: EmulatorRequest) -> JsonObject:
+        stream = self._named_stream(request)
+        counted = {"OpenShardCount": len(stream.open_shards()), "ConsumerCount": 0}
+        return {"StreamDescriptionSummary": stream.summary() | counted}
+
+    def _list_shards(self, request: EmulatorRequest) -> JsonObject:
+        now, limit = self._now(), request.integer("MaxResults", 1, 10_000, self.page_size)
+        said = request.text("NextToken", "")
+        if said and request.text("StreamName", ""):
+            raise invalid_argument("NextToken and StreamName cannot be provided together.")
+        if said:
+            stream, after, kind, moment = self._resume(said)
+        else:
+            stream, after = self._named_stream(request), request.text("ExclusiveStartShardId", "")
+            kind, moment, after_too = parse_shard_filter(request.nested("ShardFilter"))
+            after = max(after, after_too)
+        if kind == "AT_TRIM_HORIZON":
+            moment = max(stream.horizon(now), stream.created)
+        shards = [s for s in stream.list_shards(now) if s.shard_id > after and matches_filter(s, kind, moment)]
+        shown = shards[: min(self.page_size, limit)]
+        more: JsonObject = {}
+        if len(shown) < len(shards):
+            more["NextToken"] = encode_token(
+                "shards", stream.name, stream.prefix, shown[-1].shard_id, kind, moment, now
+            )
+        return {"Shards": [shard.describe() for shard in shown], **more}
+
+    def _resume(self, said: str) -> tuple[Stream, str, str, int]:
+        """What a list of shards goes on with: stream, last shard, filter and its moment."""
+        match decode_token(said):
+            case ["shards", str(name), str(prefix), str(after), str(kind), int(moment), int(issued)]:
+                if self._is_over(issued):
+                    raise KinesisError("ExpiredNextTokenException", "NextToken expired")
+                return self._find_stream(name, prefix), after, kind, moment
+        raise invalid_argument("NextToken is invalid.")
+
+    def _put_record(self, request: EmulatorRequest) -> JsonObject:
+        stream = self._named_stream(request)
+        return {**stream.put([request.entry()], self._now())[0]}
+
+    def _put_records(self, request: EmulatorRequest) -> JsonObject:
+        stream = self._named_stream(request)
+        return {"FailedRecordCount": 0, "Records": stream.put(request.entries(), self._now())}
+
+    def _iterator(self, stream: Stream, shard: Shard, position: int) -> str:
+        return encode_token(
+            "iterator", stream.name, stream.prefix, shard.shard_id, position, self._now(), self._generation
+        )
+
+    def _get_shard_iterator(self, request: EmulatorRequest) -> JsonObject:
+        stream, kind = self._named_stream(request), request.text("ShardIteratorType")
+        shard = stream.shard(request.text("ShardId"), self._now())
+        if kind == "TRIM_HORIZON":
+            position = 0
+        elif kind == "LATEST":
+            position = stream.next_number
+        elif kind == "AT_TIMESTAMP":
+            moment = request.timestamp_ms("Timestamp")
+            if moment > self._now():
+                raise invalid_argument(
+                    "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
+                    f"timestampInMillis: {moment}, currentTimestampInMillis: {self._now()}"
+                )
+            found = shard.position_at(moment)
+            position = stream.next_number if found is None else found
+        elif kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"):
+            position = stream.position(shard, request.text("StartingSequenceNumber")) + (
+                kind == "AFTER_SEQUENCE_NUMBER"
+            )
+        else:
+            raise KinesisError("ValidationException", f"ShardIteratorType must be one of Kinesis' five, got {kind!r}")
+        return {"ShardIterator": self._iterator(stream, shard, position)}
+
+    def _get_records(self, request: EmulatorRequest) -> bytes:
+        limit, now = request.integer("Limit", 1, 10_000, 10_000), self._now()
+        stream, shard, position = self._find_position(request.text("ShardIterator"))
+        if self.limits and not shard.quota.has_room(now):
+            message = f"Rate exceeded for shard {shard.shard_id} in stream {stream.name} under account {ACCOUNT}."
+            raise KinesisError(THROTTLED, message)
+        page = shard.read(position, limit)
+        if self.limits:
+            shard.quota.count(page.size)
+        # Zero means that all was read, so what is not is a millisecond behind at least.
+        rest: JsonObject = {"MillisBehindLatest": 0 if page.at_tip else max(1, now - page.arrival)}
+        if page.at_tip and shard.closed is not None:
+            rest["ChildShards"] = [child.describe_child() for child in shard.children]
+        else:
+            rest["NextShardIterator"] = self._iterator(stream, shard, page.position)
+        # The brackets go onto the first and the last record: megabytes are then copied once.
+        said = page.records or [b""]
+        said[0] = b'{"Records":[' + said[0]
+        said[-1] += b"]," + orjson.dumps(rest)[1:]
+        return b",".join(said)
+
+    def _find_position(self, iterator: str) -> tuple[Stream, Shard, int]:
+        """Where an iterator is."""
+        match decode_token(iterator):
+            case ["iterator", str(name), str(prefix), str(shard), int(position), int(issued), int(generation)]:
+                if self._is_over(issued) or generation < self._generation:
+                    raise KinesisError(
+                        "ExpiredIteratorException",
+                        f"Iterator expired. The iterator was created at time {issued} while right now it is "
+                        f"{self._now()} which is further in the future than the tolerated delay of "
+                        f"{round(self.iterator_seconds * 1000)} milliseconds.",
+                    )
+                stream = self._find_stream(name, prefix)
+                if shard in stream.shards:
+                    return stream, stream.shards[shard], position
+        raise invalid_argument("Invalid ShardIterator.")
+
+    def _split_shard(self, request: EmulatorRequest) -> JsonObject:
+        stream, now = self._named_stream(request), self._now()
+        shard = stream.shard(request.text("ShardToSplit"), now)
+        stream.split(shard, request.integer("NewStartingHashKey", 0, HASH_KEYS - 1), now)
+        return {}
+
+    def _merge_shards(self, request: EmulatorRequest) -> JsonObject:
+        stream, now = self._named_stream(request), self._now()
+        shard, other = (stream.shard(request.text(name), now) for name in ("ShardToMerge", "AdjacentShardToMerge"))
+        stream.merge(shard, other, now)
+        return {}
+
+    def _increase_stream_retention_period(self, request: EmulatorRequest) -> JsonObject:
+        stream, hours = self._named_stream(request), request.integer("RetentionPeriodHours", *_HOURS)
+        if hours < stream.retention_hours:
+            raise invalid_argument(
+                f"RetentionPeriodHours must be {stream.retention_hours} at least to increase it, got {hours}"
+            )
+        stream.retention_hours = hours
+        return {}
+
+    def _decrease_stream_retention_period(self, request: EmulatorRequest) -> JsonObject:
+        stream, hours = self._named_stream(request), request.integer("RetentionPeriodHours", *_HOURS)
+        if hours > stream.retention_hours:
+            raise invalid_argument(
+                f"RetentionPeriodHours must be {stream.retention_hours} at most to decrease it, got {hours}"
+            )
+        stream.retention_hours = hours
+        return {}

@@ -1,0 +1,37 @@
+"""Folders are small enough to be seen at a glance, and a file's name says its content without the folder's help."""
+
+from collections import Counter
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+ROOMS = ("src", "emulation", "local", "workspace", "infrastructure", "benchmarks", "tests")
+MAX_MODULES = 14
+MAX_LINES = 300
+# Python gives these names a meaning in every folder.
+COMMON_NAMES = {"__init__.py", "__main__.py", "conftest.py"}
+# What is still larger: each line goes when its folder or file is split.
+LARGE_FOLDERS = {"benchmarks", "tests/bundle", "tests/storage"}
+LONG_MODULES = {"benchmarks/stream_throughput.py"}
+
+
+def find_modules() -> list[Path]:
+    """Every Python file of the project, by its path below the project's folder."""
+    return [file.relative_to(PROJECT) for room in ROOMS for file in sorted((PROJECT / room).rglob("*.py"))]
+
+
+def test_no_folder_has_more_than_14_modules() -> None:
+    counts = Counter(str(file.parent) for file in find_modules())
+    large = {folder: count for folder, count in counts.items() if count > MAX_MODULES and folder not in LARGE_FOLDERS}
+    assert large == {}
+
+
+def test_no_file_name_stands_twice() -> None:
+    counts = Counter(file.name for file in find_modules())
+    assert [name for name, count in counts.items() if count > 1 and name not in COMMON_NAMES] == []
+
+
+def test_no_module_has_more_than_300_lines() -> None:
+    """Tables of test cases may be longer."""
+    modules = [file for file in find_modules() if file.parts[0] != "tests"]
+    lines = {str(file): len((PROJECT / file).read_text(encoding="utf-8").splitlines()) for file in modules}
+    assert {file: count for file, count in lines.items() if count > MAX_LINES and file not in LONG_MODULES} == {}
