@@ -45,7 +45,7 @@ def select_widget_values(path: Path, given: Sequence[tuple[str, str]]) -> tuple[
 def run_notebook(
     spark: SparkSession, path: Path, values: Mapping[str, str], screen: Screen, steps: StepReporter
 ) -> None:
-    """Runs the notebook; what it exits with is told on standard error.
+    """Runs the notebook; prints its exit value on standard error.
 
     Raises:
         NotebookError: it fails.

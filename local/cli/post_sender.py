@@ -14,7 +14,7 @@ from pinterest_transforms.errors import StreamError
 
 
 class PostSender:
-    """Makes the three streams and sends every post of a source to them, in a process of its own.
+    """Creates the three streams and sends every post of a source to them, in another process.
 
     Attributes:
         last_line: the last line that the command has printed.

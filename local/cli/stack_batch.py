@@ -53,7 +53,7 @@ def run_notebooks(
         warehouse: folder of the tables.
         environment: of the stack.
         screen: where the notebooks display.
-        progress: is told what is being done.
+        progress: called with the name of each step.
 
     Raises:
         NotebookError: one fails.

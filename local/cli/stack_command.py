@@ -16,7 +16,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Does what is asked.
+    """Runs the chosen action.
 
     Raises:
         PinterestError: it cannot.

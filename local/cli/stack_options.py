@@ -20,7 +20,7 @@ def add_stack_command(commands: "argparse._SubParsersAction[P]") -> P:
         nargs="?",
         default="up",
         choices=["up", "clean", "batch"],
-        help="up: start it; clean: clean what is in the bucket of one that runs; batch: answers too (default: up)",
+        help="up: start it; clean: clean the bucket of a running stack; batch: compute the answers too (default: up)",
     )
     stack.add_argument(
         "--folder", type=parse_path, default=Path("build/stack"), metavar="DIR", help="where its state goes"

@@ -18,7 +18,7 @@ _LIVE_SECONDS, _TOLD_SECONDS = 0.5, 5.0
 
 
 class StepReporter:
-    """Reports the steps of a run, one at a time: call it, from any thread, with what is being done."""
+    """Reports the steps of a run, one at a time: call it, from any thread, with the name of the step."""
 
     def __init__(self, err: TextIO | None = None, *, quiet: bool = False) -> None:
         self._console = Console(file=err or sys.stderr, highlight=False, markup=False, emoji=False)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 READ_BYTES = 10 * 1024**2
-# Kinesis' own limits of what is read from a shard.
+# Kinesis' limits of reads from a shard.
 _READS_A_SECOND, _BYTES_A_SECOND = 5, 2 * 1024**2
 # Not one dump of the whole: what orjson gives keeps kilobytes more than it shows for as long as it is kept.
 _RECORD = b'{"SequenceNumber":"%b","ApproximateArrivalTimestamp":%d.%03d,"Data":%b,"PartitionKey":%b}'

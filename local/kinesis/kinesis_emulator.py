@@ -1,6 +1,6 @@
 """Kinesis on loopback and in memory, for tests and benchmarks: AWS's rules where moto has others.
 
-As a process of its own it prints its port, and ends when its standard input does::
+As a process it prints its port, and ends when its standard input does::
 
     python -m local.kinesis.kinesis_emulator --streams posts users --shards 2
 

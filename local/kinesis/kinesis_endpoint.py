@@ -1,4 +1,4 @@
-"""A Kinesis endpoint on loopback, for a run on one machine: moto's server, in a process of its own.
+"""A Kinesis endpoint on loopback, for a run on one machine: moto's server, in another process.
 
 What it holds is gone when it ends, which it does when its standard input does: with the process that started it,
 whatever becomes of that.

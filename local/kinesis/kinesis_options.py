@@ -72,7 +72,7 @@ def parse_initial_position(position: str) -> str:
 
 
 def open_client(options: Mapping[str, str]) -> "KinesisClient":
-    """A client that repeats what is throttled or fails, with waits that grow."""
+    """Opens a client that retries throttled and failed calls, with exponential backoff."""
     import boto3  # noqa: PLC0415 - half a second to import, in every task
     from botocore.config import Config  # noqa: PLC0415
 

@@ -84,7 +84,7 @@ class KinesisReader(DataSourceStreamReader):
         """Where the next micro-batch ends: reads up to there. Without a checkpoint, Spark asks for this first."""
         if not self._start:
             self.initialOffset()
-        # One that failed is told of once; after that, it is read again.
+        # A failed read is raised once, then tried again.
         begun, self._next = self._next, None
         ahead = begun.result() if begun else ReadAhead(self._offsets, self._offsets, [])
         if ahead.records < int(self._options["maxrecordsperbatch"]) // 2:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def moto_app() -> "WSGIApplication":
-    """The application, for a server of werkzeug that takes each call in a thread of its own."""
+    """The application, for a server of werkzeug that takes each call in a new thread."""
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - takes a second
         DomainDispatcherApplication,
         create_backend_app,

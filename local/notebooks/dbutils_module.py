@@ -6,7 +6,7 @@ from pinterest_transforms.errors import PinterestError
 
 
 class DbutilsError(PinterestError):
-    """``dbutils`` was asked for what is not there, or given what it cannot take."""
+    """A value of ``dbutils`` does not exist, or an argument is not valid."""
 
 
 class MissingError(DbutilsError, AttributeError):
@@ -20,7 +20,7 @@ class DbutilsModule:
         self._name = name
 
     def __getattr__(self, attribute: str) -> NoReturn:
-        """Says what there is: reached only for what is not there."""
+        """Raises an error that lists the attributes there are; called only for unknown ones."""
         if attribute.startswith("_"):
             raise AttributeError(attribute)
         has = sorted(name for name in {*dir(type(self)), *vars(self)} if not name.startswith("_"))

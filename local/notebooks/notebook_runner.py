@@ -33,7 +33,7 @@ class Runner:
         spark: the session they get.
         screen: where they display.
         dbutils_state: mounts, secrets and task values.
-        progress: is told what is being done.
+        progress: called with the name of each step.
         show_markdown: whether ``%md`` cells are shown.
     """
 
@@ -124,7 +124,7 @@ class _Run:
             self._runner.progress(f"{path.stem}: {cell.magic} left out, the environment is already made")
 
     def _run_other(self, path: str, arguments: Mapping[str, str]) -> str:
-        """What ``dbutils.notebook.run`` does: another notebook, relative to this one, with names of its own."""
+        """Runs another notebook, relative to this one and with new names, for ``dbutils.notebook.run``."""
         other = _find_file(self._path.parent / path)
         return _Run(self._runner, other, dict(arguments), self._depth + 1).run_to_end()
 

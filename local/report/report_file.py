@@ -72,7 +72,7 @@ class ReportData:
         answers: the answers, in the order of the page.
         quality: the quality of the data.
         tables: a row for each table, any columns (such as table, rows, version, schema_version); may be empty.
-        landing: what is to be known of the landing's files, as those that are not taken; a line each.
+        landing: remarks on the landing's files, such as those that are not ingested; one line each.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Types of command-line arguments: what is read is checked, and a wrong one is named in argparse's own line."""
+"""Types of command-line arguments: each parses and validates one text; argparse prints the error."""
 
 import argparse
 import os

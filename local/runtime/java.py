@@ -102,7 +102,7 @@ def start_java(
 ) -> "subprocess.Popen[bytes]":
     """Starts a Java, which ``kill_java`` ends from now on.
 
-    It has a session of its own: Ctrl-C is for this process, which ends Java in its own time.
+    It starts in a new session: Ctrl-C reaches this process alone, which then ends Java.
     """
     with _hold_signals():
         process = subprocess.Popen(  # noqa: S603 - the user's own java
@@ -124,7 +124,7 @@ def get_crash_code() -> int | None:
 
 
 def end_process(process: "subprocess.Popen[bytes]", seconds: float = _END_SECONDS) -> None:
-    """Ends a process that was started in a session of its own, and what it started: asked first, then killed."""
+    """Ends a process that was started in a new session, and its children: terminates, then kills."""
     if process.poll() is None:
         _signal_group(process, signal.SIGTERM)
         try:

@@ -1,4 +1,4 @@
-"""S3 and Kinesis of the stack on loopback: moto's server, in a process of its own. What it holds ends with it.
+"""S3 and Kinesis of the stack: moto's server on loopback, in memory.
 
 python -m local.stack.aws_services --port 4566
 """
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", required=True, type=int_between(0, 65_535), help="its loopback port")
     options = parser.parse_args(arguments)
     end_with_parent()
-    from werkzeug.serving import run_simple  # noqa: PLC0415 - takes a while, and mistakes are told before
+    from werkzeug.serving import run_simple  # noqa: PLC0415 - takes a while, and errors of options come before
 
     run_simple(HOST, options.port, moto_app(), threaded=True)
 

@@ -1,6 +1,6 @@
 """A Kafka broker on loopback: Apache Kafka itself, one node that is its own controller, from its jars.
 
-As a process of its own it becomes Java, so that the process id it was started with is the broker's::
+The process that is started becomes the broker's Java, and keeps its process id::
 
     python -m local.stack.kafka_broker --folder build/stack/kafka --port 9092 --controller-port 9093
 

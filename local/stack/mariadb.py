@@ -1,6 +1,6 @@
-"""A MariaDB on loopback, as the source: the server itself, with a data folder, a database and a user of its own.
+"""The source database: MariaDB on loopback, with its own data folder, database and user.
 
-As a process of its own it becomes the server, so that the process id it was started with is the server's. The password
+The process that is started becomes the server, and keeps its process id. The password
 comes by the environment, since anybody may read a command line::
 
     PINTEREST_MARIADB_PASSWORD=… python -m local.stack.mariadb --folder build/stack/mariadb --port 3306

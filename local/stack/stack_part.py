@@ -1,4 +1,4 @@
-"""A part of the stack as a process of its own: started, waited for, killed and started again on the same port."""
+"""A part of the stack: one process that is started, awaited, killed and restarted on the same port."""
 
 import ctypes
 import os

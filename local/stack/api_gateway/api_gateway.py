@@ -109,7 +109,7 @@ class Gateway:
 
 
 async def _serve(options: argparse.Namespace, api: Api) -> None:
-    import boto3  # noqa: PLC0415 - takes a while, and mistakes are told before
+    import boto3  # noqa: PLC0415 - takes a while, and errors of options come before
 
     session = boto3.Session()
     credentials, region = session.get_credentials(), session.region_name

@@ -33,7 +33,7 @@ class S3Sink:
     """Reads topics, writes files.
 
     Attributes:
-        files: what is not written yet.
+        files: records that are not written yet.
         written: objects it has written so far.
     """
 
@@ -50,7 +50,7 @@ class S3Sink:
         )
 
     def step(self) -> None:
-        """Takes what there is, writes what is due.
+        """Polls records, and writes the files that are finished.
 
         Raises:
             SinkError: a record is not what the sink can write.
@@ -67,7 +67,7 @@ class S3Sink:
         for one in finished:
             self._put(one.key, one.body)
             self.written += 1
-            # Only now: what is committed is never read again.
+            # Only now: committed records are never read again.
             place = TopicPartition(one.topic, one.partition, one.next_offset)
             try:
                 self._consumer.commit(offsets=[place], asynchronous=False)
@@ -92,7 +92,7 @@ def _unpack_message(message: Message) -> tuple[str, int, int, bytes | None]:
 
 
 def open_consumer(kafka: str, group: str) -> Consumer:
-    """A consumer that begins at the first record and commits when it is told to."""
+    """Opens a consumer that begins at the earliest offset and commits explicitly."""
     return Consumer(
         {
             "bootstrap.servers": kafka,

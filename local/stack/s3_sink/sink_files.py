@@ -75,7 +75,7 @@ class PartitionFiles:
         return sum(len(file.lines) for file in self._open.values())
 
     def take(self, topic: str, partition: int, offset: int, value: bytes | None, now: float) -> list[FinishedFile]:
-        """Takes the next record of a partition; what is finished by that.
+        """Adds the next record of a partition; returns the files that it finished.
 
         A null value, which JSON lines have no line for, is passed over (``behavior.on.null.values=ignore``).
 
