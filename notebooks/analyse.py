@@ -1,14 +1,14 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Answers
-# MAGIC The ten questions, each as a table and a chart, from the clean tables. A post counts once, and only where it
-# MAGIC has what the question needs; a tie shows every winner; years are UTC. The answers are kept as tables of the same
-# MAGIC names, so that dashboards read them without computing them.
+# MAGIC Answers ten questions from the clean tables, each as a table and a chart. A post counts once, and only if it
+# MAGIC has the values that the question needs; a tie shows every winner; years are UTC. Each answer is also saved as a
+# MAGIC table of its name, which dashboards read.
 
 # COMMAND ----------
 
-# DBTITLE 1,The library
-# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+# DBTITLE 1,Import the library
+# A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
 import importlib.util
 import os
 import sys
@@ -25,7 +25,7 @@ from pinterest_transforms.tables.creation import ensure_tables
 
 # COMMAND ----------
 
-# DBTITLE 1,Answer the questions
+# DBTITLE 1,Read the widgets, refresh the answers
 dbutils.widgets.dropdown("leg", "batch", ["batch", "stream"], "Leg")
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest, or pinterest_stream)")
@@ -51,7 +51,8 @@ def show(name):
 
 # COMMAND ----------
 
-# MAGIC %md ## Up to when the data goes
+# MAGIC %md ## Data freshness
+# MAGIC Rows of each clean table, and when its newest record arrived (UTC).
 
 # COMMAND ----------
 

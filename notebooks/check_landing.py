@@ -1,14 +1,13 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Is the landing there?
-# MAGIC The first task of the batch job: before anything works for long, it makes sure that the landing can be read and
-# MAGIC holds topics of this user id, and shows what stands in it. If not, it fails with one line that says what is
-# MAGIC missing.
+# MAGIC # Check the landing
+# MAGIC The first task of the batch job: it checks that the landing can be read and holds topics of this user id, and
+# MAGIC lists its files. Otherwise it fails with one line that names what is missing.
 
 # COMMAND ----------
 
-# DBTITLE 1,The library
-# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+# DBTITLE 1,Import the library
+# A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
 import importlib.util
 import os
 import sys
@@ -21,7 +20,7 @@ from pinterest_transforms.operations.landing_summary import landing_summary
 
 # COMMAND ----------
 
-# DBTITLE 1,Settings
+# DBTITLE 1,Read the widgets
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
@@ -39,12 +38,12 @@ settings = Settings(
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What has landed
-# MAGIC A topic without files has not sent anything yet. A newest file that is older than it should be: look at the S3
-# MAGIC sink first (MSK Connect, its connector's state), then at the senders. Files that are not taken are named: the
+# MAGIC ## Files of each topic
+# MAGIC A topic without files has not received any record yet. If the newest file is too old, check the S3 sink first
+# MAGIC (MSK Connect, state of the connector), then the producers. Files that are not ingested are listed by name: the
 # MAGIC sink writes `<topic>+<partition>+<offset>.json`, or `.json.gz` where it compresses.
 
 # COMMAND ----------
 
-# DBTITLE 1,Files of each topic
+# DBTITLE 1,List the files
 display(landing_summary(spark, settings, log=print))

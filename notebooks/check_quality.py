@@ -1,18 +1,18 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Can the answers be trusted?
-# MAGIC The quality gate, last task of the batch job. It fails the run, in one line with the figure and the bar, where
-# MAGIC - more than `most_rejected` of what a topic sent in this run was rejected: a sender has changed, or is broken;
-# MAGIC - the newest record of a topic arrived more than `stale_hours` ago, or none ever did: a sender or the way here
-# MAGIC   has fallen silent. When it arrived counts, not when a run looked: a run that finds nothing passes, as long as
-# MAGIC   what is there is new enough.
+# MAGIC # Check the quality
+# MAGIC The quality gate, last task of the batch job. It fails the run, in one line with the value and the threshold, if
+# MAGIC - more than `most_rejected` of a topic's records in this run were rejected: a producer changed, or is broken;
+# MAGIC - the newest record of a topic arrived more than `stale_hours` ago, or none ever did: a producer or the sink has
+# MAGIC   stopped. The time of arrival counts, not the time of a run: a run without new records passes as long as the
+# MAGIC   data is new enough.
 # MAGIC
-# MAGIC What was cleaned and answered stays as it is: nobody has to run anything again once the cause is known.
+# MAGIC Clean tables and answers stay as they are: no run has to be repeated once the cause is fixed.
 
 # COMMAND ----------
 
-# DBTITLE 1,The library
-# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+# DBTITLE 1,Import the library
+# A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
 import importlib.util
 import os
 import sys
@@ -26,7 +26,7 @@ from pinterest_transforms.tables import creation
 
 # COMMAND ----------
 
-# DBTITLE 1,Settings
+# DBTITLE 1,Read the widgets
 dbutils.widgets.dropdown("leg", "batch", ["batch", "stream"], "Leg")
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest, or pinterest_stream)")
@@ -51,12 +51,12 @@ thresholds = quality_gate.QualityThresholds.from_text(
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## The figures
-# MAGIC What this run read and what became of it, and when the newest record of each topic arrived (UTC).
+# MAGIC ## Metrics of each topic
+# MAGIC Records that this run read, merged and rejected, and when the newest record of each topic arrived (UTC).
 
 # COMMAND ----------
 
-# DBTITLE 1,Measure
+# DBTITLE 1,Collect the metrics
 creation.register_tables(spark, settings)
 metrics = quality_gate.collect_metrics(spark, settings, run_id)
 display(quality_gate.metrics_frame(spark, metrics))
@@ -64,20 +64,20 @@ display(quality_gate.metrics_frame(spark, metrics))
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## Why records were rejected
-# MAGIC Of all that is kept in `quarantine`, where the records stand with their raw text.
+# MAGIC ## Reasons for rejection
+# MAGIC Counts over the whole table `quarantine`, which holds the records with their raw text.
 
 # COMMAND ----------
 
-# DBTITLE 1,Reasons
+# DBTITLE 1,Count the reasons
 display(summaries.rejected_by_reason(spark, settings))
 
 # COMMAND ----------
 
-# MAGIC %md ## The verdict
+# MAGIC %md ## Result
 
 # COMMAND ----------
 
-# DBTITLE 1,Fail the run, or let it pass
+# DBTITLE 1,Compare with the thresholds
 quality_gate.check_metrics(metrics, thresholds, run_id)
 print("passed")

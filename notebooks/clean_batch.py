@@ -1,15 +1,15 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Clean what has arrived
-# MAGIC Takes what is new in the landing, cleans it and merges it into `pins`, `geolocations` and `users`: one row a
-# MAGIC post, the latest version wins. Nothing is lost: a record that cannot be used is *rejected* into `quarantine`;
-# MAGIC one with an unusable value is kept without that value and noted there as *repaired*. Run it again, and it takes
-# MAGIC only what is new.
+# MAGIC # Clean a batch
+# MAGIC Reads new files of the landing, cleans their records and merges them into `pins`, `geolocations` and `users`:
+# MAGIC one row per post, the latest version wins. No record is lost: an unusable one is *rejected* into `quarantine`;
+# MAGIC one with an unusable value is kept without that value and added there as *repaired*. A second run reads only
+# MAGIC what is new since the first.
 
 # COMMAND ----------
 
-# DBTITLE 1,The library
-# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+# DBTITLE 1,Import the library
+# A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
 import importlib.util
 import os
 import sys
@@ -27,7 +27,7 @@ from pinterest_transforms.tables.creation import ensure_tables
 
 # COMMAND ----------
 
-# DBTITLE 1,Settings
+# DBTITLE 1,Read the widgets
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest)")
 dbutils.widgets.text("landing", "", "Landing path")
@@ -50,11 +50,11 @@ check_landing(spark, settings)
 
 # COMMAND ----------
 
-# MAGIC %md ## Take what is new
+# MAGIC %md ## Ingest new files
 
 # COMMAND ----------
 
-# DBTITLE 1,Take, clean, merge
+# DBTITLE 1,Read, clean, merge
 ensure_tables(spark, settings)
 rebuild = dbutils.widgets.get("rebuild") == "true"
 ingest_landing(spark, settings, entities, run_id, rebuild=rebuild, log=print)
@@ -63,11 +63,11 @@ display(summaries.run_totals(spark, settings, run_id))
 
 # COMMAND ----------
 
-# MAGIC %md ## What it looks like now
+# MAGIC %md ## The clean tables
 
 # COMMAND ----------
 
-# DBTITLE 1,The clean tables
+# DBTITLE 1,Show freshness and first rows
 display(summaries.freshness(spark, settings))
 
 df_pin = table_access.read(spark, settings, settings.clean_table(PIN)).drop("_source")
@@ -81,20 +81,20 @@ for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
 
 # COMMAND ----------
 
-# MAGIC %md ## What was rejected or repaired, and why
+# MAGIC %md ## Rejected and repaired records
 
 # COMMAND ----------
 
-# DBTITLE 1,Reasons
+# DBTITLE 1,Count the reasons
 totals = summaries.quarantine_totals(spark, settings).toPandas()
 for kind in ("rejected", "repaired"):
     display(totals[totals["kind"] == kind])
 
 # COMMAND ----------
 
-# MAGIC %md The records themselves, with their raw text, are in `quarantine`.
+# MAGIC %md The table `quarantine` holds the records with their raw text.
 
 # COMMAND ----------
 
-# DBTITLE 1,The newest records in quarantine
+# DBTITLE 1,Show the newest records in quarantine
 display(summaries.quarantined(spark, settings, *(settings.source_name(entity) for entity in entities), limit=3))

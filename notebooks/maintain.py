@@ -1,20 +1,20 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Keep the tables small and quick
-# MAGIC For every table of a leg: removes what has been kept for long enough, joins small files (`OPTIMIZE`), and
-# MAGIC removes files that no table has named for `vacuum_hours` (`VACUUM`). Jobs may run meanwhile, the stream too. No
-# MAGIC answer changes.
+# MAGIC # Maintain the tables
+# MAGIC For every table of a leg: deletes rows past their retention, compacts small files (`OPTIMIZE`), and deletes
+# MAGIC files that no table has referenced for `vacuum_hours` (`VACUUM`). Jobs and streams may run meanwhile. No answer
+# MAGIC changes.
 # MAGIC
-# MAGIC | kept | for | by |
+# MAGIC | data | retention | counted from |
 # MAGIC |---|---|---|
-# MAGIC | raw records (stream leg) | `raw_days` | when they arrived |
-# MAGIC | records in `quarantine` | `quarantine_days` | when they were first noted |
-# MAGIC | files of older versions, for readers under way | `vacuum_hours`, 168 at least | when they were replaced |
+# MAGIC | raw records (stream leg) | `raw_days` | their arrival |
+# MAGIC | records in `quarantine` | `quarantine_days` | their first rejection or repair |
+# MAGIC | files of older versions, for active readers | `vacuum_hours`, at least 168 | their replacement |
 
 # COMMAND ----------
 
-# DBTITLE 1,The library
-# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+# DBTITLE 1,Import the library
+# A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
 import importlib.util
 import os
 import sys
@@ -27,7 +27,7 @@ from pinterest_transforms.tables import creation, maintenance
 
 # COMMAND ----------
 
-# DBTITLE 1,Settings
+# DBTITLE 1,Read the widgets
 dbutils.widgets.dropdown("leg", "batch", ["batch", "stream"], "Leg")
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest, or pinterest_stream)")
@@ -49,7 +49,7 @@ retention = maintenance.Retention.from_text(dbutils.widgets.get("quarantine_days
 
 # COMMAND ----------
 
-# MAGIC %md ## Remove, join, clear away
+# MAGIC %md ## Delete, compact, vacuum
 
 # COMMAND ----------
 
@@ -59,9 +59,9 @@ done = maintenance.maintain(spark, settings, retention, log=print)
 
 # COMMAND ----------
 
-# MAGIC %md ## What was done
+# MAGIC %md ## Result
 
 # COMMAND ----------
 
-# DBTITLE 1,The tables before and after
+# DBTITLE 1,Show the tables before and after
 display(maintenance.results_frame(spark, done))

@@ -1,10 +1,10 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Reach the landing
-# MAGIC The S3 sink writes what arrives on Kafka into a bucket. This notebook makes that bucket reachable and returns
-# MAGIC the path of the landing, the folder that holds `topics/`. It is harmless to run it again.
+# MAGIC # Access the landing
+# MAGIC The S3 sink writes the Kafka topics to a bucket. This notebook gives access to that bucket and returns the path
+# MAGIC of the landing, the folder that holds `topics/`. It is idempotent.
 # MAGIC
-# MAGIC | `access` | works on | what it needs |
+# MAGIC | `access` | compute | requirement |
 # MAGIC |---|---|---|
 # MAGIC | `managed_volume` | every compute | a managed volume that files are uploaded to |
 # MAGIC | `volume` | every compute | an external volume over the bucket |
@@ -14,8 +14,8 @@
 
 # COMMAND ----------
 
-# DBTITLE 1,The library
-# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+# DBTITLE 1,Import the library
+# A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
 import importlib.util
 import os
 import sys
@@ -28,7 +28,7 @@ from pinterest_transforms.operations.landing_access import ACCESS, resolve_landi
 
 # COMMAND ----------
 
-# DBTITLE 1,Settings
+# DBTITLE 1,Read the widgets
 dbutils.widgets.dropdown("access", "volume", list(ACCESS), "Way to the landing")
 dbutils.widgets.text("landing", "", "Landing path (empty: made from the names)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
@@ -46,7 +46,7 @@ settings = Settings(
 
 # COMMAND ----------
 
-# DBTITLE 1,Reach it
+# DBTITLE 1,Resolve the landing's path
 landing = resolve_landing_path(
     dbutils,
     settings,

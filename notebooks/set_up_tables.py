@@ -1,14 +1,14 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Make the tables
-# MAGIC Makes the tables of a leg and the view `posts` where they are missing, brings older ones up to date by adding
-# MAGIC columns only, and checks the rest. It is harmless to run it again. A job runs it once before the tasks that work
-# MAGIC side by side: three that make the same table at once get in each other's way.
+# MAGIC # Set up the tables
+# MAGIC Creates the missing tables of a leg and the view `posts`, migrates older tables by adding columns, and checks
+# MAGIC the rest. It is idempotent. A job runs it once before its parallel tasks, because concurrent CREATE TABLE
+# MAGIC statements for one table fail.
 
 # COMMAND ----------
 
-# DBTITLE 1,The library
-# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+# DBTITLE 1,Import the library
+# A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
 import importlib.util
 import os
 import sys
@@ -22,7 +22,7 @@ from pinterest_transforms.tables import creation
 
 # COMMAND ----------
 
-# DBTITLE 1,Settings
+# DBTITLE 1,Read the widgets
 dbutils.widgets.dropdown("leg", "batch", ["batch", "stream"], "Leg")
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest, or pinterest_stream)")
@@ -39,17 +39,17 @@ settings = Settings(
 
 # COMMAND ----------
 
-# DBTITLE 1,Make what is missing
+# DBTITLE 1,Create and migrate
 creation.set_up(spark, settings)
 
 # COMMAND ----------
 
 # MAGIC %md
 # MAGIC ## The tables
-# MAGIC `delta_version` grows with every commit. `schema_version` is the library's: a table with a newer one needs a
+# MAGIC `delta_version` grows with every commit. `schema_version` is the library's: a table with a newer version needs a
 # MAGIC newer library.
 
 # COMMAND ----------
 
-# DBTITLE 1,The tables and their versions
+# DBTITLE 1,Show the tables and their versions
 display(summaries.versions(spark, settings))

@@ -1,16 +1,16 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Clean what is in the streams
-# MAGIC Reads the three Kinesis streams, keeps every record as it came, cleans it with the rules of the batch leg, and
-# MAGIC merges it into a table for each kind: one row a post, the latest version wins. Each stream has a query and a
-# MAGIC checkpoint of its own. With the trigger `available_now` it takes what is there and ends (a scheduled job,
-# MAGIC serverless); with a time such as `5 seconds` it runs until it is cancelled or the file `stop` appears beside the
-# MAGIC checkpoints (a continuous job on classic compute).
+# MAGIC # Clean the streams
+# MAGIC Reads the three Kinesis streams, archives every record as it came, cleans it with the rules of the batch leg
+# MAGIC and merges it into one table per kind: one row per post, the latest version wins. Each stream has its own query
+# MAGIC and checkpoint. With the trigger `available_now` the notebook reads what is there and ends (a scheduled job on
+# MAGIC serverless compute); with an interval such as `5 seconds` it runs until it is cancelled, or until the file
+# MAGIC `stop` appears beside the checkpoints (a continuous job on classic compute).
 
 # COMMAND ----------
 
-# DBTITLE 1,The library
-# The wheel that a job installs; else the sources beside this notebook, in a Git folder or a bundle's files.
+# DBTITLE 1,Import the library
+# A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
 import importlib.util
 import os
 import sys
@@ -28,7 +28,7 @@ from pinterest_transforms.ingest.streams import rebuild_streams, ingest_streams
 
 # COMMAND ----------
 
-# DBTITLE 1,Settings
+# DBTITLE 1,Read the widgets
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest_stream)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
@@ -77,11 +77,11 @@ if not rebuild:
 
 # COMMAND ----------
 
-# MAGIC %md ## Take what is there
+# MAGIC %md ## Ingest the streams
 
 # COMMAND ----------
 
-# DBTITLE 1,Keep, clean, merge
+# DBTITLE 1,Archive, clean, merge
 ensure_tables(spark, settings)
 if rebuild:
     rebuild_streams(spark, settings, entities, run_id, allow_losses=source.allow_losses, log=print)
@@ -92,11 +92,11 @@ display(summaries.run_totals(spark, settings, run_id))
 
 # COMMAND ----------
 
-# MAGIC %md ## What was rejected or repaired, and why
+# MAGIC %md ## Rejected and repaired records
 
 # COMMAND ----------
 
-# DBTITLE 1,Reasons
+# DBTITLE 1,Count the reasons
 totals = summaries.quarantine_totals(spark, settings).toPandas()
 for kind in ("rejected", "repaired"):
     display(totals[totals["kind"] == kind])
