@@ -50,7 +50,7 @@ PIN = Entity(
         "category",
     ),
     batch_table="pins",
-    description="One row a post: what was pinned, by whom, in which category",
+    description="One row per post: what was pinned, by whom, in which category",
     placeholders={
         "title": ("No Title Data Available",),
         "description": (
@@ -71,7 +71,7 @@ GEO = Entity(
     key_fields=("ind", "index"),
     fields=("timestamp", "latitude", "longitude", "country"),
     batch_table="geolocations",
-    description="One row a post: where and when it was posted",
+    description="One row per post: where and when it was posted",
 )
 
 USER = Entity(
@@ -80,7 +80,7 @@ USER = Entity(
     key_fields=("ind", "index"),
     fields=("first_name", "last_name", "age", "date_joined"),
     batch_table="users",
-    description="One row a post: who posted it",
+    description="One row per post: who posted it",
 )
 
 ENTITIES: tuple[Entity, ...] = (PIN, GEO, USER)

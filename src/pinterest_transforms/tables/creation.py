@@ -182,7 +182,7 @@ def _migrate(
 
 
 def _make_posts(spark: SparkSession, settings: Settings) -> None:
-    """``posts``: pins with their geolocation and user, one row a post."""
+    """``posts``: pins with their geolocation and user, one row per post."""
     columns = ", ".join(f"{quote_identifiers(name)} COMMENT {sql_text(comment)}" for name, comment in posts_columns())
     picked = []
     for alias, entity in (("p", PIN), ("g", GEO), ("u", USER)):
@@ -191,6 +191,6 @@ def _make_posts(spark: SparkSession, settings: Settings) -> None:
     pins, geolocations, users = (settings.qualified(settings.clean_table(entity)) for entity in (PIN, GEO, USER))
     spark.sql(
         f"CREATE OR REPLACE VIEW {settings.qualified(POSTS_VIEW)} ({columns}) "
-        f"COMMENT 'One row a post: the pin with its geolocation and user' AS SELECT {', '.join(picked)} "
+        f"COMMENT 'One row per post: the pin with its geolocation and user' AS SELECT {', '.join(picked)} "
         f"FROM {pins} p LEFT JOIN {geolocations} g ON p.ind = g.ind LEFT JOIN {users} u ON p.ind = u.ind"
     )

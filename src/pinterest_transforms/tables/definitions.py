@@ -59,7 +59,7 @@ def quarantine_spec(settings: Settings) -> TableSpec:
 
 def runs_spec(settings: Settings) -> TableSpec:
     """What each micro-batch did."""
-    comment = "One row a micro-batch and topic: what was read and what became of it"
+    comment = "One row per micro-batch and topic: what was read and what became of it"
     properties = _properties(settings, dataSkippingNumIndexedCols="0")
     return TableSpec(RUNS_TABLE, comment, RUNS, (), properties)
 
