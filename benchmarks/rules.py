@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
-from pinterest_transforms.storage.files import raw_records
 from py4j.java_gateway import GatewayClient
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -24,6 +23,7 @@ from local.runtime.spark_session import local_session, stop_session
 from pinterest_transforms import columns
 from pinterest_transforms.cleaning import validate_and_clean
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
+from pinterest_transforms.ingest.landing_reader import raw_records
 from pinterest_transforms.parsing import parse_json
 
 RESULTS = Path(__file__).with_name("rules.md")
@@ -46,7 +46,7 @@ RULES: dict[str, tuple[Rule, str, str]] = {
     "parse_key": (columns.parse_key, "7166", "7166.0"),
     "parse_age": (columns.parse_age, "27", "27.0"),
     "parse_follower_count": (columns.parse_follower_count, "9k", "1.1k"),
-    "save_location": (columns.save_location, "Local save in /data/art", "Local save in  /data/art"),
+    "parse_save_location": (columns.parse_save_location, "Local save in /data/art", "Local save in  /data/art"),
     "parse_degrees": (lambda value: columns.parse_degrees(value, 180), "-124.3797", "400"),
     "parse_timestamp": (columns.parse_timestamp, "2020-08-28 03:52:47", "08/28/2020, 03:52:47"),
     "join_names": (lambda value: columns.join_names(value, value), "Ana", "Олег"),
@@ -116,9 +116,9 @@ def _entity_row(entity: Entity, records: DataFrame) -> list[str]:
         with _Calls() as calls:
             rows = validate_and_clean(records, entity, every_raw=False)
         plans.append(f"{calls.seconds:.3f} s, {calls.count:,} calls")
-    found = _medians({"lines": records, "parsed": parse_json(records, entity), "judged": rows})
+    found = _medians({"lines": records, "parsed": parse_json(records, entity), "cleaned": rows})
     millions = records.count() / 1e6
-    costs = [found["lines"], found["parsed"], found["judged"], found["judged"] - found["parsed"]]
+    costs = [found["lines"], found["parsed"], found["cleaned"], found["cleaned"] - found["parsed"]]
     row = [entity.name, *(f"{cost / millions:.2f}" for cost in costs), plans[0], plans[-1]]
     print(" | ".join(row), flush=True)
     return row
@@ -136,7 +136,7 @@ def _measure(rows: int, work: Path) -> str:
     finally:
         stop_session(spark)
     head = ["# What the cleaning rules cost", "", f"Measured with {revision()}, {rows:,} posts, {_ROUNDS} rounds.", ""]
-    entities = ["entity", "lines", "parsed", "judged", "judged - parsed", "plan, first", "plan, later"]
+    entities = ["entity", "lines", "parsed", "cleaned", "cleaned - parsed", "plan, first", "plan, later"]
     parts = [*head, "## By entity", "", "CPU seconds of Java for a million records.", "", *table(entities, found)]
     parts += ["## Rule by rule", "", "CPU nanoseconds of Java for one value.", ""]
     parts += [*table(["rule", "usual value", "unusual value"], rules), "## Machine", "", *machine({}), ""]

@@ -13,7 +13,7 @@ from local.kinesis.emulator_request import (
     parse_shard_filter,
 )
 from local.kinesis.emulator_shards import JsonObject, KinesisError, Shard, invalid_argument
-from local.kinesis.emulator_streams import ACCOUNT, HASH_KEYS, Stream
+from local.kinesis.emulator_streams import ACCOUNT, HASH_KEYS, EmulatorStream
 
 THROTTLED = "ProvisionedThroughputExceededException"
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}", re.ASCII)
@@ -25,7 +25,7 @@ class KinesisOperations:
 
     def __init__(self, clock: Callable[[], float], iterator_seconds: float, page_size: int, limits: bool) -> None:
         self.clock, self.iterator_seconds, self.page_size, self.limits = clock, iterator_seconds, page_size, limits
-        self._streams: dict[str, Stream] = {}
+        self._streams: dict[str, EmulatorStream] = {}
         self._made = self._generation = 0
         operations = (
             *(self._create_stream, self._delete_stream, self._list_streams, self._describe_stream),
@@ -43,14 +43,14 @@ class KinesisOperations:
     def _is_over(self, issued: int) -> bool:
         return self._now() - issued >= self.iterator_seconds * 1000
 
-    def _named_stream(self, request: EmulatorRequest) -> Stream:
+    def _named_stream(self, request: EmulatorRequest) -> EmulatorStream:
         """The stream that a call names, without what is too old."""
         name = request.text("StreamName", "") or request.text("StreamARN", "").rpartition("/")[2]
         if not name:
             raise invalid_argument("StreamName or StreamARN must be given")
         return self._find_stream(name)
 
-    def _find_stream(self, name: str, prefix: str | None = None) -> Stream:
+    def _find_stream(self, name: str, prefix: str | None = None) -> EmulatorStream:
         stream = self._streams.get(name)
         if stream is None or prefix not in (None, stream.prefix):
             raise KinesisError("ResourceNotFoundException", f"Stream {name} under account {ACCOUNT} not found.")
@@ -64,7 +64,7 @@ class KinesisOperations:
         if name in self._streams:
             raise KinesisError("ResourceInUseException", f"Stream {name} under account {ACCOUNT} already exists.")
         self._made += 1
-        self._streams[name] = Stream(name, self._made, shards, self._now())
+        self._streams[name] = EmulatorStream(name, self._made, shards, self._now())
         return {}
 
     def _delete_stream(self, request: EmulatorRequest) -> JsonObject:
@@ -112,7 +112,7 @@ class KinesisOperations:
             )
         return {"Shards": [shard.describe() for shard in shown], **more}
 
-    def _resume(self, said: str) -> tuple[Stream, str, str, int]:
+    def _resume(self, said: str) -> tuple[EmulatorStream, str, str, int]:
         """What a list of shards goes on with: stream, last shard, filter and its moment."""
         match decode_token(said):
             case ["shards", str(name), str(prefix), str(after), str(kind), int(moment), int(issued)]:
@@ -129,7 +129,7 @@ class KinesisOperations:
         stream = self._named_stream(request)
         return {"FailedRecordCount": 0, "Records": stream.put(request.entries(), self._now())}
 
-    def _iterator(self, stream: Stream, shard: Shard, position: int) -> str:
+    def _iterator(self, stream: EmulatorStream, shard: Shard, position: int) -> str:
         return encode_token(
             "iterator", stream.name, stream.prefix, shard.shard_id, position, self._now(), self._generation
         )
@@ -179,7 +179,7 @@ class KinesisOperations:
         said[-1] += b"]," + orjson.dumps(rest)[1:]
         return b",".join(said)
 
-    def _find_position(self, iterator: str) -> tuple[Stream, Shard, int]:
+    def _find_position(self, iterator: str) -> tuple[EmulatorStream, Shard, int]:
         """Where an iterator is."""
         match decode_token(iterator):
             case ["iterator", str(name), str(prefix), str(shard), int(position), int(issued), int(generation)]:

@@ -13,7 +13,7 @@ HOUR_MS = 3_600_000
 _SEQUENCE = re.compile(r"49(\d{19})(\d{25})(\d{10})", re.ASCII)
 
 
-class Stream:
+class EmulatorStream:
     """A stream: its shards, open and closed, and the count that numbers its records.
 
     Args:

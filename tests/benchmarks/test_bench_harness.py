@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import psutil
@@ -147,3 +148,8 @@ def test_the_page_of_ten_million_compares_the_time_of_a_million() -> None:
     page_text = large_page({1_000_000: runs(50.0), 10_000_000: runs(550.0)}, {})
     assert "Time per million grew 1.10 times; bar at most 1.2: met, 8% below." in page_text
     assert "missed by 25%" in large_page({1_000_000: runs(50.0), 10_000_000: runs(750.0)}, {})
+
+
+def test_every_benchmark_can_be_started() -> None:
+    for name in sorted(file.stem for file in (ROOT / "benchmarks").glob("*.py") if file.stem != "__main__"):
+        import_module(f"benchmarks.{name}")
