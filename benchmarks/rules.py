@@ -24,7 +24,7 @@ from pinterest_transforms import columns
 from pinterest_transforms.cleaning import validate_and_clean
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
 from pinterest_transforms.ingest.landing_reader import raw_records
-from pinterest_transforms.parsing import parse_json
+from pinterest_transforms.json_parsing import parse_json
 
 RESULTS = Path(__file__).with_name("rules.md")
 _WARM, _ROUNDS = 5, 7

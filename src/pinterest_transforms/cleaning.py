@@ -12,7 +12,7 @@ from operator import or_
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from pinterest_transforms import columns, parsing
+from pinterest_transforms import columns, json_parsing
 from pinterest_transforms.column_cache import once_a_session
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import CONTRACT, SOURCE_TYPE, clean_schema
@@ -119,17 +119,17 @@ def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = 
 
     Returns:
         The contract's columns of the entity, then what the records had beside ``raw``, then ``raw``,
-        ``rejections`` (ARRAY<STRING>, empty for a usable record, ``parsing.BLANK`` alone for an empty line),
+        ``rejections`` (ARRAY<STRING>, empty for a usable record, ``json_parsing.BLANK`` alone for an empty line),
         ``repairs`` (ARRAY<STRING>, clean columns whose value was unusable, empty for none) and ``unknown_fields``
         (ARRAY<STRING> or null). One row a record or empty line.
     """
     carried = [name for name in records.columns if name != "raw"]
-    rows = parsing.parse_json(records, entity)
+    rows = json_parsing.parse_json(records, entity)
     for step in _steps(entity):
         rows = rows.withColumns(step)
     values = CONTRACT[entity.name].names
-    repairs, unknown = _repairs(entity), parsing.unknown_fields(entity).alias("unknown_fields")
-    rows = rows.select(*values, *carried, "raw", parsing.rejection_reasons().alias("rejections"), repairs, unknown)
+    repairs, unknown = _repairs(entity), json_parsing.unknown_fields(entity).alias("unknown_fields")
+    rows = rows.select(*values, *carried, "raw", json_parsing.rejection_reasons().alias("rejections"), repairs, unknown)
     if every_raw:
         return rows
     return rows.withColumn("raw", F.when(~is_usable() | (F.size("repairs") > 0), F.col("raw")))
@@ -137,7 +137,7 @@ def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = 
 
 @once_a_session
 def _steps(entity: Entity) -> list[Columns]:
-    """From ``parsing.parse_json`` to the contract's columns, each step one projection."""
+    """From ``json_parsing.parse_json`` to the contract's columns, each step one projection."""
     names = [name for name in entity.fields if name not in _NOT_KEPT]
     trimmed = {name: columns.trim_whitespace(f"field_{name}") for name in (*entity.key_fields, *names)}
     key = F.coalesce(*(columns.parse_key(F.col(name)) for name in entity.key_fields))
@@ -162,7 +162,7 @@ def _given_and_texts(entity: Entity) -> tuple[Columns, Columns]:
 def _repairs(entity: Entity) -> Column:
     given, texts = _given_and_texts(entity)
     conditions = {name: _broken(name, given, texts) for name in CONTRACT[entity.name].names[1:]}
-    return parsing.matching_labels(conditions).alias("repairs")
+    return json_parsing.matching_labels(conditions).alias("repairs")
 
 
 def is_usable() -> Column:
@@ -172,7 +172,7 @@ def is_usable() -> Column:
 
 def is_rejected() -> Column:
     """True for a row of ``validate_and_clean`` that is kept out of the clean table; an empty line is no record."""
-    return ~is_usable() & (F.get("rejections", F.lit(0)) != parsing.BLANK)
+    return ~is_usable() & (F.get("rejections", F.lit(0)) != json_parsing.BLANK)
 
 
 def is_repaired() -> Column:
@@ -196,7 +196,7 @@ def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime, *,
     shaped = bad.select(
         F.lit(topic).cast("string").alias("topic"),
         F.when(is_usable(), F.lit(REPAIRED)).otherwise(F.lit(REJECTED)).alias("kind"),
-        F.when(is_usable(), F.array(F.lit(parsing.UNUSABLE))).otherwise(F.col("rejections")).alias("reasons"),
+        F.when(is_usable(), F.array(F.lit(json_parsing.UNUSABLE))).otherwise(F.col("rejections")).alias("reasons"),
         F.when(is_usable(), F.col("repairs")).otherwise(nothing).alias("columns"),
         F.when(is_text, F.col("raw")).otherwise(F.make_valid_utf8("raw")).alias("raw"),
         F.when(~is_text, F.col("raw").cast("binary")).alias("raw_bytes"),

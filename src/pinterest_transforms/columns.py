@@ -1,7 +1,7 @@
 r"""The rules for one value, a column or its name. Each gives null for what it cannot use, and never raises under ANSI.
 
-Every input is the text of a JSON value, as ``parsing.parse_json`` reads it. Patterns are anchored ``\A…\z`` because
-``$`` also matches before a last line feed. Source: the data contract, section 3.
+Every input is the text of a JSON value, as ``json_parsing.parse_json`` reads it. Patterns are anchored ``\A…\z``
+because ``$`` also matches before a last line feed. Source: the data contract, section 3.
 """
 
 import secrets

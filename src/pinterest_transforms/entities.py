@@ -7,6 +7,7 @@ makes and sends records of this shape.
 from dataclasses import dataclass, field
 
 from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.placeholders import PIN_PLACEHOLDERS
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,7 @@ PIN = Entity(
     ),
     batch_table="pins",
     description="One row per post: what was pinned, by whom, in which category",
-    placeholders={
-        "title": ("No Title Data Available",),
-        "description": (
-            "No description available",
-            "No description available Story format",
-            "Untitled",
-        ),
-        "poster_name": ("User Info Error",),
-        "follower_count": ("User Info Error",),
-        "tag_list": ("N,o, ,T,a,g,s, ,A,v,a,i,l,a,b,l,e",),
-        "image_src": ("Image src error.",),
-    },
+    placeholders=PIN_PLACEHOLDERS,
 )
 
 GEO = Entity(

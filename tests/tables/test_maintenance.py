@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import SettingsError, TableError
-from pinterest_transforms.parsing import RAW_RECORD
+from pinterest_transforms.json_parsing import RAW_RECORD
 from pinterest_transforms.tables import maintenance, raw_archive, table_access
 from pinterest_transforms.tables.definitions import raw_table, work_specs
 from pinterest_transforms.tables.maintenance import MaintenanceResult, Retention

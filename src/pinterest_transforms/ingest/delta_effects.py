@@ -178,7 +178,7 @@ def evaluate(
         spark: the session of the records.
         context: of the query.
         batch: which micro-batch.
-        records: raw records, ``parsing.RAW_RECORD``, or those of ``landing_reader.raw_records``.
+        records: raw records, ``json_parsing.RAW_RECORD``, or those of ``landing_reader.raw_records``.
     """
     settings, entity = context.settings, context.entity
     landing = SPLIT in records.columns

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pinterest_transforms.ingest import landing
+from pinterest_transforms.json_parsing import GIVEN_TWICE, NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.operations import summaries
-from pinterest_transforms.parsing import GIVEN_TWICE, NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from tests.support.table_places import WORK, Place, counts, pin, write
 
 ODD_NAME = "topics/abc.pin/a [b], 'c' {d} \"e\" %20 ü+日本 *?"

@@ -19,7 +19,7 @@ from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluate
 from pinterest_transforms.ingest.landing_reader import ORDER, SPLIT, add_source, file_splits
 from pinterest_transforms.ingest.micro_batch import MicroBatch, RunCounts, process_micro_batch
-from pinterest_transforms.parsing import NOT_AN_OBJECT, NOT_TEXT, RAW_RECORD, UNUSABLE
+from pinterest_transforms.json_parsing import NOT_AN_OBJECT, NOT_TEXT, RAW_RECORD, UNUSABLE
 from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation

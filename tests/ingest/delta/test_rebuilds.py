@@ -8,14 +8,14 @@ import pytest
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from pinterest_transforms import cleaning, parsing
+from pinterest_transforms import cleaning, json_parsing
 from pinterest_transforms.entities import GEO, PIN
-from pinterest_transforms.parsing import NOT_AN_OBJECT, OTHER_KIND, UNUSABLE
+from pinterest_transforms.json_parsing import NOT_AN_OBJECT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.tables import writers
 from tests.support.stream_places import SHARD, STREAM, MakeStreams, geo, geo_counts
 from tests.support.table_places import Place, counts, dying_before, pin
 
-rejections = parsing.rejection_reasons
+rejections = json_parsing.rejection_reasons
 
 
 def forbid(column: str, others: Callable[[], Column] = rejections) -> Callable[[], Column]:
@@ -44,7 +44,7 @@ def test_a_rebuild_after_rules_have_changed_and_files_were_joined(place: Place, 
     changed = forbid("given_title", lambda: F.array_remove(rejections(), OTHER_KIND))
     monkeypatch.setattr(cleaning, "_steps", cleaning._steps.__wrapped__)  # columns are built once a session
     monkeypatch.setitem(PIN.placeholders, "title", (*PIN.placeholders["title"], "Spam"))
-    monkeypatch.setattr(parsing, "rejection_reasons", changed)
+    monkeypatch.setattr(json_parsing, "rejection_reasons", changed)
     place.take(rebuild=True)
     assert place.titles() == {1: "older", 2: None, 3: None, 4: "a later four", 5: "a", 6: "by age"}
     assert place.noted() == [
@@ -69,7 +69,7 @@ def test_a_rebuild_of_a_stream_that_is_killed_goes_on(make_streams: MakeStreams,
 
     monkeypatch.setattr(cleaning, "_steps", cleaning._steps.__wrapped__)
     monkeypatch.setitem(GEO.placeholders, "country", ("Spam",))
-    monkeypatch.setattr(parsing, "rejection_reasons", forbid("given_country"))
+    monkeypatch.setattr(json_parsing, "rejection_reasons", forbid("given_country"))
     shutil.rmtree(place.checkpoint())
     with dying_before(writers, "write_quarantine"):
         place.take(rebuild=True)

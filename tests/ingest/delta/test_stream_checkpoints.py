@@ -9,7 +9,7 @@ import pytest
 
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import CheckpointError, StreamError, TableError
-from pinterest_transforms.parsing import NOT_AN_OBJECT
+from pinterest_transforms.json_parsing import NOT_AN_OBJECT
 from pinterest_transforms.tables import table_access
 from tests.support.stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, geo_counts, stream_place  # noqa: F401 - one is a fixture
 from tests.support.table_places import lost_commit

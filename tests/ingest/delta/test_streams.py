@@ -18,7 +18,7 @@ from pinterest_transforms.entities import ENTITIES, GEO, USER, Entity
 from pinterest_transforms.errors import BusyError, SettingsError, StreamError
 from pinterest_transforms.ingest import streams
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
-from pinterest_transforms.parsing import NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
+from pinterest_transforms.json_parsing import NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.tables import answer_tables
 from pinterest_transforms.tables.locks import entity_lock
 from tests.support.stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_place  # noqa: F401 - one is a fixture

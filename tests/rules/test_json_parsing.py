@@ -12,7 +12,7 @@ from emulation.source.source_records import column_names, to_json_line
 from emulation.synthetic.generator import generate_rows
 from pinterest_transforms.cleaning import is_rejected, is_usable, validate_and_clean
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
-from pinterest_transforms.parsing import parse_json
+from pinterest_transforms.json_parsing import parse_json
 
 NOT_TEXT = "not UTF-8"
 NOT_ONE = "not exactly one JSON object"
