@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+from tests.conftest import LONG
+
 PROJECT = Path(__file__).parents[2]
 ROOMS = ("src", "emulation", "local", "workspace", "infrastructure", "benchmarks", "tests")
 MAX_MODULES = 14
@@ -34,3 +36,7 @@ def test_no_module_has_more_than_300_lines() -> None:
     modules = [file for file in find_modules() if file.parts[0] != "tests"]
     lines = {str(file): len((PROJECT / file).read_text(encoding="utf-8").splitlines()) for file in modules}
     assert {file for file, count in lines.items() if count > MAX_LINES} == LONG_MODULES
+
+
+def test_the_long_files_of_the_suite_are_there() -> None:
+    assert {f"{name}.py" for name in LONG} <= {file.name for file in find_modules()}
