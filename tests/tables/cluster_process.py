@@ -1,4 +1,4 @@
-"""A process that ingests a landing of pins on two executors in processes of their own. Argument: settings as JSON."""
+"""A process that ingests a landing on two executors in processes of their own. Argument: settings as JSON."""
 
 import json
 import os
@@ -10,10 +10,10 @@ import pyspark
 
 from local.runtime.jars import fetch_delta_jars
 from local.runtime.spark_session import local_session, stop_session
-from pinterest_transforms.entities import PIN
+from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings
-from tests.support.table_places import PINS, set_up_only
+from tests.support.table_places import WORK, set_up_only
 
 CLUSTER = {
     "spark.master": "local-cluster[2,1,2048]",
@@ -27,8 +27,8 @@ if __name__ == "__main__":
     spark = local_session(settings.warehouse, extra=CLUSTER)
     work = Path(pyspark.__file__).parent / "work" / str(spark.sparkContext.applicationId)
     try:
-        set_up_only(spark, settings, *PINS)
-        ingest_landing(spark, settings, [PIN], "cluster")
+        set_up_only(spark, settings, *WORK)
+        ingest_landing(spark, settings, ENTITIES, "cluster")
         executors = {folder.name for folder in work.iterdir()}
     finally:
         stop_session(spark)
