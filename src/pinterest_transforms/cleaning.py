@@ -108,7 +108,7 @@ def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFra
 
 
 def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> DataFrame:
-    """Cleans raw records of any quality and says what is to be thought of each.
+    """Cleans raw records of any quality and labels each with its rejections and repairs.
 
     In steps, one projection each: what one step names, the next one may use often, and it is computed once.
 
@@ -121,7 +121,7 @@ def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = 
         The contract's columns of the entity, then what the records had beside ``raw``, then ``raw``,
         ``rejections`` (ARRAY<STRING>, empty for a usable record, ``json_parsing.BLANK`` alone for an empty line),
         ``repairs`` (ARRAY<STRING>, clean columns whose value was unusable, empty for none) and ``unknown_fields``
-        (ARRAY<STRING> or null). One row a record or empty line.
+        (ARRAY<STRING> or null). One row per record or empty line.
     """
     carried = [name for name in records.columns if name != "raw"]
     rows = json_parsing.parse_json(records, entity)
@@ -192,12 +192,11 @@ def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime, *,
     """
     bad = rows.where(is_rejected() | is_repaired())
     is_text = F.is_valid_utf8("raw")
-    nothing = F.array().cast("array<string>")
     shaped = bad.select(
         F.lit(topic).cast("string").alias("topic"),
         F.when(is_usable(), F.lit(REPAIRED)).otherwise(F.lit(REJECTED)).alias("kind"),
         F.when(is_usable(), F.array(F.lit(json_parsing.UNUSABLE))).otherwise(F.col("rejections")).alias("reasons"),
-        F.when(is_usable(), F.col("repairs")).otherwise(nothing).alias("columns"),
+        F.when(is_usable(), F.col("repairs")).otherwise(json_parsing.no_labels()).alias("columns"),
         F.when(is_text, F.col("raw")).otherwise(F.make_valid_utf8("raw")).alias("raw"),
         F.when(~is_text, F.col("raw").cast("binary")).alias("raw_bytes"),
         "_source",

@@ -142,7 +142,7 @@ def rejection_reasons() -> Column:
         OTHER_KIND: readable & ~F.col("has_entity_fields"),
     }
     none = F.col("usual") & is_text & F.col("ind").isNotNull()
-    return F.when(none, _nothing()).otherwise(_names_of(reasons))
+    return F.when(none, no_labels()).otherwise(_names_of(reasons))
 
 
 @once_a_session
@@ -154,14 +154,15 @@ def unknown_fields(entity: Entity) -> Column:
 
 def matching_labels(names: Mapping[str, Column]) -> Column:
     """The names whose condition is true, as ARRAY<STRING>. Nearly always none is, which needs no array."""
-    return F.when(reduce(or_, names.values()), _names_of(names)).otherwise(_nothing())
+    return F.when(reduce(or_, names.values()), _names_of(names)).otherwise(no_labels())
 
 
 def _names_of(names: Mapping[str, Column]) -> Column:
     return F.array_compact(F.array(*(F.when(applies, name) for name, applies in names.items())))
 
 
-def _nothing() -> Column:
+def no_labels() -> Column:
+    """An empty ARRAY<STRING>, with its type: the elements of Spark's own empty array have none."""
     return F.array().cast("array<string>")
 
 
