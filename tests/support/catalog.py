@@ -15,6 +15,7 @@ def forget_tables(spark: SparkSession, *patterns: str) -> None:
     spark.sql("USE default")
     for (schema,) in spark.sql(f"SHOW SCHEMAS LIKE '{'|'.join(patterns)}'").collect():
         views = {row.viewName for row in spark.sql(f"SHOW VIEWS IN {schema}").collect()}
-        names = [row.tableName for row in spark.sql(f"SHOW TABLES IN {schema}").collect()]
+        # Both list the session's temporary views, too, which are no schema's.
+        names = [row.tableName for row in spark.sql(f"SHOW TABLES IN {schema}").collect() if not row.isTemporary]
         for name in sorted(names, key=lambda name: name not in views):
             spark.sql(f"DROP {'VIEW' if name in views else 'TABLE'} {schema}.`{name}`")

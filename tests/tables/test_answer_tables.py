@@ -24,9 +24,9 @@ def fill(place: Place) -> None:
     """Twelve posts; the last pins have no geolocation, the last users no pin."""
 
     def insert(table: str, rows: list[tuple[object, ...]], columns: str) -> None:
-        place.spark.createDataFrame(rows, columns).createOrReplaceTempView("some_rows")
         names = ", ".join(part.split()[0] for part in columns.split(", "))
-        place.spark.sql(f"INSERT INTO {place.settings.qualified(table)} ({names}) TABLE some_rows")
+        some_rows = place.spark.createDataFrame(rows, columns)
+        place.spark.sql(f"INSERT INTO {place.settings.qualified(table)} ({names}) TABLE {{rows}}", rows=some_rows)
 
     pins = [(i, f"poster {i % 5}", None if i == 4 else i * 1000, CATEGORIES[i % 4]) for i in range(12)]
     insert("pins", pins, "ind BIGINT, poster_name STRING, follower_count INT, category STRING")
