@@ -118,7 +118,7 @@ def _add_grants(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("grants")
     group.add_argument("--analysts", default="", metavar="PRINCIPAL", help="may read the answers, posts and runs")
     group.add_argument(
-        "--stewards", default="", metavar="PRINCIPAL", help="may read the quarantine, and raw records of streams"
+        "--stewards", default="", metavar="PRINCIPAL", help="may read clean tables, quarantine and raw records"
     )
     group.add_argument(
         "--runner", default="", metavar="PRINCIPAL", help="runs the jobs: may use location and credential above"

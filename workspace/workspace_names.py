@@ -2,6 +2,7 @@
 
 import re
 
+from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings, quote_identifiers
 
@@ -38,8 +39,9 @@ def list_analyst_tables() -> tuple[str, ...]:
 
 
 def list_steward_tables(settings: Settings) -> tuple[str, ...]:
-    """Tables with people's raw texts: the quarantine, and the stream leg's raw records."""
-    return ("quarantine", f"{settings.user_id}_raw_table") if settings.leg == "stream" else ("quarantine",)
+    """Tables with people's data: the clean tables, posts in full, quarantine, and the stream leg's raw records."""
+    raw = (f"{settings.user_id}_raw_table",) if settings.leg == "stream" else ()
+    return (*map(settings.clean_table, ENTITIES), "posts_identified", "quarantine", *raw)
 
 
 def parse_role_arn(arn: str) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from pinterest_transforms.analysis.answers import ANSWERS
-from pinterest_transforms.tables.definitions import POSTS_VIEW, RUNS_TABLE
+from pinterest_transforms.tables.definitions import RUNS_TABLE
+from pinterest_transforms.tables.views import POSTS_VIEW
 from tests.bundle.dashboard_reading import (
     WidgetQuery,
     columns_of,

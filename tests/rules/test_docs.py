@@ -8,7 +8,8 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables.definitions import answer_specs, posts_columns, work_specs
+from pinterest_transforms.tables.definitions import answer_specs, work_specs
+from pinterest_transforms.tables.views import VIEWS, view_columns
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -21,7 +22,11 @@ def test_every_table_and_column_stands_in_the_dictionary() -> None:
         for column in spec.columns:
             assert f"| `{column.name}` |" in section
             assert column.metadata["comment"] in section
-    assert all(f"| `{name}` | {comment} |" in page for name, comment in posts_columns())
+    for view in VIEWS:
+        section = page.split(f"## `{view}`", 1)[1].split("\n## ", 1)[0]
+        assert re.findall(r"^\| `(\w+)` \| (.*) \|$", section, re.MULTILINE) == [
+            (name, comment) for name, _, comment in view_columns(view)
+        ]
 
 
 def test_each_example_shows_what_the_page_says(spark: SparkSession) -> None:

@@ -111,7 +111,7 @@ def set_up_only(spark: SparkSession, settings: Settings, *names: str) -> None:
         patched.setattr(creation, "work_specs", lambda _: chosen)
         patched.setattr(creation, "answer_specs", list)
         if len(names) < len(WORK):
-            patched.setattr(creation, "_make_posts", lambda *_: None)
+            patched.setattr(creation, "_make_views", lambda *_: None)
         creation.set_up(spark, settings)
 
 

@@ -76,13 +76,6 @@ def test_an_answer_needs_no_table_but_those_it_names(answered: Place):
                 answer.compute(without)
 
 
-def test_posts_is_one_row_a_post(answered: Place):
-    rows = answered.table("posts").orderBy("ind").collect()
-    assert [row["ind"] for row in rows] == list(range(12))
-    assert (rows[0]["country"], rows[0]["user_name"], rows[0]["category"]) == ("Peru", "user 0", "art")
-    assert (rows[11]["country"], rows[11]["user_name"]) == (None, "user 3")
-
-
 def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
     answered: Place, work_tables: Place, monkeypatch: pytest.MonkeyPatch
 ):

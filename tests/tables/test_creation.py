@@ -11,6 +11,7 @@ from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RUNS
 from pinterest_transforms.tables import creation, definitions, table_access
+from pinterest_transforms.tables.views import VIEWS
 from tests.support.table_places import WORK, Place
 
 
@@ -19,7 +20,7 @@ def only_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set-up makes and checks `runs` alone: what it does to one table it does to each."""
     monkeypatch.setattr(creation, "work_specs", lambda given: [definitions.runs_spec(given)])
     monkeypatch.setattr(creation, "answer_specs", list)
-    monkeypatch.setattr(creation, "_make_posts", lambda *_: None)
+    monkeypatch.setattr(creation, "_make_views", lambda *_: None)
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_set_up_makes_every_table_with_a_comment_on_everything(work_tables: Plac
     spark, settings = work_tables.spark, work_tables.settings
     found = spark.sql(f"SHOW TABLES IN `{settings.schema}`").where("NOT isTemporary").collect()
     listed = {row["tableName"] for row in found}
-    assert listed == {*WORK, "posts"}
+    assert listed == {*WORK, *VIEWS}
     for table in listed:
         about = spark.sql(f"DESCRIBE TABLE EXTENDED {settings.qualified(table)}").collect()
         (comment,) = (row["data_type"] for row in about if row["col_name"] == "Comment")

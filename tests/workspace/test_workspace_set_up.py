@@ -31,12 +31,14 @@ EVERYTHING = [
     *("--analysts", "analysts", "--stewards", "stewards", "--runner", "runner"),
 ]
 
+STEWARDS = ("pins", "geolocations", "users", "posts_identified", "quarantine")
+
 
 @pytest.fixture
 def deployed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
     """A workspace after the bundle, and a run of the job."""
     fake.scopes["pinterest"] = {}
-    tables = [*ANSWERS, "posts", "runs", "quarantine", "pins"]
+    tables = [*ANSWERS, "posts", "runs", *STEWARDS]
     things = ["main", SCHEMA, *(f"{SCHEMA}.{table}" for table in tables), "landing", "kinesis"]
     fake.grants.update({thing: {} for thing in things})
     monkeypatch.setenv("PINTEREST_SECRET_PINTEREST_ACCESS_KEY", "AKIAABCDEFGHIJKLMNOP")
@@ -87,16 +89,18 @@ def test_analysts_read_the_answers_posts_and_runs_only(deployed: Fake) -> None:
     assert given == {f"{SCHEMA}.{table}": ["SELECT"] for table in [*ANSWERS, "posts", "runs"]}
 
 
-def test_stewards_read_the_quarantine_and_the_raw_records_of_streams(deployed: Fake) -> None:
+def test_stewards_read_what_shows_persons(deployed: Fake) -> None:
     main(["set-up", "--stewards", "stewards"])
     assert {thing for thing, held in deployed.grants.items() if "SELECT" in held.get("stewards", [])} == {
-        f"{SCHEMA}.quarantine"
+        f"{SCHEMA}.{table}" for table in STEWARDS
     }
-    deployed.grants.update({f"main.s.{table}": {} for table in ("quarantine", "abc_raw_table", "posts")})
+    raw = [f"abc_{kind}_table" for kind in ("pin", "geo", "user", "raw")]
+    stream = {f"main.s.{table}" for table in (*raw, "posts_identified", "quarantine")}
+    deployed.grants.update({table: {} for table in (*stream, "main.s.posts")})
     deployed.grants["main.s"] = {}
     assert main(["set-up", "--stewards", "few", "--leg", "stream", "--schema", "s", "--user-id", "abc"]) == 0
     given = {thing for thing, held in deployed.grants.items() if "SELECT" in held.get("few", [])}
-    assert given == {"main.s.quarantine", "main.s.abc_raw_table"}
+    assert given == stream
 
 
 def test_the_runner_gets_the_location_and_the_service_credential(deployed: Fake) -> None:

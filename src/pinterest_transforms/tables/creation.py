@@ -1,4 +1,4 @@
-"""Creates, checks, migrates and registers the leg's Delta tables and its ``posts`` view.
+"""Creates, checks, migrates and registers the leg's Delta tables and its views.
 
 A catalog manages the tables on Databricks. On one machine they are folders ``<warehouse>/<schema>/<table>`` that each
 session registers in its own catalog, under the same names. ``answer_tables`` creates those of the answers.
@@ -13,16 +13,14 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
-from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
+from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import TableError
-from pinterest_transforms.schemas import CONTRACT, SCHEMA_VERSION
+from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings, quote_identifiers
 from pinterest_transforms.tables.definitions import (
-    POSTS_VIEW,
     RUNS_TABLE,
     TableSpec,
     answer_specs,
-    posts_columns,
     work_specs,
 )
 from pinterest_transforms.tables.locks import setup_lock
@@ -40,6 +38,7 @@ from pinterest_transforms.tables.table_access import (
     sql_text,
     usable_properties,
 )
+from pinterest_transforms.tables.views import VIEWS, create_view_sql
 
 _AT_ONCE = 4
 
@@ -66,11 +65,11 @@ def set_up(spark: SparkSession, settings: Settings) -> None:
         for spec in specs:
             if spec.name == RUNS_TABLE:
                 make(spec)
-        with_retries(lambda: _make_posts(spark, settings))
+        with_retries(lambda: _make_views(spark, settings))
 
 
 def ensure_tables(spark: SparkSession, settings: Settings) -> None:
-    """Runs ``set_up`` if a table or ``posts`` is missing, or the last set-up was that of another schema version.
+    """Runs ``set_up`` if a table or view is missing, or the last set-up was that of another schema version.
 
     Raises:
         TableError: as ``set_up`` and ``register_tables``.
@@ -83,7 +82,7 @@ def ensure_tables(spark: SparkSession, settings: Settings) -> None:
 def _are_current(spark: SparkSession, settings: Settings) -> bool:
     """Two questions whatever the number of tables: the schema's list, and the version of ``runs``, made last."""
     needed = {spec.name for spec in work_specs(settings)}
-    if not needed | {POSTS_VIEW} <= list_tables(spark, settings):
+    if not needed.union(VIEWS) <= list_tables(spark, settings):
         return False
     if settings.warehouse and not all(has_commits(Path(settings.warehouse, settings.schema, name)) for name in needed):
         return False
@@ -95,7 +94,7 @@ def _are_current(spark: SparkSession, settings: Settings) -> bool:
 
 
 def register_tables(spark: SparkSession, settings: Settings) -> None:
-    """Registers the tables that are there, and ``posts`` if its tables are; makes and changes nothing on disk.
+    """Registers the tables that are there, and the views if their tables are; makes and changes nothing on disk.
 
     Only for tables in folders; where a catalog manages them they are there already.
 
@@ -121,8 +120,8 @@ def register_tables(spark: SparkSession, settings: Settings) -> None:
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(register, sorted(complete - existing)))
-    if POSTS_VIEW not in existing and {settings.clean_table(entity) for entity in ENTITIES} <= complete:
-        _make_posts(spark, settings)
+    if not existing.issuperset(VIEWS) and {settings.clean_table(entity) for entity in ENTITIES} <= complete:
+        _make_views(spark, settings)
 
 
 def _make_schema(spark: SparkSession, settings: Settings) -> None:
@@ -181,16 +180,6 @@ def _migrate(
     spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
 
 
-def _make_posts(spark: SparkSession, settings: Settings) -> None:
-    """``posts``: pins with their geolocation and user, one row per post."""
-    columns = ", ".join(f"{quote_identifiers(name)} COMMENT {sql_text(comment)}" for name, comment in posts_columns())
-    picked = []
-    for alias, entity in (("p", PIN), ("g", GEO), ("u", USER)):
-        own = [field.name for field in CONTRACT[entity.name].fields if alias == "p" or field.name != "ind"]
-        picked += [f"{alias}.{quote_identifiers(name)}" for name in own]
-    pins, geolocations, users = (settings.qualified(settings.clean_table(entity)) for entity in (PIN, GEO, USER))
-    spark.sql(
-        f"CREATE OR REPLACE VIEW {settings.qualified(POSTS_VIEW)} ({columns}) "
-        f"COMMENT 'One row per post: the pin with its geolocation and user' AS SELECT {', '.join(picked)} "
-        f"FROM {pins} p LEFT JOIN {geolocations} g ON p.ind = g.ind LEFT JOIN {users} u ON p.ind = u.ind"
-    )
+def _make_views(spark: SparkSession, settings: Settings) -> None:
+    for view in VIEWS:
+        spark.sql(create_view_sql(settings, view))

@@ -6,12 +6,11 @@ from pyspark.sql import types as T
 
 from pinterest_transforms.analysis.answers import ANSWERS, Answer
 from pinterest_transforms.entities import ENTITIES, Entity
-from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RAW, RUNS, clean_schema
+from pinterest_transforms.schemas import QUARANTINE, RAW, RUNS, clean_schema
 from pinterest_transforms.settings import Settings
 
 QUARANTINE_TABLE = "quarantine"
 RUNS_TABLE = "runs"
-POSTS_VIEW = "posts"
 
 
 @dataclass(frozen=True)
@@ -106,12 +105,3 @@ def work_specs(settings: Settings) -> list[TableSpec]:
 def answer_specs() -> list[TableSpec]:
     """The tables of the answers."""
     return [answer_spec(answer) for answer in ANSWERS]
-
-
-def posts_columns() -> list[tuple[str, str]]:
-    """Columns of the ``posts`` view and their comments: each contract column once, the key first."""
-    columns: dict[str, str] = {}
-    for entity in ENTITIES:
-        for column in CONTRACT[entity.name].fields:
-            columns.setdefault(column.name, column.metadata["comment"])
-    return list(columns.items())
