@@ -9,12 +9,10 @@
 
 # DBTITLE 1,Import the library
 # A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
-import importlib.util
 import os
 import sys
 
-if importlib.util.find_spec("pinterest_transforms") is None:
-    sys.path.insert(0, os.path.abspath("../src"))
+sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.analysis.charts import figure_for
@@ -25,20 +23,23 @@ from pinterest_transforms.tables.creation import ensure_tables
 
 # COMMAND ----------
 
-# DBTITLE 1,Read the widgets, refresh the answers
+# DBTITLE 1,Declare the widgets
 dbutils.widgets.dropdown("leg", "batch", ["batch", "stream"], "Leg")
 dbutils.widgets.text("catalog", "main", "Catalog")
-dbutils.widgets.text("schema", "", "Schema (empty: pinterest, or pinterest_stream)")
+dbutils.widgets.text("schema", "", "Schema (empty: pinterest or, for the stream leg, pinterest_stream)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
-dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
+dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
 
-settings = Settings(
-    leg=dbutils.widgets.get("leg"),
-    user_id=dbutils.widgets.get("user_id"),
-    catalog=dbutils.widgets.get("catalog"),
-    schema=dbutils.widgets.get("schema"),
-    warehouse=dbutils.widgets.get("warehouse"),
-)
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Refresh the answers
+# MAGIC An answer is computed again only if a clean table that it needs has changed since.
+
+# COMMAND ----------
+
+# DBTITLE 1,Refresh and read the answers
+settings = Settings.from_widgets(dbutils)
 ensure_tables(spark, settings)
 found = answer_tables.read_answers(spark, settings, answer_tables.refresh_answers(spark, settings, log=print))
 
@@ -51,89 +52,121 @@ def show(name):
 
 # COMMAND ----------
 
-# MAGIC %md ## Data freshness
+# MAGIC %md
+# MAGIC ## Data freshness
 # MAGIC Rows of each clean table, and when its newest record arrived (UTC).
 
 # COMMAND ----------
 
+# DBTITLE 1,Show the data freshness
 display(summaries.freshness(spark, settings))
 
 # COMMAND ----------
 
-# MAGIC %md ## Most popular category in each country
+# MAGIC %md
+# MAGIC ## Most popular category in each country
+# MAGIC The category with the most posts of each country.
 
 # COMMAND ----------
 
+# DBTITLE 1,Most popular category in each country
 show("top_category_by_country")
 
 # COMMAND ----------
 
-# MAGIC %md ## Posts of each category in each year
+# MAGIC %md
+# MAGIC ## Posts of each category in each year
+# MAGIC Posts are counted by the year in which they were made.
 
 # COMMAND ----------
 
+# DBTITLE 1,Posts of each category in each year
 show("posts_by_category_and_year")
 
 # COMMAND ----------
 
-# MAGIC %md ## Most popular category in each year
+# MAGIC %md
+# MAGIC ## Most popular category in each year
+# MAGIC The category with the most posts of each year.
 
 # COMMAND ----------
 
+# DBTITLE 1,Most popular category in each year
 show("top_category_by_year")
 
 # COMMAND ----------
 
-# MAGIC %md ## Poster with the most followers in each country
+# MAGIC %md
+# MAGIC ## Poster with the most followers in each country
+# MAGIC A poster counts once per country, with the highest follower count of their posts there.
 
 # COMMAND ----------
 
+# DBTITLE 1,Poster with the most followers in each country
 show("top_user_by_country")
 
 # COMMAND ----------
 
-# MAGIC %md ## Country of the poster with the most followers
+# MAGIC %md
+# MAGIC ## Country of the poster with the most followers
+# MAGIC One row; if posters of several countries tie, the first country by name.
 
 # COMMAND ----------
 
+# DBTITLE 1,Country of the poster with the most followers
 show("top_user_country")
 
 # COMMAND ----------
 
-# MAGIC %md ## Most popular category in each age group
+# MAGIC %md
+# MAGIC ## Most popular category in each age group
+# MAGIC Age groups are 18-24, 25-35, 36-50 and +50; users under 18 are in none.
 
 # COMMAND ----------
 
+# DBTITLE 1,Most popular category in each age group
 show("top_category_by_age_group")
 
 # COMMAND ----------
 
-# MAGIC %md ## Median follower count of each age group
+# MAGIC %md
+# MAGIC ## Median follower count of each age group
+# MAGIC The exact median over posts.
 
 # COMMAND ----------
 
+# DBTITLE 1,Median follower count of each age group
 show("median_followers_by_age_group")
 
 # COMMAND ----------
 
-# MAGIC %md ## Users who joined in each year
+# MAGIC %md
+# MAGIC ## Users who joined in each year
+# MAGIC A user is a distinct combination of name, age and joining date.
 
 # COMMAND ----------
 
+# DBTITLE 1,Users who joined in each year
 show("users_joined_by_year")
 
 # COMMAND ----------
 
-# MAGIC %md ## Median follower count by joining year
+# MAGIC %md
+# MAGIC ## Median follower count by joining year
+# MAGIC The exact median over posts, by the year in which their user joined.
 
 # COMMAND ----------
 
+# DBTITLE 1,Median follower count by joining year
 show("median_followers_by_join_year")
 
 # COMMAND ----------
 
-# MAGIC %md ## Median follower count by age group and joining year
+# MAGIC %md
+# MAGIC ## Median follower count by age group and joining year
+# MAGIC The exact median over posts, by both.
 
 # COMMAND ----------
 
+# DBTITLE 1,Median follower count by age group and joining year
 show("median_followers_by_age_group_and_join_year")

@@ -8,32 +8,22 @@
 
 # DBTITLE 1,Import the library
 # A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
-import importlib.util
 import os
 import sys
 
-if importlib.util.find_spec("pinterest_transforms") is None:
-    sys.path.insert(0, os.path.abspath("../src"))
+sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.operations.landing_summary import landing_summary
 
 # COMMAND ----------
 
-# DBTITLE 1,Read the widgets
+# DBTITLE 1,Declare the widgets
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
-dbutils.widgets.text("landing", "", "Landing path")
-dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
-
-settings = Settings(
-    user_id=dbutils.widgets.get("user_id"),
-    catalog=dbutils.widgets.get("catalog"),
-    schema=dbutils.widgets.get("schema"),
-    landing=dbutils.widgets.get("landing"),
-    warehouse=dbutils.widgets.get("warehouse"),
-)
+dbutils.widgets.text("landing", "", "Path of the landing, the folder that holds topics/")
+dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
 
 # COMMAND ----------
 
@@ -46,4 +36,5 @@ settings = Settings(
 # COMMAND ----------
 
 # DBTITLE 1,List the files
+settings = Settings.from_widgets(dbutils, leg="batch")
 display(landing_summary(spark, settings, log=print))

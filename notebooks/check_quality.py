@@ -13,12 +13,10 @@
 
 # DBTITLE 1,Import the library
 # A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
-import importlib.util
 import os
 import sys
 
-if importlib.util.find_spec("pinterest_transforms") is None:
-    sys.path.insert(0, os.path.abspath("../src"))
+sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.operations import quality_gate, summaries
@@ -26,27 +24,15 @@ from pinterest_transforms.tables import creation
 
 # COMMAND ----------
 
-# DBTITLE 1,Read the widgets
+# DBTITLE 1,Declare the widgets
 dbutils.widgets.dropdown("leg", "batch", ["batch", "stream"], "Leg")
 dbutils.widgets.text("catalog", "main", "Catalog")
-dbutils.widgets.text("schema", "", "Schema (empty: pinterest, or pinterest_stream)")
+dbutils.widgets.text("schema", "", "Schema (empty: pinterest or, for the stream leg, pinterest_stream)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
-dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
-dbutils.widgets.text("run_id", "", "Run id (empty: all runs of the last day)")
-dbutils.widgets.text("most_rejected", "0.2", "Share of records that may be rejected, 0 to 1")
-dbutils.widgets.text("stale_hours", "48", "Age the newest record may have, in hours (0: any)")
-
-settings = Settings(
-    leg=dbutils.widgets.get("leg"),
-    user_id=dbutils.widgets.get("user_id"),
-    catalog=dbutils.widgets.get("catalog"),
-    schema=dbutils.widgets.get("schema"),
-    warehouse=dbutils.widgets.get("warehouse"),
-)
-run_id = dbutils.widgets.get("run_id")
-thresholds = quality_gate.QualityThresholds.from_text(
-    dbutils.widgets.get("most_rejected"), dbutils.widgets.get("stale_hours")
-)
+dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
+dbutils.widgets.text("run_id", "", "Run id (empty: all runs of the last 24 hours)")
+dbutils.widgets.text("most_rejected", "0.2", "Maximum share of rejected records, 0 to 1")
+dbutils.widgets.text("stale_hours", "48", "Maximum age of the newest record, in hours (0: no limit)")
 
 # COMMAND ----------
 
@@ -57,6 +43,11 @@ thresholds = quality_gate.QualityThresholds.from_text(
 # COMMAND ----------
 
 # DBTITLE 1,Collect the metrics
+settings = Settings.from_widgets(dbutils)
+run_id = dbutils.widgets.get("run_id")
+thresholds = quality_gate.QualityThresholds.from_text(
+    dbutils.widgets.get("most_rejected"), dbutils.widgets.get("stale_hours")
+)
 creation.register_tables(spark, settings)
 metrics = quality_gate.collect_metrics(spark, settings, run_id)
 display(quality_gate.metrics_frame(spark, metrics))
@@ -74,7 +65,9 @@ display(summaries.rejected_by_reason(spark, settings))
 
 # COMMAND ----------
 
-# MAGIC %md ## Result
+# MAGIC %md
+# MAGIC ## Result
+# MAGIC The cell fails if a metric exceeds its threshold.
 
 # COMMAND ----------
 

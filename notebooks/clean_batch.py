@@ -10,13 +10,11 @@
 
 # DBTITLE 1,Import the library
 # A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
-import importlib.util
 import os
 import sys
 import uuid
 
-if importlib.util.find_spec("pinterest_transforms") is None:
-    sys.path.insert(0, os.path.abspath("../src"))
+sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.entities import GEO, PIN, USER, entities_named
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
@@ -27,43 +25,50 @@ from pinterest_transforms.tables.creation import ensure_tables
 
 # COMMAND ----------
 
-# DBTITLE 1,Read the widgets
+# DBTITLE 1,Declare the widgets
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest)")
-dbutils.widgets.text("landing", "", "Landing path")
+dbutils.widgets.text("landing", "", "Path of the landing, the folder that holds topics/")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
 dbutils.widgets.dropdown("entity", "all", ["all", "pin", "geo", "user"], "Entity")
-dbutils.widgets.text("run_id", "", "Run id (empty: a new one)")
-dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
-dbutils.widgets.dropdown("rebuild", "false", ["false", "true"], "Clean everything again")
+dbutils.widgets.text("run_id", "", "Run id (empty: a random one)")
+dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
+dbutils.widgets.dropdown("rebuild", "false", ["false", "true"], "Rebuild: clean the whole landing again")
 
-settings = Settings(
-    user_id=dbutils.widgets.get("user_id"),
-    catalog=dbutils.widgets.get("catalog"),
-    schema=dbutils.widgets.get("schema"),
-    landing=dbutils.widgets.get("landing"),
-    warehouse=dbutils.widgets.get("warehouse"),
-)
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Check the landing
+# MAGIC The landing must exist and hold topics of this user id.
+
+# COMMAND ----------
+
+# DBTITLE 1,Read the widgets, check the landing
+settings = Settings.from_widgets(dbutils, leg="batch")
 run_id = dbutils.widgets.get("run_id") or uuid.uuid4().hex
 entities = entities_named(dbutils.widgets.get("entity"))
+rebuild = dbutils.widgets.get("rebuild") == "true"
 check_landing(spark, settings)
 
 # COMMAND ----------
 
-# MAGIC %md ## Ingest new files
+# MAGIC %md
+# MAGIC ## Ingest new files
+# MAGIC One row per topic: how many records were read, merged, there already, rejected and repaired.
 
 # COMMAND ----------
 
 # DBTITLE 1,Read, clean, merge
 ensure_tables(spark, settings)
-rebuild = dbutils.widgets.get("rebuild") == "true"
 ingest_landing(spark, settings, entities, run_id, rebuild=rebuild, log=print)
 
 display(summaries.run_totals(spark, settings, run_id))
 
 # COMMAND ----------
 
-# MAGIC %md ## The clean tables
+# MAGIC %md
+# MAGIC ## The clean tables
+# MAGIC Rows of each table, when its newest record arrived (UTC), and its first rows.
 
 # COMMAND ----------
 
@@ -81,7 +86,9 @@ for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
 
 # COMMAND ----------
 
-# MAGIC %md ## Rejected and repaired records
+# MAGIC %md
+# MAGIC ## Rejected and repaired records
+# MAGIC How many records have each reason, and which columns are affected.
 
 # COMMAND ----------
 

@@ -15,51 +15,45 @@
 
 # DBTITLE 1,Import the library
 # A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
-import importlib.util
 import os
 import sys
 
-if importlib.util.find_spec("pinterest_transforms") is None:
-    sys.path.insert(0, os.path.abspath("../src"))
+sys.path.append(os.path.abspath("../src"))
 
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, parse_int
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.tables import creation, maintenance
 
 # COMMAND ----------
 
-# DBTITLE 1,Read the widgets
+# DBTITLE 1,Declare the widgets
 dbutils.widgets.dropdown("leg", "batch", ["batch", "stream"], "Leg")
 dbutils.widgets.text("catalog", "main", "Catalog")
-dbutils.widgets.text("schema", "", "Schema (empty: pinterest, or pinterest_stream)")
+dbutils.widgets.text("schema", "", "Schema (empty: pinterest or, for the stream leg, pinterest_stream)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
-dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
-dbutils.widgets.text("raw_days", "30", "Days that raw records are kept (0: for ever)")
-dbutils.widgets.text("quarantine_days", "90", "Days that records in quarantine are kept (0: for ever)")
-dbutils.widgets.text("vacuum_hours", "168", "Hours that files of older versions are kept")
-
-settings = Settings(
-    leg=dbutils.widgets.get("leg"),
-    user_id=dbutils.widgets.get("user_id"),
-    catalog=dbutils.widgets.get("catalog"),
-    schema=dbutils.widgets.get("schema"),
-    warehouse=dbutils.widgets.get("warehouse"),
-    raw_days=parse_int(dbutils.widgets.get("raw_days"), "raw_days", maximum=36_500),
-)
-retention = maintenance.Retention.from_text(dbutils.widgets.get("quarantine_days"), dbutils.widgets.get("vacuum_hours"))
+dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
+dbutils.widgets.text("raw_days", "30", "Retention of raw records, in days (0: forever)")
+dbutils.widgets.text("quarantine_days", "90", "Retention of quarantine, in days (0: forever)")
+dbutils.widgets.text("vacuum_hours", "168", "Retention of files of older table versions, in hours")
 
 # COMMAND ----------
 
-# MAGIC %md ## Delete, compact, vacuum
+# MAGIC %md
+# MAGIC ## Delete, compact, vacuum
+# MAGIC The name of each table is shown when its turn comes.
 
 # COMMAND ----------
 
 # DBTITLE 1,Maintain
+settings = Settings.from_widgets(dbutils)
+retention = maintenance.Retention.from_text(dbutils.widgets.get("quarantine_days"), dbutils.widgets.get("vacuum_hours"))
 creation.register_tables(spark, settings)
 done = maintenance.maintain(spark, settings, retention, log=print)
 
 # COMMAND ----------
 
-# MAGIC %md ## Result
+# MAGIC %md
+# MAGIC ## Result
+# MAGIC Rows that were deleted, and the data files of each table before and after.
 
 # COMMAND ----------
 

@@ -16,40 +16,37 @@
 
 # DBTITLE 1,Import the library
 # A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
-import importlib.util
 import os
 import sys
 
-if importlib.util.find_spec("pinterest_transforms") is None:
-    sys.path.insert(0, os.path.abspath("../src"))
+sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.operations.landing_access import ACCESS, resolve_landing_path
 
 # COMMAND ----------
 
-# DBTITLE 1,Read the widgets
-dbutils.widgets.dropdown("access", "volume", list(ACCESS), "Way to the landing")
-dbutils.widgets.text("landing", "", "Landing path (empty: made from the names)")
+# DBTITLE 1,Declare the widgets
+dbutils.widgets.dropdown("access", "volume", list(ACCESS), "Access to the landing")
+dbutils.widgets.text("landing", "", "Path of the landing (empty: derived from the user id)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
 dbutils.widgets.text("catalog", "main", "Catalog of the volume")
 dbutils.widgets.text("schema", "", "Schema of the volume")
-dbutils.widgets.text("mount_name", "", "Name below /mnt (empty: the bucket's)")
-dbutils.widgets.text("scope", "pinterest", "Secret scope of the keys")
+dbutils.widgets.text("mount_name", "", "Mount name below /mnt (empty: name of the bucket)")
+dbutils.widgets.text("scope", "pinterest", "Secret scope that holds access_key and secret_key")
 
-settings = Settings(
-    user_id=dbutils.widgets.get("user_id"),
-    catalog=dbutils.widgets.get("catalog"),
-    schema=dbutils.widgets.get("schema"),
-    landing=dbutils.widgets.get("landing"),
-)
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Path of the landing
+# MAGIC If the landing cannot be read, the error names what works on this compute.
 
 # COMMAND ----------
 
 # DBTITLE 1,Resolve the landing's path
 landing = resolve_landing_path(
     dbutils,
-    settings,
+    Settings.from_widgets(dbutils, leg="batch"),
     dbutils.widgets.get("access"),
     mount_name=dbutils.widgets.get("mount_name"),
     scope=dbutils.widgets.get("scope"),
@@ -58,4 +55,5 @@ print(f"landing: {landing}")
 
 # COMMAND ----------
 
+# DBTITLE 1,Return the path to the caller
 dbutils.notebook.exit(landing)

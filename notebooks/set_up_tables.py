@@ -9,12 +9,10 @@
 
 # DBTITLE 1,Import the library
 # A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
-import importlib.util
 import os
 import sys
 
-if importlib.util.find_spec("pinterest_transforms") is None:
-    sys.path.insert(0, os.path.abspath("../src"))
+sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.operations import summaries
@@ -22,24 +20,23 @@ from pinterest_transforms.tables import creation
 
 # COMMAND ----------
 
-# DBTITLE 1,Read the widgets
+# DBTITLE 1,Declare the widgets
 dbutils.widgets.dropdown("leg", "batch", ["batch", "stream"], "Leg")
 dbutils.widgets.text("catalog", "main", "Catalog")
-dbutils.widgets.text("schema", "", "Schema (empty: pinterest, or pinterest_stream)")
+dbutils.widgets.text("schema", "", "Schema (empty: pinterest or, for the stream leg, pinterest_stream)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
-dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
+dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
 
-settings = Settings(
-    leg=dbutils.widgets.get("leg"),
-    user_id=dbutils.widgets.get("user_id"),
-    catalog=dbutils.widgets.get("catalog"),
-    schema=dbutils.widgets.get("schema"),
-    warehouse=dbutils.widgets.get("warehouse"),
-)
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Create and migrate
+# MAGIC A table that is complete stays as it is.
 
 # COMMAND ----------
 
 # DBTITLE 1,Create and migrate
+settings = Settings.from_widgets(dbutils)
 creation.set_up(spark, settings)
 
 # COMMAND ----------

@@ -11,16 +11,14 @@
 
 # DBTITLE 1,Import the library
 # A job installs the wheel; in a Git folder or a bundle's files the sources are beside this notebook.
-import importlib.util
 import os
 import sys
 import uuid
 
-if importlib.util.find_spec("pinterest_transforms") is None:
-    sys.path.insert(0, os.path.abspath("../src"))
+sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.entities import entities_named
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings, parse_int
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.operations import summaries
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig, check_streams
 from pinterest_transforms.tables.creation import ensure_tables
@@ -28,34 +26,40 @@ from pinterest_transforms.ingest.streams import rebuild_streams, ingest_streams
 
 # COMMAND ----------
 
-# DBTITLE 1,Read the widgets
+# DBTITLE 1,Declare the widgets
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest_stream)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
 dbutils.widgets.dropdown("entity", "all", ["all", "pin", "geo", "user"], "Entity")
-dbutils.widgets.text("run_id", "", "Run id (empty: a new one)")
-dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: the catalog manages them)")
-dbutils.widgets.text("raw_days", "30", "Days that raw records are kept (0: for ever)")
+dbutils.widgets.text("run_id", "", "Run id (empty: a random one)")
+dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
+dbutils.widgets.text("raw_days", "30", "Retention of raw records, in days (0: forever)")
 dbutils.widgets.text("region", "us-east-1", "AWS region of the streams")
-dbutils.widgets.text("endpoint", "", "Address of Kinesis (empty: AWS' own)")
-dbutils.widgets.text("credential", "", "Service credential (empty: keys of the scope, or the machine's own role)")
-dbutils.widgets.text("scope", "", "Secret scope with access_key and secret_key")
-dbutils.widgets.text("initial_position", "trim_horizon", "Where to begin: latest, trim_horizon, 2026-01-31T12:00:00Z")
-dbutils.widgets.text("trigger", "available_now", "available_now, or a time such as 5 seconds")
+dbutils.widgets.text("endpoint", "", "Kinesis endpoint URL (empty: AWS)")
+dbutils.widgets.text(
+    "credential", "", "Service credential (empty: keys of the secret scope, or the role of the compute)"
+)
+dbutils.widgets.text("scope", "", "Secret scope that holds access_key and secret_key")
+dbutils.widgets.text(
+    "initial_position", "trim_horizon", "Initial position: latest, trim_horizon or a time such as 2026-01-31T12:00:00Z"
+)
+dbutils.widgets.text("trigger", "available_now", "Trigger: available_now, or an interval such as 5 seconds")
 dbutils.widgets.dropdown(
-    "rebuild", "false", ["false", "true"], "Make the tables again of the raw records, read nothing"
+    "rebuild", "false", ["false", "true"], "Rebuild the tables from the raw records, read no stream"
 )
-dbutils.widgets.dropdown("new_checkpoint", "false", ["false", "true"], "Begin at the initial position again")
-dbutils.widgets.dropdown("allow_losses", "false", ["false", "true"], "Go on though records may be lost")
+dbutils.widgets.dropdown("new_checkpoint", "false", ["false", "true"], "Start a new checkpoint at the initial position")
+dbutils.widgets.dropdown("allow_losses", "false", ["false", "true"], "Continue even if records may be lost")
 
-settings = Settings(
-    leg="stream",
-    user_id=dbutils.widgets.get("user_id"),
-    catalog=dbutils.widgets.get("catalog"),
-    schema=dbutils.widgets.get("schema"),
-    warehouse=dbutils.widgets.get("warehouse"),
-    raw_days=parse_int(dbutils.widgets.get("raw_days"), "raw_days", maximum=36_500),
-)
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Connect to Kinesis
+# MAGIC All streams must exist and be readable, unless the tables are rebuilt from the raw records.
+
+# COMMAND ----------
+
+# DBTITLE 1,Read the widgets, check the streams
+settings = Settings.from_widgets(dbutils, leg="stream")
 scope, credential = dbutils.widgets.get("scope"), dbutils.widgets.get("credential")
 source = KinesisSourceConfig(
     region=dbutils.widgets.get("region"),
@@ -77,7 +81,9 @@ if not rebuild:
 
 # COMMAND ----------
 
-# MAGIC %md ## Ingest the streams
+# MAGIC %md
+# MAGIC ## Ingest the streams
+# MAGIC One row per stream: how many records were read, merged, there already, rejected and repaired.
 
 # COMMAND ----------
 
@@ -92,7 +98,9 @@ display(summaries.run_totals(spark, settings, run_id))
 
 # COMMAND ----------
 
-# MAGIC %md ## Rejected and repaired records
+# MAGIC %md
+# MAGIC ## Rejected and repaired records
+# MAGIC How many records have each reason, and fields that the schema does not know.
 
 # COMMAND ----------
 

@@ -6,6 +6,7 @@ Source: the data contract, sections 1 and 5.
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import SettingsError
@@ -59,6 +60,21 @@ def parse_int(text: str, what: str, *, minimum: int = 0, maximum: int = 999_999_
     return int(text)
 
 
+class Widgets(Protocol):
+    """What is used of ``dbutils.widgets``."""
+
+    def getAll(self) -> dict[str, str]:  # noqa: N802 - the platform's name
+        """Reads the value of every widget, by its name."""
+
+
+class NotebookUtilities(Protocol):
+    """What is used of a notebook's ``dbutils``."""
+
+    @property
+    def widgets(self) -> Widgets:
+        """The notebook's widgets."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything a run needs to know about names and places.
@@ -100,6 +116,28 @@ class Settings:
                 raise SettingsError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.raw_days < 0:
             raise SettingsError(f"raw_days must be at least 0, got {self.raw_days}")
+
+    @classmethod
+    def from_widgets(cls, dbutils: NotebookUtilities, *, leg: str = "") -> "Settings":
+        """The settings that a notebook's widgets of the same names hold; one without a widget keeps its default.
+
+        Args:
+            dbutils: the notebook's own.
+            leg: the leg of a notebook that has no widget for it.
+
+        Raises:
+            SettingsError: a widget holds what cannot be used.
+        """
+        given = dbutils.widgets.getAll()
+        return cls(
+            user_id=given.get("user_id", cls.user_id),
+            leg=leg or given.get("leg", cls.leg),
+            catalog=given.get("catalog", cls.catalog),
+            schema=given.get("schema", cls.schema),
+            landing=given.get("landing", cls.landing),
+            warehouse=given.get("warehouse", cls.warehouse),
+            raw_days=parse_int(given.get("raw_days", str(cls.raw_days)), "raw_days", maximum=36_500),
+        )
 
     @property
     def bucket(self) -> str:

@@ -65,6 +65,18 @@ def test_a_notebook_is_in_source_format_and_thin(path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_notebook_reads_as_a_story(path: Path) -> None:
+    """A title for each cell of code, and a sentence below each heading."""
+    cells = path.read_text(encoding="utf-8").split("# COMMAND ----------\n")
+    untitled = [cell for cell in cells[1:] if "# MAGIC" not in cell and not cell.lstrip().startswith("# DBTITLE 1,")]
+    assert untitled == []
+    bare = [
+        cell for cell in cells if re.search(r"^# MAGIC (%md )?#", cell, re.M) and not cell.rstrip().endswith((".", "|"))
+    ]
+    assert bare == []
+
+
 def test_mount_s3_returns_the_landing(ran: Ran) -> None:
     assert ran.exits["mount_s3"] == ran.settings.landing
 

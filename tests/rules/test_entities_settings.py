@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -187,6 +188,33 @@ def test_a_table_name_from_outside_is_checked() -> None:
         with pytest.raises(SettingsError) as caught:
             use("../pins")
         assert str(caught.value) == "name must be 1 to 128 letters, digits, _ or -, and not begin with -, got '../pins'"
+
+
+def notebook(**widgets: str) -> SimpleNamespace:
+    """A notebook's ``dbutils`` with these widgets."""
+    return SimpleNamespace(widgets=SimpleNamespace(getAll=lambda: widgets))
+
+
+def test_settings_are_read_from_the_widgets_that_a_notebook_has() -> None:
+    given = {"user_id": "abc123", "catalog": "main", "schema": "", "landing": "/l", "warehouse": "/w", "raw_days": "7"}
+    expected = Settings("abc123", "stream", "main", "pinterest_stream", "/l", "/w", raw_days=7)
+    assert Settings.from_widgets(notebook(**given, leg="stream", entity="all")) == expected
+    assert Settings.from_widgets(notebook(**given), leg="stream") == expected
+    assert Settings.from_widgets(notebook(leg="stream"), leg="batch") == Settings.from_widgets(notebook()) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("widgets", "said"),
+    [
+        ({"raw_days": "thirty"}, "raw_days must be a whole number from 0 to 36500, got 'thirty'"),
+        ({"leg": "both"}, "leg must be batch or stream, got 'both'"),
+        ({"user_id": "x;"}, "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
+    ],
+)
+def test_a_widget_that_cannot_be_used_is_named(widgets: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_widgets(notebook(**widgets))
+    assert str(caught.value) == said
 
 
 def test_places_are_made_of_landing_and_warehouse() -> None:
