@@ -22,7 +22,6 @@ Value = int | float | datetime
 
 _FILE = re.compile(r"\+([0-9]+)\+([0-9]+)\.json\Z")
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]$"
-_MOMENT = pl.Datetime("us")
 _FIRST, _LAST = datetime(1900, 1, 1), datetime(2101, 1, 1)
 _SAVED_IN = "Local save in "
 _PIN_ORDER = (

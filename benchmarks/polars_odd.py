@@ -33,10 +33,6 @@ class _GivenTwiceError(ValueError):
     """An object has a name more than once."""
 
 
-class _Nested:
-    """An object or an array inside a record: unusable wherever a value belongs."""
-
-
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from pyspark.sql import SparkSession
 
-from local.runtime.spark_connect import connect_mode, connect_session
 from local.runtime.spark_session import local_session, stop_session
 from tests.support.notebook_runs import Ran, run_batch_notebooks
+from tests.support.spark_connect import connect_mode, connect_session
 
 pytest_plugins = ["tests.support.place_fixtures"]
 

@@ -19,7 +19,6 @@ from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import LEGS, Settings, check_identifier, quote_identifiers
 from pinterest_transforms.tables.creation import register_tables
 
-FORMATS = ("table", "jsonl", "csv")
 TABLE_ROWS = 1000
 _BATCH = LEGS["batch"]
 # A result comes a partition at a time: small ones, and no bound on all of them together.

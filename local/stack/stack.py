@@ -10,7 +10,6 @@ import os
 import secrets
 import shlex
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,15 @@ from types import TracebackType
 from typing import IO, Self
 from urllib.parse import quote
 
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
 from local.kinesis.kinesis_endpoint import REGION
 from local.stack import mariadb
 from local.stack.kafka_broker import fetch_kafka_jars
-from local.stack.kafka_topics import Topics
 from local.stack.stack_part import HOST, Part, StackError, free_port
+from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 
 STAGE = "prod"
@@ -37,7 +40,7 @@ _CREDENTIALS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-_GLANCE = 0.3
+_TOPIC_SECONDS = 30.0
 _ROOM = "local.stack"
 
 
@@ -73,7 +76,6 @@ class Stack:
     Attributes:
         config: what it is made of.
         parts: all of them, in the order they are started in.
-        topics: the three topics and what stands in them.
     """
 
     def __init__(self, config: StackConfig, report: Callable[[str], None] = lambda _: None) -> None:
@@ -87,7 +89,6 @@ class Stack:
             "mariadb", f"{_ROOM}.mariadb", ["--folder", str(folder / "mariadb")], logs, environment=password
         )
         self.kafka = Part("kafka", f"{_ROOM}.kafka_broker", ["--folder", str(folder / "kafka"), *controller], logs)
-        self.topics = Topics(self.bootstrap, config.settings)
         self.aws = Part("aws", f"{_ROOM}.aws_services", [], logs)
         self.proxy = Part("rest-proxy", f"{_ROOM}.rest_proxy.rest_proxy", ["--kafka", self.bootstrap], logs)
         files = ["--flush-size", str(config.flush_size), "--rotate-ms", str(config.rotate_ms), "--group", GROUP]
@@ -162,18 +163,6 @@ class Stack:
             if not part.is_running():
                 raise StackError(f"{part.name} must run, and it has ended: {part.last_line()}")
 
-    def wait_until_landed(self, seconds: float = 60) -> None:
-        """Waits until everything in the topics stands in the bucket.
-
-        Raises:
-            StackError: it takes too long.
-        """
-        until = time.monotonic() + seconds
-        while left := self.topics.count_lag(GROUP):
-            if time.monotonic() > until:
-                raise StackError(f"all records must have landed within {seconds:g} s, got {left} that have not")
-            time.sleep(_GLANCE)
-
     @property
     def _environment_file(self) -> Path:
         return self.config.folder / _ENVIRONMENT
@@ -205,11 +194,24 @@ class Stack:
             if part is not self.sink:
                 part.wait()
         self._report("making topics and bucket")
-        self.topics.create(self.config.partitions)
+        self._make_topics()
         self._make_bucket()
         self.sink.start()
         self.sink.wait()
         write_environment(self._environment_file, self.environment)
+
+    def _make_topics(self) -> None:
+        names = [self.config.settings.topic(entity) for entity in ENTITIES]
+        wanted = [NewTopic(name, num_partitions=self.config.partitions, replication_factor=1) for name in names]
+        try:
+            for made in (
+                AdminClient({"bootstrap.servers": self.bootstrap})
+                .create_topics(wanted, request_timeout=_TOPIC_SECONDS)
+                .values()
+            ):
+                made.result()
+        except KafkaException as error:
+            raise StackError(f"topics must be made, got {error.args[0].str()}") from None
 
     def _make_bucket(self) -> None:
         import boto3  # noqa: PLC0415 - takes a while, and the parts start meanwhile

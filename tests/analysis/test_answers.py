@@ -16,7 +16,6 @@ from pyspark.sql import DataFrame, SparkSession
 from emulation.synthetic.delivery import Delivery
 from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import write_landing
-from local.runtime.spark_connect import connect_mode
 from pinterest_transforms.analysis import answers
 from pinterest_transforms.analysis.answers import ANSWERS, CleanTables
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
@@ -26,6 +25,7 @@ from pinterest_transforms.ingest.landing_reader import raw_records as landed_rec
 from pinterest_transforms.ingest.micro_batch import MicroBatch
 from pinterest_transforms.schemas import CONTRACT, clean_schema
 from pinterest_transforms.settings import Settings
+from tests.support.spark_connect import connect_mode
 
 COLUMNS = {
     "top_category_by_country": [("country", "string"), ("category", "string"), ("category_count", "bigint")],

@@ -6,7 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.stack.kafka_topics import Topics
-from local.stack.stack import GROUP, Stack, StackConfig, read_environment
+from local.stack.stack import Stack, StackConfig, read_environment
 from local.stack.stack_part import StackError
 from pinterest_transforms.settings import Settings
 from tests.stack.conftest import PROJECT, asked, done
+from tests.stack.kafka_topics import Topics
 from tests.stack.stack_tables import landed, source_keys
 
 USER_ID, POSTS = "abc123", 300
@@ -129,10 +128,7 @@ def test_each_record_lands_once_and_all_of_a_key_in_one_partition(running: Runni
     assert {len(partitions) for partitions in where.values()} == {1}
     assert {partition for partitions in where.values() for partition in partitions} == {0, 1}
 
-    until = time.monotonic() + 60
-    while topics.count_lag(GROUP):
-        assert time.monotonic() < until, "the sink must land all records"
-        time.sleep(0.2)
+    topics.wait_until_landed()
     assert landed(environment) == {(*place, at): 1 for place, end in topics.end_offsets().items() for at in range(end)}
 
 

@@ -16,6 +16,7 @@ from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 from tests.stack.conftest import asked, command, done
+from tests.stack.kafka_topics import Topics
 from tests.stack.stack_tables import clean, landed, quarantined, source_keys
 
 POSTS, USER_ID, RATE = 4_000, "abc123", 400
@@ -44,11 +45,11 @@ def misplace(stack: Stack) -> None:
     assert asked(stream, call, method="PUT", kind="application/json", key=key)[0] == 200
 
 
-def wait_for(stack: Stack, records: int, seconds: float = 120) -> None:
+def wait_for(topics: Topics, records: int, seconds: float = 120) -> None:
     """Waits until there are as many records in the topics."""
     until = time.monotonic() + seconds
-    while stack.topics.count_records() < records:
-        assert time.monotonic() < until, f"{stack.topics.count_records()} of {records} records"
+    while topics.count_records() < records:
+        assert time.monotonic() < until, f"{topics.count_records()} of {records} records"
         time.sleep(0.1)
 
 
@@ -61,16 +62,16 @@ def kill(part: Part) -> None:
     assert part.pid != before
 
 
-def send_through_kills(stack: Stack, total: int, folder: Path) -> None:
+def send_through_kills(stack: Stack, topics: Topics, total: int, folder: Path) -> None:
     """Sends all posts to Kafka; sink, proxy, broker, sink again and sender are killed (kill -9) meanwhile."""
     send = ["emulation", "batches", "--all", "--rate", str(RATE)]
     sender = command(stack.environment, *send, folder=folder)
     try:
         for share, part in ((0.1, stack.sink), (0.25, stack.proxy), (0.4, stack.kafka), (0.55, stack.sink)):
-            wait_for(stack, round(share * total))
+            wait_for(topics, round(share * total))
             assert sender.poll() is None, sender.communicate()
             kill(part)
-        wait_for(stack, round(0.7 * total))
+        wait_for(topics, round(0.7 * total))
         assert sender.poll() is None, sender.communicate()
     finally:
         sender.kill()
@@ -87,11 +88,12 @@ def test_all_posts_reach_the_tables_by_both_legs_whatever_is_killed_and_the_legs
         keys = source_keys(environment)
         total = sum(map(len, keys.values()))
 
-        send_through_kills(stack, total, tmp_path)
+        topics = Topics(stack.bootstrap, stack.config.settings)
+        send_through_kills(stack, topics, total, tmp_path)
         assert "created" in done(environment, "emulation", "streaming", "--streams", "create", folder=tmp_path)
         misplace(stack)
-        stack.wait_until_landed()
-        ends = stack.topics.end_offsets()
+        topics.wait_until_landed()
+        ends = topics.end_offsets()
         assert sum(ends.values()) > total
         assert landed(environment).keys() == {(*place, at) for place, end in ends.items() for at in range(end)}
         answers = done(environment, "local", "stack", "batch", *folder, "--warehouse", "batch", folder=tmp_path)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cache
-from urllib.parse import quote, unquote
 
 import airspeed  # type: ignore[import-untyped]
 from airspeed import operators
@@ -95,31 +94,15 @@ operators.__additional_methods__.update(
 
 
 class _Util:
-    """``$util``."""
+    """``$util``, of which the template uses these."""
 
     def base64Encode(self, text: object) -> str:  # noqa: N802 - API Gateway's name, as below
         """The text's UTF-8, in base64."""
         return base64.b64encode(str(text).encode()).decode()
 
-    def base64Decode(self, text: str) -> str:  # noqa: N802
-        """The text that base64 stands for."""
-        return base64.b64decode(text).decode("utf-8", "replace")
-
     def escapeJavaScript(self, text: object) -> _Text:  # noqa: N802
         """As a JavaScript string has it: quotes of both kinds escaped."""
         return _Text("".join(_escape(letter) for letter in str(text)))
-
-    def parseJson(self, text: str) -> object:  # noqa: N802
-        """The object that a JSON text stands for."""
-        return json.loads(text, object_hook=_Row)
-
-    def urlEncode(self, text: str) -> str:  # noqa: N802
-        """The text as a URL has it."""
-        return quote(str(text), safe="")
-
-    def urlDecode(self, text: str) -> str:  # noqa: N802
-        """The text that a URL stands for."""
-        return unquote(text)
 
 
 class _Input:
@@ -139,17 +122,11 @@ class _Input:
         """What a JSONPath finds, as objects."""
         return self._at(path)
 
-    def params(self, name: str | None = None) -> object:
-        """A parameter of path, query or headers, in this order; all of them if none is named."""
-        places = {"path": self._context.path, "querystring": self._context.query, "header": self._context.header}
-        if name is None:
-            return {place: dict(values) for place, values in places.items()}
-        for place, values in places.items():
-            # Names of headers are the same whatever their case.
-            wanted = name.lower() if place == "header" else name
-            if wanted in values:
-                return _Text(values[wanted])
-        return _Text("")
+    def params(self, name: str) -> _Text:
+        """A parameter of path, query or headers, in this order."""
+        # Names of headers are the same whatever their case.
+        places = ((self._context.path, name), (self._context.query, name), (self._context.header, name.lower()))
+        return _Text(next((values[wanted] for values, wanted in places if wanted in values), ""))
 
     def _at(self, path: str) -> object:
         if not self._parsed:

@@ -216,7 +216,6 @@ def test_an_answer_that_comes_too_late_is_504(tmp_path: Path) -> None:
         ("$input.json(\"$['o'].b[0]\")", '"x"'),
         ("$util.base64Encode($input.json('$.o.a'))", "MQ=="),
         ('$util.escapeJavaScript("it\'s")', "it\\'s"),
-        ("$util.urlEncode('a b/c')", "a%20b%2Fc"),
         ("#foreach($x in $input.path('$.o.b'))$x$foreach.index#end", "x0"),
         ("$nothing$input.params('none')|", "|"),
     ],

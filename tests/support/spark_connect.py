@@ -16,7 +16,7 @@ _SWITCH = "SPARK_CONNECT_MODE_ENABLED"
 
 def connect_session(spark: SparkSession) -> SparkSession:
     """A new Connect session to a server in this classic session's Java process, on loopback and a free port."""
-    from pyspark.sql.connect.session import SparkSession as RemoteSession  # noqa: PLC0415 - needs grpc: tests only
+    from pyspark.sql.connect.session import SparkSession as RemoteSession
 
     service = getattr(spark._jvm.org.apache.spark.sql.connect.service, "SparkConnectService$")  # type: ignore[union-attr]
     server = getattr(service, "MODULE$")

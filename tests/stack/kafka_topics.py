@@ -1,4 +1,4 @@
-"""The three Kafka topics of the stack: made, counted, and how much of them the sink has not landed."""
+"""What stands in the three Kafka topics of the stack, and how much of it the sink has not landed."""
 
 import logging
 import time
@@ -7,9 +7,8 @@ from typing import TypeVar
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
-from local.stack.stack_part import StackError
+from local.stack.stack import GROUP
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 
@@ -40,20 +39,7 @@ class Topics:
     def __init__(self, bootstrap: str, settings: Settings) -> None:
         self._names = [settings.topic(entity) for entity in ENTITIES]
         self._bootstrap = bootstrap
-        self._client: AdminClient | None = None
-
-    def create(self, partitions: int) -> None:
-        """Makes them.
-
-        Raises:
-            StackError: the broker refuses.
-        """
-        wanted = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in self._names]
-        try:
-            for made in self._admin.create_topics(wanted, request_timeout=_SECONDS).values():
-                made.result()
-        except KafkaException as error:
-            raise StackError(f"topics must be made, got {error.args[0].str()}") from None
+        self._admin = AdminClient({"bootstrap.servers": bootstrap}, logger=_LOG)
 
     def end_offsets(self) -> dict[tuple[str, int], int]:
         """Offset behind the last record of each partition: by topic and number."""
@@ -99,12 +85,13 @@ class Topics:
         consumer.close()
         return found
 
+    def wait_until_landed(self, seconds: float = 60) -> None:
+        """Waits until everything in the topics stands in the bucket."""
+        until = time.monotonic() + seconds
+        while left := self.count_lag(GROUP):
+            assert time.monotonic() < until, f"all records must have landed within {seconds:g} s, {left} have not"
+            time.sleep(_PAUSE)
+
     def _consumer(self) -> Consumer:
         given = {"bootstrap.servers": self._bootstrap, "group.id": "look", "enable.auto.commit": False}
         return Consumer(given, logger=_LOG)
-
-    @property
-    def _admin(self) -> AdminClient:
-        if self._client is None:
-            self._client = AdminClient({"bootstrap.servers": self._bootstrap}, logger=_LOG)
-        return self._client
