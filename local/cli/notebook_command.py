@@ -55,4 +55,4 @@ def run_notebook(
     answer = runner.run(path, values)
     if answer:
         with steps.paused():
-            print(f"{path.stem} exits with: {runner.dbutils_state.redact(answer)}", file=sys.stderr)
+            print(f"{path.stem} exits with: {screen.redact(answer)}", file=sys.stderr)

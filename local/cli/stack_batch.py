@@ -7,9 +7,8 @@ import boto3
 from pyspark.sql import SparkSession
 
 from local.cli.batch_command import NOTEBOOKS, PARAMETERS, create_run_id
-from local.notebooks.dbutils import DbutilsState
+from local.notebooks.dbutils import DbutilsState, FileInfo, Filesystem
 from local.notebooks.display import Screen
-from local.notebooks.filesystem import FileInfo, Filesystem
 from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.settings import Settings
 

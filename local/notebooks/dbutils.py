@@ -1,19 +1,25 @@
-"""``dbutils`` on one machine: the modules that the notebooks use."""
+"""``dbutils`` on one machine: what the notebooks use of it."""
 
-import builtins
-import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
 
-from local.notebooks.dbutils_module import DbutilsError, DbutilsModule
-from local.notebooks.filesystem import Filesystem
-from local.notebooks.widgets import Widgets
+from pinterest_transforms.errors import PinterestError
 
 _SECRET = "PINTEREST_SECRET_"  # noqa: S105 - where secrets are looked for, not one
 _REDACTED = "[REDACTED]"
-RunNotebook = Callable[[str, Mapping[str, str]], str]
+
+
+class DbutilsError(PinterestError):
+    """A value of ``dbutils`` does not exist, or an argument is not valid."""
+
+
+class MissingError(DbutilsError, AttributeError):
+    """A part of ``dbutils`` that one machine does not have."""
 
 
 class NotebookExit(BaseException):
@@ -24,18 +30,107 @@ class NotebookExit(BaseException):
         self.value = value
 
 
+class DbutilsModule:
+    """Base of ``dbutils`` and its modules."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> NoReturn:
+        """Raises an error that lists the attributes there are; called only for unknown ones."""
+        if attribute.startswith("_"):
+            raise AttributeError(attribute)
+        has = sorted(name for name in {*dir(type(self)), *vars(self)} if not name.startswith("_"))
+        raise MissingError(f"{self._name} has no {attribute!r} on one machine: it has {', '.join(has)}")
+
+
 @dataclass(frozen=True)
-class SecretMetadata:
-    """Name of a secret."""
+class FileInfo:
+    """A file or folder; a folder's path and name end in a slash. Size in bytes, time in milliseconds."""
 
-    key: str
-
-
-@dataclass(frozen=True)
-class SecretScope:
-    """Name of a scope of secrets."""
-
+    path: str
     name: str
+    size: int
+    modificationTime: int  # noqa: N815 - the platform's name
+
+    def isDir(self) -> bool:  # noqa: N802 - the platform's name
+        """Whether it is a folder."""
+        return self.name.endswith("/")
+
+
+@dataclass(frozen=True)
+class MountInfo:
+    """One mount."""
+
+    mountPoint: str  # noqa: N815 - the platform's name
+    source: str
+
+
+class Filesystem(DbutilsModule):
+    """Files, and mounts of ``file:`` folders. Paths: ``/…``, ``file:/…``, ``dbfs:/mnt/…`` below a mount."""
+
+    def __init__(self) -> None:
+        super().__init__("dbutils.fs")
+        self._mounts: dict[str, str] = {}
+
+    def ls(self, path: str) -> list[FileInfo]:
+        """What is in a folder, or the one file."""
+        place = self._resolve(path)
+        if not place.exists():
+            raise DbutilsError(f"FileNotFoundException: No such file or directory: {path}")
+        files = sorted(place.iterdir()) if place.is_dir() else [place]
+        return [_info(file) for file in files]
+
+    def mounts(self) -> list[MountInfo]:
+        """Every mount."""
+        return [MountInfo(point, source) for point, source in sorted(self._mounts.items())]
+
+    def mount(
+        self,
+        source: str,
+        mount_point: str,
+        *,
+        extra_configs: Mapping[str, str] | None = None,  # noqa: ARG002 - the platform's name
+    ) -> bool:
+        """Makes a folder of this machine reachable below a mount point, until the process ends."""
+        if not source.startswith("file:"):
+            scheme = urlsplit(source).scheme or "a path without a scheme"
+            raise DbutilsError(
+                f"UnsupportedOperationException: mounts of {scheme} need a Databricks workspace with DBFS; "
+                "on one machine a mount's source must be a file: folder"
+            )
+        point = mount_point.rstrip("/")
+        if not point.startswith("/mnt/"):
+            raise DbutilsError(f"mount point must start with /mnt/, got {mount_point!r}")
+        if point in self._mounts:
+            raise DbutilsError(f"Directory already mounted: {point}")
+        if not _local(source).is_dir():
+            raise DbutilsError(f"a mount's source must be an existing folder, got {source}")
+        self._mounts[point] = source
+        return True
+
+    def _resolve(self, path: str) -> Path:
+        plain = path.removeprefix("dbfs:")
+        for point, source in self._mounts.items():
+            if plain == point or plain.startswith(f"{point}/"):
+                return _local(source) / plain.removeprefix(point).lstrip("/")
+        if path.startswith(("dbfs:", "/mnt/")):
+            raise DbutilsError(f"FileNotFoundException: {path} is below no mount")
+        return _local(path)
+
+
+def _local(path: str) -> Path:
+    if path.startswith("file:"):
+        return Path("/", path.removeprefix("file:").lstrip("/"))
+    if "://" in path or not path.startswith("/"):
+        raise DbutilsError(f"path must be absolute and of this machine, got {path!r}")
+    return Path(path)
+
+
+def _info(file: Path) -> FileInfo:
+    end = "/" if file.is_dir() else ""
+    facts = file.stat()
+    return FileInfo(f"file:{file}{end}", f"{file.name}{end}", 0 if end else facts.st_size, int(facts.st_mtime * 1000))
 
 
 class Secrets(DbutilsModule):
@@ -47,23 +142,12 @@ class Secrets(DbutilsModule):
 
     def get(self, scope: str, key: str) -> str:
         """Value of a secret."""
-        name = f"{_SECRET}{_upper(scope)}_{_upper(key)}"
+        name = _SECRET + re.sub(r"[^A-Z0-9]", "_", f"{scope}_{key}".upper())
         if name not in os.environ:
             raise DbutilsError(f"secret {key!r} of scope {scope!r} must be set in the environment as {name}")
         value = os.environ[name]
         self._read.add(value)
         return value
-
-    def list(self, scope: str) -> "builtins.list[SecretMetadata]":
-        """Names of a scope's secrets."""
-        start = f"{_SECRET}{_upper(scope)}_"
-        names = sorted(name for name in os.environ if name.startswith(start))
-        return [SecretMetadata(name.removeprefix(start).lower()) for name in names]
-
-    def listScopes(self) -> "builtins.list[SecretScope]":  # noqa: N802 - the platform's name
-        """Scopes; of a name in the environment, what stands before the first underscore."""
-        names = {name.removeprefix(_SECRET).split("_")[0].lower() for name in os.environ if name.startswith(_SECRET)}
-        return [SecretScope(name) for name in sorted(names)]
 
     def redact(self, text: str) -> str:
         """The text without the values that were read."""
@@ -73,86 +157,76 @@ class Secrets(DbutilsModule):
 
 
 class DbutilsState:
-    """State that the notebooks of one process share: mounts, secrets, task values."""
+    """State that the notebooks of one process share: mounts and secrets."""
 
     def __init__(self) -> None:
         self.filesystem = Filesystem()
         self.secrets = Secrets()
-        self.task_values: dict[tuple[str, str], object] = {}
-
-    def redact(self, text: str) -> str:
-        """The text without secrets."""
-        return self.secrets.redact(text)
 
 
 class NotebookModule(DbutilsModule):
-    """Ends this notebook, or runs another."""
-
-    def __init__(self, run: RunNotebook) -> None:
-        super().__init__("dbutils.notebook")
-        self._run = run
+    """Ends this notebook."""
 
     def exit(self, value: object) -> None:
         """Ends this notebook with a value."""
         raise NotebookExit(str(value))
 
-    def run(
+
+class Widgets(DbutilsModule):
+    """Parameters of a notebook: the job's value wins over the widget's default."""
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        super().__init__("dbutils.widgets")
+        self._parameters = dict(parameters)
+        self._values: dict[str, str] = {}
+
+    def text(self, name: str, defaultValue: str = "", label: str | None = None) -> None:  # noqa: N803, ARG002
+        """Declares a widget for any text."""
+        self._values.setdefault(name, str(self._parameters.get(name, defaultValue)))
+
+    def dropdown(
         self,
-        path: str,
-        timeout_seconds: int = 0,  # noqa: ARG002 - the platform keeps it
-        arguments: Mapping[str, str] | None = None,
-    ) -> str:
-        """Runs another notebook; the value it exits with. The time limit is the platform's and not kept here."""
-        return self._run(path, arguments or {})
+        name: str,
+        defaultValue: str,  # noqa: N803 - the platform's name
+        choices: Sequence[str],
+        label: str | None = None,
+    ) -> None:
+        """Declares a widget for one of the choices."""
+        self.text(name, defaultValue, label)
+        if self._values[name] not in choices:
+            raise DbutilsError(f"widget {name} must be one of {', '.join(choices)}, got {self._values[name]!r}")
+
+    def get(self, name: str) -> str:
+        """Value of a widget."""
+        if name not in self._values:
+            raise DbutilsError(f"widget must be one of {_listed(self._values)}, got {name!r}")
+        return self._values[name]
+
+    @property
+    def any_declared(self) -> bool:
+        """Whether any widget was declared until now."""
+        return bool(self._values)
+
+    def check_parameters(self) -> None:
+        """Checks that a widget was declared for every parameter.
+
+        Raises:
+            DbutilsError: if for one there was none.
+        """
+        if unknown := self._parameters.keys() - self._values.keys():
+            raise DbutilsError(f"parameter must be one of the widgets {_listed(self._values)}, got {_listed(unknown)}")
 
 
-class TaskValues(DbutilsModule):
-    """Small values that a task of a job leaves for later ones."""
-
-    def __init__(self, state: DbutilsState, task: str) -> None:
-        super().__init__("dbutils.jobs.taskValues")
-        self._values = state.task_values
-        self._task = task
-
-    def set(self, key: str, value: object) -> None:
-        """Leaves a value; it must be one that JSON can hold."""
-        try:
-            self._values[self._task, key] = json.loads(json.dumps(value))
-        except (TypeError, ValueError) as error:
-            raise DbutilsError(f"task value {key!r} must be one that JSON can hold, got {type(value)}") from error
-
-    def get(
-        self,
-        taskKey: str,  # noqa: N803 - the platform's name
-        key: str,
-        default: object = None,
-        debugValue: object = None,  # noqa: N803, ARG002 - counts only outside of a job
-    ) -> object:
-        """The value that a task (a notebook's name, on one machine) left."""
-        if (taskKey, key) not in self._values and default is None:
-            raise DbutilsError(f"task {taskKey!r} must have set the value {key!r}, and it did not")
-        return self._values.get((taskKey, key), default)
-
-
-class Jobs(DbutilsModule):
-    """What a task of a job may do."""
-
-    def __init__(self, state: DbutilsState, task: str) -> None:
-        super().__init__("dbutils.jobs")
-        self.taskValues = TaskValues(state, task)  # the platform's name
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "(none)"
 
 
 class Dbutils(DbutilsModule):
     """The ``dbutils`` of one notebook."""
 
-    def __init__(self, state: DbutilsState, parameters: Mapping[str, str], *, run: RunNotebook, task: str) -> None:
+    def __init__(self, state: DbutilsState, parameters: Mapping[str, str]) -> None:
         super().__init__("dbutils")
         self.widgets = Widgets(parameters)
         self.fs = state.filesystem
         self.secrets = state.secrets
-        self.notebook = NotebookModule(run)
-        self.jobs = Jobs(state, task)
-
-
-def _upper(name: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+        self.notebook = NotebookModule("dbutils.notebook")

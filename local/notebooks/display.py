@@ -10,8 +10,7 @@ from typing import TextIO
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql.types import DataType, DoubleType, StringType
-from rich.console import Console, RenderableType
-from rich.markdown import Markdown
+from rich.console import Console
 
 from local.notebooks.terminal_table import TableRows, render_table
 from pinterest_transforms.error_format import clean_text
@@ -64,39 +63,22 @@ class Screen:
         else:
             self.write(f"{value}\n")
 
-    def display_html(self, html: str) -> None:
-        """Shows the text of a piece of HTML."""
-        text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", "", html)
-        self.write(f"{' '.join(_TAG.sub(' ', text).split())}\n")
-
-    def show_markdown(self, text: str) -> None:
-        """Shows a piece of Markdown."""
-        self._render(Markdown(self.redact(text)))
-
     def show_rows(self, rows: TableRows) -> None:
         """Shows rows as a table."""
-        console = self._console()
-        self._render(render_table(rows, console, self.redact), console)
+        console = Console(file=self._out, highlight=False, markup=False, emoji=False)
+        if not console.is_terminal:
+            # A file has no edge to wrap at.
+            console.width = _UNBOUNDED
+        with console.capture() as captured:
+            console.print(render_table(rows, console, self.redact))
+        # A blank line after it, no padding at the ends of lines.
+        self.write("\n".join(line.rstrip(" ") for line in captured.get().splitlines()) + "\n\n")
 
     def write(self, text: str) -> None:
         """Writes text as it is, but for secrets."""
         with self._lock, self.paused():
             self._out.write(self.redact(text))
             self._out.flush()
-
-    def _console(self) -> Console:
-        console = Console(file=self._out, highlight=False, markup=False, emoji=False)
-        if not console.is_terminal:
-            # A file has no edge to wrap at.
-            console.width = _UNBOUNDED
-        return console
-
-    def _render(self, what: RenderableType, console: Console | None = None) -> None:
-        console = console or self._console()
-        with console.capture() as captured:
-            console.print(what)
-        # A blank line after it, no padding at the ends of lines.
-        self.write("\n".join(line.rstrip(" ") for line in captured.get().splitlines()) + "\n\n")
 
 
 def collect_rows(frame: DataFrame, limit: int) -> TableRows:

@@ -17,8 +17,7 @@ from local.notebooks.display import Screen
 from local.notebooks.source_format import Cell, NotebookError, read_cells
 from pinterest_transforms.error_format import one_line
 
-_DEPTH = 20
-_DECLARES = re.compile(r"\bwidgets\s*\.\s*(?:text|dropdown|combobox|multiselect)\s*\(")
+_DECLARES = re.compile(r"\bwidgets\s*\.\s*(?:text|dropdown)\s*\(")
 
 
 def _no_progress(_: str) -> None:
@@ -32,20 +31,18 @@ class Runner:
     Attributes:
         spark: the session they get.
         screen: where they display.
-        dbutils_state: mounts, secrets and task values.
+        dbutils_state: mounts and secrets.
         progress: called with the name of each step.
-        show_markdown: whether ``%md`` cells are shown.
     """
 
     spark: SparkSession
     screen: Screen
     dbutils_state: DbutilsState = field(default_factory=DbutilsState)
     progress: Callable[[str], None] = _no_progress
-    show_markdown: bool = False
 
     def __post_init__(self) -> None:
         """Nothing is shown that is a secret."""
-        self.screen.redact = self.dbutils_state.redact
+        self.screen.redact = self.dbutils_state.secrets.redact
 
     def run(self, path: str | Path, parameters: Mapping[str, str] | None = None) -> str:
         """Runs a notebook; the value it exits with, empty if it does not.
@@ -63,70 +60,44 @@ class Runner:
 class _Run:
     """One run of one notebook: its names, its widgets."""
 
-    def __init__(self, runner: Runner, path: Path, parameters: dict[str, str], depth: int = 0) -> None:
-        if depth > _DEPTH:
-            raise NotebookError(
-                f"notebooks must not run each other more than {_DEPTH} deep, got there with {path.name}"
-            )
+    def __init__(self, runner: Runner, path: Path, parameters: dict[str, str]) -> None:
         self._runner = runner
         self._path = path
-        self._depth = depth
-        self._dbutils = Dbutils(runner.dbutils_state, parameters, run=self._run_other, task=path.stem)
+        self._dbutils = Dbutils(runner.dbutils_state, parameters)
         self._names: dict[str, object] = {
             "__name__": "__main__",
             "__builtins__": builtins,
             "spark": runner.spark,
             "dbutils": self._dbutils,
             "display": runner.screen.display,
-            "displayHTML": runner.screen.display_html,
         }
 
     def run_to_end(self) -> str:
         """Runs every cell, in the notebook's folder, as the platform does."""
+        ended = ""
         with contextlib.chdir(self._path.parent), _redirect_output(self._runner):
             try:
-                self._run_cells(self._path)
+                self._run_cells(read_cells(self._path))
             except NotebookExit as done:
-                self._dbutils.widgets.check_parameters()
-                return done.value
+                ended = done.value
         self._dbutils.widgets.check_parameters()
-        return ""
+        return ended
 
-    def _run_cells(self, path: Path) -> None:
-        cells = read_cells(path)
+    def _run_cells(self, cells: list[Cell]) -> None:
         for at, cell in enumerate(cells):
-            if cell.magic != "%md":
-                self._runner.progress(f"{path.stem}: {cell.title or f'cell {cell.number} of {len(cells)}'}")
+            if cell.is_markdown:
+                continue
+            self._runner.progress(f"{self._path.stem}: {cell.title or f'cell {cell.number} of {len(cells)}'}")
+            # Padded, so that a traceback's line numbers are the file's.
+            padded = "\n" * (cell.first_line - 1) + cell.source
             try:
-                self._run_cell(path, cell)
-            except NotebookError:
-                raise
+                exec(compile(padded, str(self._path), "exec", dont_inherit=True), self._names)  # noqa: S102 - that is the task
             except (Exception, SystemExit) as error:
-                raise _cell_error(path, cell, error, self._runner.dbutils_state.redact) from error
+                raise _cell_error(self._path, cell, error, self._runner.screen.redact) from error
             declared_later = any(_DECLARES.search(later.source) for later in cells[at + 1 :])
             if self._dbutils.widgets.any_declared and not declared_later:
                 # A parameter nobody asked for is better told before the work than after it.
                 self._dbutils.widgets.check_parameters()
-
-    def _run_cell(self, path: Path, cell: Cell) -> None:
-        if cell.magic == "%python":
-            # Padded, so that a traceback's line numbers are the file's.
-            padded = "\n" * (cell.first_line - 1) + cell.source
-            exec(compile(padded, str(path), "exec", dont_inherit=True), self._names)  # noqa: S102 - that is the task
-        elif cell.magic == "%sql":
-            self._runner.screen.display(self._runner.spark.sql(cell.source))
-        elif cell.magic == "%run":
-            self._run_cells(_find_file(path.parent / _parse_run_target(cell.argument)))
-        elif cell.magic == "%md":
-            if self._runner.show_markdown:
-                self._runner.screen.show_markdown(cell.source)
-        else:
-            self._runner.progress(f"{path.stem}: {cell.magic} left out, the environment is already made")
-
-    def _run_other(self, path: str, arguments: Mapping[str, str]) -> str:
-        """Runs another notebook, relative to this one and with new names, for ``dbutils.notebook.run``."""
-        other = _find_file(self._path.parent / path)
-        return _Run(self._runner, other, dict(arguments), self._depth + 1).run_to_end()
 
 
 def _find_file(path: Path) -> Path:
@@ -135,13 +106,6 @@ def _find_file(path: Path) -> Path:
     if not file.is_file():
         raise NotebookError(f"notebook must be an existing file, got {file}")
     return file
-
-
-def _parse_run_target(argument: str) -> str:
-    target = argument.strip("\"'")
-    if not target or re.search(r"\s\$\w+=", argument):
-        raise NotebookError(f"%run must have one path and no parameters here, got {argument!r}")
-    return target
 
 
 def _cell_error(path: Path, cell: Cell, error: BaseException, redact: Callable[[str], str]) -> NotebookError:

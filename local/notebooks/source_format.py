@@ -7,7 +7,6 @@ from pathlib import Path
 from pinterest_transforms.errors import PinterestError
 
 HEADER = "# Databricks notebook source"
-MAGICS = ("%python", "%md", "%sql", "%run", "%pip", "%restart_python")
 _SEPARATOR = re.compile(r"\A# COMMAND -{10}\s*\Z")
 _TITLE = re.compile(r"\A# DBTITLE \d+,(.*)\Z")
 _MAGIC = re.compile(r"\A# MAGIC(?: (.*))?\Z")
@@ -25,16 +24,14 @@ class Cell:
     Attributes:
         number: its place, from 1.
         first_line: line of the file on which ``source`` starts.
-        magic: how it runs, one of ``MAGICS``.
-        argument: what stands on the magic's own line after its name.
-        source: the text to run; as many lines as in the file.
+        is_markdown: whether it is text for people, not code.
+        source: its text; as many lines as in the file.
         title: its title; else the last heading above it, else empty.
     """
 
     number: int
     first_line: int
-    magic: str
-    argument: str
+    is_markdown: bool
     source: str
     title: str = ""
 
@@ -43,7 +40,7 @@ def read_cells(path: Path) -> list[Cell]:
     """The cells of a notebook, in order; empty ones are left out.
 
     Raises:
-        NotebookError: if there is no such file, it is no notebook, or a cell has a magic that is not known here.
+        NotebookError: if there is no such file, it is no notebook, or a cell has a magic other than ``%md``.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -57,7 +54,7 @@ def read_cells(path: Path) -> list[Cell]:
         cell = _parse_cell(path, len(cells) + 1, start, part, heading)
         if cell is None:
             continue
-        if cell.magic == "%md" and (headings := _HEADING.findall(cell.source)):
+        if cell.is_markdown and (headings := _HEADING.findall(cell.source)):
             heading = headings[-1]
         cells.append(cell)
     return cells
@@ -84,19 +81,17 @@ def _parse_cell(path: Path, number: int, start: int, lines: list[str], heading: 
     if not written:
         return None
     if not any(_MAGIC.match(line) for line in written):
-        return Cell(number, start, "%python", "", "\n".join(kept), title)
+        return Cell(number, start, False, "\n".join(kept), title)
     where = f"{path.name}, cell {number}"
     if not all(_MAGIC.match(line) for line in written):
         raise NotebookError(f"{where}: every line of a cell with a magic must start with '# MAGIC', and one does not")
     texts = [found[1] or "" if (found := _MAGIC.match(line)) else "" for line in kept]
     first = next((at for at, text in enumerate(texts) if text.strip()), 0)
-    magic, _, argument = texts[first].strip().partition(" ")
-    if magic not in MAGICS:
-        given = magic if magic.startswith("%") else repr(texts[first].strip())
-        raise NotebookError(f"{where}: magic must be one of {', '.join(MAGICS)}, got {given}")
-    if magic in ("%md", "%sql"):
-        # What stands beside the magic is already the cell's text.
-        texts[first], argument = argument, ""
-    else:
-        texts[first] = ""
-    return Cell(number, start, magic, argument.strip(), "\n".join(texts), title)
+    magic, _, beside = texts[first].strip().partition(" ")
+    if magic != "%md":
+        raise NotebookError(
+            f"{where}: magic must be %md, got {magic if magic.startswith('%') else repr(texts[first].strip())}"
+        )
+    # What stands beside the magic is already the cell's text.
+    texts[first] = beside
+    return Cell(number, start, True, "\n".join(texts), title)

@@ -203,12 +203,9 @@ class Stack:
     def _make_topics(self) -> None:
         names = [self.config.settings.topic(entity) for entity in ENTITIES]
         wanted = [NewTopic(name, num_partitions=self.config.partitions, replication_factor=1) for name in names]
+        client = AdminClient({"bootstrap.servers": self.bootstrap})
         try:
-            for made in (
-                AdminClient({"bootstrap.servers": self.bootstrap})
-                .create_topics(wanted, request_timeout=_TOPIC_SECONDS)
-                .values()
-            ):
+            for made in client.create_topics(wanted, request_timeout=_TOPIC_SECONDS).values():
                 made.result()
         except KafkaException as error:
             raise StackError(f"topics must be made, got {error.args[0].str()}") from None

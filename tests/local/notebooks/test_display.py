@@ -151,13 +151,12 @@ def test_figures_are_told_and_kept(out: io.StringIO) -> None:
     assert screen.figures[0] is figure
 
 
-def test_text_and_html_are_text(out: io.StringIO) -> None:
+def test_text_is_text(out: io.StringIO) -> None:
     screen = Screen(out)
 
     screen.display("taken from here")
-    screen.display_html("<style>p {}</style><p>Up to <b>2020</b></p><script>alert(1)</script>")
 
-    assert out.getvalue() == "taken from here\nUp to 2020\n"
+    assert out.getvalue() == "taken from here\n"
 
 
 def test_a_stream_is_refused_in_one_line(spark: SparkSession) -> None:
