@@ -1,4 +1,4 @@
-"""Every StructType and column comment. The field and placeholder lists they are built from stand in ``entities``.
+"""Every StructType, and the comment and class of each column. The field and placeholder lists stand in ``entities``.
 
 Source: the data contract, sections 3 to 5.
 """
@@ -22,8 +22,12 @@ LANDING_POSITION_WIDTH, KINESIS_POSITION_WIDTH = 20, 130
 """Digits of a position: zero-padded, it sorts as text like the number."""
 
 
-def _column(name: str, kind: T.DataType, comment: str) -> T.StructField:
-    return T.StructField(name, kind, True, {"comment": comment})
+PII, QUASI_IDENTIFIER, PUBLIC = COLUMN_CLASSES = ("pii", "quasi_identifier", "public")
+"""Classes of a column: it may name a person; with others like it, it may single one out; neither."""
+
+
+def _column(name: str, kind: T.DataType, comment: str, column_class: str = PUBLIC) -> T.StructField:
+    return T.StructField(name, kind, True, {"comment": comment, "class": column_class})
 
 
 _KEY = _column("ind", T.LongType(), "Key of the post; joins pins, geolocations and users")
@@ -31,28 +35,28 @@ _SOURCE = _column("_source", SOURCE_TYPE, "Where the stored version of the row c
 
 _PIN_COLUMNS = [
     _KEY,
-    _column("unique_id", T.StringType(), "Identifier the service gave to the pin"),
-    _column("title", T.StringType(), "Title of the pin; null if it had none"),
-    _column("description", T.StringType(), "Description of the pin; null if it had none"),
-    _column("follower_count", T.IntegerType(), "Followers of the poster, in persons"),
-    _column("poster_name", T.StringType(), "Name of the account that posted"),
-    _column("tag_list", T.StringType(), "Tags, separated by commas"),
+    _column("unique_id", T.StringType(), "Identifier the service gave to the pin", QUASI_IDENTIFIER),
+    _column("title", T.StringType(), "Title of the pin; null if it had none", PII),
+    _column("description", T.StringType(), "Description of the pin; null if it had none", PII),
+    _column("follower_count", T.IntegerType(), "Followers of the poster, in persons", QUASI_IDENTIFIER),
+    _column("poster_name", T.StringType(), "Name of the account that posted", PII),
+    _column("tag_list", T.StringType(), "Tags, separated by commas", PII),
     _column("is_image_or_video", T.StringType(), "image, video or multi-video(story page format)"),
-    _column("image_src", T.StringType(), "Address of the picture"),
+    _column("image_src", T.StringType(), "Address of the picture", QUASI_IDENTIFIER),
     _column("save_location", T.StringType(), "Path the picture was saved under"),
     _column("category", T.StringType(), "Category of the pin"),
 ]
 _GEO_COLUMNS = [
     _KEY,
-    _column("country", T.StringType(), "Country of the post"),
-    _column("coordinates", T.ArrayType(T.DoubleType()), "Latitude and longitude, in degrees"),
-    _column("timestamp", T.TimestampType(), "When the post was made, UTC"),
+    _column("country", T.StringType(), "Country of the post", QUASI_IDENTIFIER),
+    _column("coordinates", T.ArrayType(T.DoubleType()), "Latitude and longitude, in degrees", QUASI_IDENTIFIER),
+    _column("timestamp", T.TimestampType(), "When the post was made, UTC", QUASI_IDENTIFIER),
 ]
 _USER_COLUMNS = [
     _KEY,
-    _column("user_name", T.StringType(), "First and last name of the user"),
-    _column("age", T.IntegerType(), "Age of the user, in years, 1 to 120"),
-    _column("date_joined", T.TimestampType(), "When the user joined, UTC"),
+    _column("user_name", T.StringType(), "First and last name of the user", PII),
+    _column("age", T.IntegerType(), "Age of the user, in years, 1 to 120", QUASI_IDENTIFIER),
+    _column("date_joined", T.TimestampType(), "When the user joined, UTC", QUASI_IDENTIFIER),
 ]
 
 CONTRACT: dict[str, T.StructType] = {
@@ -62,14 +66,40 @@ CONTRACT: dict[str, T.StructType] = {
 }
 """Columns of each entity's clean frame, in their order."""
 
+POSTS = T.StructType(
+    [
+        _KEY,
+        *(
+            field
+            for field in _PIN_COLUMNS
+            if field.name in ("follower_count", "is_image_or_video", "save_location", "category")
+        ),
+        _GEO_COLUMNS[1],
+        _column(
+            "coordinates", T.ArrayType(T.DoubleType()), "Latitude and longitude, in whole degrees", QUASI_IDENTIFIER
+        ),
+        _GEO_COLUMNS[3],
+        _column(
+            "age_group", T.StringType(), "Age of the user: 18-24, 25-35, 36-50, +50; null under 18", QUASI_IDENTIFIER
+        ),
+        _column("join_year", T.IntegerType(), "Year the user joined, UTC", QUASI_IDENTIFIER),
+        _column("has_user", T.BooleanType(), "Whether anything is known of the user"),
+    ]
+)
+"""Columns of the view ``posts``: none of class ``pii``, and coarser values for what singles out a person.
+
+Free text (title, description, tags) may name anybody, and an identifier or address of a pin leads to its poster: none
+of them is here, nor the poster's name, which an answer alone needs.
+"""
+
 QUARANTINE = T.StructType(
     [
         _column("topic", T.StringType(), "Topic or stream the record came from"),
         _column("kind", T.StringType(), "rejected: not in the clean table; repaired: kept with a value made null"),
         _column("reasons", T.ArrayType(T.StringType()), "Every reason"),
         _column("columns", T.ArrayType(T.StringType()), "Clean columns whose value was made null"),
-        _column("raw", T.StringType(), "The record as it came"),
-        _column("raw_bytes", T.BinaryType(), "The bytes as they came, where they are not UTF-8"),
+        _column("raw", T.StringType(), "The record as it came", PII),
+        _column("raw_bytes", T.BinaryType(), "The bytes as they came, where they are not UTF-8", PII),
         _column("_source", SOURCE_TYPE, "Where the record came from"),
         _column("seen_at", T.TimestampType(), "When the record was first noted, UTC"),
     ]
@@ -96,7 +126,7 @@ RUNS = T.StructType(
 RAW = T.StructType(
     [
         _column("kind", T.StringType(), "Kind of record: pin, geo or user, by the stream it came from"),
-        _column("data", T.BinaryType(), "The record's bytes as they came"),
+        _column("data", T.BinaryType(), "The record's bytes as they came", PII),
         _column("_source", SOURCE_TYPE, "Where the record came from, and when it arrived"),
     ]
 )
@@ -105,3 +135,8 @@ RAW = T.StructType(
 def clean_schema(entity: Entity) -> T.StructType:
     """Columns of the entity's clean table: the contract's, then ``_source``."""
     return T.StructType([*CONTRACT[entity.name].fields, _SOURCE])
+
+
+def column_class(column: T.StructField) -> str:
+    """The class of a column: one of ``COLUMN_CLASSES``."""
+    return str(column.metadata["class"])

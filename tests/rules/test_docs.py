@@ -3,12 +3,15 @@
 import contextlib
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from pyspark.sql import SparkSession
+from pyspark.sql import types as T
 
+from pinterest_transforms.schemas import COLUMN_CLASSES, PII, column_class
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables.definitions import answer_specs, work_specs
+from pinterest_transforms.tables.definitions import TableSpec, answer_specs, raw_spec, work_specs
 from pinterest_transforms.tables.views import VIEWS, view_columns
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -16,17 +19,29 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_every_table_and_column_stands_in_the_dictionary() -> None:
     page = (DOCS / "tables.md").read_text(encoding="utf-8")
-    for spec in (*work_specs(Settings()), *answer_specs()):
+    raw = replace(raw_spec(Settings()), name="<id>_raw_table")
+    views = [TableSpec(view, "one row per post", view_columns(view)) for view in VIEWS]
+    for spec in (*work_specs(Settings()), *answer_specs(), raw, *views):
         section = page.split(f"## `{spec.name}`", 1)[1].split("\n## ", 1)[0]
         assert spec.comment in section
-        for column in spec.columns:
-            assert f"| `{column.name}` |" in section
-            assert column.metadata["comment"] in section
-    for view in VIEWS:
-        section = page.split(f"## `{view}`", 1)[1].split("\n## ", 1)[0]
-        assert re.findall(r"^\| `(\w+)` \| (.*) \|$", section, re.MULTILINE) == [
-            (name, comment) for name, _, comment in view_columns(view)
+        rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (\w+) \| (.+) \|$", section, re.M)
+        expected = [
+            (column.name, _sql_type(column), column_class(column), column.metadata["comment"])
+            for column in spec.columns
         ]
+        assert rows == expected
+
+
+def _sql_type(column: T.StructField) -> str:
+    """The type as the page has it: that of `_source` is below the tables."""
+    return "STRUCT" if isinstance(column.dataType, T.StructType) else column.dataType.simpleString().upper()
+
+
+def test_every_column_has_a_class_and_what_names_a_person_is_no_public_one() -> None:
+    columns = [column for spec in (*work_specs(Settings(leg="stream")), *answer_specs()) for column in spec.columns]
+    assert {column_class(column) for column in columns} == set(COLUMN_CLASSES)
+    texts = {"user_name", "poster_name", "title", "description", "tag_list", "raw", "raw_bytes", "data"}
+    assert {column.name for column in columns if column_class(column) == PII} == texts
 
 
 def test_each_example_shows_what_the_page_says(spark: SparkSession) -> None:

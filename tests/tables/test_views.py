@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from pinterest_transforms.columns import age_group, year_utc
-from pinterest_transforms.tables.views import IDENTIFIED_VIEW, POSTS_VIEW, view_columns
+from pinterest_transforms.schemas import PUBLIC, QUASI_IDENTIFIER, column_class
+from pinterest_transforms.tables.views import IDENTIFIED_VIEW, POSTS_VIEW, view_columns, view_expressions
 from tests.support.table_places import WORK, Place
 
 JOINED = datetime(2016, 12, 31, 23, 30, 41, tzinfo=UTC)
@@ -21,12 +22,12 @@ PIN = {
     "poster_name": "poster 8844",
     "image_src": "picture 8845",
     "follower_count": 9000,
-    "tag_list": "a,b",
+    "tag_list": "tag 8848",
     "is_image_or_video": "image",
     "save_location": "/data/art",
     "category": "art",
 }
-SHOWN = tuple(PIN[name] for name in ("follower_count", "tag_list", "is_image_or_video", "save_location", "category"))
+SHOWN = tuple(PIN[name] for name in ("follower_count", "is_image_or_video", "save_location", "category"))
 PERSON = (
     "id 8841",
     "title 8842",
@@ -78,6 +79,10 @@ def test_posts_shows_no_person(place: Place) -> None:
     assert not [value for value in PERSON if value in str(rows)]
 
 
+def test_no_column_of_posts_is_personal() -> None:
+    assert {column_class(column) for column in view_columns(POSTS_VIEW)} == {QUASI_IDENTIFIER, PUBLIC}
+
+
 def test_posts_identified_shows_everything(place: Place) -> None:
     rows = place.table(IDENTIFIED_VIEW).orderBy("ind").collect()
     assert [row.ind for row in rows] == [1, 2, 3]
@@ -85,7 +90,7 @@ def test_posts_identified_shows_everything(place: Place) -> None:
 
 
 def test_ages_and_years_are_grouped_as_the_answers_group_them(spark: SparkSession) -> None:
-    expressions = {name: sql for name, sql, _ in view_columns(POSTS_VIEW)}
+    expressions = view_expressions(POSTS_VIEW)
     seconds = F.expr("timestamp_seconds(id * 31556952 DIV 4 - 2208988800)")
     users = spark.range(400).select((F.col("id") - 1).cast("int").alias("age"), seconds.alias("date_joined")).alias("u")
     shown = users.select(F.expr(expressions["age_group"]), F.expr(expressions["join_year"])).collect()

@@ -150,7 +150,7 @@ def _write(spark: SparkSession, settings: Settings, answer: Answer, clean: Clean
     """Replaces the answer's table; returns its rows."""
     spec, name = answer_spec(answer), settings.qualified(answer.name)
     rows = answer.compute(clean).select(*(F.col(column).cast(kind) for column, kind, _ in answer.columns)).toArrow()
-    comments = {field.name: field.metadata for field in spec.columns}
+    comments = {field.name: {"comment": field.metadata["comment"]} for field in spec.columns}
     frame = spark.createDataFrame(rows).select(*(F.col(key).alias(key, metadata=comments[key]) for key in comments))
     pairs = table_access.properties_sql({table_access.VERSION_PROPERTY: str(SCHEMA_VERSION), SOURCE_PROPERTY: source})
     table_access.remove_unfinished(settings, answer.name)

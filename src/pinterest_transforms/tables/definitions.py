@@ -6,7 +6,7 @@ from pyspark.sql import types as T
 
 from pinterest_transforms.analysis.answers import ANSWERS, Answer
 from pinterest_transforms.entities import ENTITIES, Entity
-from pinterest_transforms.schemas import QUARANTINE, RAW, RUNS, clean_schema
+from pinterest_transforms.schemas import CONTRACT, PII, PUBLIC, QUARANTINE, RAW, RUNS, clean_schema, column_class
 from pinterest_transforms.settings import Settings
 
 QUARANTINE_TABLE = "quarantine"
@@ -20,7 +20,7 @@ class TableSpec:
     Attributes:
         name: bare name.
         comment: what one row is.
-        columns: its columns; each with a ``comment`` in its metadata.
+        columns: its columns; each with a ``comment`` and a ``class`` in its metadata.
         partitioned_by: partition columns.
         properties: Delta table properties.
     """
@@ -76,13 +76,18 @@ def raw_spec(settings: Settings) -> TableSpec:
 
 
 def answer_spec(answer: Answer) -> TableSpec:
-    """The table of one answer."""
+    """The table of one answer.
+
+    Its rows are of many posts, so what could single a person out in a post is public in an answer; a name stays one.
+    """
     fields = [
-        T.StructField(name, _ANSWER_TYPES[kind], True, {"comment": comment}) for name, kind, comment in answer.columns
+        T.StructField(name, _ANSWER_TYPES[kind], True, {"comment": comment, "class": PII if name in _NAMES else PUBLIC})
+        for name, kind, comment in answer.columns
     ]
     return TableSpec(answer.name, answer.question, T.StructType(fields))
 
 
+_NAMES = {column.name for entity in ENTITIES for column in CONTRACT[entity.name] if column_class(column) == PII}
 _ANSWER_TYPES: dict[str, T.DataType] = {
     "STRING": T.StringType(),
     "INT": T.IntegerType(),

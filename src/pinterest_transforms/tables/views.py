@@ -4,8 +4,10 @@ Both have one row per post: the pin with its geolocation and user. A view reads 
 may read ``posts`` need not be able to read the clean tables.
 """
 
+from pyspark.sql import types as T
+
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
-from pinterest_transforms.schemas import CONTRACT
+from pinterest_transforms.schemas import CONTRACT, POSTS
 from pinterest_transforms.settings import Settings, quote_identifiers
 from pinterest_transforms.tables.table_access import sql_text
 
@@ -23,53 +25,43 @@ _AGE_GROUP = (
     "CASE WHEN u.age BETWEEN 18 AND 24 THEN '18-24' WHEN u.age BETWEEN 25 AND 35 THEN '25-35' "
     "WHEN u.age BETWEEN 36 AND 50 THEN '36-50' WHEN u.age > 50 THEN '+50' END"
 )
-# Free text (title, description) may name anybody, and an identifier or address of a pin leads to its poster: none of
-# them is here, nor the poster's name, which an answer alone needs.
-_POSTS = (
-    ("ind", "p.ind", ""),
-    ("follower_count", "p.follower_count", ""),
-    ("tag_list", "p.tag_list", ""),
-    ("is_image_or_video", "p.is_image_or_video", ""),
-    ("save_location", "p.save_location", ""),
-    ("category", "p.category", ""),
-    ("country", "g.country", ""),
-    ("coordinates", "transform(g.coordinates, x -> round(x))", "Latitude and longitude, rounded to whole degrees"),
-    ("timestamp", "g.timestamp", ""),
-    ("age_group", _AGE_GROUP, "Age group of the user: 18-24, 25-35, 36-50, +50 (over 50); null under 18"),
-    ("join_year", _JOIN_YEAR, "Year the user joined, UTC"),
-    (
-        "has_user",
-        "coalesce(u.user_name, CAST(u.age AS STRING), CAST(u.date_joined AS STRING)) IS NOT NULL",
-        "Whether anything is known of the user",
-    ),
-)
+_EXPRESSIONS = {
+    "coordinates": "transform(g.coordinates, x -> round(x))",
+    "age_group": _AGE_GROUP,
+    "join_year": _JOIN_YEAR,
+    "has_user": "coalesce(u.user_name, CAST(u.age AS STRING), CAST(u.date_joined AS STRING)) IS NOT NULL",
+}
+"""What `posts` shows in place of a clean table's column, or beside them."""
 
 
-def view_columns(view: str) -> list[tuple[str, str, str]]:
-    """Columns of a view.
+def view_columns(view: str) -> T.StructType:
+    """Columns of a view; each with ``comment`` and ``class`` in its metadata.
 
     Args:
         view: ``posts`` or ``posts_identified``.
-
-    Returns:
-        Name, SQL expression over the clean tables p, g and u, and comment of each column, in order.
     """
-    comments = {field.name: field.metadata["comment"] for e in ENTITIES for field in CONTRACT[e.name].fields}
     if view == POSTS_VIEW:
-        return [(name, sql, comment or comments[name]) for name, sql, comment in _POSTS]
+        return POSTS
+    columns = {column.name: column for entity in ENTITIES for column in CONTRACT[entity.name].fields}
+    return T.StructType(list(columns.values()))
+
+
+def view_expressions(view: str) -> dict[str, str]:
+    """SQL of each column of a view, over the clean tables ``p``, ``g`` and ``u``."""
     aliases: dict[str, str] = {}
     for entity in ENTITIES:
-        for field in CONTRACT[entity.name].fields:
-            aliases.setdefault(field.name, _ALIASES[entity])
-    return [(name, f"{alias}.{quote_identifiers(name)}", comments[name]) for name, alias in aliases.items()]
+        for name in CONTRACT[entity.name].names:
+            aliases.setdefault(name, _ALIASES[entity])
+    found = {name: f"{aliases[name]}.{quote_identifiers(name)}" for name in view_columns(view).names if name in aliases}
+    return {**found, **_EXPRESSIONS} if view == POSTS_VIEW else found
 
 
 def create_view_sql(settings: Settings, view: str) -> str:
     """The statement that creates a view, or replaces an older version of it."""
-    columns = view_columns(view)
-    named = ", ".join(f"{quote_identifiers(name)} COMMENT {sql_text(comment)}" for name, _, comment in columns)
+    columns, expressions = view_columns(view), view_expressions(view)
+    named = ", ".join(f"{quote_identifiers(c.name)} COMMENT {sql_text(c.metadata['comment'])}" for c in columns)
     # A view takes no expression without an alias, although its columns are named.
-    selected = ", ".join(f"{sql} AS {quote_identifiers(name)}" for name, sql, _ in columns)
+    selected = ", ".join(f"{expressions[name]} AS {quote_identifiers(name)}" for name in columns.names)
     return (
         f"CREATE OR REPLACE VIEW {settings.qualified(view)} ({named}) COMMENT {sql_text(_COMMENTS[view])} "
         f"AS SELECT {selected} {_joined_tables(settings)}"
