@@ -16,7 +16,7 @@ SEED ?= 1
 PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots test-airflow test-jobs connect check check-infrastructure format bench bench-large lock wheel pictures chromium clean distclean
+.PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots contract test-airflow test-jobs connect check check-infrastructure format bench bench-large lock wheel pictures chromium clean distclean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' Makefile
@@ -89,6 +89,9 @@ wheel: .make/dev ## build the library's wheel in dist/
 
 bundle-snapshots: .make/dev ## save the resolved bundle of each target for the tests (needs the Databricks CLI, signed in)
 	$(BIN)/python -m tests.bundle.snapshots
+
+contract: .make/local ## write docs/contract.odcs.yaml, the tables as an Open Data Contract
+	$(BIN)/python -m local.contract
 
 connect: .make/connect ## set up databricks-connect for an editor
 	@echo "interpreter for the editor: $(CONNECT)/python (docs/workspace.md has an example)"

@@ -1,0 +1,1 @@
+"""The data contract of the tables: an Open Data Contract Standard file, made of ``schemas``."""
