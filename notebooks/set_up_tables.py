@@ -1,9 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Set up the tables
-# MAGIC Creates the missing tables of a leg and its views (`posts` and `posts_identified`), migrates older tables by adding
-# MAGIC columns, and checks the rest. It is idempotent. A job runs it once before its parallel tasks, because concurrent
-# MAGIC CREATE TABLE statements for one table fail.
+# MAGIC Creates the missing tables of a leg and its views, migrates older tables by adding columns, and checks the
+# MAGIC rest. It is idempotent. A job runs it once before its parallel tasks, because concurrent CREATE TABLE statements
+# MAGIC for one table fail.
 
 # COMMAND ----------
 

@@ -10,13 +10,8 @@ from pyspark.sql import types as T
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.schemas import column_class
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.tables.definitions import (
-    POSTS_VIEW,
-    TableSpec,
-    answer_specs,
-    posts_columns,
-    work_specs,
-)
+from pinterest_transforms.tables.definitions import TableSpec, answer_specs, work_specs
+from pinterest_transforms.tables.views import VIEWS, view_columns
 
 CONTRACT_VERSION = "1.0.0"
 """Version of the contract. A breaking change needs a new first number, an added column or table a new second one."""
@@ -30,6 +25,7 @@ _LOGICAL_TYPES: dict[type[T.DataType], str] = {
     T.IntegerType: "integer",
     T.DoubleType: "number",
     T.StringType: "string",
+    T.BooleanType: "boolean",
     T.BinaryType: "string",
     T.TimestampType: "timestamp",
     T.ArrayType: "array",
@@ -39,7 +35,7 @@ _LOGICAL_TYPES: dict[type[T.DataType], str] = {
 
 
 def build_contract() -> Fields:
-    """The contract: both legs' tables, ``posts`` and the answers."""
+    """The contract: both legs' tables, their views and the answers."""
     return {
         "apiVersion": STANDARD_VERSION,
         "kind": "DataContract",
@@ -52,7 +48,7 @@ def build_contract() -> Fields:
             "usage": "Each leg has a schema of its own: pinterest (batch) and pinterest_stream. <id> is the user id",
             "limitations": "Records arrive at least once; the latest position of a key wins",
         },
-        "schema": [*_work_tables(), _posts(), *(_table(spec, spec.name, spec.name) for spec in answer_specs())],
+        "schema": [*_work_tables(), *_views(), *(_table(spec, spec.name, spec.name) for spec in answer_specs())],
     }
 
 
@@ -67,9 +63,9 @@ def _work_tables() -> list[Fields]:
     return found
 
 
-def _posts() -> Fields:
-    spec = TableSpec(POSTS_VIEW, "One row per post: the pin with its geolocation and user", posts_columns())
-    return _table(spec, spec.name, spec.name, key=KEY, form="view")
+def _views() -> list[Fields]:
+    specs = [TableSpec(view, comment, view_columns(view)) for view, comment in VIEWS.items()]
+    return [_table(spec, spec.name, spec.name, key=KEY, form="view") for spec in specs]
 
 
 def _table(spec: TableSpec, batch_name: str, stream_name: str, *, key: str = "", form: str = "table") -> Fields:

@@ -13,12 +13,12 @@ from pinterest_transforms.tables.table_access import sql_text
 
 POSTS_VIEW = "posts"
 IDENTIFIED_VIEW = "posts_identified"
-VIEWS = (POSTS_VIEW, IDENTIFIED_VIEW)
 _ALIASES = {PIN: "p", GEO: "g", USER: "u"}
-_COMMENTS = {
+VIEWS = {
     POSTS_VIEW: "One row per post: the pin with its place, time and age group, without what identifies a person",
     IDENTIFIED_VIEW: "One row per post: the pin with its geolocation and user, every column; for data stewards",
 }
+"""The views and their comments."""
 # A year in UTC whatever the session's time zone, as `columns.year_utc` has it.
 _JOIN_YEAR = "year(date_from_unix_date(CAST(floor(unix_seconds(u.date_joined) / 86400) AS INT)))"
 _AGE_GROUP = (
@@ -63,7 +63,7 @@ def create_view_sql(settings: Settings, view: str) -> str:
     # A view takes no expression without an alias, although its columns are named.
     selected = ", ".join(f"{expressions[name]} AS {quote_identifiers(name)}" for name in columns.names)
     return (
-        f"CREATE OR REPLACE VIEW {settings.qualified(view)} ({named}) COMMENT {sql_text(_COMMENTS[view])} "
+        f"CREATE OR REPLACE VIEW {settings.qualified(view)} ({named}) COMMENT {sql_text(VIEWS[view])} "
         f"AS SELECT {selected} {_joined_tables(settings)}"
     )
 

@@ -15,7 +15,8 @@ from local.contract.contract_file import CONTRACT_FILE, check_changes, format_co
 from local.contract.data_contract import Fields, build_contract
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables.definitions import POSTS_VIEW, answer_specs, work_specs
+from pinterest_transforms.tables.definitions import answer_specs, work_specs
+from pinterest_transforms.tables.views import VIEWS
 
 
 def test_the_committed_file_is_up_to_date_and_a_breaking_change_is_named() -> None:
@@ -38,12 +39,12 @@ def test_every_table_of_both_legs_and_every_answer_is_in_it() -> None:
     for table in model.schema_ or []:
         for own in table.customProperties or []:
             names[own.property].add(own.value)
-    shared = {POSTS_VIEW, *(spec.name for spec in answer_specs())}
+    shared = {*VIEWS, *(spec.name for spec in answer_specs())}
     for leg in ("batch", "stream"):
         expected = {re.sub(r"\A12f6caff3559_", "<id>_", spec.name) for spec in work_specs(Settings(leg=leg))}
         assert names[f"{leg}Table"] == expected | shared
     keys = {(table.name, one.name) for table in model.schema_ for one in table.properties if one.primaryKey}
-    assert keys == {(name, "ind") for name in ("pins", "geolocations", "users", "posts")}
+    assert keys == {(name, "ind") for name in ("pins", "geolocations", "users", *VIEWS)}
 
 
 def _column(contract: Fields, table: str, name: str) -> Fields:
