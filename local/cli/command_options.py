@@ -77,10 +77,32 @@ def build_parser() -> argparse.ArgumentParser:
     sql.add_argument("--schema", help=f"schema of bare names (default: {LEGS['batch']}, else the only one there)")
     sql.add_argument("--format", default="table", choices=_FORMATS, help="default: %(default)s")
 
+    erase = commands.add_parser("erase", help="erase posts, or a user's posts; by default only counts them")
+    which = erase.add_mutually_exclusive_group(required=True)
+    which.add_argument("--ind", action="append", metavar="N", help="key of a post; may be given again")
+    which.add_argument("--file", type=parse_path, metavar="FILE", help="file of keys")
+    which.add_argument("--user", metavar="NAME", help="first and last name; needs --joined")
+    erase.add_argument("--joined", default="", metavar="DATE", help="day, or time in UTC, that the user joined")
+    erase.add_argument("--warehouse", required=True, type=parse_path, metavar="DIR", help="folder of the tables")
+    erase.add_argument("--landing", type=parse_path, metavar="DIR", help="landing whose files --purge rewrites")
+    erase.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    erase.add_argument("--database", metavar="URL|FILE", help="also delete the posts from this source")
+    erase.add_argument(
+        "--failed",
+        action="append",
+        default=[],
+        type=parse_path,
+        metavar="FILE",
+        help="failed file of a producer, to be rewritten",
+    )
+    erase.add_argument("--report", type=parse_path, metavar="FILE", help="report page, to be removed")
+    erase.add_argument("--apply", action="store_true", help="erase; without it nothing is changed")
+    erase.add_argument("--purge", action="store_true", help="with --apply: also remove the bytes, and older versions")
+
     jars = commands.add_parser("jars", help="fetch the jars that Spark needs beside its own")
     jars.add_argument("--stack", action="store_true", help="those of Kafka, and of buckets, too")
     stack = add_stack_command(commands)
-    for command in (batch, stream, notebook, sql, jars, stack):
+    for command in (batch, stream, notebook, sql, erase, jars, stack):
         command.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     return top
 

@@ -160,6 +160,14 @@ def _sql(options: argparse.Namespace) -> None:
             write_rows(frame, options.format, sys.stdout, steps.paused)
 
 
+def _erase(options: argparse.Namespace) -> None:
+    from local.cli.erase_command import run_erase  # noqa: PLC0415 - as above
+    from local.cli.step_progress import StepReporter  # noqa: PLC0415
+
+    with StepReporter() as steps:
+        run_erase(options, steps)
+
+
 def _stack(options: argparse.Namespace) -> None:
     from local.cli.stack_command import run  # noqa: PLC0415 - as above
 
@@ -184,6 +192,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "stream": _stream,
     "notebook": _notebook,
     "sql": _sql,
+    "erase": _erase,
     "jars": _jars,
     "stack": _stack,
 }

@@ -202,6 +202,10 @@ class Widgets(DbutilsModule):
             raise DbutilsError(f"widget must be one of {_listed(self._values)}, got {name!r}")
         return self._values[name]
 
+    def getAll(self) -> dict[str, str]:  # noqa: N802 - the platform's name
+        """Values of all widgets by name."""
+        return dict(self._values)
+
     @property
     def any_declared(self) -> bool:
         """Whether any widget was declared until now."""

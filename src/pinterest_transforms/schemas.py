@@ -131,6 +131,14 @@ RAW = T.StructType(
     ]
 )
 
+ERASED = T.StructType(
+    [
+        _column("kind", T.StringType(), "Kind of record: pin, geo or user"),
+        _column("ind", T.LongType(), "Key of the erased post"),
+        _column("erased_at", T.TimestampType(), "When its erasure was asked for, UTC"),
+    ]
+)
+
 
 def clean_schema(entity: Entity) -> T.StructType:
     """Columns of the entity's clean table: the contract's, then ``_source``."""

@@ -188,6 +188,12 @@ def test_analyse_shows_every_answer_as_table_and_chart(ran: Ran) -> None:
     assert len(ran.runner.screen.figures) == len(ANSWERS)
 
 
+def test_erase_only_counts_unless_it_is_asked_for_more(ran: Ran) -> None:
+    assert "2 posts" in ran.shown["erase"]
+    assert re.search(r"pins\W+2\W", ran.shown["erase"])
+    assert ran.spark.table(ran.settings.qualified("pins")).where("ind IN (1, 2)").count() == 2
+
+
 def test_a_second_run_of_one_entity_takes_nothing(ran: Ran) -> None:
     before = ran.table("runs")
     ran.run("clean_batch", entity="geo", run_id="second")

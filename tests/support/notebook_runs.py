@@ -39,6 +39,7 @@ class Ran:
             "analyse": place,
             "check_quality": {**place, **run},
             "maintain": place,
+            "erase": {**place, **landing, "ind": "1, 2"},
             "stream_kinesis": {**place, "schema": STREAM_SCHEMA},
         }
         shown_before = len(self.out.getvalue())
@@ -56,6 +57,15 @@ def run_batch_notebooks(spark: SparkSession, folder: Path) -> Ran:
     for entity in ENTITIES:
         rows = (row for chunk in generate_rows(entity, POSTS, 5) for row in chunk)
         write_landing(rows, entity, ran.settings, delivery=DIRTY)
-    for name in ("mount_s3", "check_landing", "set_up_tables", "clean_batch", "analyse", "check_quality", "maintain"):
+    for name in (
+        "mount_s3",
+        "check_landing",
+        "set_up_tables",
+        "clean_batch",
+        "analyse",
+        "check_quality",
+        "maintain",
+        "erase",
+    ):
         ran.run(name)
     return ran

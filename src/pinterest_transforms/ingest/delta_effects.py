@@ -14,6 +14,7 @@ from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, v
 from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
+from pinterest_transforms.ingest.erased_keys import blank_erased
 from pinterest_transforms.ingest.landing_reader import (
     ORDER,
     SPLIT,
@@ -204,6 +205,7 @@ def _checkpointed(
 ) -> Iterator[tuple[DataFrame, list[Row]]]:
     """Evaluated rows, and their counts: one row per file split where they come from files."""
     frame = validate_and_clean(records, context.entity, every_raw=every_raw)
+    frame = blank_erased(spark, context.settings, context.entity, frame)
     with materialize(spark, context.settings, context.entity, frame) as rows:
         split: list[Column] = []
         if SPLIT in records.columns:

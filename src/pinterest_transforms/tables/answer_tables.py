@@ -152,7 +152,9 @@ def _write(spark: SparkSession, settings: Settings, answer: Answer, clean: Clean
     rows = answer.compute(clean).select(*(F.col(column).cast(kind) for column, kind, _ in answer.columns)).toArrow()
     comments = {field.name: {"comment": field.metadata["comment"]} for field in spec.columns}
     frame = spark.createDataFrame(rows).select(*(F.col(key).alias(key, metadata=comments[key]) for key in comments))
-    pairs = table_access.properties_sql({table_access.VERSION_PROPERTY: str(SCHEMA_VERSION), SOURCE_PROPERTY: source})
+    # Without statistics, which keep names of posters in the log for weeks.
+    properties = {"delta.dataSkippingNumIndexedCols": "0", SOURCE_PROPERTY: source}
+    pairs = table_access.properties_sql({table_access.VERSION_PROPERTY: str(SCHEMA_VERSION), **properties})
     table_access.remove_unfinished(settings, answer.name)
     table = (
         f"CREATE OR REPLACE TABLE {name} USING DELTA COMMENT {table_access.sql_text(spec.comment)}"

@@ -21,6 +21,7 @@ from pinterest_transforms.tables.definitions import (
     RUNS_TABLE,
     TableSpec,
     answer_specs,
+    erased_spec,
     work_specs,
 )
 from pinterest_transforms.tables.locks import setup_lock
@@ -79,6 +80,13 @@ def ensure_tables(spark: SparkSession, settings: Settings) -> None:
         set_up(spark, settings)
 
 
+def create_table(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
+    """Creates one table if it does not exist."""
+    with setup_lock(settings):
+        exists = spec.name in list_tables(spark, settings)
+        with_retries(lambda: _make_or_migrate(spark, settings, spec, exists=exists))
+
+
 def _are_current(spark: SparkSession, settings: Settings) -> bool:
     """Two questions whatever the number of tables: the schema's list, and the version of ``runs``, made last."""
     needed = {spec.name for spec in work_specs(settings)}
@@ -105,7 +113,7 @@ def register_tables(spark: SparkSession, settings: Settings) -> None:
         return
     _make_schema(spark, settings)
     folder = Path(settings.warehouse, settings.schema)
-    known = {spec.name for spec in (*work_specs(settings), *answer_specs())}
+    known = {spec.name for spec in (*work_specs(settings), *answer_specs(), erased_spec())}
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     complete = {
         entry.name

@@ -6,11 +6,22 @@ from pyspark.sql import types as T
 
 from pinterest_transforms.analysis.answers import ANSWERS, Answer
 from pinterest_transforms.entities import ENTITIES, Entity
-from pinterest_transforms.schemas import CONTRACT, PII, PUBLIC, QUARANTINE, RAW, RUNS, clean_schema, column_class
+from pinterest_transforms.schemas import (
+    CONTRACT,
+    ERASED,
+    PII,
+    PUBLIC,
+    QUARANTINE,
+    RAW,
+    RUNS,
+    clean_schema,
+    column_class,
+)
 from pinterest_transforms.settings import Settings
 
 QUARANTINE_TABLE = "quarantine"
 RUNS_TABLE = "runs"
+ERASED_TABLE = "erased"
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,8 @@ def clean_spec(settings: Settings, entity: Entity) -> TableSpec:
 def quarantine_spec(settings: Settings) -> TableSpec:
     """What was rejected or repaired; partitioned so that three writers never meet."""
     comment = "Records that were rejected, or repaired; each noted once"
-    properties = _properties(settings, enableDeletionVectors="true")
+    # Statistics stay in the log for weeks: none of raw texts.
+    properties = _properties(settings, enableDeletionVectors="true", dataSkippingStatsColumns="seen_at")
     return TableSpec(QUARANTINE_TABLE, comment, QUARANTINE, ("topic",), properties)
 
 
@@ -61,6 +73,11 @@ def runs_spec(settings: Settings) -> TableSpec:
     comment = "One row per micro-batch and topic: what was read and what became of it"
     properties = _properties(settings, dataSkippingNumIndexedCols="0")
     return TableSpec(RUNS_TABLE, comment, RUNS, (), properties)
+
+
+def erased_spec() -> TableSpec:
+    """Keys that no later batch brings back. The first erasure creates the table: nobody else pays for it."""
+    return TableSpec(ERASED_TABLE, "Keys of erased posts: no batch, replay or rebuild brings them back", ERASED)
 
 
 def raw_table(settings: Settings) -> str:

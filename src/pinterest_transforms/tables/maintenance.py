@@ -192,6 +192,14 @@ def _vacuum(spark: SparkSession, settings: Settings, name: str, hours: int) -> N
     with_retries(lambda: spark.sql(f"VACUUM {table}").collect())
 
 
+def vacuum_at_once(spark: SparkSession, settings: Settings, name: str) -> None:
+    """Removes every file that the table does not name any more, however young; older versions go with them."""
+    before = table_access.properties(spark, settings, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
+    _vacuum(spark, settings, name, 0)
+    pair = table_access.properties_sql({_KEPT_FOR: before})
+    with_retries(lambda: spark.sql(f"ALTER TABLE {settings.qualified(name)} SET TBLPROPERTIES ({pair})"))
+
+
 def _detail(spark: SparkSession, settings: Settings, name: str) -> tuple[int, int]:
     """The table's data files, and their bytes."""
     row = spark.sql(f"DESCRIBE DETAIL {settings.qualified(name)}").select("numFiles", "sizeInBytes").collect()[0]

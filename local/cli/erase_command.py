@@ -1,0 +1,124 @@
+"""``python -m local erase``: erases posts from a warehouse, a landing, failed files and a source on this machine."""
+
+import argparse
+import sys
+
+import sqlalchemy as sa
+from pyspark.sql import SparkSession
+
+from emulation.source.database import build_table, connect, convert_database_errors
+from local.cli.step_progress import StepReporter
+from local.runtime.spark_session import command_session
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.ingest.erased_keys import count_lines, remove_lines
+from pinterest_transforms.operations.erasure import ErasedRows, count_rows, erase, keys_of_user, parse_keys
+from pinterest_transforms.settings import LEGS, Settings
+from pinterest_transforms.tables.creation import ensure_tables
+
+_AT_ONCE = 500
+
+
+def run_erase(options: argparse.Namespace, steps: StepReporter) -> None:
+    """Counts what is to be erased; with ``--apply`` erases it. Prints a receipt, which holds no personal value.
+
+    Raises:
+        SettingsError: an option is not usable.
+        BusyError: a run is not finished.
+    """
+    given = _given_keys(options)
+    legs = _legs(options)
+    _check_files(options)
+    steps("starting Spark")
+    with command_session(options.warehouse.absolute()) as spark:
+        keys = set(given)
+        for settings in legs:
+            ensure_tables(spark, settings)
+            if options.user:
+                keys |= set(keys_of_user(spark, settings, options.user, options.joined))
+        rows = [(settings.schema, row) for settings in legs for row in _in_leg(spark, settings, keys, options, steps)]
+        # The source of names is the users' table, so whatever else holds the posts is erased by their keys.
+        rows += [("", row) for row in _elsewhere(keys, options)]
+        steps("stopping Spark")
+    _print_receipt(rows, keys, options)
+
+
+def _given_keys(options: argparse.Namespace) -> tuple[int, ...]:
+    if bool(options.user) != bool(options.joined):
+        raise SettingsError("--user and --joined must be given together: two users may have one name")
+    if options.purge and not options.apply:
+        raise SettingsError("--purge must be given with --apply")
+    if options.file is None:
+        return parse_keys(" ".join(options.ind or ()))
+    if not options.file.is_file():
+        raise SettingsError(f"file must be there, got {options.file}")
+    return parse_keys(options.file.read_text(encoding="utf-8", errors="replace"))
+
+
+def _legs(options: argparse.Namespace) -> list[Settings]:
+    """The legs that have tables; the batch leg with the landing."""
+    warehouse, found = options.warehouse.absolute(), []
+    for leg, schema in LEGS.items():
+        landing = str(options.landing.absolute()) if options.landing and leg == "batch" else ""
+        if (warehouse / schema).is_dir():
+            settings = Settings(user_id=options.user_id, leg=leg, landing=landing, warehouse=str(warehouse))
+            found.append(settings)
+    if not found:
+        raise SettingsError(f"warehouse must hold the tables of a leg, {' or '.join(LEGS.values())}, got {warehouse}")
+    return found
+
+
+def _check_files(options: argparse.Namespace) -> None:
+    for path in options.failed:
+        if not path.is_file():
+            raise SettingsError(f"failed file must be there, got {path}")
+
+
+def _in_leg(
+    spark: SparkSession, settings: Settings, keys: set[int], options: argparse.Namespace, steps: StepReporter
+) -> list[ErasedRows]:
+    if options.apply:
+        return erase(spark, settings, keys, purge=options.purge, log=steps)
+    steps(f"counting in {settings.schema}")
+    return count_rows(spark, settings, keys)
+
+
+def _elsewhere(keys: set[int], options: argparse.Namespace) -> list[ErasedRows]:
+    """Failed files, the source and the report."""
+    change = remove_lines if options.apply else count_lines
+    found = [ErasedRows(path.name, change(path, keys)) for path in options.failed]
+    if options.database:
+        found += _in_source(options.database, sorted(keys), apply=options.apply)
+    if options.report and options.report.is_file():
+        found.append(ErasedRows(options.report.name, 1))
+        if options.apply:
+            options.report.unlink()
+    return found
+
+
+def _in_source(database: str, keys: list[int], *, apply: bool) -> list[ErasedRows]:
+    """Rows of the source whose key, stored as number or as text, is one of these."""
+    engine, found = connect(database, create_folder=False), []
+    with convert_database_errors(engine), engine.begin() as connection:
+        for entity in ENTITIES:
+            table, rows = build_table(entity), 0
+            key = sa.cast(table.c[entity.key_fields[0]], sa.BigInteger)
+            for first in range(0, len(keys), _AT_ONCE):
+                chosen = key.in_(keys[first : first + _AT_ONCE])
+                statement = sa.delete(table) if apply else sa.select(sa.func.count()).select_from(table)
+                result = connection.execute(statement.where(chosen))
+                rows += result.rowcount if apply else result.scalar_one()
+            found.append(ErasedRows(entity.source_table, rows))
+    return found
+
+
+def _print_receipt(rows: list[tuple[str, ErasedRows]], keys: set[int], options: argparse.Namespace) -> None:
+    print(f"{len(keys)} posts")
+    width = max(len(f"{schema}.{row.place}") for schema, row in rows)
+    for schema, row in rows:
+        version = "" if row.version is None else f"  version {row.version}"
+        print(f"{f'{schema}.{row.place}'.lstrip('.'):<{width}}  {row.rows:>9,}{version}")
+    if not options.apply:
+        print("nothing was changed; --apply erases", file=sys.stderr)
+    elif not options.purge:
+        print("files and older versions still hold the rows; --purge removes them", file=sys.stderr)

@@ -1,0 +1,251 @@
+"""Erases posts: from every table, and with ``purge`` from the files behind them, so that nothing brings them back.
+
+In this order: the keys are noted in ``erased``, which every later micro-batch reads; rows are deleted; answers are
+computed again; files are rewritten and old ones removed. Each step works on all keys that were ever erased, so whatever
+a kill has left undone is done by the next run, whoever asks for it.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pinterest_transforms.entities import ENTITIES, USER
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.ingest.erased_keys import blank_file, count_lines, has_erased, keys_in_sql, read_erased
+from pinterest_transforms.ingest.landing_files import list_folder
+from pinterest_transforms.schemas import ERASED
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables import answer_tables, maintenance, table_access
+from pinterest_transforms.tables.commits import last_commit
+from pinterest_transforms.tables.creation import create_table
+from pinterest_transforms.tables.definitions import (
+    ERASED_TABLE,
+    QUARANTINE_TABLE,
+    answer_specs,
+    erased_spec,
+    raw_table,
+    work_specs,
+)
+from pinterest_transforms.tables.frames import create_frame
+from pinterest_transforms.tables.locks import entity_lock
+from pinterest_transforms.tables.retry import with_retries
+
+MODES = ("dry_run", "erase", "purge")
+_MAX_KEY = 2**63 - 1
+_KEYS_PER_STATEMENT = 5000
+_AT_ONCE = 2
+_RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
+
+
+@dataclass(frozen=True)
+class ErasedRows:
+    """What an erasure has done, or would do, in one place. It holds no personal value.
+
+    Attributes:
+        place: name of the table, or ``landing``.
+        rows: rows deleted, or lines blanked; in a dry run, how many there are.
+        version: version of the table afterwards; None where there is none.
+    """
+
+    place: str
+    rows: int
+    version: int | None = None
+
+
+def parse_keys(text: str) -> tuple[int, ...]:
+    """Keys of posts in a text, separated by commas or white space.
+
+    Raises:
+        SettingsError: one is no whole number that a key can be.
+    """
+    words = text.replace(",", " ").split()
+    for word in words:
+        if not (word.isascii() and word.isdigit() and int(word) <= _MAX_KEY):
+            raise SettingsError(f"ind must be whole numbers of 0 or more, got {word!r}")
+    return tuple(sorted({int(word) for word in words}))
+
+
+def keys_of_user(spark: SparkSession, settings: Settings, user_name: str, date_joined: str) -> tuple[int, ...]:
+    """Keys of the posts of a user: name and day or time of joining tell two users of one name apart.
+
+    Raises:
+        SettingsError: the name is empty, or the date is none.
+    """
+    day = _parse_time(date_joined)
+    if not user_name.strip():
+        raise SettingsError("user_name must be the user's first and last name, got none")
+    users = table_access.read(spark, settings, settings.clean_table(USER))
+    joined = F.unix_micros("date_joined")
+    first = int(day.timestamp() * 1e6)
+    # A date alone is the whole of that day.
+    within = joined.between(first, first + 86_400_000_000 - 1) if len(date_joined.strip()) == 10 else joined == first
+    rows = users.where((F.col("user_name") == user_name.strip()) & within).select("ind").collect()
+    return tuple(sorted(row["ind"] for row in rows))
+
+
+def _parse_time(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise SettingsError("date_joined must be a date or time such as 2016-03-01 or 2016-03-01T08:15:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def count_rows(spark: SparkSession, settings: Settings, keys: Collection[int]) -> list[ErasedRows]:
+    """What ``erase`` would delete: rows of each table, and lines of the landing if there is one. Changes nothing.
+
+    Raises:
+        SettingsError: the landing is no folder that can be rewritten from here.
+    """
+    found = []
+    for name, condition in _conditions(settings, sorted(keys)):
+        rows = table_access.read(spark, settings, name).where(condition).count() if keys else 0
+        found.append(ErasedRows(name, rows))
+    files = _landing_files(settings)
+    return (
+        [*found, ErasedRows("landing", sum(count_lines(path, keys) for path in files))] if settings.landing else found
+    )
+
+
+def erase(
+    spark: SparkSession,
+    settings: Settings,
+    keys: Collection[int],
+    *,
+    purge: bool = False,
+    log: Callable[[str], None] = lambda _: None,
+) -> list[ErasedRows]:
+    """Erases posts, and whatever an earlier erasure has left undone. Safe to kill and to run again.
+
+    On one machine it waits for no run: while one of the leg's entities is ingested it refuses. On Databricks pause the
+    leg's jobs, or run it again when they have stopped.
+
+    Args:
+        spark: session; ``creation.set_up`` was run.
+        settings: names and places; with ``landing``, its files are rewritten by ``purge``.
+        keys: keys of the posts.
+        purge: also remove the bytes: data files are rewritten without the rows, and old files removed at once, so
+            that older versions of the tables can no longer be read.
+        log: for messages about what is being done.
+
+    Returns:
+        A receipt: one row per table, and one for the landing.
+
+    Raises:
+        BusyError: an ingest of the leg is not finished.
+        SettingsError: the landing is no folder that can be rewritten from here.
+    """
+    files = _landing_files(settings) if purge else []
+    with ExitStack() as stack:
+        for entity in ENTITIES:
+            stack.enter_context(entity_lock(settings, entity))
+        if keys or has_erased(spark, settings):
+            create_table(spark, settings, erased_spec())
+            _note(spark, settings, keys)
+        erased = _erased_keys(spark, settings)
+        receipt = []
+        for name, _ in _conditions(settings, ()):
+            log(f"erasing from {settings.schema}.{name}")
+            receipt.append(_delete(spark, settings, name, erased))
+        answer_tables.refresh_answers(spark, settings, log)
+        if purge:
+            log(f"blanking lines of {len(files)} landing files")
+            known = frozenset(erased)
+            receipt.append(ErasedRows("landing", sum(blank_file(path, known) for path in files)))
+            _remove_bytes(spark, settings, log)
+        return receipt
+
+
+def receipt_frame(spark: SparkSession, receipt: Sequence[ErasedRows]) -> DataFrame:
+    """The receipt as a frame: place, rows, version."""
+    rows = [{"place": one.place, "rows": one.rows, "version": one.version} for one in receipt]
+    return create_frame(spark, rows, "struct<place: string, rows: bigint, version: bigint>")
+
+
+def _note(spark: SparkSession, settings: Settings, keys: Collection[int]) -> None:
+    """Adds the keys to ``erased``, for each kind of record, those that are not there."""
+    now = datetime.now(UTC).isoformat()
+    rows = [{"kind": entity.name, "ind": key, "erased_at": now} for entity in ENTITIES for key in sorted(keys)]
+    there = read_erased(spark, settings)
+    new = create_frame(spark, rows, ERASED.simpleString()).join(there, ["kind", "ind"], "left_anti")
+    name = settings.qualified(ERASED_TABLE)
+    with_retries(lambda: new.writeTo(name).append())
+
+
+def _erased_keys(spark: SparkSession, settings: Settings) -> list[int]:
+    if not has_erased(spark, settings):
+        return []
+    rows = read_erased(spark, settings).select("ind").distinct().orderBy("ind").collect()
+    return [row["ind"] for row in rows]
+
+
+def _conditions(settings: Settings, keys: Sequence[int]) -> Iterator[tuple[str, str]]:
+    """Tables that hold records, and SQL of the rows that are of these keys."""
+    numbers = ", ".join(map(str, keys)) or "NULL"
+    texts = ", ".join(f"'{key}'" for key in keys) or "NULL"
+    for entity in ENTITIES:
+        yield settings.clean_table(entity), f"ind IN ({numbers})"
+    named = "arrays_overlap({keys}, array({texts}))"
+    yield QUARANTINE_TABLE, named.format(keys=keys_in_sql("raw"), texts=texts)
+    if settings.leg == "stream":
+        yield raw_table(settings), named.format(keys=keys_in_sql("CAST(data AS STRING)"), texts=texts)
+
+
+def _delete(spark: SparkSession, settings: Settings, table: str, keys: Sequence[int]) -> ErasedRows:
+    deleted = 0
+    for first in range(0, len(keys), _KEYS_PER_STATEMENT):
+        condition = dict(_conditions(settings, keys[first : first + _KEYS_PER_STATEMENT]))[table]
+        statement = f"DELETE FROM {settings.qualified(table)} WHERE {condition}"
+        deleted += with_retries(lambda statement=statement: spark.sql(statement).collect()[0][0])  # type: ignore[misc]
+    return ErasedRows(table, deleted, last_commit(spark, settings, table).version)
+
+
+def _landing_files(settings: Settings) -> list[Path]:
+    """The landing's files of records; a bucket is none of this machine's folders, a volume or a mount is."""
+    if not settings.landing:
+        return []
+    # The root of DBFS is a folder of the driver; a mount is named without it.
+    root = f"/dbfs{settings.landing}" if settings.landing.startswith("/mnt/") else settings.landing
+    here = replace(settings, landing=root)
+    if not Path(root, "topics").is_dir():
+        raise SettingsError(f"landing must be a folder with topics/ in it, a volume or a mount, got {settings.landing}")
+    folders = {entity: here.topic_folder(entity) for entity in ENTITIES if Path(here.topic_folder(entity)).is_dir()}
+    listed = [list_folder(folder, settings.topic(entity)).records for entity, folder in folders.items()]
+    return sorted(Path(path) for records in listed for path in records)
+
+
+def _remove_bytes(spark: SparkSession, settings: Settings, log: Callable[[str], None]) -> None:
+    """Rewrites data files without deleted rows, and removes every file that no current version names."""
+    existing, work = table_access.list_tables(spark, settings), {spec.name for spec in work_specs(settings)}
+
+    def remove(name: str) -> None:
+        log(f"purging {settings.schema}.{name}")
+        if name in work:  # an answer is replaced as a whole: no row of it is only marked as deleted
+            statement = f"REORG TABLE {settings.qualified(name)} APPLY (PURGE)"
+            with_retries(lambda: spark.sql(statement).collect())
+        maintenance.vacuum_at_once(spark, settings, name)
+
+    with _without_retention_check(spark), ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(remove, [*work, *(spec.name for spec in answer_specs() if spec.name in existing)]))
+
+
+@contextmanager
+def _without_retention_check(spark: SparkSession) -> Iterator[None]:
+    """Delta refuses to remove files that readers may still use; an erasure is to take them from those, too."""
+    try:
+        before = spark.conf.get(_RETENTION_CHECK, "true")
+        spark.conf.set(_RETENTION_CHECK, "false")
+    except PySparkException:  # serverless compute takes no such setting: the table's property alone decides there
+        yield
+        return
+    try:
+        yield
+    finally:
+        spark.conf.set(_RETENTION_CHECK, str(before))

@@ -1,0 +1,69 @@
+"""Lines of erased posts in files: which they are, and that the place of every other line stays the same."""
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pinterest_transforms.ingest.erased_keys import blank_file, blank_lines, count_lines, remove_lines
+
+
+@pytest.mark.parametrize(
+    ("line", "is_named"),
+    [
+        ('{"index": 17}', True),
+        ('{"title": "a", "ind":"17"}', True),
+        ('{"ind" : 0017.00, "a": 1}', True),
+        ('{"a": 1} {"ind": 17}', True),
+        ('{"ind": 17', True),
+        ('{"ind": 170}', False),
+        ('{"ind": 117}', False),
+        ('{"ind": 17.5}', False),
+        ('{"find": 17}', False),
+        (r'{"ind": 1, "title": "\"ind\": 17"}', False),
+        ("", False),
+    ],
+)
+def test_a_line_is_found_by_the_key_it_names(line: str, is_named: bool) -> None:
+    assert blank_lines(line.encode(), {17}) == ((b" " * len(line), 1) if is_named else (line.encode(), 0))
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["", "é", "\u2028"]))), st.sets(st.integers(0, 5)))
+def test_every_other_line_stays_where_it_was(records: list[tuple[int, str]], keys: set[int]) -> None:
+    lines = [f'{{"ind": {key}, "country": "{text}"}}'.encode() for key, text in records]
+    data = b"\n".join(lines)
+    blanked, count = blank_lines(data, keys)
+    gone = [key in keys for key, _ in records]
+    assert count == sum(gone)
+    assert len(blanked) == len(data)
+    after = blanked.split(b"\n") if lines else []
+    assert [line if line.strip() else None for line in after] == [
+        None if is_gone else line for line, is_gone in zip(lines, gone, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+def test_a_file_of_the_landing_keeps_its_time(tmp_path: Path, name: str) -> None:
+    file, content = tmp_path / name, b'{"ind": 17}\n{"ind": 1}\n'
+    packed = name.endswith(".gz")
+    file.write_bytes(gzip.compress(content) if packed else content)
+    os.utime(file, ns=(10**18, 10**18))
+    assert (count_lines(file, {17}), blank_file(file, {17}), blank_file(file, {17})) == (1, 1, 0)
+    left = gzip.decompress(file.read_bytes()) if packed else file.read_bytes()
+    assert left == b'           \n{"ind": 1}\n'
+    assert file.stat().st_mtime_ns == 10**18
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_line_of_a_failed_file_goes(tmp_path: Path) -> None:
+    file = tmp_path / "failed.jsonl"
+    lines = [
+        b'{"entity": "pin", "key": null, "reason": "r", "value": {"index": "17", "title": "x"}}\n',
+        b'{"ind": 1}\n',
+    ]
+    file.write_bytes(b"".join(lines))
+    assert remove_lines(file, {17}) == 1
+    assert file.read_bytes() == lines[1]

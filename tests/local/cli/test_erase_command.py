@@ -1,0 +1,100 @@
+"""``python -m local erase``: its options, and what it erases beside the tables, whose part is faked here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from emulation.source.database import connect, count_rows, write_source
+from emulation.synthetic.generator import generate_rows
+from local.cli import erase_command
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.operations.erasure import ErasedRows
+from pinterest_transforms.settings import Settings
+from tests.local.conftest import Call
+
+KEYS = (3, 5)
+FAILED = b'{"entity": "geo", "key": 3, "reason": "r", "value": {"ind": 3}}\n{"entity": "geo", "value": {"ind": 4}}\n'
+
+
+@pytest.fixture
+def erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """What the library was asked to erase; it has tables of the batch leg only."""
+    (tmp_path / "w" / "pinterest").mkdir(parents=True)
+    asked: list[tuple[object, ...]] = []
+
+    @contextmanager
+    def session(_: Path) -> Iterator[None]:
+        yield None
+
+    def erase(_: object, settings: Settings, keys: set[int], *, purge: bool, **_log: object) -> list[ErasedRows]:
+        asked.append((settings.landing, sorted(keys), purge))
+        return [ErasedRows("pins", len(keys), 7)]
+
+    monkeypatch.setattr(erase_command, "command_session", session)
+    monkeypatch.setattr(erase_command, "ensure_tables", lambda *_: None)
+    monkeypatch.setattr(erase_command, "keys_of_user", lambda *_: KEYS)
+    monkeypatch.setattr(erase_command, "count_rows", lambda *_: [ErasedRows("pins", 2)])
+    monkeypatch.setattr(erase_command, "erase", erase)
+    return asked
+
+
+def test_it_counts_first_and_then_erases_in_every_place(
+    erased: list[tuple[object, ...]], call: Call, tmp_path: Path
+) -> None:
+    engine = connect(str(tmp_path / "source.db"))
+    write_source(engine, ((entity, generate_rows(entity, 9, 1)) for entity in ENTITIES))
+    rows = {entity: count_rows(engine, entity) for entity in ENTITIES}
+    (tmp_path / "failed.jsonl").write_bytes(FAILED)
+    (tmp_path / "report.html").write_text("report")
+    given = ["erase", "--user", "Ada Example", "--joined", "2016-03-01", "--warehouse", "w", "--landing", "landing"]
+    given += ["--database", "source.db", "--failed", "failed.jsonl", "--report", "report.html"]
+    code, out, err = call(*given)
+    assert (code, erased) == (0, [])
+    assert [line.split() for line in out.splitlines()] == [
+        ["2", "posts"],
+        ["pinterest.pins", "2"],
+        ["failed.jsonl", "1"],
+        *([entity.source_table, "2"] for entity in ENTITIES),
+        ["report.html", "1"],
+    ]
+    assert err.endswith("nothing was changed; --apply erases\n")
+    assert (tmp_path / "failed.jsonl").read_bytes() == FAILED
+
+    code, out, err = call(*given, "--apply")
+    assert (code, erased) == (0, [(str(tmp_path / "landing"), [*KEYS], False)])
+    assert out.splitlines()[1].split() == ["pinterest.pins", "2", "version", "7"]
+    assert "--purge removes them" in err
+    assert "Ada" not in out + err
+    assert (tmp_path / "failed.jsonl").read_bytes() == FAILED.splitlines(keepends=True)[1]
+    assert {entity: count_rows(engine, entity) for entity in ENTITIES} == {e: rows[e] - 2 for e in ENTITIES}
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_keys_stand_in_a_file_or_in_options(erased: list[tuple[object, ...]], call: Call, tmp_path: Path) -> None:
+    (tmp_path / "keys.txt").write_text("8\n9, 8\n")
+    assert call("erase", "--file", "keys.txt", "--warehouse", "w", "--apply", "--purge")[0] == 0
+    assert call("erase", "--ind", "2", "--ind", "1", "--warehouse", "w", "--apply")[0] == 0
+    assert erased == [("", [8, 9], True), ("", [1, 2], False)]
+
+
+@pytest.mark.usefixtures("erased")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--ind", "x"], "error: ind must be whole numbers of 0 or more, got 'x'"),
+        (["--user", "Ada"], "error: --user and --joined must be given together: two users may have one name"),
+        (["--ind", "1", "--joined", "2016-01-01"], "error: --user and --joined must be given together: two"),
+        (["--ind", "1", "--purge"], "error: --purge must be given with --apply"),
+        (["--ind", "1", "--failed", "none"], "error: failed file must be there, got none"),
+        (["--file", "none"], "error: file must be there, got none"),
+        (["--ind", "1", "--warehouse", "empty"], "error: warehouse must hold the tables of a leg, pinterest or"),
+        ([], "error: one of the arguments --ind --file --user is required"),
+    ],
+)
+def test_a_mistake_is_one_line(call: Call, given: list[str], said: str) -> None:
+    code, out, err = call("erase", "--warehouse", "w", *given)
+    assert (code, out) == (2, "")
+    assert err.startswith(said)
+    assert err.count("\n") == 1

@@ -1,0 +1,183 @@
+"""Erased posts: gone from every table and file, and never back, whatever is killed, replayed or delivered again."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from operator import itemgetter
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+from pyspark.sql import SparkSession
+
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
+from pinterest_transforms.errors import BusyError, SettingsError
+from pinterest_transforms.operations import erasure
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables import answer_tables
+from pinterest_transforms.tables.locks import entity_lock
+from tests.support.stream_places import MakeStreams, geo
+from tests.support.table_places import WORK, Killed, Place, counts, pin
+
+NAME, TITLE, AGE, LATITUDE, POSTER = "Canaryfirst Holm", "canarytitle", 119, 77.40253, "canaryposter"
+CANARIES = ("Canaryfirst", TITLE, "77.40253", POSTER, "canaryolder")
+GONE, KEPT = 17, 42
+
+
+@pytest.fixture(autouse=True)
+def _interpreting(interpreted: SparkSession) -> None:
+    """Every test here makes many plans of few records."""
+
+
+def land(place: Place, offset: int = 0) -> None:
+    """Two posts; of the one that is erased also an older version, a repaired record, and rejected ones."""
+    one = pin(GONE, TITLE, poster_name=POSTER, follower_count="9k", category="art")
+    other = pin(KEPT, "kept", poster_name="kept", follower_count="1k", category="art")
+    broken = f'{{"index": {GONE}, "title": "{TITLE}"}} {{"index": {GONE}}}'
+    place.put(offset, {**one, "title": "canaryolder"}, one, {**one, "follower_count": "lots"}, broken, other)
+    where = {"timestamp": "2019-01-01 00:00:00", "country": "Peru", "longitude": 1.0}
+    places = [{"ind": key, "latitude": latitude, **where} for key, latitude in ((GONE, LATITUDE), (KEPT, 5.0))]
+    file = place.put(offset, *places, entity=GEO)
+    file.with_suffix(".json.gz").write_bytes(gzip.compress(file.read_bytes()))
+    file.unlink()
+    first, last = NAME.split()
+    born = {"first_name": first, "last_name": last, "age": AGE, "date_joined": "2016-03-01T08:15:00"}
+    users = [{"ind": GONE, **born}, {"ind": KEPT, **born, "first_name": "Kept", "age": 30}]
+    place.put(offset, *users, entity=USER)
+
+
+@pytest.fixture(scope="module")
+def landed(make_place: Callable[..., Place]) -> Place:
+    """The two posts in all tables."""
+    place = make_place(names=WORK)
+    land(place)
+    place.take(*ENTITIES)
+    answer_tables.refresh_answers(place.spark, place.settings, lambda _: None)
+    return place
+
+
+def keys(place: Place) -> set[int]:
+    """Keys in any clean table; no quarantined record names the erased one."""
+    assert not any(canary in str(place.noted()) for canary in CANARIES)
+    return {row for entity in ENTITIES for row in place.rows(entity)}
+
+
+def texts(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Every file below a folder, its compressed pages decoded."""
+    for file in (path for path in folder.rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        yield file, content.decode("latin-1")
+        if file.suffix == ".parquet":
+            yield file, str(parquet.ParquetFile(file).read().to_pydict())
+        if file.suffix == ".gz":
+            yield file, gzip.decompress(content).decode("latin-1")
+
+
+@contextmanager
+def dying_in(step: str, call: int) -> Iterator[None]:
+    """The erasure is killed when it comes to a step for the n-th time."""
+    whole, calls = getattr(erasure, step), count(1)
+
+    def killed(*given: object, **named: object) -> object:
+        if next(calls) == call:
+            raise Killed
+        return whole(*given, **named)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(erasure, step, killed)
+        with pytest.raises(Killed):
+            yield
+
+
+def test_a_purged_post_is_in_no_file_and_never_comes_back(landed: Place) -> None:
+    """Whatever step is killed, the next run does what was left undone, even if it is asked for nothing itself."""
+    spark, settings, root = landed.spark, landed.settings, Path(landed.settings.warehouse).parent
+    assert {canary for canary in CANARIES for _, text in texts(root) if canary in text} == set(CANARIES)
+    found = erasure.keys_of_user(spark, settings, NAME, "2016-03-01")
+    assert found == (GONE,)
+    before = landed.content()
+    would_go = {row.place: row.rows for row in erasure.count_rows(spark, settings, found)}
+    assert would_go == {"pins": 1, "geolocations": 1, "users": 1, "quarantine": 2, "landing": 6}
+    assert landed.content() == before
+
+    with dying_in("_note", 1):
+        erasure.erase(spark, settings, found, purge=True)
+    for step, call in (("_delete", 2), ("blank_file", 2), ("_remove_bytes", 1)):
+        with dying_in(step, call):
+            erasure.erase(spark, settings, found if step == "_delete" else (), purge=True)
+    receipt = erasure.erase(spark, settings, (), purge=True)
+    assert [row.place for row in receipt] == [*would_go]
+    assert erasure.receipt_frame(spark, receipt).count() == len(receipt)
+    assert keys(landed) == {KEPT}
+    assert [(file.name, canary) for file, text in texts(root) for canary in CANARIES if canary in text] == []
+    assert [tuple(row) for row in landed.table("top_user_by_country").collect()] == [("Peru", "kept", 1000)]
+
+    after = [landed.rows(entity) for entity in ENTITIES]
+    land(landed, offset=50)  # a late duplicate of everything
+    landed.take(*ENTITIES)
+    assert keys(landed) == {KEPT}
+    # The compressed file has another size now, and is read once more.
+    read = {GEO: 2, PIN: 1, USER: 1}
+    counted = sorted(landed.counted()[-3:], key=itemgetter("topic"))
+    assert counted == [counts(read[e], 1, topic=settings.topic(e)) for e in (GEO, PIN, USER)]
+    landed.take(*ENTITIES, rebuild=True)
+    assert [landed.rows(entity) for entity in ENTITIES] == after
+    assert keys(landed) == {KEPT}
+
+
+def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) -> None:
+    place = make_streams(GEO)
+    place.put(geo(GONE, "77401"), geo(KEPT, "kept"), f'{{"ind": "{GONE}.0", "latitude": 77.40253, "ind": 1}}')
+    place.take()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(erasure, "_conditions", lambda _, given: _some_conditions(place.settings, given))
+        patched.setattr(answer_tables, "refresh_answers", lambda *_: {})
+        erasure.erase(place.spark, place.settings, (GONE,))
+    assert [json.loads(data)["ind"] for _, data in place.raw()] == [KEPT]
+    place.put(geo(GONE, "77401"), geo(7, "new"))
+    place.take()
+    place.take(rebuild=True)
+    assert place.countries() == {KEPT: "kept", 7: "new"}
+    assert place.noted() == []
+
+
+_all_conditions = erasure._conditions
+
+
+def _some_conditions(settings: Settings, given: tuple[int, ...]) -> list[tuple[str, str]]:
+    """Of the tables that the place has."""
+    return [pair for pair in _all_conditions(settings, given) if "pin" not in pair[0] and "user" not in pair[0]]
+
+
+def test_an_erasure_waits_for_no_run(landed: Place) -> None:
+    with entity_lock(landed.settings, GEO), pytest.raises(BusyError):
+        erasure.erase(landed.spark, landed.settings, (1,))
+
+
+def test_a_landing_that_is_no_folder_is_refused_before_anything(landed: Place) -> None:
+    before, bucket = landed.content(), landed.with_settings(landing="s3://bucket").settings
+    with pytest.raises(SettingsError) as error:
+        erasure.erase(landed.spark, bucket, (KEPT,), purge=True)
+    assert str(error.value) == "landing must be a folder with topics/ in it, a volume or a mount, got s3://bucket"
+    assert landed.content() == before
+
+
+def test_a_value_that_cannot_be_used_is_one_clear_line(landed: Place) -> None:
+    spark, settings = landed.spark, landed.settings
+    for work, said in (
+        (lambda: erasure.parse_keys("1, x"), "ind must be whole numbers of 0 or more, got 'x'"),
+        (lambda: erasure.parse_keys(str(2**63)), f"ind must be whole numbers of 0 or more, got '{2**63}'"),
+        (
+            lambda: erasure.keys_of_user(spark, settings, "Some Body", "soon"),
+            "date_joined must be a date or time such as 2016-03-01 or 2016-03-01T08:15:00",
+        ),
+        (
+            lambda: erasure.keys_of_user(spark, settings, " ", "2016-03-01"),
+            "user_name must be the user's first and last name, got none",
+        ),
+    ):
+        with pytest.raises(SettingsError) as error:
+            work()
+        assert str(error.value) == said
