@@ -2,19 +2,11 @@
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.service.jobs import (
-    BaseJob,
-    Run,
-    RunLifeCycleState,
-    RunLifecycleStateV2State,
-    RunResultState,
-    RunState,
-    RunTask,
-    TerminationCodeCode,
-)
-from databricks.sdk.service.jobs import RunStatus as SdkRunStatus
+from databricks.sdk.errors import OperationFailed
+from databricks.sdk.service.jobs import BaseJob, Run, RunLifeCycleState, RunResultState, RunState, RunTask
 
 from workspace.redacted_output import RedactedOutput
 from workspace.step_reporter import convert_errors
@@ -42,14 +34,8 @@ class RunStatus:
     message: str = ""
 
 
-def get_run_status(state: RunState | None, status: SdkRunStatus | None) -> RunStatus:
-    """The status by the newer field, else by the older one that every version returns."""
-    if status and status.state:
-        details = status.termination_details
-        if status.state is not RunLifecycleStateV2State.TERMINATED or not details or not details.code:
-            return RunStatus(status.state.value.lower(), status.state is RunLifecycleStateV2State.TERMINATED)
-        good = details.code is TerminationCodeCode.SUCCESS
-        return RunStatus(details.code.value.lower(), True, good, details.message or "")
+def get_run_status(state: RunState | None) -> RunStatus:
+    """The status of a run or task."""
     life = state.life_cycle_state if state else None
     if state is None or life is None:
         return RunStatus("pending")
@@ -80,17 +66,14 @@ def find_job(client: WorkspaceClient, name: str) -> int:
     return found[0].job_id or 0
 
 
-def run_job(client: WorkspaceClient, output: RedactedOutput, job_id: int, *, timeout: float, every: float) -> Run:
+def run_job(client: WorkspaceClient, output: RedactedOutput, job_id: int, *, timeout: float) -> Run:
     """Runs a job and waits until it ends, logging each change of a task's state. A timeout and Ctrl-C cancel the run.
-
-    The SDK's own waiter reads the older state field only, and its interval cannot be set.
 
     Args:
         client: the workspace.
         output: receives the log.
         job_id: the job.
         timeout: maximum seconds to wait.
-        every: seconds between two polls.
 
     Returns:
         The successful run.
@@ -100,31 +83,28 @@ def run_job(client: WorkspaceClient, output: RedactedOutput, job_id: int, *, tim
     """
     started = time.monotonic()
     with convert_errors(f"job {job_id}"):
-        run_id = int(client.jobs.run_now(job_id).bind()["run_id"])
+        waiter = client.jobs.run_now(job_id)
+    run_id = int(waiter.bind()["run_id"])
     output.log(f"run {run_id} started")
-    page = f"run {run_id}"
-    logged: dict[str, str] = {}
+    log = _TaskLog(output, f"run {run_id}")
     try:
-        while True:
+        try:
+            run = waiter.result(timedelta(seconds=timeout), log.write)
+        except OperationFailed:
             run = client.jobs.get_run(run_id)
-            if run.run_page_url and page != run.run_page_url:
-                page = run.run_page_url
-                output.log(page)
-            _log_tasks(output, run, logged)
-            status = get_run_status(run.state, run.status)
-            if status.ended:
-                output.log(f"run {run_id}: {status.word}, {time.monotonic() - started:.0f} s")
-                break
-            if time.monotonic() - started > timeout:
-                raise _cancel(client, run_id, f"run must end within {timeout / 60:g} minutes", page)
-            time.sleep(every)
     except KeyboardInterrupt:
-        output.log(str(_cancel(client, run_id, "interrupted", page)))
+        output.log(str(_cancel(client, run_id, "interrupted", log.page)))
         raise
     except SDK_ERRORS as error:
+        # A call that timed out has a cause; the wait for the run has none.
+        if isinstance(error, TimeoutError) and error.__cause__ is None:
+            raise _cancel(client, run_id, f"run must end within {timeout / 60:g} minutes", log.page) from None
         raise WorkspaceError(
-            f"the state of the run cannot be read; it continues: {describe_error(error)} ({page})"
+            f"the state of the run cannot be read; it continues: {describe_error(error)} ({log.page})"
         ) from None
+    log.write(run)
+    status = get_run_status(run.state)
+    output.log(f"run {run_id}: {status.word}, {time.monotonic() - started:.0f} s")
     if not status.succeeded:
         raise WorkspaceError(_log_failures(client, output, run, status))
     return run
@@ -138,22 +118,31 @@ def _cancel(client: WorkspaceClient, run_id: int, reason: str, page: str) -> Wor
     return WorkspaceError(f"{reason}; it was cancelled without loss: the next run resumes ({page})")
 
 
-def _log_tasks(output: RedactedOutput, run: Run, logged: dict[str, str]) -> None:
-    """Logs the tasks whose state has changed."""
-    for task in _select_last_attempts(run):
-        word = get_run_status(task.state, task.status).word
-        if logged.get(task.task_key) != word:
-            logged[task.task_key] = word
-            took = (task.setup_duration or 0) + (task.execution_duration or 0)
-            seconds = f", {took / 1000:.0f} s" if took else ""
-            output.log(f"  {task.task_key}: {word}{seconds}")
+class _TaskLog:
+    """Logs the page of a run, and each task whose state has changed."""
+
+    def __init__(self, output: RedactedOutput, page: str) -> None:
+        self.page, self._output = page, output
+        self._logged: dict[str, str] = {}
+
+    def write(self, run: Run) -> None:
+        if run.run_page_url and self.page != run.run_page_url:
+            self.page = run.run_page_url
+            self._output.log(self.page)
+        for task in _select_last_attempts(run):
+            word = get_run_status(task.state).word
+            if self._logged.get(task.task_key) != word:
+                self._logged[task.task_key] = word
+                took = (task.setup_duration or 0) + (task.execution_duration or 0)
+                seconds = f", {took / 1000:.0f} s" if took else ""
+                self._output.log(f"  {task.task_key}: {word}{seconds}")
 
 
 def _log_failures(client: WorkspaceClient, output: RedactedOutput, run: Run, status: RunStatus) -> str:
     """Logs each failed task with its error and page; returns the message for the run."""
     failed = []
     for task in _select_last_attempts(run):
-        task_status = get_run_status(task.state, task.status)
+        task_status = get_run_status(task.state)
         if task_status.ended and not task_status.succeeded and task_status.word not in _NOT_RUN:
             failed.append(task.task_key)
             page = f" ({task.run_page_url})" if task.run_page_url else ""

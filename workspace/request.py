@@ -119,19 +119,16 @@ class SmokeRequest:
     Attributes:
         job: its name.
         timeout: maximum seconds to wait.
-        every: seconds between two polls.
         rows: rows printed per answer.
     """
 
     job: str = "pinterest_batch"
     timeout: float = 3600.0
-    every: float = 10.0
     rows: int = 3
 
     def __post_init__(self) -> None:
         """Checks every value."""
         if self.rows < 1:
             raise SettingsError(f"rows must be at least 1, got {self.rows}")
-        for name in ("timeout", "every"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise SettingsError(f"{name} must be over 0, got {getattr(self, name):g}")
+        if not 0 < self.timeout < float("inf"):
+            raise SettingsError(f"timeout must be over 0, got {self.timeout:g}")

@@ -32,7 +32,7 @@ def smoke(request: SmokeRequest, output: RedactedOutput, *, profile: str = "", w
     client = connect(output, profile)
     # Checked before the job is run, whose answers could not be read otherwise.
     chosen = choose_warehouse(client, warehouse)
-    run = run_job(client, output, find_job(client, request.job), timeout=request.timeout, every=request.every)
+    run = run_job(client, output, find_job(client, request.job), timeout=request.timeout)
     settings = read_settings(run)
     empty = show_answers(chosen, settings, output, request.rows)
     if empty:

@@ -76,7 +76,6 @@ def build_parser() -> argparse.ArgumentParser:
         "--job", "--target-name", default="pinterest_batch", metavar="NAME", help="the job's name (%(default)s)"
     )
     smoke.add_argument("--timeout", type=float, default=60.0, metavar="MINUTES", help="maximum wait (%(default)g)")
-    smoke.add_argument("--every", type=float, default=10.0, metavar="SECONDS", help="between two polls (%(default)g)")
     smoke.add_argument("--rows", type=int, default=3, metavar="N", help="rows printed per answer (%(default)s)")
     smoke.set_defaults(run=_smoke)
 
@@ -190,7 +189,7 @@ def _rotate(options: argparse.Namespace, output: RedactedOutput) -> None:
 
 
 def _smoke(options: argparse.Namespace, output: RedactedOutput) -> None:
-    request = SmokeRequest(job=options.job, timeout=60 * options.timeout, every=options.every, rows=options.rows)
+    request = SmokeRequest(job=options.job, timeout=60 * options.timeout, rows=options.rows)
     from workspace.smoke import smoke  # noqa: PLC0415 - as above
 
     smoke(request, output, profile=options.profile, warehouse=options.warehouse)
