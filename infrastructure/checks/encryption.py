@@ -1,4 +1,4 @@
-"""Checks of encryption at rest and in transit."""
+"""Checks of encryption at rest and in transit that checkov does not have."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,32 +8,21 @@ from infrastructure.templates import Value
 _TRUE = (True, "true")
 # By resource type: paths of settings with their allowed values; None for any value, such as a key's name.
 _AT_REST: Mapping[str, tuple[tuple[tuple[str, ...], tuple[Value, ...] | None], ...]] = {
-    "AWS::Kinesis::Stream": (
-        (("StreamEncryption", "EncryptionType"), ("KMS",)),
-        (("StreamEncryption", "KeyId"), None),
-    ),
+    "AWS::Kinesis::Stream": ((("StreamEncryption", "KeyId"), None),),
     "AWS::RDS::DBInstance": (
-        (("StorageEncrypted",), _TRUE),
         (("KmsKeyId",), None),
         (("ManageMasterUserPassword",), _TRUE),
         (("MasterUserSecret", "KmsKeyId"), None),
     ),
     "AWS::MSK::Cluster": ((("EncryptionInfo", "EncryptionAtRest", "DataVolumeKMSKeyId"), None),),
-    "AWS::Logs::LogGroup": ((("KmsKeyId",), None),),
     "AWS::MWAA::Environment": ((("KmsKey",), None),),
-    "AWS::KMS::Key": ((("EnableKeyRotation",), _TRUE),),
 }
 _IN_TRANSIT: Mapping[str, tuple[tuple[tuple[str, ...], tuple[Value, ...] | None], ...]] = {
-    "AWS::MSK::Cluster": (
-        (("EncryptionInfo", "EncryptionInTransit", "ClientBroker"), ("TLS",)),
-        (("EncryptionInfo", "EncryptionInTransit", "InCluster"), _TRUE),
-        (("ClientAuthentication", "Sasl", "Iam", "Enabled"), _TRUE),
-    ),
+    "AWS::MSK::Cluster": ((("ClientAuthentication", "Sasl", "Iam", "Enabled"), _TRUE),),
     "AWS::KafkaConnect::Connector": (
         (("KafkaClusterEncryptionInTransit", "EncryptionType"), ("TLS",)),
         (("KafkaClusterClientAuthentication", "AuthenticationType"), ("IAM",)),
     ),
-    "AWS::RDS::DBParameterGroup": ((("Parameters", "require_secure_transport"), ("1", "ON")),),
     "AWS::RDS::DBInstance": ((("DBParameterGroupName",), None),),
 }
 
@@ -46,9 +35,6 @@ def check_encryption_at_rest(view: TemplateView) -> Iterator[str]:
         defaults = [as_mapping(as_mapping(rule).get("ServerSideEncryptionByDefault")) for rule in rules]
         if not any(each.get("SSEAlgorithm") == "aws:kms" and each.get("KMSMasterKeyID") for each in defaults):
             yield f"{name}: BucketEncryption must be aws:kms with a key, got {rules or 'none'}"
-        for setting in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"):
-            if get_path(properties, "PublicAccessBlockConfiguration", setting) is not True:
-                yield f"{name}: {setting} must be true"
     for name, properties in view.of("AWS::EC2::Instance"):
         disks = [as_mapping(as_mapping(disk).get("Ebs")) for disk in as_list(properties.get("BlockDeviceMappings"))]
         if not disks or not all(disk.get("Encrypted") is True for disk in disks):

@@ -20,7 +20,6 @@ PUBLIC_STATEMENTS: Mapping[tuple[str, str], str] = {
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 _WHOLE_SERVICE = re.compile(r"\A(\*|[a-z0-9-]+:\*)\Z")
 _OUTSIDE = {
-    "PubliclyAccessible": (True, "true"),
     "MapPublicIpOnLaunch": (True, "true"),
     "AssociatePublicIpAddress": (True, "true"),
     "Scheme": ("internet-facing",),
@@ -52,8 +51,6 @@ def check_no_public_access(view: TemplateView) -> Iterator[str]:
             if any(value in public for value in find_all(resource, setting)):
                 yield f"{name}: {setting} must not be {public[0]}"
     for name, properties in view.of("AWS::MSK::Cluster"):
-        if get_path(properties, "BrokerNodeGroupInfo", "ConnectivityInfo", "PublicAccess", "Type") != "DISABLED":
-            yield f"{name}: PublicAccess must be DISABLED"
         if get_path(properties, "ClientAuthentication", "Unauthenticated", "Enabled") is not False:
             yield f"{name}: Unauthenticated must be switched off"
     for name, properties in view.of("AWS::EC2::Instance"):

