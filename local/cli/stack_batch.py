@@ -58,7 +58,7 @@ def run_notebooks(
         NotebookError: one fails.
     """
     state = DbutilsState()
-    state.filesystem = Buckets(environment["AWS_ENDPOINT_URL"])
+    state.filesystem = Buckets(environment["AWS_ENDPOINT_URL_S3"])
     runner = Runner(spark, screen, state, progress)
     settings = Settings(user_id=environment["PINTEREST_USER_ID"], warehouse=str(warehouse))
     values = {

@@ -76,7 +76,7 @@ def _format_addresses(stack: Stack, plan: StackConfig, seconds: float) -> str:
     """Addresses, and what to do with them."""
     environment, settings, folder = stack.environment, plan.settings, plan.folder
     python = ".venv/bin/python"
-    streams = f'{python} -m local stream --warehouse {folder}/stream --endpoint "$AWS_ENDPOINT_URL"'
+    streams = f'{python} -m local stream --warehouse {folder}/stream --endpoint "$AWS_ENDPOINT_URL_KINESIS"'
     return f"""\
 started in {seconds:.0f} s; state and logs in {folder}
   source       {stack.mariadb.name}, 127.0.0.1:{stack.mariadb.port}
@@ -84,7 +84,8 @@ started in {seconds:.0f} s; state and logs in {folder}
   REST proxy   {stack.proxy.url}
   Kafka        {stack.bootstrap}
   sink         {stack.sink.url}, writes to s3://{settings.bucket}
-  S3, Kinesis  {stack.aws.url}
+  S3           {stack.s3.url}
+  Kinesis      {stack.kinesis.url}
 
 in another terminal, in this folder:
   . {folder}/environment

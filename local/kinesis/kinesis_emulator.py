@@ -1,4 +1,4 @@
-"""Kinesis on loopback and in memory, for tests and benchmarks: AWS's rules where moto has others.
+"""Kinesis on loopback and in memory, by AWS's rules.
 
 As a process it prints its port, and ends when its standard input does::
 
@@ -112,13 +112,13 @@ class KinesisEmulator(KinesisOperations):
         status, said = self.answer(operation, body)
         return web.Response(status=status, body=said, content_type=MEDIA_TYPE)
 
-    async def start(self) -> web.AppRunner:
-        """Begins to serve on a free loopback port; the runner's ``cleanup`` ends it."""
+    async def start(self, port: int = 0) -> web.AppRunner:
+        """Begins to serve on a loopback port, a free one for 0; the runner's ``cleanup`` ends it."""
         app = web.Application(client_max_size=_BODY_BYTES)
         app.router.add_post("/", self.serve)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         return runner
 
@@ -154,8 +154,8 @@ def serve_emulator(emulator: KinesisEmulator | None = None) -> Iterator[KinesisE
         thread.join(10)
 
 
-async def _serve_until_input_ends(kinesis: KinesisEmulator) -> None:
-    runner = await kinesis.start()
+async def _serve_until_input_ends(kinesis: KinesisEmulator, port: int) -> None:
+    runner = await kinesis.start(port)
     print(kinesis.url.rpartition(":")[2], flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await runner.cleanup()
@@ -168,6 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--shards", type=int_between(1, 10_000), default=1, metavar="N", help="shards of each of them (default 1)"
     )
+    parser.add_argument(
+        "--port", type=int_between(0, 65_535), default=0, help="its loopback port (default: a free one)"
+    )
     parser.add_argument("--limits", action="store_true", help="read no more from a shard than Kinesis lets")
     options = parser.parse_args(arguments)
     kinesis = KinesisEmulator(limits=options.limits)
@@ -176,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             kinesis.create(name, options.shards)
     except KinesisError as error:
         parser.error(str(error))
-    asyncio.run(_serve_until_input_ends(kinesis))
+    asyncio.run(_serve_until_input_ends(kinesis, options.port))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A Kinesis endpoint on loopback, for a run on one machine: moto's server, in another process.
+"""A Kinesis endpoint on loopback, for a run on one machine: the emulator, in another process.
 
 What it holds is gone when it ends, which it does when its standard input does: with the process that started it,
 whatever becomes of that.
@@ -6,12 +6,10 @@ whatever becomes of that.
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from local import PROJECT
-from local.kinesis.moto_app import moto_app
 from pinterest_transforms.errors import StreamError
 
 REGION = "us-east-1"
@@ -25,7 +23,7 @@ def kinesis_endpoint() -> Iterator[str]:
         StreamError: it does not start.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "local.kinesis.kinesis_endpoint"],
+        [sys.executable, "-m", "local.kinesis.kinesis_emulator"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -37,22 +35,7 @@ def kinesis_endpoint() -> Iterator[str]:
         assert process.stdout  # noqa: S101 - it was asked for
         port = process.stdout.readline().strip().decode()
         if not port:
-            raise StreamError("the Kinesis endpoint must print its port, got nothing: is moto installed?")
+            raise StreamError("the Kinesis endpoint must print its port, got nothing: is aiohttp installed?")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.communicate()
-
-
-def main() -> None:
-    """Serves until standard input ends."""
-    from werkzeug.serving import make_server  # noqa: PLC0415 - only wanted in this process
-
-    server = make_server("127.0.0.1", 0, moto_app(), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_port, flush=True)
-    sys.stdin.read()
-    server.shutdown()
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,7 @@ def fetch_s3a_jars() -> list[Path]:
 
 
 def build_s3a_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Spark's settings to read buckets at ``AWS_ENDPOINT_URL``.
+    """Spark's settings to read buckets at ``AWS_ENDPOINT_URL_S3``.
 
     Args:
         environment: of the stack.
@@ -25,7 +25,7 @@ def build_s3a_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         # Behind Spark's own: a class archive fits a class path that begins as the one that it was made with.
         "spark.driver.extraClassPath": os.pathsep.join(map(str, [*fetch_delta_jars(), SPARK_JARS, *fetch_s3a_jars()])),
-        "spark.hadoop.fs.s3a.endpoint": environment["AWS_ENDPOINT_URL"],
+        "spark.hadoop.fs.s3a.endpoint": environment["AWS_ENDPOINT_URL_S3"],
         "spark.hadoop.fs.s3a.endpoint.region": environment["AWS_DEFAULT_REGION"],
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.access.key": environment["AWS_ACCESS_KEY_ID"],

@@ -1,7 +1,7 @@
 """The whole system on this machine: its parts, started together, and what others need to know to use them.
 
 Real are MariaDB, Apache Kafka, Spark, Delta, the notebooks and the emulation. Emulators are the gateway (which executes
-the deployed template), the REST proxy, the sink, S3 and Kinesis (moto): ``docs/stack.md`` says what each leaves out.
+the deployed template), the REST proxy, the sink, S3 (moto) and Kinesis: ``docs/stack.md`` says what each leaves out.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ STAGE = "prod"
 GROUP = "connect-sink"
 _ENVIRONMENT, _LOCK = "environment", "lock"
 _CREDENTIALS = {
-    # moto takes anything; nothing of the user's own is looked at, or sent anywhere.
+    # The emulators take any; nothing of the user's own is looked at, or sent anywhere.
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_DEFAULT_REGION": REGION,
@@ -89,18 +89,19 @@ class Stack:
             "mariadb", f"{_ROOM}.mariadb", ["--folder", str(folder / "mariadb")], logs, environment=password
         )
         self.kafka = Part("kafka", f"{_ROOM}.kafka_broker", ["--folder", str(folder / "kafka"), *controller], logs)
-        self.aws = Part("aws", f"{_ROOM}.aws_services", [], logs)
+        self.s3 = Part("s3", f"{_ROOM}.s3", [], logs)
+        self.kinesis = Part("kinesis", "local.kinesis.kinesis_emulator", [], logs)
         self.proxy = Part("rest-proxy", f"{_ROOM}.rest_proxy.rest_proxy", ["--kafka", self.bootstrap], logs)
         files = ["--flush-size", str(config.flush_size), "--rotate-ms", str(config.rotate_ms), "--group", GROUP]
-        where = ["--kafka", self.bootstrap, "--s3", self.aws.url, "--bucket", config.settings.bucket]
+        where = ["--kafka", self.bootstrap, "--s3", self.s3.url, "--bucket", config.settings.bucket]
         topics = ["--topics-regex", f"{user}.*"]
         self.sink = Part("sink", f"{_ROOM}.s3_sink.s3_sink", [*where, *topics, *files], logs, environment=_CREDENTIALS)
-        to = ["--proxy", self.proxy.url, "--aws", self.aws.url, "--user-id", user, "--stage", STAGE]
+        to = ["--proxy", self.proxy.url, "--kinesis", self.kinesis.url, "--user-id", user, "--stage", STAGE]
         access = ["--access", config.access]
         self.gateway = Part(
             "gateway", f"{_ROOM}.api_gateway.api_gateway", [*to, *access], logs, environment={**_CREDENTIALS, **key}
         )
-        self.parts = (self.mariadb, self.kafka, self.aws, self.proxy, self.gateway, self.sink)
+        self.parts = (self.mariadb, self.kafka, self.s3, self.kinesis, self.proxy, self.gateway, self.sink)
 
     def __enter__(self) -> Self:
         """Starts all parts, makes topics and bucket, and tells the environment; stops all if one does not start.
@@ -140,7 +141,8 @@ class Stack:
             "PINTEREST_API_URL": f"{self.gateway.url}/{STAGE}",
             **access,
             "PINTEREST_LANDING": f"s3a://{self.config.settings.bucket}",
-            "AWS_ENDPOINT_URL": self.aws.url,
+            "AWS_ENDPOINT_URL_S3": self.s3.url,
+            "AWS_ENDPOINT_URL_KINESIS": self.kinesis.url,
             **_CREDENTIALS,
         }
 
@@ -215,7 +217,7 @@ class Stack:
 
         key, secret = _CREDENTIALS["AWS_ACCESS_KEY_ID"], _CREDENTIALS["AWS_SECRET_ACCESS_KEY"]
         session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
-        session.client("s3", endpoint_url=self.aws.url).create_bucket(Bucket=self.config.settings.bucket)
+        session.client("s3", endpoint_url=self.s3.url).create_bucket(Bucket=self.config.settings.bucket)
 
 
 def write_environment(file: Path, names: Mapping[str, str]) -> None:

@@ -103,7 +103,8 @@ class Part:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 self._command,
-                stdin=subprocess.DEVNULL,
+                # Closed when this process ends, by which the Kinesis emulator ends too.
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd=PROJECT,

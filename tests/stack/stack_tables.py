@@ -26,7 +26,7 @@ def source_keys(environment: Mapping[str, str]) -> dict[str, list[int]]:
 def objects(environment: Mapping[str, str]) -> dict[str, list[str]]:
     """The lines of each object of the bucket, by its key."""
     session = boto3.Session("local", "local", region_name=environment["AWS_DEFAULT_REGION"])
-    s3 = session.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL"])
+    s3 = session.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL_S3"])
     bucket = Settings(user_id=environment["PINTEREST_USER_ID"]).bucket
     keys = [o["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket) for o in page["Contents"]]
     bodies = {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys}

@@ -139,7 +139,7 @@ def test_a_second_stack_on_the_folder_is_refused(running: Running) -> None:
 
 
 def test_everything_listens_on_loopback_and_only_its_owner_reads_the_environment(running: Running) -> None:
-    assert len(running.parts) == 6
+    assert len(running.parts) == 7
     listening = [c for part in running.parts for c in part.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
     assert {connection.laddr.ip.removeprefix("::ffff:") for connection in listening} == {"127.0.0.1"}
     assert stat.S_IMODE((running.folder / "environment").stat().st_mode) == 0o600

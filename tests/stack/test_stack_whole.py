@@ -100,7 +100,7 @@ def test_all_posts_reach_the_tables_by_both_legs_whatever_is_killed_and_the_legs
 
         said = done(environment, "emulation", "streaming", "--all", folder=tmp_path)
         assert f"sent {total:,}, acknowledged {total:,}" in said
-        stream = ["stream", "--warehouse", "stream", "--endpoint", stack.aws.url, "--region", "us-east-1"]
+        stream = ["stream", "--warehouse", "stream", "--endpoint", stack.kinesis.url, "--region", "us-east-1"]
         streamed = done(environment, "local", *stream, folder=tmp_path)
 
         stack.check()
@@ -108,7 +108,7 @@ def test_all_posts_reach_the_tables_by_both_legs_whatever_is_killed_and_the_legs
         with pytest.raises(StackError, match=r"^sink must run, and it has ended: "):
             stack.check()
         pids = [part.pid for part in stack.parts if part.pid]
-    assert len(pids) == 5
+    assert len(pids) == 6
     assert [pid for pid in pids if psutil.pid_exists(pid)] == []
 
     assert _answers(answers) == _answers(streamed)

@@ -1,7 +1,7 @@
 """Emulates API Gateway: executes the integrations of the CloudFormation template that is deployed.
 
     python -m local.stack.api_gateway.api_gateway --port 8080 --access API_KEY
-        --proxy http://127.0.0.1:8082 --aws http://127.0.0.1:4566
+        --proxy http://127.0.0.1:8082 --kinesis http://127.0.0.1:4567
 
 Stage, methods, mapping templates, selection patterns, models, resource policy and throttling are the template's.
 Caches, quotas of usage plans, logs and binary bodies are left out. The API key stands in ``PINTEREST_API_KEY``;
@@ -116,7 +116,7 @@ async def _serve(options: argparse.Namespace, api: Api) -> None:
     if credentials is None or not region:
         raise SettingsError("AWS credentials and region must be given, got none")
     async with aiohttp.ClientSession() as client:
-        integrations = Integrations(client, options.proxy, options.aws, credentials, region)
+        integrations = Integrations(client, options.proxy, options.kinesis, credentials, region)
         gateway = Gateway(api, integrations, os.environ.get(_KEY_VARIABLE, ""), credentials, region)
         runner = web.AppRunner(gateway.app(), access_log=None)
         await runner.setup()
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--port", required=True, type=int_between(0, 65_535), help="its loopback port")
     parser.add_argument("--proxy", required=True, metavar="URL", help="the REST proxy")
-    parser.add_argument("--aws", required=True, metavar="URL", help="endpoint of Kinesis")
+    parser.add_argument("--kinesis", required=True, metavar="URL", help="endpoint of Kinesis")
     parser.add_argument("--template", type=Path, default=get_template_path("api"), metavar="FILE")
     parser.add_argument("--user-id", default=DEFAULT_USER_ID, metavar="ID", help="whose API (%(default)s)")
     parser.add_argument("--stage", default="prod", metavar="NAME", help="(%(default)s)")

@@ -48,18 +48,18 @@ class Integrations:
     """Executes integrations: HTTP_PROXY, which a VPC link takes to the load balancer, and AWS, which is Kinesis."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, proxy: str, aws: str, credentials: "Credentials", region: str
+        self, session: aiohttp.ClientSession, proxy: str, kinesis: str, credentials: "Credentials", region: str
     ) -> None:
         """Says where things are here.
 
         Args:
             session: client of both.
             proxy: address of the REST proxy, in place of the one that the template names.
-            aws: address of AWS.
+            kinesis: address of Kinesis.
             credentials: what AWS is asked with.
             region: of AWS.
         """
-        self._session, self._proxy, self._aws = session, proxy.rstrip("/"), aws.rstrip("/")
+        self._session, self._proxy, self._kinesis = session, proxy.rstrip("/"), kinesis.rstrip("/")
         self._credentials, self._region = credentials, region
 
     async def execute(self, found: MatchedMethod, context: MappingContext) -> HttpResponse:
@@ -89,7 +89,9 @@ class Integrations:
         arn = _ARN.match(integration.uri)
         if arn is None or arn["service"] not in _TARGETS:
             raise DeniedError(500, "Internal server error")
-        request = _BackendRequest(integration.method, f"{self._aws}/", {"content-type": context.content_type}, {}, b"")
+        request = _BackendRequest(
+            integration.method, f"{self._kinesis}/", {"content-type": context.content_type}, {}, b""
+        )
         if arn["how"] == "action":
             request.headers["x-amz-target"] = f"{_TARGETS[arn['service']]}.{arn['what']}"
         else:
