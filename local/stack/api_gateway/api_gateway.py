@@ -3,9 +3,9 @@
     python -m local.stack.api_gateway.api_gateway --port 8080 --access API_KEY
         --proxy http://127.0.0.1:8082 --kinesis http://127.0.0.1:4567
 
-Stage, methods, mapping templates, selection patterns, models, resource policy and throttling are the template's.
-Caches, quotas of usage plans, logs and binary bodies are left out. The API key stands in ``PINTEREST_API_KEY``;
-signatures are checked with the credentials that boto3 finds.
+Stage, methods, mapping templates, selection patterns, models and resource policy are the template's.
+Throttling, caches, quotas of usage plans, logs and binary bodies are left out. The API key stands in
+``PINTEREST_API_KEY``; signatures are checked with the credentials that boto3 finds.
 
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-develop.html
 """
@@ -30,7 +30,6 @@ from local.stack.api_gateway.mapping_templates import MappingContext
 from local.stack.api_gateway.request_checks import (
     ApiRequest,
     DeniedError,
-    Throttle,
     check_body,
     check_key,
     check_policy,
@@ -54,7 +53,6 @@ class Gateway:
     def __init__(self, api: Api, integrations: Integrations, key: str, credentials: "Credentials", region: str) -> None:
         self._api, self._integrations = api, integrations
         self._key, self._credentials, self._region = key, credentials, region
-        self._throttle = Throttle(api.rate, api.burst)
 
     def app(self) -> web.Application:
         """Takes every request; the template says what becomes of it."""
@@ -87,7 +85,6 @@ class Gateway:
         found = self._api.find(request_data.method, request_data.path)
         if found is None:
             raise DeniedError(403, "Missing Authentication Token")
-        self._throttle.check()
         check_signature(request_data, found.method, self._credentials, self._region)
         check_policy(request_data, self._api)
         check_key(request_data, found.method, self._key)

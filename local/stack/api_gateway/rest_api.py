@@ -1,4 +1,4 @@
-"""The API that the CloudFormation template makes: methods, integrations, policy and limits, as API Gateway has them."""
+"""The API that the CloudFormation template makes: methods, integrations and policy, as API Gateway has them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -86,14 +86,10 @@ class Api:
 
     Attributes:
         stage: first part of every path.
-        rate: requests a second that it takes in the long run.
-        burst: requests that it takes at once.
         policy: statements of the resource policy; empty for none.
     """
 
     stage: str
-    rate: float
-    burst: int
     policy: Sequence[Mapping[str, Value]]
     root: _Node
 
@@ -142,10 +138,8 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
     for properties in _select_type(resources, "AWS::ApiGateway::Method").values():
         method = _read_method(resources, properties, nodes)
         nodes[_reference(properties, "ResourceId")][1].methods[method.http_method] = method
-    settings = _mapping((_list(stage.get("MethodSettings")) or [{}])[0])
-    rate, burst = float(_text(settings.get("ThrottlingRateLimit", 10_000))), settings.get("ThrottlingBurstLimit", 5_000)
     statements = [_mapping(entry) for entry in _list(_mapping(api.get("Policy")).get("Statement"))]
-    return Api(_text(stage["StageName"]), rate, int(_text(burst)), statements, nodes[f"{api_id}.RootResourceId"][1])
+    return Api(_text(stage["StageName"]), statements, nodes[f"{api_id}.RootResourceId"][1])
 
 
 def _find_one(resources: Mapping[str, dict[str, Value]], kind: str) -> tuple[str, dict[str, Value]]:

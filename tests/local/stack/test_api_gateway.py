@@ -9,7 +9,6 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from infrastructure.checks.api import FORBIDDEN
-from local.stack.api_gateway.request_checks import DeniedError, Throttle
 from tests.local.stack.gateway_calls import CREDENTIALS, KEY, REGION, Request, ask
 
 TOPIC, STREAM = "/prod/topics/abc123.pin", "/prod/streams/streaming-abc123-pin"
@@ -154,34 +153,6 @@ def test_an_error_of_kinesis_is_never_200(behind: int, wanted: int) -> None:
     said, _ = ask(put(f"{STREAM}/record", {"Data": {}, "PartitionKey": "7"}), answer=(behind, b'{"__type":"X"}'))
 
     assert (said[0].status, json.loads(said[0].body)) == (wanted, {"__type": "X"})
-
-
-def test_more_requests_than_the_stage_takes_are_429() -> None:
-    said, came = ask(*[Request("POST", TOPIC)] * 4, RequestsPerSecond="1", Burst="3")
-
-    assert [one.status for one in said] == [200, 200, 200, 429]
-    assert json.loads(said[3].body) == {"message": "Too Many Requests"}
-    assert len(came) == 3
-
-
-def test_tokens_flow_back_with_time_and_never_over_the_brim() -> None:
-    now = [0.0]
-    throttle = Throttle(2, 3, lambda: now[0])
-
-    def taken() -> int:
-        count = 0
-        while True:
-            try:
-                throttle.check()
-            except DeniedError:
-                return count
-            count += 1
-
-    assert taken() == 3
-    now[0] = 0.5
-    assert taken() == 1
-    now[0] = 100.0
-    assert taken() == 3
 
 
 def signed(credentials: Credentials, *, body: bytes | None = None, method: str = "") -> object:
