@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from infrastructure.api_deployment_hash import write_digest
 from infrastructure.aws_cli import AwsCli, AwsCommandLine, DryRun
@@ -16,7 +15,7 @@ from infrastructure.settings_files import check_region, render, write_files
 from infrastructure.stack_deletion import StackDeletion
 from infrastructure.stacks import CloudFormation, parse_parameters, select_stacks
 from infrastructure.templates import STACKS, get_template_path
-from pinterest_transforms.error_format import clean_text
+from pinterest_transforms.error_format import OneLineParser, clean_text
 from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 
@@ -33,18 +32,11 @@ examples:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"{message} (see {self.prog} --help)")
-
-
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> OneLineParser:
     """The parser of all commands."""
     about = "AWS as code: deploys and destroys the stacks, renders settings files, checks the templates."
-    top = _Parser(prog="python -m infrastructure", description=about, allow_abbrev=False)
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+    top = OneLineParser(prog="python -m infrastructure", description=about, allow_abbrev=False)
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     command = commands.add_parser("render", help="write the settings files of Kafka's clients", allow_abbrev=False)
     _add_names(command)

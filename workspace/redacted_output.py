@@ -2,6 +2,8 @@
 
 import sys
 
+from pinterest_transforms.error_format import redact
+
 # A shorter value is no secret, and redacting it would garble every line.
 _MIN_LENGTH = 8
 
@@ -18,14 +20,8 @@ class RedactedOutput:
 
     def write(self, line: str) -> None:
         """Writes a line of the result."""
-        print(self.redact(line), flush=True)
+        print(redact(line, self._secrets), flush=True)
 
     def log(self, line: str) -> None:
         """Writes a line of progress, or an error."""
-        print(self.redact(line), file=sys.stderr, flush=True)
-
-    def redact(self, text: str) -> str:
-        """The text without secrets; longer ones first, since one may contain another."""
-        for value in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(value, "[REDACTED]")
-        return text
+        print(redact(line, self._secrets), file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import NoReturn
 
+from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
 from workspace.redacted_output import RedactedOutput
@@ -29,18 +30,11 @@ examples:
 _MORE = "Each command has its own --help. Authentication: --profile, or the environment (DATABRICKS_…)."
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"{message} (see {self.prog} --help)")
-
-
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> OneLineParser:
     """The parser of all commands."""
     about = "Sets up what a bundle cannot: secrets, AWS credentials, grants on tables; and runs the deployed job."
-    top = _Parser(prog="python -m workspace", description=about, epilog=_MORE, allow_abbrev=False)
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+    top = OneLineParser(prog="python -m workspace", description=about, epilog=_MORE, allow_abbrev=False)
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     set_up = commands.add_parser(
         "set-up",
         help="create secrets, credentials and grants",

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from emulation.cli.number_arguments import MAX_POSTS, SEED, int_between
 from emulation.cli.progress_display import track
@@ -17,6 +16,7 @@ from emulation.source.source_records import Row
 from emulation.synthetic.delivery import DELIVERIES
 from emulation.synthetic.landing_writer import PARTITIONS, RECORDS_PER_FILE, check_landing_target, export_source
 from pinterest_transforms.entities import ENTITIES, Entity
+from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 
@@ -36,13 +36,6 @@ examples:
 _MORE = "Each command has its own --help."
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser that raises its errors, without passwords, as ``SettingsError``."""
-
-    def error(self, message: str) -> NoReturn:
-        raise SettingsError(redact(message))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
@@ -58,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        message = str(error) if isinstance(error, PinterestError) else format_unexpected_error(error)
+        message = redact(str(error)) if isinstance(error, PinterestError) else format_unexpected_error(error)
         print(f"error: {message}", file=sys.stderr)
         return 2
 
@@ -134,9 +127,8 @@ def _generate_tables(posts: int, seed: int) -> Iterator[tuple[Entity, Iterator[S
 
 def _build_parser() -> argparse.ArgumentParser:
     about = "Generates a source of posts, shows one of them, and sends them to Kafka or Kinesis."
-    parser = _Parser(prog="python -m emulation", description=about, epilog=_MORE, allow_abbrev=False)
-    commands: argparse._SubParsersAction[argparse.ArgumentParser]
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+    parser = OneLineParser(prog="python -m emulation", description=about, epilog=_MORE, allow_abbrev=False)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     command = commands.add_parser(
         "generate",
         help="generate a source database of dirty posts, and landing files",

@@ -10,6 +10,7 @@ from emulation.producer.state_files import get_cursor_path, get_failed_path
 from emulation.source.database import DATABASE
 from emulation.source.database_credentials import connect_source
 from emulation.source.post_reader import draw_posts
+from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID
 
@@ -47,7 +48,7 @@ exit codes: 0 success; 1 some records are in the failed file; 2 an error, or sen
 """
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_commands(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     """Adds the commands that read a source."""
     about = "show one post of a source, one row per table"
     show = commands.add_parser("show", help=about, description=f"{about.capitalize()}.", allow_abbrev=False)

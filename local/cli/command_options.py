@@ -2,26 +2,23 @@
 
 import argparse
 import os
-from typing import NoReturn
+import re
+from pathlib import Path
 
-from local.cli.stack_options import add_stack_command
-from local.runtime.argument_types import MAX_NUMBER, float_between, parse_path
+from emulation.cli.number_arguments import MAX_POSTS, float_between, int_between
 from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
 
 USAGE = 2
+_MAX_NUMBER = 999_999_999
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _FORMATS = ("table", "jsonl", "csv")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line instead of the whole usage."""
-        self.exit(USAGE, f"error: {message} (see {self.prog} --help)\n")
-
-
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> OneLineParser:
     """Builds the parser of the command line."""
-    top = _Parser(prog="python -m local", description="The pipeline on one machine.")
+    top = OneLineParser(prog="python -m local", description="The pipeline on one machine.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     batch = commands.add_parser("batch", help="run the batch notebooks over a landing folder, and print the answers")
@@ -57,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     stream.add_argument(
         "--rate",
-        type=float_between(0, MAX_NUMBER),
+        type=float_between(0, _MAX_NUMBER),
         default=0,
         metavar="N",
         help="records per second to send (0: no limit)",
@@ -101,10 +98,47 @@ def build_parser() -> argparse.ArgumentParser:
 
     jars = commands.add_parser("jars", help="fetch the jars that Spark needs beside its own")
     jars.add_argument("--stack", action="store_true", help="those of Kafka, and of buckets, too")
-    stack = add_stack_command(commands)
+    stack = _add_stack_command(commands)
     for command in (batch, stream, notebook, sql, erase, jars, stack):
         command.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     return top
+
+
+def _add_stack_command(commands: "argparse._SubParsersAction[OneLineParser]") -> OneLineParser:
+    stack = commands.add_parser("stack", help="the whole system on this machine, until Ctrl-C (make stack)")
+    stack.add_argument(
+        "what",
+        nargs="?",
+        default="up",
+        choices=["up", "clean", "batch"],
+        help="up: start it; clean: clean the bucket of a running stack; batch: compute the answers too (default: up)",
+    )
+    stack.add_argument(
+        "--folder", type=parse_path, default=Path("build/stack"), metavar="DIR", help="where its state goes"
+    )
+    stack.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    posts, seed = int_between(1, MAX_POSTS), int_between(0, _MAX_NUMBER)
+    stack.add_argument("--posts", type=posts, default=11_000, metavar="N", help="posts of the source (%(default)s)")
+    stack.add_argument("--seed", type=seed, default=1, metavar="N", help="what they are drawn from (%(default)s)")
+    stack.add_argument("--warehouse", type=parse_path, metavar="DIR", help="folder of the tables (DIR/warehouse)")
+    return stack
+
+
+def parse_path(text: str) -> Path:
+    """A path that both Python and Java can name; an empty one would be the folder that happens to be the current one.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is empty, or has control characters or bytes that are not UTF-8.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, got ''")
+    try:
+        named = not _CONTROL.search(os.fsencode(text).decode("utf-8"))
+    except UnicodeDecodeError:
+        named = False
+    if not named:
+        raise argparse.ArgumentTypeError(f"must be a path in UTF-8 without control characters, got {text!a}")
+    return Path(text)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from local.cli.command_options import USAGE, build_parser
+from pinterest_transforms.error_format import one_line, redact
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 
 FAILED = 1
@@ -22,7 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
     _check_streams()
-    options = build_parser().parse_args(arguments)
+    try:
+        options = build_parser().parse_args(arguments)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
     ran_before = _is_spark_running()
     try:
         _COMMANDS[options.command](options)
@@ -204,7 +209,6 @@ def _report_error(error: Exception, *, verbose: bool) -> int:
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
     from local.cli.query_command import QueryError  # noqa: PLC0415
-    from pinterest_transforms.error_format import one_line  # noqa: PLC0415
 
     # A disk that is full, an output that cannot be written: nothing of this project's. Any other is perhaps a bug.
     expected = isinstance(error, PinterestError | PySparkException | Py4JJavaError | OSError | MemoryError)
@@ -227,10 +231,7 @@ def _get_crash_code() -> int | None:
 
 def _redact_secrets(text: str) -> str:
     """The text without any secret of the environment: a traceback may quote what was read."""
-    for name, value in os.environ.items():
-        if name.startswith("PINTEREST_SECRET_") and value:
-            text = text.replace(value, "[REDACTED]")
-    return text
+    return redact(text, (value for name, value in os.environ.items() if name.startswith("PINTEREST_SECRET_")))
 
 
 def _is_spark_running() -> bool:

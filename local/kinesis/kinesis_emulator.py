@@ -19,10 +19,10 @@ from contextlib import contextmanager
 import orjson
 from aiohttp import web
 
+from emulation.cli.number_arguments import int_between
 from local.kinesis.emulator_operations import THROTTLED, KinesisOperations
 from local.kinesis.emulator_request import MEDIA_TYPE, EmulatorRequest, parse_request
 from local.kinesis.emulator_shards import KinesisError
-from local.runtime.argument_types import int_between
 
 _BODY_BYTES = 32 * 1024**2
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+from pinterest_transforms.error_format import redact
 from pinterest_transforms.errors import PinterestError
 
 _SECRET = "PINTEREST_SECRET_"  # noqa: S105 - where secrets are looked for, not one
-_REDACTED = "[REDACTED]"
 
 
 class DbutilsError(PinterestError):
@@ -151,9 +151,7 @@ class Secrets(DbutilsModule):
 
     def redact(self, text: str) -> str:
         """The text without the values that were read."""
-        for value in sorted(filter(None, self._read), key=len, reverse=True):
-            text = text.replace(value, _REDACTED)
-        return text
+        return redact(text, self._read)
 
 
 class DbutilsState:

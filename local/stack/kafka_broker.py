@@ -16,7 +16,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.runtime.argument_types import int_between
+from emulation.cli.number_arguments import int_between
 from local.runtime.jars import JAR_FOLDER, fetch_jar_files, read_jar_list
 from local.runtime.java import check_java, run_java
 from local.runtime.spark_environment import build_java_environment

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.runtime.argument_types import int_between
+from emulation.cli.number_arguments import int_between
 from local.stack.stack_part import HOST, end_with_parent
 from pinterest_transforms.errors import PinterestError
 

@@ -1,9 +1,12 @@
-"""Any error as one line for a person; the traceback is there on request."""
+"""Any error as one line for a person, without secrets; the traceback is there on request."""
 
+import argparse
 import re
 import unicodedata
+from collections.abc import Iterable
+from typing import NoReturn
 
-from pinterest_transforms.errors import PinterestError
+from pinterest_transforms.errors import PinterestError, SettingsError
 
 # Not the class that Spark Connect names above a trace of Java's.
 _RAISED_IN_PYTHON = re.compile(
@@ -22,6 +25,25 @@ _DATA = re.compile(
 _TRACEBACK = "Traceback (most recent call last)"
 # Characters that would let data move the cursor or turn the reading direction of a terminal.
 _DIRECTION = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """An argument parser of a command line, which prints the error itself."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises an error instead of printing it below the whole usage.
+
+        Raises:
+            SettingsError: always.
+        """
+        raise SettingsError(f"{message} (see {self.prog} --help)")
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """The text with ``[REDACTED]`` for each secret; longer ones first, since one may contain another."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "[REDACTED]")
+    return text
 
 
 def clean_text(text: str) -> str:

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
+from emulation.cli.number_arguments import int_between
 from infrastructure.templates import get_template_path
-from local.runtime.argument_types import int_between
 from local.stack.api_gateway.integrations import HttpResponse, Integrations
 from local.stack.api_gateway.mapping_templates import MappingContext
 from local.stack.api_gateway.request_checks import (

@@ -18,7 +18,7 @@ from aiohttp import web
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from local.runtime.argument_types import int_between
+from emulation.cli.number_arguments import int_between
 from local.stack.rest_proxy.kafka_producer import DeliveryReport, KafkaProducer
 from local.stack.rest_proxy.produce_request import MEDIA_TYPE, RequestError, check_media_type, parse_records
 from local.stack.stack_part import HOST, end_with_parent

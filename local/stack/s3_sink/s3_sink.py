@@ -20,11 +20,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from local.runtime.argument_types import MAX_NUMBER, int_between
+from emulation.cli.number_arguments import int_between
 from local.stack.s3_sink.sink_files import FinishedFile, PartitionFiles, PutObject, SinkError
 from local.stack.stack_part import HOST, end_with_parent
 
 _POLL_SECONDS, _AT_ONCE = 0.2, 1_000
+_MAX_NUMBER = 999_999_999
 # As short as the broker lets it be: so long a sink that was killed keeps its partitions from the next one.
 _SESSION_MS, _HEARTBEAT_MS = 3_000, 500
 
@@ -154,13 +155,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--group", default="connect-sink", help="consumer group (%(default)s)")
     parser.add_argument(
         "--flush-size",
-        type=int_between(1, MAX_NUMBER),
+        type=int_between(1, _MAX_NUMBER),
         default=1_000,
         metavar="N",
         help="records of a file (%(default)s)",
     )
     parser.add_argument(
-        "--rotate-ms", type=int_between(1, MAX_NUMBER), default=2_000, metavar="MS", help="rotate.schedule.interval.ms"
+        "--rotate-ms", type=int_between(1, _MAX_NUMBER), default=2_000, metavar="MS", help="rotate.schedule.interval.ms"
     )
     options = parser.parse_args(arguments)
     end_with_parent()

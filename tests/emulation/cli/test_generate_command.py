@@ -54,17 +54,20 @@ def test_generate_overwrites_nothing_without_replace_or_append(tmp_path: Path, c
     assert main([*given, "--landing", str(landing), "--replace", "--append"]) == 0
 
 
+BOUNDS, SEE = "must be a whole number from 1 to 100,000,000", " (see python -m emulation generate --help)"
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], "the following arguments are required: COMMAND"),
-        (["generate", "--posts", "many"], "argument --posts: must be a whole number from 1 to 100,000,000, got 'many'"),
-        (["generate", "--posts", "0"], "argument --posts: must be a whole number from 1 to 100,000,000, got '0'"),
-        (["generate", "--partitions", "0"], "argument --partitions: must be a whole number from 1 to 1,000, got '0'"),
+        ([], "the following arguments are required: COMMAND (see python -m emulation --help)"),
+        (["generate", "--posts", "many"], f"argument --posts: {BOUNDS}, got 'many'{SEE}"),
+        (["generate", "--posts", "0"], f"argument --posts: {BOUNDS}, got '0'{SEE}"),
         (
-            ["generate", "--records-per-file", "-1"],
-            "argument --records-per-file: must be a whole number from 1 to 100,000,000, got '-1'",
+            ["generate", "--partitions", "0"],
+            f"argument --partitions: must be a whole number from 1 to 1,000, got '0'{SEE}",
         ),
+        (["generate", "--records-per-file", "-1"], f"argument --records-per-file: {BOUNDS}, got '-1'{SEE}"),
         (["generate", "--user-id", "x;"], "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
         (["generate", "--landing", "s3://b"], "landing must be a folder of this machine, got 's3://b'"),
         (
@@ -73,7 +76,7 @@ def test_generate_overwrites_nothing_without_replace_or_append(tmp_path: Path, c
         ),
         (
             ["generate", "--databse", "mysql://u:c4n4ry@h/d"],
-            "unrecognized arguments: --databse mysql://u:***@h/d",
+            "unrecognized arguments: --databse mysql://u:***@h/d (see python -m emulation --help)",
         ),
     ],
 )

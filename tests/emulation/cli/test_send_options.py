@@ -78,7 +78,8 @@ def test_every_number_has_bounds(name: str, server: Server, source: Path, tmp_pa
         given = ["generate", "--database", str(tmp_path / "new.db")]
         given = given if generates else build_arguments("batches", server, source, tmp_path, "--all")
         assert main([*given, f"--{name}={value}"]) == 2
-        assert capsys.readouterr() == ("", f"error: argument --{name}: must be {said}, got {value[:30]!r}\n")
+        see = f"(see python -m emulation {'generate' if generates else 'batches'} --help)"
+        assert capsys.readouterr() == ("", f"error: argument --{name}: must be {said}, got {value[:30]!r} {see}\n")
     assert server.taken == []
     assert list(tmp_path.iterdir()) == []
 
