@@ -1,36 +1,26 @@
 """``python -m orchestration publish``: the DAG's file of a user id, put where Airflow reads it."""
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import NoReturn
 
-from orchestration.publishing import FORMS, Dag, S3Client, publish
+from orchestration.publishing import Dag, publish
+from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID
 
 USAGE, FAILED = 2, 1
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line instead of the whole usage."""
-        self.exit(USAGE, f"error: {message} (see {self.prog} --help)\n")
-
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> OneLineParser:
     """What the command line takes."""
-    top = _Parser(prog="python -m orchestration", description="The DAG that starts the batch leg once a day.")
+    top = OneLineParser(prog="python -m orchestration", description="The DAG that starts the batch leg once a day.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     command = commands.add_parser("publish", help="write <id>_dag.py into a folder or a bucket")
     command.add_argument("--to", required=True, metavar="DIR|s3://BUCKET/PREFIX/", help="where Airflow reads DAGs")
     command.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
-    command.add_argument(
-        "--form", choices=FORMS, help="trigger the deployed job (the default), or submit each notebook"
-    )
     command.add_argument("--job-name", metavar="NAME", help="name of the deployed job, if it is not production's")
     command.add_argument("--retries", type=int, metavar="N", help="tries after the first one")
     command.add_argument("--retry-seconds", type=int, metavar="N", help="pause before each of them")
@@ -40,22 +30,15 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; the exit code: 0, 1 if the file cannot be put there, 2 for what cannot be asked."""
-    asked = vars(parser().parse_args(arguments))
     try:
+        asked = vars(parser().parse_args(arguments))
         dag = Dag(**{field.name: asked[field.name] for field in fields(Dag)})
-        place, written = publish(dag, asked["to"], _s3)
+        place, written = publish(dag, asked["to"])
     except PinterestError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE if isinstance(error, SettingsError) else FAILED
     print(f"published {place}" if written else f"{place} is there already, and the same")
     return 0
-
-
-def _s3() -> S3Client:
-    import boto3  # noqa: PLC0415 - a folder needs no boto3
-
-    client: S3Client = boto3.client("s3")
-    return client
 
 
 if __name__ == "__main__":

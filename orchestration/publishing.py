@@ -3,15 +3,12 @@
 import json
 import os
 import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.settings import check_user_id
 
-FORMS = ("job", "notebooks")
 _SOURCE = Path(__file__).with_name("pinterest_dag.py")
 _S3 = re.compile(r"\As3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?\Z")
 
@@ -20,29 +17,12 @@ class PublishError(PinterestError):
     """The DAG's file cannot be put where it was asked to."""
 
 
-class _Body(Protocol):
-    def read(self) -> bytes: ...
-
-
-class S3Client(Protocol):
-    """What is used of boto3's client."""
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, _Body]:  # noqa: N803 - boto3's names
-        """An object, with its ``Body``."""
-        ...
-
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> object:  # noqa: N803
-        """Writes an object."""
-        ...
-
-
 @dataclass(frozen=True)
 class Dag:
     """What a published DAG is made of; what is None stays as ``pinterest_dag.py`` has it.
 
     Attributes:
         user_id: whose pipeline it runs; the DAG is ``<user_id>_dag``.
-        form: ``job`` triggers the deployed job, ``notebooks`` submits each notebook as a run of its own.
         job_name: name of the deployed job; the production target's, since other targets put a prefix before it.
         retries: how often a failed task is tried again.
         retry_seconds: pause before it is, in seconds.
@@ -50,7 +30,6 @@ class Dag:
     """
 
     user_id: str
-    form: str | None = None
     job_name: str | None = None
     retries: int | None = None
     retry_seconds: int | None = None
@@ -59,8 +38,6 @@ class Dag:
     def __post_init__(self) -> None:
         """Checks every value."""
         check_user_id(self.user_id)
-        if self.form is not None and self.form not in FORMS:
-            raise SettingsError(f"form must be job or notebooks, got {self.form!r}")
         if self.job_name is not None and not (self.job_name.strip() and self.job_name.isprintable()):
             raise SettingsError(f"job_name must be a job's name on one line, got {self.job_name!r}")
         for name, least in (("retries", 0), ("retry_seconds", 0), ("poll_seconds", 1)):
@@ -91,13 +68,12 @@ def _with_setting(text: str, name: str, value: str) -> str:
     return "\n".join(lines)
 
 
-def publish(dag: Dag, to: str, client: Callable[[], S3Client]) -> tuple[str, bool]:
+def publish(dag: Dag, to: str) -> tuple[str, bool]:
     """Puts the DAG's file into a folder or a bucket; what is there already, and the same, is left as it is.
 
     Args:
         dag: what to publish.
         to: a folder, or ``s3://bucket/prefix/``.
-        client: makes the client of S3; called only for a bucket.
 
     Returns:
         Where the file is, and whether it was written.
@@ -108,7 +84,7 @@ def publish(dag: Dag, to: str, client: Callable[[], S3Client]) -> tuple[str, boo
     """
     content = dag.text().encode()
     if "://" in to:
-        return _to_bucket(dag, content, to, client)
+        return _to_bucket(dag, content, to)
     return _to_folder(dag, content, to)
 
 
@@ -129,8 +105,9 @@ def _to_folder(dag: Dag, content: bytes, to: str) -> tuple[str, bool]:
     return str(file), True
 
 
-def _to_bucket(dag: Dag, content: bytes, to: str, client: Callable[[], S3Client]) -> tuple[str, bool]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - a folder needs no boto3
+def _to_bucket(dag: Dag, content: bytes, to: str) -> tuple[str, bool]:
+    import boto3  # noqa: PLC0415 - a folder needs no boto3
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     match = _S3.match(to)
     if match is None:
@@ -138,7 +115,7 @@ def _to_bucket(dag: Dag, content: bytes, to: str, client: Callable[[], S3Client]
     bucket, prefix = match["bucket"], (match["prefix"] or "").strip("/")
     key = f"{prefix}/{dag.file_name}" if prefix else dag.file_name
     try:
-        s3 = client()
+        s3 = boto3.client("s3")
         try:
             if s3.get_object(Bucket=bucket, Key=key)["Body"].read() == content:
                 return f"s3://{bucket}/{key}", False

@@ -72,10 +72,6 @@ class Airflow:
         place = {"conn_type": "databricks", "schema": "http", "host": "127.0.0.1", "port": port, "password": token}
         self.environment["AIRFLOW_CONN_DATABRICKS_DEFAULT"] = json.dumps(place)
 
-    def set_variable(self, name: str, value: object) -> None:
-        """Sets an Airflow variable."""
-        self.environment[f"AIRFLOW_VAR_{name.upper()}"] = json.dumps(value)
-
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Runs a command of Airflow as a user does; both outputs in one."""
         return subprocess.run(

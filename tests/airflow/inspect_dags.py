@@ -27,17 +27,14 @@ def task_facts(task):
     """What a test may want to know of a task."""
     return {
         "kind": [kind.__name__ for kind in type(task).__mro__],
-        "after": sorted(task.upstream_task_ids),
         "deferrable": task.deferrable,
         "deferred_for": deferred_for(task),
         "execution_timeout": seconds(task.execution_timeout),
         "retries": task.retries,
         "retry_delay": seconds(task.retry_delay),
         "poll": task.polling_period_seconds,
-        "job_name": getattr(task, "job_name", None),
-        "job_parameters": getattr(task, "job_parameters", None),
-        "json": task.json,
-        "widgets": sys.modules[type(task).__module__].TASKS.get(task.task_id, ("", (), ()))[2],
+        "job_name": task.job_name,
+        "job_parameters": task.job_parameters,
     }
 
 

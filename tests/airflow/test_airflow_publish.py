@@ -94,11 +94,9 @@ def test_a_published_file_stands_alone(tmp_path: Path) -> None:
 
 
 def test_settings_are_set_and_the_others_stay(tmp_path: Path) -> None:
-    done = publish(
-        "--to", tmp_path, "--user-id", "abc", "--form", "notebooks", "--retries", "0", "--job-name", '[dev] "x"'
-    )
+    done = publish("--to", tmp_path, "--user-id", "abc", "--retries", "0", "--job-name", '[dev] "x"')
     assert done.returncode == 0, done.stderr
-    expected = {"USER_ID": "abc", "FORM": "notebooks", "RETRIES": 0, "JOB_NAME": '[dev] "x"', "RETRY_SECONDS": 300}
+    expected = {"USER_ID": "abc", "RETRIES": 0, "JOB_NAME": '[dev] "x"', "RETRY_SECONDS": 300}
     assert assigned(tmp_path / "abc_dag.py").items() >= expected.items()
 
 

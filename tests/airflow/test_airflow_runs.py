@@ -2,7 +2,7 @@
 
 import pytest
 from airflow_home import Airflow
-from emulated import FOLDER, Emulated
+from emulated import Emulated
 from gate import GET_RUN
 
 WHY = "check_quality: at most 20% of the records may be rejected, got 31%"
@@ -12,7 +12,7 @@ FAIL_ONCE = f"if notes.read_text().count('check_quality') == 1: {FAIL}"
 
 @pytest.fixture
 def dag_id(airflow: Airflow) -> str:
-    """The published DAG of the form ``job``; a failed task is tried again at once, and once."""
+    """The published DAG; a failed task is tried again at once, and once."""
     airflow.publish("--user-id", "9abc", "--poll-seconds", "1", "--retries", "1", "--retry-seconds", "0")
     return "9abc_dag"
 
@@ -92,47 +92,3 @@ def test_a_refused_token_fails_and_is_not_printed(airflow: Airflow, workspace: E
     assert done.returncode == 1, done.stdout
     assert "Status Code: 401" in done.stdout
     assert "another-token" not in done.stdout
-
-
-@pytest.fixture
-def notebooks_dag(airflow: Airflow, workspace: Emulated) -> str:
-    """The published DAG of the form ``notebooks``, with notebooks that only note what they are given."""
-    airflow.publish("--user-id", "9abc", "--form", "notebooks", "--poll-seconds", "1", "--retries", "0")
-    airflow.set_variable("9abc_dag", {"notebooks": FOLDER, "parameters": {"catalog": "main", "landing": "/Volumes/l"}})
-    for name in ("check_landing", "set_up_tables", "clean_batch", "analyse", "check_quality"):
-        workspace.add_notebook(name)
-    return "9abc_dag"
-
-
-def test_notebooks_run_in_the_jobs_order(airflow: Airflow, workspace: Emulated, notebooks_dag: str) -> None:
-    done = airflow.test(notebooks_dag, {"rebuild": True, "most_rejected": 0.05})
-    assert done.returncode == 0, done.stdout
-    names = [name for name, _ in workspace.ran]
-    assert names == ["check_landing", "set_up_tables", *["clean_batch"] * 3, "analyse", "check_quality"]
-    place = {"catalog": "main", "user_id": "9abc"}
-    (run_id,) = {given["run_id"] for _, given in workspace.ran if "run_id" in given}
-    assert run_id.startswith("manual__")
-    assert workspace.ran[0] == ("check_landing", {**place, "landing": "/Volumes/l"})
-    assert workspace.ran[1] == ("set_up_tables", {**place, "leg": "batch"})
-    cleaned = {**place, "landing": "/Volumes/l", "rebuild": "true", "run_id": run_id}
-    entities = [given.pop("entity") for name, given in workspace.ran if name == "clean_batch"]
-    assert sorted(entities) == ["geo", "pin", "user"]
-    assert all({**given, "entity": ""} == {**cleaned, "entity": ""} for name, given in workspace.ran[2:5])
-    assert workspace.ran[6][1] == {**place, "leg": "batch", "run_id": run_id, "most_rejected": "0.05"}
-    assert len(workspace.gate.runs) == 7
-
-
-def test_after_a_failed_notebook_nothing_runs(airflow: Airflow, workspace: Emulated, notebooks_dag: str) -> None:
-    workspace.add_notebook("set_up_tables", "sys.exit('set_up_tables: the catalog must exist')")
-    done = airflow.test(notebooks_dag)
-    assert done.returncode == 1, done.stdout
-    assert "set_up_tables: the catalog must exist" in done.stdout
-    assert [name for name, _ in workspace.ran] == ["check_landing", "set_up_tables"]
-
-
-def test_a_dag_without_its_variable_says_what_it_must_be(airflow: Airflow, workspace: Emulated) -> None:
-    airflow.publish("--user-id", "9abc", "--form", "notebooks", "--retries", "0")
-    done = airflow.test("9abc_dag")
-    assert done.returncode == 1, done.stdout
-    assert "notebooks of variable 9abc_dag must be the notebooks' folder, got ''" in done.stdout
-    assert workspace.gate.starts == []
