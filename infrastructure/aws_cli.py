@@ -2,22 +2,38 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from infrastructure.infrastructure_errors import DeployError
 
 _ERROR_LINES = 3
+_MISSING = ("does not exist", "Not Found", "NoSuchBucket", "NotFoundException")
 
 
-class AwsCli(Protocol):
-    """Runs commands of the AWS command line."""
+@dataclass
+class AwsCli:
+    """Runs commands of the AWS command line.
 
-    def run(self, *arguments: str, dry_run_result: str = "") -> str:
+    Attributes:
+        region: region of every command.
+        profile: profile of every command; empty for that of the environment.
+    """
+
+    region: str
+    profile: str = ""
+
+    def __post_init__(self) -> None:
+        """Finds the program before the first command."""
+        self._program = shutil.which("aws") or ""
+        if not self._program:
+            raise DeployError("the AWS command line must be installed (aws, version 2), got none on the path")
+
+    def run(self, *arguments: str, dry_run_result: str = "") -> str:  # noqa: ARG002 - of a dry run
         """Runs ``aws`` with these arguments and returns its output.
 
         Args:
@@ -27,59 +43,29 @@ class AwsCli(Protocol):
         Raises:
             DeployError: the command fails; the message has the last lines of its error output.
         """
-
-    def find(self, *arguments: str, dry_run_result: str = "") -> str | None:
-        """As ``run``, for a query; None if the object does not exist."""
-
-
-def _log_to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-@dataclass
-class AwsCommandLine:
-    """Runs the commands.
-
-    Attributes:
-        region: region of every command.
-        profile: profile of every command; empty for that of the environment.
-        log: receives each command before it runs.
-    """
-
-    region: str
-    profile: str = ""
-    log: Callable[[str], None] = _log_to_stderr
-    program: str = field(default="", init=False)
-
-    def __post_init__(self) -> None:
-        """Finds the program before the first command."""
-        self.program = shutil.which("aws") or ""
-        if not self.program:
-            raise DeployError("the AWS command line must be installed (aws, version 2), got none on the path")
-
-    def run(self, *arguments: str, dry_run_result: str = "") -> str:  # noqa: ARG002 - of a dry run
-        """Runs it; the error has its error output."""
-        self.log(format_command([*arguments, *build_common_options(self.region, self.profile)]))
+        print(format_command(self.complete(arguments)), file=sys.stderr, flush=True)
         completed = self._execute(arguments)
         if completed.returncode:
             raise DeployError(f"aws {' '.join(arguments[:2])} failed: {_get_last_lines(completed.stderr)}")
         return completed.stdout.strip()
 
     def find(self, *arguments: str, dry_run_result: str = "") -> str | None:  # noqa: ARG002 - of a dry run
-        """Runs it; None if the object does not exist."""
+        """As ``run``, for a query; None if the object does not exist."""
         completed = self._execute(arguments)
         if not completed.returncode:
             return completed.stdout.strip()
-        if any(
-            words in completed.stderr for words in ("does not exist", "Not Found", "NoSuchBucket", "NotFoundException")
-        ):
+        if any(words in completed.stderr for words in _MISSING):
             return None
         raise DeployError(f"aws {' '.join(arguments[:2])} failed: {_get_last_lines(completed.stderr)}")
+
+    def complete(self, arguments: Sequence[str]) -> list[str]:
+        """The arguments, with region and profile."""
+        return [*arguments, "--region", self.region, *(["--profile", self.profile] if self.profile else [])]
 
     def _execute(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
         try:
             return subprocess.run(  # noqa: S603 - a list of arguments, no shell
-                [self.program, *arguments, *build_common_options(self.region, self.profile)],
+                [self._program, *self.complete(arguments)],
                 capture_output=True,
                 text=True,
                 encoding="utf-8",
@@ -88,20 +74,18 @@ class AwsCommandLine:
                 env={**os.environ, "AWS_PAGER": ""},
             )
         except OSError as error:
-            raise DeployError(f"{self.program} cannot be run: {error.strerror}") from None
+            raise DeployError(f"{self._program} cannot be run: {error.strerror}") from None
 
 
-@dataclass
-class DryRun:
+class DryRun(AwsCli):
     """Prints the commands and runs none; results are placeholders, ``<name>``."""
 
-    region: str
-    profile: str = ""
-    log: Callable[[str], None] = print
+    def __post_init__(self) -> None:
+        """Needs no program."""
 
     def run(self, *arguments: str, dry_run_result: str = "") -> str:
         """Prints it."""
-        self.log(format_command([*arguments, *build_common_options(self.region, self.profile)]))
+        print(format_command(self.complete(arguments)))
         return dry_run_result
 
     def find(self, *arguments: str, dry_run_result: str = "") -> str | None:
@@ -109,14 +93,9 @@ class DryRun:
         return self.run(*arguments, dry_run_result=dry_run_result)
 
 
-def build_common_options(region: str, profile: str) -> list[str]:
-    """Options of every command."""
-    return ["--region", region, *(["--profile", profile] if profile else [])]
-
-
 def format_command(arguments: Sequence[str]) -> str:
     """A command as one would type it; no secret is ever an argument."""
-    return " ".join(["aws", *(_quote(argument) for argument in arguments)])
+    return shlex.join(["aws", *arguments])
 
 
 def parse_outputs(answer: str) -> dict[str, str]:
@@ -129,11 +108,6 @@ def parse_outputs(answer: str) -> dict[str, str]:
         return {entry["OutputKey"]: entry["OutputValue"] for entry in json.loads(answer or "null") or []}
     except (ValueError, TypeError, KeyError):
         raise DeployError("describe-stacks must answer a stack's outputs as JSON, got something else") from None
-
-
-def _quote(argument: str) -> str:
-    plain = argument and all(letter.isalnum() or letter in "-_=+:/.,@%<>[]" for letter in argument)
-    return argument if plain else "'" + argument.replace("'", "'\\''") + "'"
 
 
 def _get_last_lines(text: str) -> str:

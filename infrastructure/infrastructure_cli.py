@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infrastructure.api_deployment_hash import write_digest
-from infrastructure.aws_cli import AwsCli, AwsCommandLine, DryRun
+from infrastructure.aws_cli import AwsCli, DryRun
 from infrastructure.checks.template_checks import check_all
 from infrastructure.deployment import Deployment
 from infrastructure.infrastructure_errors import DeployError
@@ -167,7 +167,7 @@ def _ignore(_: str) -> None:
 
 def _build_aws(options: argparse.Namespace) -> AwsCli:
     region = check_region(options.region)
-    return (DryRun if options.dry_run else AwsCommandLine)(region, options.profile)
+    return (DryRun if options.dry_run else AwsCli)(region, options.profile)
 
 
 def _check(_: argparse.Namespace) -> int:

@@ -136,7 +136,7 @@ def test_a_dry_run_of_destroy_destroys_nothing(aws, capsys) -> None:
 def test_a_dry_run_prints_the_deletion_of_data(aws, capsys) -> None:
     assert main(["destroy", "streaming", *ID, "--dry-run", "--delete-data"]) == 0
     said = capsys.readouterr().out
-    assert "delete-objects --bucket <streaming.BucketName>" in said
+    assert "delete-objects --bucket '<streaming.BucketName>'" in said
     assert aws.calls() == []
 
 
