@@ -50,6 +50,7 @@ class SetUpRequest:
         service_credential, service_role: name, and IAM role that reads the streams.
         instance_profile: ARN, for classic compute.
         analysts, stewards, runner: principals of the grants.
+        column_tags: tag each column with its class.
         leg, catalog, schema, user_id: location of the tables.
     """
 
@@ -64,6 +65,7 @@ class SetUpRequest:
     analysts: str = ""
     stewards: str = ""
     runner: str = ""
+    column_tags: bool = False
     leg: str = "batch"
     catalog: str = "main"
     schema: str = ""
@@ -100,7 +102,7 @@ class SetUpRequest:
     def is_requested(self) -> bool:
         """Whether any object is requested."""
         names = ("storage_role", "external_location", "service_credential", "instance_profile", "analysts", "stewards")
-        return bool(self.keys.source) or any(getattr(self, name) for name in names)
+        return bool(self.keys.source) or self.column_tags or any(getattr(self, name) for name in names)
 
     @property
     def landing(self) -> str:

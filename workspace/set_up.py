@@ -14,6 +14,7 @@ from workspace.secret_scope import (
 )
 from workspace.step_reporter import StepReporter
 from workspace.unity_catalog import aws_credentials
+from workspace.unity_catalog.column_tags import tag_columns
 from workspace.unity_catalog.grants import Grant, apply_grants, build_table_grants
 from workspace.unity_catalog.sql_warehouse import choose_warehouse
 from workspace.workspace_client import connect
@@ -50,6 +51,8 @@ def set_up(
     if request.instance_profile:
         aws_credentials.set_up_instance_profile(client, reporter, request.instance_profile)
     apply_grants(client, reporter, _build_grants(request))
+    if request.column_tags:
+        tag_columns(choose_warehouse(client, warehouse), reporter, request.settings())
     output.write(reporter.format_summary())
     if reporter.waiting and not dry_run:
         raise WorkspaceError(

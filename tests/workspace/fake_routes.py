@@ -107,6 +107,10 @@ def result(number: int, fake: "Fake") -> Answer:
         message = f"[TABLE_OR_VIEW_NOT_FOUND] The table or view {name} cannot be found"
         return 200, {"status": {"state": "FAILED", "error": {"error_code": "BAD_REQUEST", "message": message}}}
     columns, rows = fake.tables[name]
+    if tag := re.search(r"ALTER COLUMN `(\w+)` SET TAGS \('class' = '(\w+)'\)", sql):
+        tags = fake.tables["main.information_schema.column_tags"][1]
+        tags[:] = [row for row in tags if row[:2] != [name.rpartition(".")[2], tag[1]]]
+        tags.append([name.rpartition(".")[2], tag[1], tag[2]])
     if sql.startswith("DROP"):
         del fake.tables[name]
         columns, rows = [], []

@@ -64,7 +64,9 @@ class Fake:
         """The calls that change something."""
         reads = ("/api/2.0/sql/statements",)
         changing = [call for call in self.calls if call.method != "GET" and call.path not in reads]
-        return changing + [call for call in self.calls if str(call.body.get("statement", "")).startswith("DROP")]
+        return changing + [
+            call for call in self.calls if str(call.body.get("statement", "")).startswith(("DROP", "ALTER"))
+        ]
 
 
 def answered(fake: Fake, call: Call) -> tuple[int, Body, dict[str, str]]:

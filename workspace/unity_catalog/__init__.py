@@ -1,1 +1,1 @@
-"""Objects of Unity Catalog: credentials, locations, grants; and SQL on a warehouse."""
+"""Objects of Unity Catalog: credentials, locations, grants, tags of columns; and SQL on a warehouse."""
