@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pinterest_transforms.analysis.answers import (
         ANSWERS,
         Answer,
-        CleanTables,
         answer_named,
         median_followers_by_age_group,
         median_followers_by_age_group_and_join_year,
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
         top_user_country,
         users_joined_by_year,
     )
+    from pinterest_transforms.analysis.counted_posts import CleanTables
+    from pinterest_transforms.analysis.explain import explain_answer
     from pinterest_transforms.cleaning import clean
     from pinterest_transforms.deduplication import latest_per_key
     from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
@@ -58,6 +59,7 @@ __all__ = [
     "answer_named",
     "clean",
     "clean_schema",
+    "explain_answer",
     "latest_per_key",
     "median_followers_by_age_group",
     "median_followers_by_age_group_and_join_year",
@@ -72,6 +74,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "analysis.counted_posts": ("CleanTables",),
+    "analysis.explain": ("explain_answer",),
     "cleaning": ("clean",),
     "deduplication": ("latest_per_key",),
     "entities": ("ENTITIES", "GEO", "PIN", "USER", "Entity"),

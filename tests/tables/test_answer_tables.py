@@ -10,7 +10,8 @@ from pandas.testing import assert_frame_equal
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
-from pinterest_transforms.analysis.answers import ANSWERS, CleanTables, answer_named
+from pinterest_transforms.analysis.answers import ANSWERS, answer_named
+from pinterest_transforms.analysis.counted_posts import CleanTables
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.tables import answer_tables, creation, table_access
 from tests.support.table_places import WORK, Killed, Place

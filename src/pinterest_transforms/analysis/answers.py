@@ -13,26 +13,10 @@ from typing import Concatenate, ParamSpec
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from pinterest_transforms.columns import age_group, year_utc
+from pinterest_transforms.analysis import counted_posts
+from pinterest_transforms.analysis.counted_posts import JOIN_YEARS, POST_YEARS, CleanTables
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.errors import SettingsError
-
-
-@dataclass(frozen=True)
-class CleanTables:
-    """The three clean frames, one row per key each: columns as in ``schemas.CONTRACT``.
-
-    Attributes:
-        pins: the clean pins.
-        geolocations: the clean geolocations.
-        users: the clean users.
-        joined: what ``join_posts`` returns for every answer that is asked for, if it was computed before.
-    """
-
-    pins: DataFrame
-    geolocations: DataFrame
-    users: DataFrame
-    joined: DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +30,7 @@ class Answer:
         compute: from the clean frames to the answer.
         entities: whose clean frames it needs.
         order: columns that give its total order.
+        counted_posts: from the clean frames to the posts that the answer counts, with ``ind``.
     """
 
     name: str
@@ -54,6 +39,7 @@ class Answer:
     compute: Callable[[CleanTables], DataFrame]
     entities: tuple[Entity, ...]
     order: tuple[str, ...]
+    counted_posts: Callable[[CleanTables], DataFrame]
 
     def ordered(self, frame: DataFrame) -> DataFrame:
         """The answer's rows in its order; the age groups by age."""
@@ -71,7 +57,12 @@ _Compute = Callable[Concatenate[CleanTables, _P], DataFrame]
 
 
 def _answers(
-    question: str, *, columns: tuple[tuple[str, str, str], ...], entities: tuple[Entity, ...], order: tuple[str, ...]
+    question: str,
+    *,
+    columns: tuple[tuple[str, str, str], ...],
+    entities: tuple[Entity, ...],
+    order: tuple[str, ...],
+    counted_posts: Callable[[CleanTables], DataFrame],
 ) -> Callable[[_Compute[_P]], _Compute[_P]]:
     """Makes an answer of a function: its frame gets exactly these columns, in this order."""
 
@@ -80,30 +71,11 @@ def _answers(
         def shaped(posts: CleanTables, /, *args: _P.args, **kwargs: _P.kwargs) -> DataFrame:
             return answer.ordered(compute(posts, *args, **kwargs).select(*(name for name, _, _ in columns)))
 
-        answer = Answer(compute.__name__, question, columns, shaped, entities, order)
+        answer = Answer(compute.__name__, question, columns, shaped, entities, order, counted_posts)
         _registered.append(answer)
         return shaped
 
     return register
-
-
-def join_posts(posts: CleanTables, *entities: Entity) -> DataFrame:
-    """One row per pin, with what the answers need of the entities named; null where a pin has no such row.
-
-    Returns:
-        category, poster_name, follower_count; with ``GEO`` also country and post_year; with ``USER`` also age_group
-        and join_year. Years are UTC.
-    """
-    if posts.joined is not None:
-        return posts.joined
-    frame = posts.pins.select("ind", "category", "poster_name", "follower_count")
-    if GEO in entities:
-        year = year_utc(F.col("timestamp")).alias("post_year")
-        frame = frame.join(posts.geolocations.select("ind", "country", year), "ind", "left")
-    if USER in entities:
-        group, year = age_group(F.col("age")).alias("age_group"), year_utc(F.col("date_joined")).alias("join_year")
-        frame = frame.join(posts.users.select("ind", group, year), "ind", "left")
-    return frame.drop("ind")
 
 
 def _winners(counted: DataFrame, measure: str, *within: str) -> DataFrame:
@@ -112,25 +84,13 @@ def _winners(counted: DataFrame, measure: str, *within: str) -> DataFrame:
     return counted.withColumn("_rank", rank).where("_rank = 1").drop("_rank")
 
 
-def _count_categories(posts: DataFrame, *groups: str) -> DataFrame:
-    needed = posts.dropna(subset=[*groups, "category"])
-    return needed.groupBy(*groups, "category").agg(F.count("*").alias("category_count"))
-
-
-def _count_categories_by_year(posts: CleanTables, years: tuple[int, int]) -> DataFrame:
-    return _count_categories(join_posts(posts, GEO).where(F.col("post_year").between(*years)), "post_year")
+def _count_categories(posts: DataFrame, group: str) -> DataFrame:
+    return posts.groupBy(group, "category").agg(F.count("*").alias("category_count"))
 
 
 def _median_followers(posts: DataFrame, *groups: str) -> DataFrame:
     """Exact median over posts."""
-    needed = posts.dropna(subset=[*groups, "follower_count"])
-    return needed.groupBy(*groups).agg(F.median("follower_count").alias("median_follower_count"))
-
-
-def _joined_between(posts: CleanTables, years: tuple[int, int]) -> DataFrame:
-    """Posts of users who joined in those years; the year as ``post_year``, as the answers call it."""
-    joined = join_posts(posts, USER).where(F.col("join_year").between(*years))
-    return joined.select("follower_count", "age_group", F.col("join_year").alias("post_year"))
+    return posts.groupBy(*groups).agg(F.median("follower_count").alias("median_follower_count"))
 
 
 _COUNTRY = ("country", "STRING", "Country of the posts")
@@ -149,10 +109,13 @@ _MEDIAN = ("median_follower_count", "DOUBLE", "Exact median follower count over 
     columns=(_COUNTRY, _CATEGORY, _COUNT),
     entities=(PIN, GEO),
     order=("country", "category"),
+    counted_posts=counted_posts.categories_by_country,
 )
 def top_category_by_country(posts: CleanTables) -> DataFrame:
     """Most popular category in each country: country, category, category_count."""
-    return _winners(_count_categories(join_posts(posts, GEO), "country"), "category_count", "country")
+    return _winners(
+        _count_categories(counted_posts.categories_by_country(posts), "country"), "category_count", "country"
+    )
 
 
 @_answers(
@@ -160,10 +123,11 @@ def top_category_by_country(posts: CleanTables) -> DataFrame:
     columns=(_YEAR, _CATEGORY, _COUNT),
     entities=(PIN, GEO),
     order=("post_year", "category"),
+    counted_posts=counted_posts.categories_by_year,
 )
-def posts_by_category_and_year(posts: CleanTables, years: tuple[int, int] = (2018, 2022)) -> DataFrame:
+def posts_by_category_and_year(posts: CleanTables, years: tuple[int, int] = POST_YEARS) -> DataFrame:
     """Posts per category and year: post_year, category, category_count."""
-    return _count_categories_by_year(posts, years)
+    return _count_categories(counted_posts.categories_by_year(posts, years), "post_year")
 
 
 @_answers(
@@ -171,10 +135,12 @@ def posts_by_category_and_year(posts: CleanTables, years: tuple[int, int] = (201
     columns=(_YEAR, _CATEGORY, _COUNT),
     entities=(PIN, GEO),
     order=("post_year", "category"),
+    counted_posts=counted_posts.categories_by_year,
 )
-def top_category_by_year(posts: CleanTables, years: tuple[int, int] = (2018, 2022)) -> DataFrame:
+def top_category_by_year(posts: CleanTables, years: tuple[int, int] = POST_YEARS) -> DataFrame:
     """Most popular category in each of those years: post_year, category, category_count."""
-    return _winners(_count_categories_by_year(posts, years), "category_count", "post_year")
+    counted = _count_categories(counted_posts.categories_by_year(posts, years), "post_year")
+    return _winners(counted, "category_count", "post_year")
 
 
 @_answers(
@@ -182,11 +148,12 @@ def top_category_by_year(posts: CleanTables, years: tuple[int, int] = (2018, 202
     columns=(_COUNTRY, _POSTER, _FOLLOWERS),
     entities=(PIN, GEO),
     order=("country", "poster_name"),
+    counted_posts=counted_posts.posters_by_country,
 )
 def top_user_by_country(posts: CleanTables) -> DataFrame:
     """Poster with the most followers in each country, once a country: country, poster_name, follower_count."""
-    placed = join_posts(posts, GEO).dropna(subset=["country", "poster_name", "follower_count"])
-    most = placed.groupBy("country", "poster_name").agg(F.max("follower_count").alias("follower_count"))
+    posters = counted_posts.posters_by_country(posts).groupBy("country", "poster_name")
+    most = posters.agg(F.max("follower_count").alias("follower_count"))
     return _winners(most, "follower_count", "country")
 
 
@@ -195,6 +162,7 @@ def top_user_by_country(posts: CleanTables) -> DataFrame:
     columns=(_COUNTRY, _FOLLOWERS),
     entities=(PIN, GEO),
     order=("country",),
+    counted_posts=counted_posts.posters_by_country,
 )
 def top_user_country(posts: CleanTables) -> DataFrame:
     """Country of the poster with the most followers, one row, ties by country name: country, follower_count."""
@@ -206,10 +174,12 @@ def top_user_country(posts: CleanTables) -> DataFrame:
     columns=(_GROUP, _CATEGORY, _COUNT),
     entities=(PIN, USER),
     order=("age_group", "category"),
+    counted_posts=counted_posts.categories_by_age_group,
 )
 def top_category_by_age_group(posts: CleanTables) -> DataFrame:
     """Most popular category per age group: age_group, category, category_count."""
-    return _winners(_count_categories(join_posts(posts, USER), "age_group"), "category_count", "age_group")
+    counted = _count_categories(counted_posts.categories_by_age_group(posts), "age_group")
+    return _winners(counted, "category_count", "age_group")
 
 
 @_answers(
@@ -217,10 +187,11 @@ def top_category_by_age_group(posts: CleanTables) -> DataFrame:
     columns=(_GROUP, _MEDIAN),
     entities=(PIN, USER),
     order=("age_group",),
+    counted_posts=counted_posts.followers_by_age_group,
 )
 def median_followers_by_age_group(posts: CleanTables) -> DataFrame:
     """Exact median follower count, over posts, per age group: age_group, median_follower_count."""
-    return _median_followers(join_posts(posts, USER), "age_group")
+    return _median_followers(counted_posts.followers_by_age_group(posts), "age_group")
 
 
 @_answers(
@@ -228,12 +199,12 @@ def median_followers_by_age_group(posts: CleanTables) -> DataFrame:
     columns=(_JOINED, ("number_users_joined", "BIGINT", "Distinct users who joined that year")),
     entities=(USER,),
     order=("post_year",),
+    counted_posts=counted_posts.users_by_year,
 )
-def users_joined_by_year(posts: CleanTables, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
+def users_joined_by_year(posts: CleanTables, years: tuple[int, int] = JOIN_YEARS) -> DataFrame:
     """Users who joined each year, distinct by (user_name, age, date_joined): post_year, number_users_joined."""
-    persons = posts.users.select("user_name", "age", "date_joined").distinct()
-    dated = persons.withColumn("post_year", year_utc(F.col("date_joined"))).where(F.col("post_year").between(*years))
-    return dated.groupBy("post_year").agg(F.count("*").alias("number_users_joined"))
+    users = counted_posts.users_by_year(posts, years).select("post_year", "user_name", "age", "date_joined").distinct()
+    return users.groupBy("post_year").agg(F.count("*").alias("number_users_joined"))
 
 
 @_answers(
@@ -241,10 +212,11 @@ def users_joined_by_year(posts: CleanTables, years: tuple[int, int] = (2015, 202
     columns=(_JOINED, _MEDIAN),
     entities=(PIN, USER),
     order=("post_year",),
+    counted_posts=counted_posts.followers_by_join_year,
 )
-def median_followers_by_join_year(posts: CleanTables, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
+def median_followers_by_join_year(posts: CleanTables, years: tuple[int, int] = JOIN_YEARS) -> DataFrame:
     """Exact median follower count, over posts, per joining year: post_year, median_follower_count."""
-    return _median_followers(_joined_between(posts, years), "post_year")
+    return _median_followers(counted_posts.followers_by_join_year(posts, years), "post_year")
 
 
 @_answers(
@@ -252,10 +224,12 @@ def median_followers_by_join_year(posts: CleanTables, years: tuple[int, int] = (
     columns=(_GROUP, _JOINED, _MEDIAN),
     entities=(PIN, USER),
     order=("age_group", "post_year"),
+    counted_posts=counted_posts.followers_by_age_group_and_join_year,
 )
-def median_followers_by_age_group_and_join_year(posts: CleanTables, years: tuple[int, int] = (2015, 2020)) -> DataFrame:
+def median_followers_by_age_group_and_join_year(posts: CleanTables, years: tuple[int, int] = JOIN_YEARS) -> DataFrame:
     """Exact median per age group and joining year: age_group, post_year, median_follower_count."""
-    return _median_followers(_joined_between(posts, years), "age_group", "post_year")
+    counted = counted_posts.followers_by_age_group_and_join_year(posts, years)
+    return _median_followers(counted, "age_group", "post_year")
 
 
 ANSWERS: tuple[Answer, ...] = tuple(_registered)

@@ -15,7 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms import __version__
-from pinterest_transforms.analysis.answers import ANSWERS, Answer, CleanTables, join_posts
+from pinterest_transforms.analysis.answers import ANSWERS, Answer
+from pinterest_transforms.analysis.counted_posts import CleanTables, join_posts
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings
@@ -131,7 +132,7 @@ def _cached(clean: CleanTables, stale: list[Answer]) -> Iterator[CleanTables]:
     if PIN not in entities:
         yield clean
         return
-    joined = join_posts(clean, *entities)
+    joined = join_posts(clean, *entities).drop("ind")
     try:
         joined.cache()
     except (PySparkException, NotImplementedError) as error:
