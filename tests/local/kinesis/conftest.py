@@ -1,0 +1,59 @@
+"""Emulators of Kinesis with a clock that is moved by hand, and streams in them."""
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
+from tests.local.kinesis.kinesis_calls import Clock, client_of
+from tests.local.kinesis.shard_reads import Posts, client_at
+from tests.local.kinesis.source_reads import SourcePosts
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that the client would have waited between its tries."""
+    waited: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=waited.append))
+    return waited
+
+
+@pytest.fixture
+def served(clock: Clock) -> Iterator[KinesisEmulator]:
+    """An emulator with the stream ``posts``."""
+    with serve_emulator(KinesisEmulator(clock=clock)) as kinesis:
+        kinesis.create("posts")
+        yield kinesis
+
+
+@pytest.fixture
+def client(served: KinesisEmulator):
+    return client_of(served.url)
+
+
+@pytest.fixture
+def make(clock: Clock) -> Iterator[Callable[..., Posts]]:
+    """Posts by number of shards."""
+    with serve_emulator(KinesisEmulator(clock=clock)) as kinesis:
+
+        def made(count: int = 1) -> Posts:
+            kinesis.create("posts", count)
+            return Posts(kinesis, client_at(kinesis.url))
+
+        yield made
+
+
+@pytest.fixture
+def posts(clock: Clock) -> Iterator[SourcePosts]:
+    """Posts that the source reads; its readers are stopped in the end."""
+    with serve_emulator(KinesisEmulator(clock=clock)) as kinesis:
+        made = SourcePosts(kinesis)
+        yield made
+        for reader in made.readers:
+            reader.stop()
