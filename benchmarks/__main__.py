@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.batch import BatchTimes, measure_batch
-from benchmarks.children import BenchError
+from benchmarks.harness.children import BenchError
 from benchmarks.incremental import ArrivalTimes, measure_arrivals
 from benchmarks.landings import ARRIVALS, CACHE
 from benchmarks.report import page

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.checks import Results, check_content, check_same, compare
-from benchmarks.children import Child, Usage, children
+from benchmarks.harness.checks import Results, check_content, check_same, compare
+from benchmarks.harness.children import Child, Usage, children
 from benchmarks.landings import Landing, Say, landing_of
-from benchmarks.variants import OURS, PLAIN, POLARS, RAW, Facts
+from benchmarks.peers.variants import OURS, PLAIN, POLARS, RAW, Facts
 
 WARM_UP = 11_000
 _WARM_UPS = 12

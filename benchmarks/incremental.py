@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.checks import check_content, compare
-from benchmarks.children import BenchError, Child, Usage, children
+from benchmarks.harness.checks import check_content, compare
+from benchmarks.harness.children import BenchError, Child, Usage, children
 from benchmarks.landings import Landing, Say, arrival_rows, landing_of
-from benchmarks.variants import OURS, Facts
+from benchmarks.peers.variants import OURS, Facts
 
 
 @dataclass

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.batch import measure_batch
-from benchmarks.children import Usage
+from benchmarks.harness.children import Usage
 from benchmarks.landings import CACHE
 from benchmarks.numbers import GIB, spread, verdict, walls
+from benchmarks.peers.variants import OURS
 from benchmarks.report import machine, revision, table, write_page
-from benchmarks.variants import OURS
 
 OUTPUT = Path(__file__).with_name("large.md")
 HEAP = "2g"

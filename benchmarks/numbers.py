@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.children import Usage
+from benchmarks.harness.children import Usage
 
 GIB = 1024**3
 

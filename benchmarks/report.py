@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 
 from benchmarks.batch import BatchTimes
-from benchmarks.children import BenchError, Usage
+from benchmarks.harness.children import BenchError, Usage
 from benchmarks.incremental import ArrivalTimes
 from benchmarks.landings import ARRIVAL, CACHE, ROOT
 from benchmarks.numbers import GIB, ratio, spread, verdict, walls
-from benchmarks.variants import OURS, PLAIN, POLARS, RAW
+from benchmarks.peers.variants import OURS, PLAIN, POLARS, RAW
 
 PLAIN_BARS = {11_000: 1.3, 100_000: 1.2, 1_000_000: 1.1}
 ARRIVAL_BAR, EVERYTHING_BAR = 1.3, 1 / 3

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.children import BenchError
+from benchmarks.harness.children import BenchError
 from benchmarks.landings import CACHE, ROOT, SEED
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.quota_server import SHARD_RECORDS

@@ -19,7 +19,7 @@ from pathlib import Path
 import polars
 from pyspark.sql import DataFrame, SparkSession
 
-from benchmarks.children import BenchError
+from benchmarks.harness.children import BenchError
 from benchmarks.landings import ROOT
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.report import machine, revision, table, write_page

@@ -12,14 +12,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from benchmarks.batch import BatchTimes
-from benchmarks.checks import check_content, compare
-from benchmarks.children import BenchError, Usage, children
+from benchmarks.harness.checks import check_content, compare
+from benchmarks.harness.children import BenchError, Usage, children
 from benchmarks.incremental import ArrivalTimes
 from benchmarks.landings import ROOT, Landing, landing_of
 from benchmarks.large import large_page
 from benchmarks.numbers import ratio, spread, verdict
+from benchmarks.peers.variants import MAKERS, OURS, PLAIN, POLARS, RAW, Polars
 from benchmarks.report import page
-from benchmarks.variants import MAKERS, OURS, PLAIN, POLARS, RAW, Polars
 from pinterest_transforms.settings import Settings
 
 POSTS = 300
@@ -96,7 +96,7 @@ def test_a_child_is_measured_and_ends(landing: Landing, tmp_path: Path) -> None:
 
 def test_ctrl_c_leaves_no_processes(tmp_path: Path) -> None:
     script = (
-        "import sys, time, pathlib\nfrom benchmarks.children import children\n"
+        "import sys, time, pathlib\nfrom benchmarks.harness.children import children\n"
         "with children(['polars'], pathlib.Path(sys.argv[1])) as made:\n"
         "    print(*[process.pid for process in made['polars'].tree()], flush=True)\n    time.sleep(60)\n"
     )
@@ -151,5 +151,6 @@ def test_the_page_of_ten_million_compares_the_time_of_a_million() -> None:
 
 
 def test_every_benchmark_can_be_started() -> None:
-    for name in sorted(file.stem for file in (ROOT / "benchmarks").glob("*.py") if file.stem != "__main__"):
-        import_module(f"benchmarks.{name}")
+    for file in sorted((ROOT / "benchmarks").rglob("*.py")):
+        if file.stem not in ("__init__", "__main__"):
+            import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))

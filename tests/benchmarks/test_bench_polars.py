@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks import polars_odd as odd
-from benchmarks.compare import differences
-from benchmarks.polars_clean import clean_topic
+from benchmarks.harness.compare import differences
+from benchmarks.peers import polars_odd as odd
+from benchmarks.peers.polars_clean import clean_topic
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.settings import landing_key
 

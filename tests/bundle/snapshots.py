@@ -13,8 +13,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.bundle.checks.mistakes import MISTAKES, plant
 from tests.bundle.loading import ROOT
-from tests.bundle.mistakes import MISTAKES, plant
 from tests.bundle.resolving import GIVEN, TARGETS, USER
 
 FOLDER = Path(__file__).parent / "cli"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundle.checking import findings
+from tests.bundle.checks.checking import findings
+from tests.bundle.checks.mistakes import MISTAKES, plant
 from tests.bundle.loading import BundleError, load
-from tests.bundle.mistakes import MISTAKES, plant
 from tests.bundle.resolving import GIVEN, TARGETS, resolve, resolved
 from tests.bundle.snapshots import CHOICES, FOLDER, as_the_cli_writes, kept
 

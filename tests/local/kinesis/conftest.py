@@ -7,7 +7,7 @@ import pytest
 
 from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
 from tests.local.kinesis.kinesis_calls import Clock, client_of
-from tests.local.kinesis.shard_reads import Posts, client_at
+from tests.local.kinesis.shards.shard_reads import Posts, client_at
 from tests.local.kinesis.source_reads import SourcePosts
 
 

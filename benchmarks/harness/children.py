@@ -53,7 +53,7 @@ class Child:
         paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         scratch = str(self._folder)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", name, scratch, *([heap] if heap else [])],
+            [sys.executable, "-m", "benchmarks.harness.worker", name, scratch, *([heap] if heap else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

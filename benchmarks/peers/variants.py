@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from benchmarks import plain_way
-from benchmarks.polars_clean import Cleaned, clean_topic
+from benchmarks.peers import plain_way
+from benchmarks.peers.polars_clean import Cleaned, clean_topic
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.schemas import CONTRACT

@@ -7,7 +7,7 @@ from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
 from local.kinesis.shard_reader import is_ended
 from pinterest_transforms.errors import StreamError
 from tests.local.kinesis.kinesis_calls import BEGAN, FIFTH, FIRST, FOURTH, HOUR, SECOND, SIXTH, THIRD, up_to
-from tests.local.kinesis.shard_reads import Posts, at_most, client_at, forgotten, gap, numbers
+from tests.local.kinesis.shards.shard_reads import Posts, at_most, client_at, forgotten, gap, numbers
 
 
 def test_a_place_whose_last_record_is_forgotten_is_an_error_unless_losses_are_allowed(make, clock):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tests.bundle import quartz
+from tests.bundle.checks import quartz
 
 _NOTEBOOK = "# Databricks notebook source\n"
 

@@ -4,7 +4,7 @@ import time
 
 from local.kinesis.shard_reader import Limits
 from tests.local.kinesis.kinesis_calls import FIFTH, FIRST, FOURTH, SECOND, SIXTH, THIRD, up_to
-from tests.local.kinesis.shard_reads import at_most, in_goes, numbers
+from tests.local.kinesis.shards.shard_reads import at_most, in_goes, numbers
 
 # All, once, in order
 

@@ -1,4 +1,4 @@
-"""Checks what the variants wrote by content: ``python -m benchmarks.compare LANDING EXPORTS``.
+"""Checks what the variants wrote by content: ``python -m benchmarks.harness.compare LANDING EXPORTS``.
 
 The landing is cleaned by Polars here, whatever else is measured. ``EXPORTS`` holds Parquet files, a folder a variant
 and in it a folder an entity; ``ours`` must be there. Prints one JSON object. A process of its own, so that its memory
@@ -12,8 +12,8 @@ from typing import TypedDict
 
 import polars as pl
 
-from benchmarks.polars_clean import clean_topic
-from benchmarks.variants import OURS, PLAIN, RAW, digest, parquet_files
+from benchmarks.peers.polars_clean import clean_topic
+from benchmarks.peers.variants import OURS, PLAIN, RAW, digest, parquet_files
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.settings import Settings
 

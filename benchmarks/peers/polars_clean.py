@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks import polars_odd as odd
+from benchmarks.peers import polars_odd as odd
 from pinterest_transforms.entities import GEO, PIN, Entity
 
 Value = int | float | datetime

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bundle.dashboard_reading import DASHBOARD, ROOT
+from tests.bundle.dashboard.dashboard_reading import DASHBOARD, ROOT
 from tests.bundle.loading import load
 from tests.bundle.references import settled
 from tests.bundle.resolving import GIVEN, TARGETS, resolved

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from pinterest_transforms.analysis.answers import ANSWERS
-from tests.bundle.dashboard_reading import DASHBOARD, datasets, load, queries, tables_of, widgets, written
-from tests.bundle.dashboards import READABLE, mistakes
+from tests.bundle.dashboard.dashboard_reading import DASHBOARD, datasets, load, queries, tables_of, widgets, written
+from tests.bundle.dashboard.dashboards import READABLE, mistakes
 from workspace.workspace_names import list_analyst_tables
 
 

@@ -14,8 +14,8 @@ from pinterest_transforms.analysis.answers import ANSWERS, Answer
 from pinterest_transforms.operations import summaries
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import answer_tables
-from tests.bundle.dashboard_reading import WidgetQuery, datasets, load, queries, widgets
-from tests.bundle.dashboards import READABLE
+from tests.bundle.dashboard.dashboard_reading import WidgetQuery, datasets, load, queries, widgets
+from tests.bundle.dashboard.dashboards import READABLE
 from tests.support.notebook_runs import POSTS, Ran
 
 ELSEWHERE = "Pacific/Kiritimati"  # 14 hours before UTC

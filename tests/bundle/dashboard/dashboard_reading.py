@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DASHBOARD = ROOT / "resources" / "pinterest.lvdash.json"
 
 # The expressions that a widget may have: a column, or one aggregate of a column. All else belongs into the dataset.

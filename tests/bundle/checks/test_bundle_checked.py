@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.bundle.checking import findings, findings_in_files
+from tests.bundle.checks.checking import findings, findings_in_files
 from tests.bundle.resolving import TARGETS, resolved
 
 CHOICES = [

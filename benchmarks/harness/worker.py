@@ -1,4 +1,4 @@
-"""A child process that does one variant when it is told to: ``python -m benchmarks.worker NAME FOLDER [HEAP]``.
+"""A child process that does one variant when it is told to: ``python -m benchmarks.harness.worker NAME FOLDER [HEAP]``.
 
 Commands come as JSON lines on standard input, answers go as JSON lines to standard output. It ends when its input ends,
 when it is asked to, or when its parent is gone.
@@ -20,7 +20,7 @@ from types import FrameType
 from py4j.java_gateway import JavaClass
 from pyspark.sql import SparkSession
 
-from benchmarks.variants import MAKERS, Polars, Variant
+from benchmarks.peers.variants import MAKERS, Polars, Variant
 from local.runtime.spark_session import kill_java, local_session, stop_session
 from pinterest_transforms.settings import Settings
 

@@ -4,7 +4,7 @@ import pytest
 
 from pinterest_transforms.errors import StreamError
 from tests.local.kinesis.kinesis_calls import BEGAN, FIFTH, FIRST, FOURTH, HOUR, SECOND, THIRD, up_to
-from tests.local.kinesis.shard_reads import at_most, forgotten, gap, numbers
+from tests.local.kinesis.shards.shard_reads import at_most, forgotten, gap, numbers
 
 # Where it starts
 

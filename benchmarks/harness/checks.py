@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.children import BenchError
-from benchmarks.compare import Compared
+from benchmarks.harness.children import BenchError
+from benchmarks.harness.compare import Compared
 from benchmarks.landings import ROOT
-from benchmarks.variants import OURS, POLARS, RAW, Facts
+from benchmarks.peers.variants import OURS, POLARS, RAW, Facts
 
 Results = dict[str, Compared]
 
@@ -18,7 +18,7 @@ Results = dict[str, Compared]
 def compare(landing: Path, exports: Path) -> Results:
     """Runs the comparison in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.compare", str(landing), str(exports)],
+        [sys.executable, "-m", "benchmarks.harness.compare", str(landing), str(exports)],
         stdout=subprocess.PIPE,
         check=False,
         cwd=ROOT,

@@ -9,7 +9,7 @@ from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
 from local.kinesis.shard_reader import ShardReader
 from pinterest_transforms.errors import StreamError
 from tests.local.kinesis.kinesis_calls import FIRST, SECOND, THIRD, up_to
-from tests.local.kinesis.shard_reads import ANOTHER, at_most, client_at, forgotten, gap, in_goes, numbers
+from tests.local.kinesis.shards.shard_reads import ANOTHER, at_most, client_at, forgotten, gap, in_goes, numbers
 
 # What passes, and what does not
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bundle import checking_files, checking_jobs, checking_widgets
+from tests.bundle.checks import checking_files, checking_jobs, checking_widgets
 from tests.bundle.loading import ROOT, load
 
 

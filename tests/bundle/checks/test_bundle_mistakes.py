@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.bundle.checking import findings
+from tests.bundle.checks.checking import findings
 from tests.bundle.resolving import resolved
 
 Plant = Callable[[dict], object]

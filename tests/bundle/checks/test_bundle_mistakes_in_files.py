@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundle import quartz
-from tests.bundle.checking import findings, findings_in_files
-from tests.bundle.mistakes import Mistake, plant
+from tests.bundle.checks import quartz
+from tests.bundle.checks.checking import findings, findings_in_files
+from tests.bundle.checks.mistakes import Mistake, plant
 from tests.bundle.resolving import resolved
 
 WRITTEN = [

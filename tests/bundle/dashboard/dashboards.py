@@ -14,7 +14,7 @@ from sqlglot.errors import ParseError
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.tables.definitions import RUNS_TABLE
 from pinterest_transforms.tables.views import POSTS_VIEW
-from tests.bundle.dashboard_reading import (
+from tests.bundle.dashboard.dashboard_reading import (
     WidgetQuery,
     columns_of,
     datasets,

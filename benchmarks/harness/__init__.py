@@ -1,0 +1,1 @@
+"""Child processes that are measured, and checks of what they wrote."""
