@@ -5,6 +5,7 @@ round by round in turns, each into a new folder.
 """
 
 import argparse
+import logging
 import os
 import statistics
 import subprocess
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from logging.handlers import BufferingHandler
 from pathlib import Path
 
 import polars
@@ -33,6 +35,7 @@ from pinterest_transforms.ingest import kinesis
 from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.ingest.streams import ingest_streams
+from pinterest_transforms.logs import LOGGER
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation
 from pinterest_transforms.tables.definitions import RUNS_TABLE
@@ -122,12 +125,13 @@ def _until(place: _Place, done: Callable[[], bool], look: Callable[[float], None
 
     watch = threading.Thread(target=wait, daemon=True)
     watch.start()
-    said: list[float] = []
-    ingest_streams(
-        place.spark, place.settings, ENTITIES, "bench", place.reading, client, log=lambda _: said.append(time.time())
-    )
+    handler, logger = BufferingHandler(1_000_000), logging.getLogger(LOGGER)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    ingest_streams(place.spark, place.settings, ENTITIES, "bench", place.reading, client)
+    logger.removeHandler(handler)
     watch.join()
-    return said[0]
+    return handler.buffer[0].created
 
 
 def _raw(place: _Place, records: int) -> float:

@@ -16,6 +16,7 @@ sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.analysis.charts import figure_for
+from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.tables import answer_tables
 from pinterest_transforms.operations import summaries
@@ -29,6 +30,7 @@ dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "", "Schema (empty: pinterest or, for the stream leg, pinterest_stream)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
 dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
+dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # COMMAND ----------
 
@@ -39,9 +41,10 @@ dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by t
 # COMMAND ----------
 
 # DBTITLE 1,Refresh and read the answers
+configure_logging(dbutils.widgets.get("log_format"))
 settings = Settings.from_widgets(dbutils)
 ensure_tables(spark, settings)
-found = answer_tables.read_answers(spark, settings, answer_tables.refresh_answers(spark, settings, log=print))
+found = answer_tables.read_answers(spark, settings, answer_tables.refresh_answers(spark, settings))
 
 
 def show(name):

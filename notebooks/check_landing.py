@@ -13,6 +13,7 @@ import sys
 
 sys.path.append(os.path.abspath("../src"))
 
+from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.operations.landing_summary import landing_summary
 
@@ -24,6 +25,7 @@ dbutils.widgets.text("schema", "", "Schema (empty: pinterest)")
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
 dbutils.widgets.text("landing", "", "Path of the landing, the folder that holds topics/")
 dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
+dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # COMMAND ----------
 
@@ -36,5 +38,6 @@ dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by t
 # COMMAND ----------
 
 # DBTITLE 1,List the files
+configure_logging(dbutils.widgets.get("log_format"))
 settings = Settings.from_widgets(dbutils, leg="batch")
-display(landing_summary(spark, settings, log=print))
+display(landing_summary(spark, settings))

@@ -18,6 +18,7 @@ import sys
 
 sys.path.append(os.path.abspath("../src"))
 
+from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.operations import quality_gate, summaries
 from pinterest_transforms.tables import creation
@@ -33,6 +34,7 @@ dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by t
 dbutils.widgets.text("run_id", "", "Run id (empty: all runs of the last 24 hours)")
 dbutils.widgets.text("most_rejected", "0.2", "Maximum share of rejected records, 0 to 1")
 dbutils.widgets.text("stale_hours", "48", "Maximum age of the newest record, in hours (0: no limit)")
+dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # COMMAND ----------
 
@@ -43,6 +45,7 @@ dbutils.widgets.text("stale_hours", "48", "Maximum age of the newest record, in 
 # COMMAND ----------
 
 # DBTITLE 1,Collect the metrics
+configure_logging(dbutils.widgets.get("log_format"))
 settings = Settings.from_widgets(dbutils)
 run_id = dbutils.widgets.get("run_id")
 thresholds = quality_gate.QualityThresholds.from_text(
@@ -73,4 +76,3 @@ display(summaries.rejected_by_reason(spark, settings))
 
 # DBTITLE 1,Compare with the thresholds
 quality_gate.check_metrics(metrics, thresholds, run_id)
-print("passed")

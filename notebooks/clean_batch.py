@@ -17,6 +17,7 @@ import uuid
 sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.entities import GEO, PIN, USER, entities_named
+from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.operations import summaries
 from pinterest_transforms.tables import table_access
@@ -34,6 +35,7 @@ dbutils.widgets.dropdown("entity", "all", ["all", "pin", "geo", "user"], "Entity
 dbutils.widgets.text("run_id", "", "Run id (empty: a random one)")
 dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
 dbutils.widgets.dropdown("rebuild", "false", ["false", "true"], "Rebuild: clean the whole landing again")
+dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # COMMAND ----------
 
@@ -44,6 +46,7 @@ dbutils.widgets.dropdown("rebuild", "false", ["false", "true"], "Rebuild: clean 
 # COMMAND ----------
 
 # DBTITLE 1,Read the widgets, check the landing
+configure_logging(dbutils.widgets.get("log_format"))
 settings = Settings.from_widgets(dbutils, leg="batch")
 run_id = dbutils.widgets.get("run_id") or uuid.uuid4().hex
 entities = entities_named(dbutils.widgets.get("entity"))
@@ -60,7 +63,7 @@ check_landing(spark, settings)
 
 # DBTITLE 1,Read, clean, merge
 ensure_tables(spark, settings)
-ingest_landing(spark, settings, entities, run_id, rebuild=rebuild, log=print)
+ingest_landing(spark, settings, entities, run_id, rebuild=rebuild)
 
 display(summaries.run_totals(spark, settings, run_id))
 

@@ -20,6 +20,7 @@ import sys
 
 sys.path.append(os.path.abspath("../src"))
 
+from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.tables import creation, maintenance
 
@@ -34,6 +35,7 @@ dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by t
 dbutils.widgets.text("raw_days", "30", "Retention of raw records, in days (0: forever)")
 dbutils.widgets.text("quarantine_days", "90", "Retention of quarantine, in days (0: forever)")
 dbutils.widgets.text("vacuum_hours", "168", "Retention of files of older table versions, in hours")
+dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # COMMAND ----------
 
@@ -44,10 +46,11 @@ dbutils.widgets.text("vacuum_hours", "168", "Retention of files of older table v
 # COMMAND ----------
 
 # DBTITLE 1,Maintain
+configure_logging(dbutils.widgets.get("log_format"))
 settings = Settings.from_widgets(dbutils)
 retention = maintenance.Retention.from_text(dbutils.widgets.get("quarantine_days"), dbutils.widgets.get("vacuum_hours"))
 creation.register_tables(spark, settings)
-done = maintenance.maintain(spark, settings, retention, log=print)
+done = maintenance.maintain(spark, settings, retention)
 
 # COMMAND ----------
 

@@ -18,6 +18,7 @@ import uuid
 sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.entities import entities_named
+from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.operations import summaries
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig, check_streams
@@ -49,6 +50,7 @@ dbutils.widgets.dropdown(
 )
 dbutils.widgets.dropdown("new_checkpoint", "false", ["false", "true"], "Start a new checkpoint at the initial position")
 dbutils.widgets.dropdown("allow_losses", "false", ["false", "true"], "Continue even if records may be lost")
+dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # COMMAND ----------
 
@@ -59,6 +61,7 @@ dbutils.widgets.dropdown("allow_losses", "false", ["false", "true"], "Continue e
 # COMMAND ----------
 
 # DBTITLE 1,Read the widgets, check the streams
+configure_logging(dbutils.widgets.get("log_format"))
 settings = Settings.from_widgets(dbutils, leg="stream")
 scope, credential = dbutils.widgets.get("scope"), dbutils.widgets.get("credential")
 source = KinesisSourceConfig(
@@ -90,9 +93,9 @@ if not rebuild:
 # DBTITLE 1,Archive, clean, merge
 ensure_tables(spark, settings)
 if rebuild:
-    rebuild_streams(spark, settings, entities, run_id, allow_losses=source.allow_losses, log=print)
+    rebuild_streams(spark, settings, entities, run_id, allow_losses=source.allow_losses)
 else:
-    ingest_streams(spark, settings, entities, run_id, source, client, log=print)
+    ingest_streams(spark, settings, entities, run_id, source, client)
 
 display(summaries.run_totals(spark, settings, run_id))
 

@@ -15,7 +15,6 @@ from pinterest_transforms.ingest.micro_batch import (
     MicroBatch,
     begin_rebuild,
     begin_run,
-    no_log,
     process_rebuild,
     process_stream_batch,
     rebuild_batch,
@@ -139,7 +138,7 @@ class LandingWorld(World):
             state.has_quarantined is None and not self.tables.quarantine
         ):  # as `ingest_landing` does for a table that nobody has written to
             state.has_quarantined = False
-        ingest_listed(self.landing, state, IngestedFiles(str(self.checkpoint)), no_log)
+        ingest_listed(self.landing, state, IngestedFiles(str(self.checkpoint)))
 
     def arrived(self) -> list[Record]:
         return [record for lines in self.landing.files.values() for record in lines]

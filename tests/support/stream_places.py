@@ -26,7 +26,6 @@ from pinterest_transforms.entities import ENTITIES, GEO, Entity
 from pinterest_transforms.ingest import kinesis, streams
 from pinterest_transforms.ingest.checkpoint_state import has_begun
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
-from pinterest_transforms.ingest.micro_batch import Log, no_log
 from pinterest_transforms.ingest.stream_queries import Running
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation
@@ -88,17 +87,13 @@ class StreamPlace(Place):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def take(
-        self, *entities: Entity, run_id: str = "run", log: Log = no_log, rebuild: bool = False, **reading: object
-    ) -> None:
+    def take(self, *entities: Entity, run_id: str = "run", rebuild: bool = False, **reading: object) -> None:
         """Takes what is in the streams, or makes the tables again of what is kept of them."""
         which = entities or (GEO,)
         if rebuild:
-            streams.rebuild_streams(self.spark, self.settings, which, run_id, log=log, **reading)
+            streams.rebuild_streams(self.spark, self.settings, which, run_id, **reading)
         else:
-            streams.ingest_streams(
-                self.spark, self.settings, which, run_id, self.reading(**reading), self.client(), log=log
-            )
+            streams.ingest_streams(self.spark, self.settings, which, run_id, self.reading(**reading), self.client())
 
     def countries(self) -> dict[int, object]:
         return {key: row[0] for key, row in self.rows(GEO).items()}

@@ -17,7 +17,6 @@ from pyspark.sql import SparkSession
 from pinterest_transforms.entities import PIN, Entity
 from pinterest_transforms.errors import StreamError
 from pinterest_transforms.ingest.landing import ingest_landing
-from pinterest_transforms.ingest.micro_batch import Log, no_log
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings, landing_key
 from pinterest_transforms.tables import creation, definitions
@@ -45,8 +44,8 @@ class Place:
         file = Path(self.settings.landing, landing_key(self.settings.topic(entity), partition, offset))
         return write(file, *lines, end=end, age=age)
 
-    def take(self, *entities: Entity, run_id: str = "run", rebuild: bool = False, log: Log = no_log) -> None:
-        ingest_landing(self.spark, self.settings, entities or (PIN,), run_id, rebuild=rebuild, log=log)
+    def take(self, *entities: Entity, run_id: str = "run", rebuild: bool = False) -> None:
+        ingest_landing(self.spark, self.settings, entities or (PIN,), run_id, rebuild=rebuild)
 
     def rows(self, entity: Entity = PIN) -> Values:
         """The clean table's contract columns, by key; fails if a key is there twice."""

@@ -14,6 +14,7 @@ from pinterest_transforms.analysis.answers import ANSWERS, answer_named
 from pinterest_transforms.analysis.counted_posts import CleanTables
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.tables import answer_tables, creation, table_access
+from tests.support.log_lines import log_lines
 from tests.support.table_places import WORK, Killed, Place
 
 COUNTRIES = ("Peru", "Chad", None)
@@ -41,8 +42,8 @@ def fill(place: Place) -> None:
 def answered(make_place: Callable[..., Place]) -> Place:
     place = make_place(names=WORK)
     fill(place)
-    said: list[str] = []
-    written = answer_tables.refresh_answers(place.spark, place.settings, said.append)
+    with log_lines() as said:
+        written = answer_tables.refresh_answers(place.spark, place.settings)
     assert said == ["answering 10 questions"]
     for answer in ANSWERS:
         assert_frame_equal(
@@ -80,12 +81,10 @@ def test_an_answer_needs_no_table_but_those_it_names(answered: Place):
 def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
     answered: Place, work_tables: Place, monkeypatch: pytest.MonkeyPatch
 ):
-    def silent(_: str) -> None:
-        pytest.fail("nothing has changed")
-
     before = answered.content()
-    assert answer_tables.refresh_answers(answered.spark, answered.settings, silent) == {}
-    assert answered.content() == before
+    with log_lines() as said:
+        assert answer_tables.refresh_answers(answered.spark, answered.settings) == {}
+    assert (answered.content(), said) == (before, [])
 
     # A table that is dropped and made again has the same version number, with other rows.
     settings = answered.settings
@@ -95,16 +94,16 @@ def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
     creation.register_tables(answered.spark, settings)
     joined = "(1, 'only one', 20, TIMESTAMP '2016-02-03 04:05:06')"
     answered.spark.sql(f"INSERT INTO {settings.qualified('users')} (ind, user_name, age, date_joined) VALUES {joined}")
-    said: list[str] = []
     monkeypatch.setattr(answer_tables, "ANSWERS", [BY_COUNTRY, BY_YEAR])
-    answer_tables.refresh_answers(answered.spark, settings, said.append)
+    with log_lines() as said:
+        answer_tables.refresh_answers(answered.spark, settings)
     assert said == ["answering 1 question"]
     assert kept(answered, BY_YEAR) == [(2016, 1)]
 
 
 def refreshed(place: Place) -> list[str]:
     """Answers that a refresh writes."""
-    return list(answer_tables.refresh_answers(place.spark, place.settings, lambda _: None))
+    return list(answer_tables.refresh_answers(place.spark, place.settings))
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from pinterest_transforms.json_parsing import RAW_RECORD
 from pinterest_transforms.tables import maintenance, raw_archive, table_access
 from pinterest_transforms.tables.definitions import raw_table, work_specs
 from pinterest_transforms.tables.maintenance import MaintenanceResult, Retention
+from tests.support.log_lines import log_lines
 from tests.support.stream_places import SHARD, MakeStreams
 from tests.support.table_places import Place, pin
 
@@ -73,9 +74,9 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
     before = (place.rows(), place.sources(), place.counted())
     old, young = (leftover(place, "pins", name, age) for name, age in (("old", 8 * DAY), ("young", 6 * DAY)))
     replaced = {Path(path).name for path in place.table("pins").inputFiles()}
-    said: list[str] = []
 
-    done = by_table(maintenance.maintain(place.spark, place.settings, Retention(), now=NOW, log=said.append))
+    with log_lines() as said:
+        done = by_table(maintenance.maintain(place.spark, place.settings, Retention(), now=NOW))
 
     assert (place.rows(), place.sources(), place.counted()) == before
     assert [row[4] for row in place.noted()] == ["[border]", "[new]"]

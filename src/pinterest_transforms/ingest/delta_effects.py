@@ -1,8 +1,9 @@
 """The effects of a micro-batch on Delta tables; ``micro_batch`` says their order."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from pyspark.errors import PySparkException
@@ -24,6 +25,7 @@ from pinterest_transforms.ingest.landing_reader import (
     has_overlapping_offsets,
 )
 from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RunCounts
+from pinterest_transforms.logs import FIELDS, active_log_format, configure_logging
 from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import position_conflicts, raw_archive, writers
@@ -32,6 +34,7 @@ from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
 from pinterest_transforms.tables.frames import create_frame, is_refused
 from pinterest_transforms.tables.retry import with_retries
 
+_LOG = logging.getLogger(__name__)
 _MAX_NAMES = 100
 """A sender that makes up a name for each record must not make ``runs`` as large as the data."""
 
@@ -45,12 +48,24 @@ class IngestContext:
         entity: the kind of record.
         run_id: the run, as its caller named it.
         state: the checkpoint's state.
+        log_format: how the process that starts the query logs.
     """
 
     settings: Settings
     entity: Entity
     run_id: str
     state: CheckpointState
+    log_format: str = field(default_factory=active_log_format)
+
+    @property
+    def topic(self) -> str:
+        """The topic or the stream that the records come from."""
+        return self.settings.source_name(self.entity)
+
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """Fields of each log record about this query."""
+        return {"run_id": self.run_id, "topic": self.topic}
 
 
 @dataclass(frozen=True)
@@ -143,6 +158,9 @@ class DeltaEffects:
         }
         row = create_frame(self.spark, [values], RUNS.simpleString())
         with_retries(lambda: row.writeTo(self._runs).append())
+        numbers = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in asdict(counts).items())
+        fields = {name: value for name, value in values.items() if name in FIELDS}
+        _LOG.info("%s: micro-batch %d: %s", self._topic, self.batch.batch_id, numbers, extra=fields)
 
     def _which_run(self) -> str:
         # All of it is made here or checked: a uuid, a number, a user id and an entity.
@@ -155,7 +173,7 @@ class DeltaEffects:
 
     @property
     def _topic(self) -> str:
-        return self._settings.source_name(self.context.entity)
+        return self.context.topic
 
     @property
     def _clean(self) -> str:
@@ -164,6 +182,12 @@ class DeltaEffects:
     @property
     def _runs(self) -> str:
         return self._settings.qualified(RUNS_TABLE)
+
+
+def configure_batch_logging(context: IngestContext) -> None:
+    """Logs like the process that has started the query: over Spark Connect a micro-batch runs in another one."""
+    if context.log_format:
+        configure_logging(context.log_format)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ new. Either way they are then read by name, so that sizes are checked first and 
 """
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,17 +21,18 @@ from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.checkpoint_files import check_query_error
 from pinterest_transforms.ingest.checkpoint_state import REBUILD, open_state
-from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluate
+from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, configure_batch_logging, evaluate
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.landing_batches import ingest_listed, process_files
 from pinterest_transforms.ingest.landing_files import FileStamp, Listing, object_key, others_text, why_unusable
-from pinterest_transforms.ingest.micro_batch import Log, MicroBatch, no_log
+from pinterest_transforms.ingest.micro_batch import MicroBatch
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import position_conflicts, table_access
 from pinterest_transforms.tables.commits import check_commits, last_commit, last_commit_ids
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
 from pinterest_transforms.tables.locks import entity_lock
 
+_LOG = logging.getLogger(__name__)
 _ALL_FILES = 1_000_000_000
 
 
@@ -81,7 +83,6 @@ def ingest_landing(
     run_id: str,
     *,
     rebuild: bool = False,
-    log: Log = no_log,
 ) -> None:
     """Cleans and merges everything new in the entities' topics, side by side. Run again, it reads nothing.
 
@@ -93,7 +94,6 @@ def ingest_landing(
         entities: the kinds of record.
         run_id: name of this run, for ``runs``.
         rebuild: clean everything in the landing again, and replace what was made of it.
-        log: for messages about what is being done, each about one topic.
 
     Raises:
         BusyError: another run of the same entity is not finished.
@@ -111,21 +111,21 @@ def ingest_landing(
             check_commits(spark, settings, state.commits, REBUILD)
             if state.has_quarantined is None and none_quarantined:
                 state.has_quarantined = False
-            _ingest_topic(spark, IngestContext(settings, entity, run_id, state), log)
+            _ingest_topic(spark, IngestContext(settings, entity, run_id, state))
 
     with ThreadPoolExecutor(len(entities)) as pool:
         runs = [pool.submit(ingest, entity) for entity in entities]
     failures = [error for run in runs if (error := run.exception())]
     for error in failures[1:]:
-        log(f"error: {one_line(error)}")
+        _LOG.error("%s", one_line(error), extra={"run_id": run_id})
     if failures:
         raise failures[0]
 
 
-def _ingest_topic(spark: SparkSession, context: IngestContext, log: Log) -> None:
+def _ingest_topic(spark: SparkSession, context: IngestContext) -> None:
     settings, entity, state = context.settings, context.entity, context.state
     if not folder_exists(spark, settings, settings.topic_folder(entity)):
-        log(f"{settings.topic(entity)}: nothing has arrived yet")
+        _LOG.info("%s: nothing has arrived yet", context.topic, extra=context.log_fields)
         return
     if not (
         state.last_offsets or state.rebuild or last_commit(spark, settings, settings.clean_table(entity)).is_creation
@@ -134,17 +134,18 @@ def _ingest_topic(spark: SparkSession, context: IngestContext, log: Log) -> None
         state.last_offsets = position_conflicts.last_offsets(spark, settings, entity)
     bad, begun = "", dict(state.before)
     if settings.warehouse:
-        bad = ingest_listed(_Landing(spark, context), state, IngestedFiles(settings.checkpoint(entity)), log)
+        bad = ingest_listed(_Landing(spark, context), state, IngestedFiles(settings.checkpoint(entity)))
     else:
-        _ingest_found(spark, context, log)
+        _ingest_found(spark, context)
     if state.before != begun:  # else nothing was ingested, and what others wrote meanwhile is theirs to remember
         state.commits = last_commit_ids(spark, settings, state.tables)
         state.save()
     if state.conflicts:
-        log(
-            f"{settings.topic(entity)}: {state.conflicts:,} records stand at offsets that were taken with another "
-            "content: objects were rewritten, or the topic was made again; remove the old topic's objects, if "
-            "there are any, and run with --rebuild"
+        _LOG.warning(
+            f"{context.topic}: {state.conflicts:,} records stand at offsets that were taken with another content: "
+            "objects were rewritten, or the topic was made again; remove the old topic's objects, if there are any, "
+            "and run with --rebuild",
+            extra=context.log_fields | {"conflicts": state.conflicts},
         )
     if bad:
         raise LandingError(f"{bad}; the other files were taken")
@@ -186,10 +187,9 @@ def folder_exists(spark: SparkSession, settings: Settings, folder: str) -> bool:
     return True
 
 
-def _ingest_found(spark: SparkSession, context: IngestContext, log: Log) -> None:
+def _ingest_found(spark: SparkSession, context: IngestContext) -> None:
     """Ingests what Auto Loader finds. The content is not asked for, so it is not read."""
     settings, entity, state = context.settings, context.entity, context.state
-    topic = settings.topic(entity)
     options = {
         "cloudFiles.format": "binaryFile",
         "cloudFiles.allowOverwrites": "true",
@@ -208,7 +208,7 @@ def _ingest_found(spark: SparkSession, context: IngestContext, log: Log) -> None
             failures.append(error)
             raise
 
-    log(f"{topic}: looking for new files")
+    _LOG.info("%s: looking for new files", context.topic, extra=context.log_fields)
     state.progress = {}
     writer = found.writeStream.foreachBatch(each).option("checkpointLocation", settings.checkpoint(entity))
     query = writer.trigger(availableNow=True).start()
@@ -227,11 +227,13 @@ def _ingest_found(spark: SparkSession, context: IngestContext, log: Log) -> None
     state.rebuild = False
     state.save()
     if state.progress:
-        log(f"{topic}: {others_text(int(state.progress['others']), json.loads(str(state.progress['examples'])))}")
+        others = others_text(int(state.progress["others"]), json.loads(str(state.progress["examples"])))
+        _LOG.warning("%s: %s", context.topic, others, extra=context.log_fields)
 
 
 def _ingest_rows(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
     """One micro-batch of the files that Auto Loader has found."""
+    configure_batch_logging(context)
     landing, state = _Landing(frame.sparkSession, context), context.state
     others = int(state.progress.get("others", 0))
     listing = Listing(landing.topic, others=others, examples=json.loads(str(state.progress.get("examples", "[]"))))

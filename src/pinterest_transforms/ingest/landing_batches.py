@@ -4,6 +4,7 @@ Which files a micro-batch has is saved before anything is written, so that a kil
 the same files under the same number.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -20,7 +21,9 @@ from pinterest_transforms.ingest.landing_files import (
     object_key,
     start_offsets,
 )
-from pinterest_transforms.ingest.micro_batch import Effects, Log, MicroBatch, process_micro_batch
+from pinterest_transforms.ingest.micro_batch import Effects, MicroBatch, process_micro_batch
+
+_LOG = logging.getLogger(__name__)
 
 
 class Landing(Protocol):
@@ -51,14 +54,13 @@ class Landing(Protocol):
         """The files' records, evaluated, for one micro-batch."""
 
 
-def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFiles, log: Log) -> str:
+def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFiles) -> str:
     """Ingests files that are new or were rewritten, the oldest first.
 
     Args:
         landing: the topic's files.
         state: the checkpoint's state.
         ingested: which files were ingested before.
-        log: for messages about what is being done.
 
     Returns:
         A message about files that cannot be ingested, and are looked at again in the next run; empty if all can.
@@ -67,8 +69,9 @@ def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFi
         LandingError: such a file stands in the way of a rebuild, which would lose what was made of it before.
     """
     topic, listing = landing.topic, landing.listing()
+    fields = {"run_id": landing.run_id, "topic": topic}
     for line in listing.remarks():
-        log(line)
+        _LOG.warning("%s", line, extra=fields)
 
     def is_new(path: str) -> bool:
         return not ingested.is_ingested(object_key(path, topic), listing.records[path])
@@ -80,12 +83,13 @@ def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFi
     good = {path: stamp for path, stamp in listing.records.items() if path not in bad}
     # What a killed run had begun is finished before anything new: by its number it is known what was counted.
     for number, paths in list(state.pending_files.items()):
-        log(f"{topic}: {len(paths)} files that another run had begun")
+        begun = fields | {"files": len(paths)}
+        _LOG.info("%s: %d files that another run had begun", topic, len(paths), extra=begun)
         _ingest(landing, state, ingested, {path: good[path] for path in paths if path in good}, int(number))
     new = sorted(filter(is_new, good), key=lambda path: (good[path].modified, path))
-    log(f"{topic}: {len(new)} new files")
+    _LOG.info("%s: %d new files", topic, len(new), extra=fields | {"files": len(new)})
     if ingested.stamps and (line := backward_offsets_text(start_offsets(new, topic), state.last_offsets)):
-        log(f"{topic}: {line}")
+        _LOG.warning("%s: %s", topic, line, extra=fields)
     size = len(new) if state.rebuild else landing.max_files
     for first in range(0, len(new), max(1, size)):
         stamps = {path: good[path] for path in new[first : first + size]}

@@ -6,21 +6,16 @@ last and once per batch. A kill at any moment and a replay give the same tables 
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, flush_to_disk
 
-Log = Callable[[str], None]
 _BEGUN = "begun"
 """What ``progress`` tells during a rebuild: the stream's last micro-batch, which a kill may have left half done."""
-_COUNTED = ("read", "rejected", "repaired")
-
-
-def no_log(message: str) -> None:
-    """Logs nothing."""
+COUNTED = ("read", "rejected", "repaired")
+"""What ``progress`` counts of a run of the stream."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +170,7 @@ def _is_recorded(effects: Effects) -> bool:
 
 def begin_run(state: CheckpointState, run_id: str) -> None:
     """Starts to count a run of the stream, in ``state.progress``."""
-    zeros = dict.fromkeys(("batches", *_COUNTED, "at"), 0.0)
+    zeros = dict.fromkeys(("batches", *COUNTED, "at"), 0.0)
     state.progress |= {"run_id": run_id, "began": time.time(), **zeros}
     state.save()
 
@@ -184,7 +179,7 @@ def process_stream_batch(effects: Effects, state: CheckpointState, batch: MicroB
     """Processes a micro-batch, and saves how far the stream is: on the disk before Spark notes that it is done."""
     counts, progress = process_micro_batch(effects, state, batch), state.progress
     progress["batches"] = float(progress["batches"]) + 1
-    for name in _COUNTED:
+    for name in COUNTED:
         progress[name] = float(progress[name]) + getattr(counts, name)
     progress["arrived"] = max(float(progress["arrived"]), counts.last_arrival / 1e6)
     progress["at"] = time.time()

@@ -1,5 +1,6 @@
 """Looks after the streams' queries: tells how far they are, ends them together, says what one has failed with."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,9 +15,10 @@ from pinterest_transforms.errors import PinterestError, StreamError
 from pinterest_transforms.ingest.checkpoint_files import check_query_error
 from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.ingest.delta_effects import IngestContext
-from pinterest_transforms.ingest.micro_batch import Log
+from pinterest_transforms.ingest.micro_batch import COUNTED
 from pinterest_transforms.settings import Settings
 
+_LOG = logging.getLogger(__name__)
 NEW_CHECKPOINT = (
     "new_checkpoint begins at the initial position again, and what is there already is found by its position"
 )
@@ -39,14 +41,13 @@ class Running:
     told: float = field(default_factory=time.monotonic)
 
 
-def watch(running: list[Running], restart: Callable[[IngestContext], Running] | None, stop: Path, log: Log) -> None:
+def watch(running: list[Running], restart: Callable[[IngestContext], Running] | None, stop: Path) -> None:
     """Looks after the queries until all have ended, one fails, or somebody asks to stop.
 
     Args:
         running: the queries; those that are started meanwhile are added.
         restart: starts a query whose pass may have left something; None where queries run on by themselves.
         stop: the file whose appearance asks to stop.
-        log: for messages about how far they are.
 
     Raises:
         CheckpointError: Spark could not read a query's checkpoint.
@@ -56,7 +57,7 @@ def watch(running: list[Running], restart: Callable[[IngestContext], Running] | 
     while left:
         for one in list(left):
             if one.query.isActive:
-                _tell(one, log)
+                _tell(one)
                 continue
             _raise_of(one)
             one.context.state.reload()  # over Spark Connect the batches ran elsewhere
@@ -67,7 +68,7 @@ def watch(running: list[Running], restart: Callable[[IngestContext], Running] | 
                 left.append(restart(one.context))
                 running.append(left[-1])
         if stop.exists():
-            log("stopping, as asked")
+            _LOG.info("stopping, as asked", extra={"run_id": running[0].context.run_id})
             until = time.monotonic() + _GRACE
             while time.monotonic() < until and any(_is_busy(one.query) for one in left):
                 time.sleep(_GLANCE)
@@ -80,12 +81,15 @@ def _is_busy(query: StreamingQuery) -> bool:
     return query.isActive and query.status["message"] == "Processing new data"
 
 
-def _tell(one: Running, log: Log) -> None:
+def _tell(one: Running) -> None:
     """A line about a query now and then."""
     if time.monotonic() - one.told < _TOLD_EVERY:
         return
     one.told = time.monotonic()
-    log(describe_progress(one.context.settings, one.context.entity))
+    state = load_state(one.context.settings.checkpoint(one.context.entity))
+    counts = {name: int(state.progress[name]) for name in COUNTED if state and name in state.progress}
+    line = describe_progress(one.context.settings, one.context.entity)
+    _LOG.info("%s", line, extra=one.context.log_fields | counts)
 
 
 def describe_progress(settings: Settings, entity: Entity) -> str:

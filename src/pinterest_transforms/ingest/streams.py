@@ -4,6 +4,7 @@ A micro-batch archives its records as they came, then does what a batch of the l
 position, so a batch that is run again, or a stream that is read again, changes nothing.
 """
 
+import logging
 import time
 import uuid
 from collections.abc import Sequence
@@ -25,14 +26,12 @@ from pinterest_transforms.ingest.checkpoint_state import (
     load_state,
     open_state,
 )
-from pinterest_transforms.ingest.delta_effects import IngestContext, evaluate
+from pinterest_transforms.ingest.delta_effects import IngestContext, configure_batch_logging, evaluate
 from pinterest_transforms.ingest.kinesis import AVAILABLE_NOW, TRIM_HORIZON, KinesisSourceConfig
 from pinterest_transforms.ingest.micro_batch import (
-    Log,
     MicroBatch,
     begin_rebuild,
     begin_run,
-    no_log,
     process_rebuild,
     process_stream_batch,
     rebuild_batch,
@@ -47,6 +46,7 @@ from pinterest_transforms.tables.locks import entity_lock
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
+_LOG = logging.getLogger(__name__)
 _RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
 
 
@@ -57,8 +57,6 @@ def ingest_streams(
     run_id: str,
     source: KinesisSourceConfig,
     client: "KinesisClient",
-    *,
-    log: Log = no_log,
 ) -> None:
     """Cleans and merges what is in the streams, each by a query of its own.
 
@@ -72,7 +70,6 @@ def ingest_streams(
         run_id: name of this run, for ``runs``.
         source: how the streams are read.
         client: says which streams these are.
-        log: for messages about what is being done.
 
     Raises:
         BusyError: another run of one of the entities is not finished.
@@ -93,16 +90,16 @@ def ingest_streams(
             contexts.append(IngestContext(settings, entity, run_id, state))
         for context in contexts:
             if context.state.rebuild:
-                _rebuild(spark, context, log)
+                _rebuild(spark, context)
             begin_run(context.state, run_id)
         running: list[Running] = []
         begun = [dict(context.state.before) for context in contexts]
         stack.callback(stop_all, running)
         for context in contexts:
-            log(f"{settings.stream(context.entity)}: reading from where it was left")
+            _LOG.info("%s: reading from where it was left", context.topic, extra=context.log_fields)
             running.append(_started(spark, context, source))
         again = partial(_started, spark, source=source) if source.trigger == AVAILABLE_NOW else None
-        watch(running, again, stop, log)
+        watch(running, again, stop)
         for context, before in zip(contexts, begun, strict=True):
             context.state.reload()  # over Spark Connect the batches ran elsewhere
             if context.state.before != before:
@@ -116,7 +113,6 @@ def rebuild_streams(
     run_id: str,
     *,
     allow_losses: bool = False,
-    log: Log = no_log,
 ) -> None:
     """Makes the clean tables and quarantine again of the raw records that are kept, by position.
 
@@ -128,7 +124,6 @@ def rebuild_streams(
         entities: the kinds of record.
         run_id: name of this run, for ``runs``.
         allow_losses: fill an empty table of what is left, though the first raw records are gone.
-        log: for messages about what is being done.
 
     Raises:
         BusyError: another run of one of the entities is not finished.
@@ -158,14 +153,14 @@ def rebuild_streams(
                 check_commits(spark, settings, {name: state.commits[name]}, NEW_CHECKPOINT)
             begin_rebuild(state, ids)
             context = IngestContext(settings, entity, run_id, state)
-            _rebuild(spark, context, log)
+            _rebuild(spark, context)
             _save_commits(spark, context)
 
 
-def _rebuild(spark: SparkSession, context: IngestContext, log: Log) -> None:
+def _rebuild(spark: SparkSession, context: IngestContext) -> None:
     """Replaces what was made of the raw records by what they give now; goes on with one that was killed."""
     settings, entity, state = context.settings, context.entity, context.state
-    log(f"{settings.clean_table(entity)}: made again of raw records")
+    _LOG.info("%s: made again of raw records", settings.clean_table(entity), extra=context.log_fields)
     batch = rebuild_batch(state, context.run_id)
     with evaluate(spark, context, batch, raw_archive.records(spark, settings, entity)) as effects:
         process_rebuild(effects, state, batch)
@@ -272,6 +267,7 @@ def _started(spark: SparkSession, context: IngestContext, source: KinesisSourceC
 
 def _process(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
     """One micro-batch."""
+    configure_batch_logging(context)
     batch = MicroBatch(context.run_id, batch_id, archive=True)
     with evaluate(frame.sparkSession, context, batch, kinesis.raw_records(frame)) as effects:
         process_stream_batch(effects, context.state, batch)

@@ -1,5 +1,6 @@
 """What stands in the landing, a row a topic; and whether it can be read at all, told before anything is made of it."""
 
+import logging
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, SparkSession
@@ -10,15 +11,15 @@ from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.landing import check_landing, folder_exists
 from pinterest_transforms.ingest.landing_files import Listing
-from pinterest_transforms.ingest.micro_batch import Log, no_log
 from pinterest_transforms.settings import Settings
 
+_LOG = logging.getLogger(__name__)
 _COLUMNS = "topic STRING, files BIGINT, bytes BIGINT, newest_file TIMESTAMP, not_taken BIGINT"
 _MOST_SAID = 300
 _NS = 1_000_000_000
 
 
-def landing_summary(spark: SparkSession, settings: Settings, log: Log = no_log) -> DataFrame:
+def landing_summary(spark: SparkSession, settings: Settings) -> DataFrame:
     """What stands in the landing, a row a topic.
 
     The smallest file of each topic is opened: a bucket may be listed by who must not read it.
@@ -26,7 +27,6 @@ def landing_summary(spark: SparkSession, settings: Settings, log: Log = no_log) 
     Args:
         spark: session.
         settings: names and places.
-        log: for messages about files that are not taken.
 
     Returns:
         topic, files, bytes, newest_file (UTC; null if there is none) and not_taken, how many files hold no records.
@@ -45,7 +45,7 @@ def landing_summary(spark: SparkSession, settings: Settings, log: Log = no_log) 
                 smallest = min(listing.records, key=lambda path: (listing.records[path].size, path))
                 landing_reader.raw_records(spark, [smallest]).head(1)
             for line in listing.remarks():
-                log(line)
+                _LOG.warning("%s", line, extra={"topic": topic})
             rows.append(_row(listing))
     except PinterestError:
         raise

@@ -6,6 +6,7 @@ arrived at the landing or the stream (``_source.arrived``), in the clean tables 
 nothing but rubbish has gone bad, not silent.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from pinterest_transforms.settings import Settings, parse_float
 from pinterest_transforms.tables import table_access
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
 
+_LOG = logging.getLogger(__name__)
 ALL = "all"
 """Stands where a topic stands, for the three together."""
 _DAY = timedelta(days=1)
@@ -136,6 +138,8 @@ def check_metrics(metrics: Sequence[TopicMetrics], thresholds: QualityThresholds
     if failures:
         which = f"run {run_id}" if run_id else "the last day's runs"
         raise QualityError(f"quality gate, {which}: {'; '.join(failures)}")
+    counts = {name: getattr(one, name) for one in metrics if one.topic == ALL for name in _NUMBERS}
+    _LOG.info("passed", extra={"run_id": run_id, **counts})
 
 
 def _counted(spark: SparkSession, settings: Settings, run_id: str, now: datetime) -> dict[str, dict[str, int]]:

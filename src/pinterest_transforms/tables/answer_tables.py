@@ -4,7 +4,8 @@ The first write makes the table. What an answer was computed from is a property 
 are one commit: a kill leaves both or neither.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +28,7 @@ from pinterest_transforms.tables.frames import is_refused
 from pinterest_transforms.tables.locks import setup_lock
 from pinterest_transforms.tables.retry import with_retries
 
+_LOG = logging.getLogger(__name__)
 SOURCE_PROPERTY = "pinterest.computed_from"
 """Of an answer table: the versions of the clean tables it was computed from, and the library's."""
 _AT_ONCE = 4
@@ -46,7 +48,7 @@ def posts(spark: SparkSession, settings: Settings) -> CleanTables:
     return CleanTables(pins, geolocations, users)
 
 
-def refresh_answers(spark: SparkSession, settings: Settings, log: Callable[[str], None]) -> dict[str, pd.DataFrame]:
+def refresh_answers(spark: SparkSession, settings: Settings) -> dict[str, pd.DataFrame]:
     """Writes each answer table whose clean tables have changed since, or that is missing; leaves the others alone.
 
     Returns:
@@ -74,7 +76,7 @@ def refresh_answers(spark: SparkSession, settings: Settings, log: Callable[[str]
         stale = [answer for answer in ANSWERS if computed_from.get(answer) != sources[answer]]
         if not stale:
             return {}
-        log(f"answering {len(stale)} question{'s' * (len(stale) != 1)}")
+        _LOG.info("answering %d question%s", len(stale), "s" * (len(stale) != 1))
         with _cached(posts(spark, settings), stale) as clean:
             frames = pool.map(lambda answer: _write(spark, settings, answer, clean, sources[answer]), stale)
             return {answer.name: frame for answer, frame in zip(stale, frames, strict=True)}

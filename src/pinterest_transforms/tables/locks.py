@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import BusyError
-from pinterest_transforms.file_lock import try_lock
 from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables.file_lock import try_lock
 
 _PAUSE_SECONDS = 0.1
 

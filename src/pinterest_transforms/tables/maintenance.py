@@ -8,7 +8,7 @@ job that notes new ones is not in the way. Files are removed only when no table 
 what a reader or writer under way may still use is younger.
 """
 
-from collections.abc import Callable
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,7 @@ from pinterest_transforms.tables.commits import commits_since, last_commit
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, answer_specs, raw_table, work_specs
 from pinterest_transforms.tables.retry import with_retries
 
+_LOG = logging.getLogger(__name__)
 LEAST_HOURS = 168
 """Seven days: Delta's own limit for files that readers and writers under way may still use."""
 _MOST_HOURS = 720
@@ -82,7 +83,6 @@ def maintain(
     retention: Retention,
     *,
     now: datetime | None = None,
-    log: Callable[[str], None] = lambda _: None,
 ) -> list[MaintenanceResult]:
     """Maintains every table of the leg, beside whatever runs.
 
@@ -91,7 +91,6 @@ def maintain(
         settings: names and places; ``raw_days`` says how long the stream leg keeps raw records.
         retention: how long the rest is kept.
         now: the time; None for the clock's.
-        log: for messages about what is being done.
 
     Raises:
         SettingsError: ``vacuum_hours`` is so short that readers under way could lose their files.
@@ -106,7 +105,7 @@ def maintain(
     names = [*work, *(spec.name for spec in answer_specs() if spec.name in existing)]
 
     def one(name: str) -> MaintenanceResult:
-        log(f"{settings.schema}.{name}")
+        _LOG.info("%s.%s", settings.schema, name, extra={"table": name})
         before, removed = _detail(spark, settings, name)[0], 0
         if name in work:  # an answer is replaced as a whole: there is nothing to join
             removed = _tidy(spark, settings, name, retention, now)

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import LandingError
 from pinterest_transforms.operations.landing_summary import landing_summary
+from tests.support.log_lines import log_lines
 from tests.support.table_places import Place, pin
 
 
@@ -20,8 +21,8 @@ def test_files_bytes_and_time_of_each_topic(make_place: Callable[..., Place], ei
     geo.with_name("abc.geo+0+0000000001.JSON").write_text("{}")
     geo.with_name("abc.geo+0+0000000001.keys.json").write_text("1")
     settings = (place if warehouse else place.with_settings(warehouse="")).settings
-    said: list[str] = []
-    frame = landing_summary(either, settings, said.append)
+    with log_lines() as said:
+        frame = landing_summary(either, settings)
     assert said == [
         "abc.geo: 1 file is not named <topic>+<partition>+<offset>.json or .json.gz and not taken: "
         "'partition=0/abc.geo+0+0000000001.JSON'"

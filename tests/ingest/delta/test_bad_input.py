@@ -13,6 +13,7 @@ import pytest
 from pinterest_transforms.ingest import landing
 from pinterest_transforms.json_parsing import GIVEN_TWICE, NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.operations import summaries
+from tests.support.log_lines import log_lines
 from tests.support.table_places import WORK, Place, counts, pin, write
 
 ODD_NAME = "topics/abc.pin/a [b], 'c' {d} \"e\" %20 ü+日本 *?"
@@ -66,7 +67,9 @@ def taken(make_place: Callable[..., Place], said: list[str]) -> Place:
     write(folder.parent / "year=2026/hour=10/abc.pin+7+0000000040.json.gz", gzip.compress(packed.encode()), end="")
     (folder.parent / "loop").symlink_to(".")
     assert landing.check_landing(place.spark, place.settings) == place.settings.landing
-    place.take(log=said.append)
+    with log_lines() as lines:
+        place.take()
+    said += lines
     return place
 
 

@@ -13,6 +13,7 @@ from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import CheckpointError, LandingError
 from pinterest_transforms.ingest import landing, landing_batches, landing_reader
 from pinterest_transforms.settings import Settings
+from tests.support.log_lines import log_lines
 from tests.support.table_places import YEAR, Place, counts, pin, set_up_only, write
 
 
@@ -108,8 +109,8 @@ def test_files_that_are_late_or_rewritten_or_passed_over_by_spark(place: Place, 
 
 def test_other_content_at_a_place_is_told_and_a_rebuild_leaves_nothing_of_an_earlier_topic(place: Place):
     def take(*, rebuild: bool = False) -> list[str]:
-        said: list[str] = []
-        place.take(rebuild=rebuild, log=said.append)
+        with log_lines() as said:
+            place.take(rebuild=rebuild)
         return [line.partition(" stand at ")[0] for line in said if " stand at " in line]
 
     first = [pin(1, "a"), pin(2, "b"), "rubbish", pin(4, "d", follower_count="lots"), pin(5, "e")]
@@ -165,8 +166,8 @@ def test_a_file_that_is_gone_while_it_is_taken_is_taken_when_it_is_back(
 
 
 def test_an_empty_topic_then_a_file_too_large_then_what_is_right(place: Place):
-    said: list[str] = []
-    place.take(log=said.append)
+    with log_lines() as said:
+        place.take()
     assert said == ["abc.pin: nothing has arrived yet"]
     Path(place.settings.landing, "topics", "abc.pin", "partition=0").mkdir(parents=True)
     place.take()

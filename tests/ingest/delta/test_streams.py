@@ -21,6 +21,7 @@ from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.json_parsing import NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.tables import answer_tables
 from pinterest_transforms.tables.locks import entity_lock
+from tests.support.log_lines import log_lines
 from tests.support.stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, stream_place  # noqa: F401 - one is a fixture
 from tests.support.table_places import WORK, Place, counts
 
@@ -163,7 +164,6 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
     assert not place.spark.streams.active
     assert place.rows(USER) == {}
 
-    said: list[str] = []
     stop = Path(place.settings.stop_file(GEO))
     stop.touch()  # of an earlier run
     with entity_lock(place.settings, GEO), pytest.raises(BusyError) as error:
@@ -184,7 +184,8 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
 
     asking = threading.Thread(target=ask_to_stop)
     asking.start()
-    place.take(GEO, USER, trigger="1 second", log=said.append)
+    with log_lines() as said:
+        place.take(GEO, USER, trigger="1 second")
     asking.join()
     assert said[:2] == [f"streaming-abc-{name}: reading from where it was left" for name in ("geo", "user")]
     assert said[-1] == "stopping, as asked"
