@@ -38,7 +38,7 @@ def streamed(ran: Ran, interpreted: SparkSession) -> Iterator[int]:
         records = [{"Data": value, "PartitionKey": str(row[0])} for value, row in zip(values, rows, strict=True)]
         client.put_records(StreamName=stream, Records=[*records, {"Data": b"[]", "PartitionKey": "1"}])
         place = {"endpoint": kinesis.url, "region": "eu-west-1", "scope": "kinesis"}
-        ran.run("stream_kinesis", **place, entity="pin", run_id="streamed")
+        ran.run("stream_kinesis", **place, entity="pin", run_id="streamed", log_format="json")
     yield len(rows)
     interpreted.sql(f"DROP SCHEMA {STREAM_SCHEMA} CASCADE")
 
@@ -117,6 +117,7 @@ def test_check_quality_shows_the_figures_and_lets_a_good_run_pass(ran: Ran) -> N
     noted = ran.spark.table(ran.settings.qualified("quarantine")).where("kind = 'rejected'").count()
     assert int(shown["all"][3]) == noted > 0
     assert ran.shown["check_quality"].endswith("passed\n")
+    assert ran.shown["check_quality"].count("passed") == 1, "notebooks before it have set the log up, too"
 
 
 def test_check_quality_fails_a_bad_run_in_one_line_after_showing_why(ran: Ran) -> None:
@@ -180,6 +181,16 @@ def test_stream_kinesis_fills_the_tables_of_its_own_leg(ran: Ran, streamed: int)
     shown = ran.out.getvalue()
     assert "streaming-12f6caff3559-pin" in shown
     assert "an-access-key" not in shown
+
+
+def test_people_read_the_log_as_text_and_machines_as_json(ran: Ran, streamed: int) -> None:
+    assert re.search(rf"^{re.escape(ran.settings.topic(ENTITIES[0]))}: \d+ new files$", ran.shown["clean_batch"], re.M)
+    assert "{" not in ran.shown["clean_batch"].partition("topic")[0]
+    lines = [json.loads(line) for line in ran.shown["stream_kinesis"].splitlines() if line.startswith("{")]
+    assert {(line["run_id"], line["topic"]) for line in lines} == {("streamed", "streaming-12f6caff3559-pin")}
+    batches = [line for line in lines if "batch_id" in line]
+    assert (sum(line["merged"] for line in batches), sum(line["rejected"] for line in batches)) == (streamed, 1)
+    assert not any(key in ran.shown["stream_kinesis"] for key in ("an-access-key", "a-secret-key"))
 
 
 def test_analyse_shows_every_answer_as_table_and_chart(ran: Ran) -> None:
