@@ -13,6 +13,7 @@ import sys
 
 sys.path.append(os.path.abspath("../src"))
 
+from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.operations import erasure
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.tables.creation import ensure_tables
@@ -41,6 +42,7 @@ dbutils.widgets.dropdown("mode", "dry_run", list(erasure.MODES), "Count, erase, 
 
 # DBTITLE 1,Read the widgets, look up the user
 settings = Settings.from_widgets(dbutils)
+configure_logging("text")
 ensure_tables(spark, settings)
 keys = set(erasure.parse_keys(dbutils.widgets.get("ind")))
 user_name, date_joined = (dbutils.widgets.get(name) for name in ("user_name", "date_joined"))
@@ -63,5 +65,5 @@ mode = dbutils.widgets.get("mode")
 if mode == "dry_run":
     receipt = erasure.count_rows(spark, settings, keys)
 else:
-    receipt = erasure.erase(spark, settings, keys, purge=mode == "purge", log=print)
+    receipt = erasure.erase(spark, settings, keys, purge=mode == "purge")
 display(erasure.receipt_frame(spark, receipt))

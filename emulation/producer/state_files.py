@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from emulation.emulation_errors import SendError
-from pinterest_transforms.tables.file_lock import try_lock
+from pinterest_transforms.tables.locks import try_lock
 
 _FOLDER = Path("build/emulation")
 

@@ -78,7 +78,7 @@ def _in_leg(
     spark: SparkSession, settings: Settings, keys: set[int], options: argparse.Namespace, steps: StepReporter
 ) -> list[ErasedRows]:
     if options.apply:
-        return erase(spark, settings, keys, purge=options.purge, log=steps)
+        return erase(spark, settings, keys, purge=options.purge)
     steps(f"counting in {settings.schema}")
     return count_rows(spark, settings, keys)
 

@@ -54,7 +54,7 @@ def landed(make_place: Callable[..., Place]) -> Place:
     place = make_place(names=WORK)
     land(place)
     place.take(*ENTITIES)
-    answer_tables.refresh_answers(place.spark, place.settings, lambda _: None)
+    answer_tables.refresh_answers(place.spark, place.settings)
     return place
 
 

@@ -9,7 +9,7 @@ from sqlglot import expressions
 
 from pinterest_transforms.schemas import column_class
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables.definitions import answer_specs, posts_columns, work_specs
+from pinterest_transforms.tables.definitions import answer_specs, work_specs
 from workspace.unity_catalog.column_tags import build_tag_statement, read_classes
 from workspace.workspace_cli import main
 
@@ -19,7 +19,6 @@ TAGS, COLUMNS = "main.information_schema.column_tags", "main.information_schema.
 def defined(settings: Settings) -> dict[str, dict[str, str]]:
     """The class of each column, as the library has it."""
     columns = {spec.name: spec.columns for spec in (*work_specs(settings), *answer_specs())}
-    columns["posts"] = posts_columns()
     return {table: {one.name: column_class(one) for one in found} for table, found in columns.items()}
 
 
@@ -96,9 +95,9 @@ def test_the_statements_are_sql_of_databricks(deployed: Fake) -> None:
 
 
 def test_a_table_that_does_not_exist_yet_is_waiting(deployed: Fake, capsys: pytest.CaptureFixture[str]) -> None:
-    deployed.tables[COLUMNS] = (["a", "b", "c"], [row for row in deployed.tables[COLUMNS][1] if row[0] != "posts"])
+    deployed.tables[COLUMNS] = (["a", "b", "c"], [row for row in deployed.tables[COLUMNS][1] if row[0] != "runs"])
     assert main(["set-up", "--column-tags"]) == 1
     out, err = capsys.readouterr()
-    assert "tags of the columns of main.pinterest.posts: waiting, it does not exist yet\n" in out
+    assert "tags of the columns of main.pinterest.runs: waiting, it does not exist yet\n" in out
     assert "error: waiting steps need objects that do not exist" in err
     assert ["users", "user_name", "pii"] in deployed.tables[TAGS][1]

@@ -18,20 +18,21 @@ Classes = Mapping[str, Mapping[str, str]]
 
 
 def read_classes(settings: Settings) -> Classes:
-    """Classes of the columns of a leg's tables and of its view, from the contract's file."""
+    """Classes of the columns of a leg's tables, from the contract's file; a view's columns take no tags."""
     tables = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))["schema"]
     return {
         own["value"].replace("<id>", settings.user_id): {
             column["name"]: column["classification"] for column in table["properties"]
         }
         for table in tables
+        if table["physicalType"] == "table"
         for own in table["customProperties"]
         if own["property"] == f"{settings.leg}Table"
     }
 
 
 def build_tag_statement(settings: Settings, table: str, column: str, column_class: str) -> str:
-    """The statement that tags a column of a table or view; a tag that is there gets the new value."""
+    """The statement that tags a column of a table; a tag that is there gets the new value."""
     return (
         f"ALTER TABLE {settings.qualified(table)} ALTER COLUMN {quote_identifiers(column)} "
         f"SET TAGS ('{TAG}' = '{column_class}')"

@@ -5,7 +5,8 @@ computed again; files are rewritten and old ones removed. Each step works on all
 a kill has left undone is done by the next run, whoever asks for it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import logging
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ from pinterest_transforms.tables.frames import create_frame
 from pinterest_transforms.tables.locks import entity_lock
 from pinterest_transforms.tables.retry import with_retries
 
+_LOG = logging.getLogger(__name__)
 MODES = ("dry_run", "erase", "purge")
 _MAX_KEY = 2**63 - 1
 _KEYS_PER_STATEMENT = 5000
@@ -120,7 +122,6 @@ def erase(
     keys: Collection[int],
     *,
     purge: bool = False,
-    log: Callable[[str], None] = lambda _: None,
 ) -> list[ErasedRows]:
     """Erases posts, and whatever an earlier erasure has left undone. Safe to kill and to run again.
 
@@ -133,7 +134,6 @@ def erase(
         keys: keys of the posts.
         purge: also remove the bytes: data files are rewritten without the rows, and old files removed at once, so
             that older versions of the tables can no longer be read.
-        log: for messages about what is being done.
 
     Returns:
         A receipt: one row per table, and one for the landing.
@@ -152,14 +152,14 @@ def erase(
         erased = _erased_keys(spark, settings)
         receipt = []
         for name, _ in _conditions(settings, ()):
-            log(f"erasing from {settings.schema}.{name}")
+            _LOG.info("erasing from %s.%s", settings.schema, name, extra={"table": name})
             receipt.append(_delete(spark, settings, name, erased))
-        answer_tables.refresh_answers(spark, settings, log)
+        answer_tables.refresh_answers(spark, settings)
         if purge:
-            log(f"blanking lines of {len(files)} landing files")
+            _LOG.info("blanking lines of %d landing files", len(files), extra={"files": len(files)})
             known = frozenset(erased)
             receipt.append(ErasedRows("landing", sum(blank_file(path, known) for path in files)))
-            _remove_bytes(spark, settings, log)
+            _remove_bytes(spark, settings)
         return receipt
 
 
@@ -221,12 +221,12 @@ def _landing_files(settings: Settings) -> list[Path]:
     return sorted(Path(path) for records in listed for path in records)
 
 
-def _remove_bytes(spark: SparkSession, settings: Settings, log: Callable[[str], None]) -> None:
+def _remove_bytes(spark: SparkSession, settings: Settings) -> None:
     """Rewrites data files without deleted rows, and removes every file that no current version names."""
     existing, work = table_access.list_tables(spark, settings), {spec.name for spec in work_specs(settings)}
 
     def remove(name: str) -> None:
-        log(f"purging {settings.schema}.{name}")
+        _LOG.info("purging %s.%s", settings.schema, name, extra={"table": name})
         if name in work:  # an answer is replaced as a whole: no row of it is only marked as deleted
             statement = f"REORG TABLE {settings.qualified(name)} APPLY (PURGE)"
             with_retries(lambda: spark.sql(statement).collect())

@@ -5,7 +5,7 @@ session registers in its own catalog, under the same names. ``answer_tables`` cr
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,7 +39,7 @@ from pinterest_transforms.tables.table_access import (
     sql_text,
     usable_properties,
 )
-from pinterest_transforms.tables.views import VIEWS, create_view_sql
+from pinterest_transforms.tables.views import VIEWS, create_view_sql, view_columns
 
 _AT_ONCE = 4
 
@@ -66,7 +66,7 @@ def set_up(spark: SparkSession, settings: Settings) -> None:
         for spec in specs:
             if spec.name == RUNS_TABLE:
                 make(spec)
-        with_retries(lambda: _make_views(spark, settings))
+        with_retries(lambda: _make_views(spark, settings, existing))
 
 
 def ensure_tables(spark: SparkSession, settings: Settings) -> None:
@@ -129,7 +129,7 @@ def register_tables(spark: SparkSession, settings: Settings) -> None:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(register, sorted(complete - existing)))
     if not existing.issuperset(VIEWS) and {settings.clean_table(entity) for entity in ENTITIES} <= complete:
-        _make_views(spark, settings)
+        _make_views(spark, settings, existing)
 
 
 def _make_schema(spark: SparkSession, settings: Settings) -> None:
@@ -188,6 +188,8 @@ def _migrate(
     spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
 
 
-def _make_views(spark: SparkSession, settings: Settings) -> None:
+def _make_views(spark: SparkSession, settings: Settings, existing: Collection[str]) -> None:
+    """Creates the views that are missing or have other columns; a view that is replaced loses its grants."""
     for view in VIEWS:
-        spark.sql(create_view_sql(settings, view))
+        if view not in existing or spark.table(settings.qualified(view)).columns != view_columns(view).names:
+            spark.sql(create_view_sql(settings, view))

@@ -5,6 +5,7 @@ checkpoint keep two runs apart.
 """
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +14,9 @@ from pathlib import Path
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import BusyError
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables.file_lock import try_lock
 
 _PAUSE_SECONDS = 0.1
+_BEHIND_ALL_CONTENT = 2**30
 
 
 @contextmanager
@@ -55,3 +56,30 @@ def _locked(settings: Settings, name: str, *, wait: bool) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def try_lock(handle: int) -> bool:
+    """Locks an open file, if no other process or thread holds it. Any death of its process frees it.
+
+    Args:
+        handle: the file's descriptor; on Windows its position is moved.
+
+    Returns:
+        Whether it is locked now.
+
+    Raises:
+        OSError: the file's drive has no locks.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt  # noqa: PLC0415
+
+            os.lseek(handle, _BEHIND_ALL_CONTENT, os.SEEK_SET)  # a locked byte cannot be read by others
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl  # noqa: PLC0415
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
