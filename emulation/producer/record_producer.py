@@ -43,12 +43,11 @@ class RecordProducer:
         log: DeliveryLog,
         policy: RetryPolicy,
         *,
-        seed: int = 0,
         sleep: Sleep | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._sink, self._log, self._policy, self._check = sink, log, policy, check
-        self._random = random.Random(seed)
+        self._random = random.Random(0)
         self._queues: dict[str, KeyQueue] = defaultdict(KeyQueue)
         self._changed = threading.Condition()
         self._stopped = threading.Event()

@@ -1,7 +1,7 @@
 """``python -m local batch``: the batch notebooks, over any folder in the sink's layout, on this machine."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -18,6 +18,7 @@ from pinterest_transforms.settings import Settings
 
 if TYPE_CHECKING:
     from local.notebooks.display import Screen
+    from local.notebooks.notebook_runner import Runner
 
 NOTEBOOKS = PROJECT / "notebooks"
 # Which of the parameters each notebook declares a widget for.
@@ -126,8 +127,31 @@ def run_batch(
     from local.report.report_data import collect_report_data  # noqa: PLC0415
     from local.report.report_file import write_report  # noqa: PLC0415
 
-    runner = Runner(spark, screen, progress=progress)
     settings = batch.settings()
+    run_notebooks(
+        Runner(spark, screen, progress=progress),
+        settings,
+        {name: notebooks / name for name in PARAMETERS},
+        entity=batch.entity,
+        rebuild="true" if batch.rebuild else "false",
+    )
+    if batch.report is not None:
+        progress(f"writing {batch.report}")
+        write_report(batch.report, collect_report_data(spark, settings, screen.answers))
+
+
+def run_notebooks(runner: "Runner", settings: Settings, notebooks: Mapping[str, Path], **changes: str) -> None:
+    """Runs batch notebooks one after another.
+
+    Args:
+        runner: what they share.
+        settings: names and places.
+        notebooks: files, by their names in ``PARAMETERS``.
+        changes: values of widgets other than the usual ones.
+
+    Raises:
+        NotebookError: one fails.
+    """
     values = {
         "access": "volume",
         "leg": settings.leg,
@@ -135,15 +159,13 @@ def run_batch(
         "schema": settings.schema,
         "landing": settings.landing,
         "user_id": settings.user_id,
-        "entity": batch.entity,
+        "entity": "all",
         "run_id": create_run_id(),
         "warehouse": settings.warehouse,
-        "rebuild": "true" if batch.rebuild else "false",
+        "rebuild": "false",
+        **changes,
     }
-    for name, parameters in PARAMETERS.items():
-        answer = runner.run(notebooks / name, {key: values[key] for key in parameters})
+    for name, file in notebooks.items():
+        answer = runner.run(file, {key: values[key] for key in PARAMETERS[name]})
         if name == "mount_s3" and answer:
             values["landing"] = answer
-    if batch.report is not None:
-        progress(f"writing {batch.report}")
-        write_report(batch.report, collect_report_data(spark, settings, screen.answers))

@@ -22,7 +22,7 @@ _POSTS = 100
 _WRITE_SECONDS = 300
 
 
-def create_archive(archive: Path = CLASS_ARCHIVE) -> None:
+def create_archive() -> None:
     """Writes the archive; it appears whole or not at all.
 
     Raises:
@@ -30,9 +30,9 @@ def create_archive(archive: Path = CLASS_ARCHIVE) -> None:
         subprocess.CalledProcessError: the posts could not be made.
         subprocess.TimeoutExpired: Java did not end.
     """
-    archive.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".classes-", dir=archive.parent) as temporary:
-        folder, unfinished = Path(temporary), Path(temporary, archive.name)
+    CLASS_ARCHIVE.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".classes-", dir=CLASS_ARCHIVE.parent) as temporary:
+        folder, unfinished = Path(temporary), Path(temporary, CLASS_ARCHIVE.name)
         generate = ["generate", "--posts", str(_POSTS), "--delivery", "dirty"]
         places = ["--database", str(folder / "source.db"), "--landing", str(folder / "landing")]
         subprocess.run(  # noqa: S603 - this project's own command
@@ -48,7 +48,7 @@ def create_archive(archive: Path = CLASS_ARCHIVE) -> None:
         # Java ends when nobody writes to it any more, and writes the archive then.
         java.stdin.close()
         java.wait(_WRITE_SECONDS)
-        unfinished.replace(archive)
+        unfinished.replace(CLASS_ARCHIVE)
 
 
 def main() -> int:

@@ -1,18 +1,26 @@
 """The command line of ``local``: runs each command; every error ends in one line and an exit code."""
 
 import argparse
+import contextlib
 import io
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from local.cli.command_options import USAGE, build_parser
 from pinterest_transforms.error_format import one_line, redact
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from local.cli.step_progress import StepReporter
+    from local.notebooks.display import Screen
 
 FAILED = 1
 
@@ -59,10 +67,27 @@ def _check_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _batch(options: argparse.Namespace) -> None:
-    from local.cli.batch_command import BatchRun, preload, run_batch  # noqa: PLC0415 - Spark's Python alone takes a second to import
-    from local.cli.step_progress import StepReporter  # noqa: PLC0415
+@contextlib.contextmanager
+def spark_run(
+    warehouse: "str | Path", extra: Mapping[str, str] | None = None
+) -> "Iterator[tuple[SparkSession, Screen, StepReporter]]":
+    """A session, a screen and progress of one command; ``extra`` are Spark settings that win."""
+    from local.cli.step_progress import StepReporter  # noqa: PLC0415 - Spark's Python alone takes a second to import
     from local.runtime.spark_session import command_session  # noqa: PLC0415
+
+    with StepReporter() as steps:
+        steps("starting Spark")
+        with command_session(warehouse, extra=extra) as spark:
+            from local.notebooks.display import Screen  # noqa: PLC0415
+
+            screen = Screen()
+            screen.paused = steps.paused
+            yield spark, screen, steps
+            steps("stopping Spark")
+
+
+def _batch(options: argparse.Namespace) -> None:
+    from local.cli.batch_command import BatchRun, preload, run_batch  # noqa: PLC0415 - as above
 
     batch = BatchRun(
         landing=options.landing.absolute(),
@@ -72,23 +97,13 @@ def _batch(options: argparse.Namespace) -> None:
         rebuild=options.rebuild,
         report=options.report.absolute() if options.report else None,
     ).validate()
-    with StepReporter() as steps:
-        steps("starting Spark")
-        preload()
-        with command_session(batch.warehouse) as spark:
-            from local.notebooks.display import Screen  # noqa: PLC0415 - while Java starts
-
-            screen = Screen()
-            screen.paused = steps.paused
-            run_batch(spark, batch, screen, steps)
-            steps("stopping Spark")
+    preload()
+    with spark_run(batch.warehouse) as (spark, screen, steps):
+        run_batch(spark, batch, screen, steps)
 
 
 def _stream(options: argparse.Namespace) -> None:
-    from local.cli.step_progress import StepReporter  # noqa: PLC0415
-    from local.cli.stream_command import StopRequest, StreamRun, run_stream  # noqa: PLC0415
-    from local.notebooks.display import Screen  # noqa: PLC0415 - as above
-    from local.runtime.spark_session import command_session  # noqa: PLC0415
+    from local.cli.stream_command import StopRequest, StreamRun, run_stream  # noqa: PLC0415 - as above
 
     switches = ("rebuild", "new_checkpoint", "allow_losses")
     stream = StreamRun(
@@ -103,39 +118,26 @@ def _stream(options: argparse.Namespace) -> None:
         rate=options.rate,
         switches=tuple(name for name in switches if getattr(options, name)),
     ).validate()
-    with StepReporter() as steps:
-        screen = Screen()
-        screen.paused = steps.paused
-        steps("starting Spark")
-        stream.prepare()
-        with command_session(stream.warehouse) as spark:
-            stopping = StopRequest(stream.settings(), _stop)
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, stopping)
-            done = run_stream(spark, stream, screen, steps, stopping)
-            steps("stopping Spark")
+    stream.prepare()
+    with spark_run(stream.warehouse) as (spark, screen, steps):
+        stopping = StopRequest(stream.settings(), _stop)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stopping)
+        done = run_stream(spark, stream, screen, steps, stopping)
     if not done:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         sys.exit(128 + stopping.signal_number)
 
 
 def _notebook(options: argparse.Namespace) -> None:
-    from local.cli.notebook_command import run_notebook, select_widget_values  # noqa: PLC0415
-    from local.cli.step_progress import StepReporter  # noqa: PLC0415
-    from local.notebooks.display import Screen  # noqa: PLC0415 - as above
-    from local.runtime.spark_session import command_session  # noqa: PLC0415
+    from local.cli.notebook_command import run_notebook, select_widget_values  # noqa: PLC0415 - as above
 
     path = options.path.absolute()
     values, others = select_widget_values(path, options.values)
     if others:
         print(f"left out, since {path.stem} has no such widget: {', '.join(others)}", file=sys.stderr)
-    with StepReporter() as steps:
-        screen = Screen()
-        screen.paused = steps.paused
-        steps("starting Spark")
-        with command_session(values.get("warehouse", "")) as spark:
-            run_notebook(spark, path, values, screen, steps)
-            steps("stopping Spark")
+    with spark_run(values.get("warehouse", "")) as (spark, screen, steps):
+        run_notebook(spark, path, values, screen, steps)
 
 
 def _sql(options: argparse.Namespace) -> None:

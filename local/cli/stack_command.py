@@ -8,8 +8,9 @@ import sys
 import time
 from typing import NoReturn
 
-from local.stack.stack import Stack, StackConfig, read_environment
+from local.stack.stack import Stack, read_environment
 from local.stack.stack_part import StackError
+from pinterest_transforms.settings import Settings
 
 _GLANCE = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -30,16 +31,15 @@ def run(options: argparse.Namespace) -> None:
 def _up(options: argparse.Namespace) -> None:
     from local.cli.step_progress import StepReporter  # noqa: PLC0415 - as in cli
 
-    plan = StackConfig(options.folder, options.user_id)
     began = time.monotonic()
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     try:
-        with StepReporter() as steps, Stack(plan, steps) as stack:
+        with StepReporter() as steps, Stack(options.folder, options.user_id, steps) as stack:
             steps(f"making a source of {options.posts:,} posts")
             create_source(stack, options.posts, options.seed)
             with steps.paused():
-                print(_format_addresses(stack, plan, time.monotonic() - began), flush=True)
+                print(_format_addresses(stack, time.monotonic() - began), flush=True)
             steps("running until Ctrl-C")
             while True:
                 time.sleep(_GLANCE)
@@ -72,9 +72,9 @@ def create_source(stack: Stack, posts: int, seed: int) -> None:
         raise StackError(f"the source must be made, got {made.stderr.strip().removeprefix('error: ')}")
 
 
-def _format_addresses(stack: Stack, plan: StackConfig, seconds: float) -> str:
+def _format_addresses(stack: Stack, seconds: float) -> str:
     """Addresses, and what to do with them."""
-    environment, settings, folder = stack.environment, plan.settings, plan.folder
+    environment, folder = stack.environment, stack.folder
     python = ".venv/bin/python"
     streams = f'{python} -m local stream --warehouse {folder}/stream --endpoint "$AWS_ENDPOINT_URL_KINESIS"'
     return f"""\
@@ -83,7 +83,7 @@ started in {seconds:.0f} s; state and logs in {folder}
   API          {environment["PINTEREST_API_URL"]}
   REST proxy   {stack.proxy.url}
   Kafka        {stack.bootstrap}
-  sink         {stack.sink.url}, writes to s3://{settings.bucket}
+  sink         {stack.sink.url}, writes to s3://{stack.settings.bucket}
   S3           {stack.s3.url}
   Kinesis      {stack.kinesis.url}
 
@@ -98,11 +98,10 @@ in another terminal, in this folder:
 
 
 def _batch(options: argparse.Namespace) -> None:
-    from local.cli.batch_command import PARAMETERS, make_warehouse  # noqa: PLC0415 - Spark's Python takes a second to import
-    from local.cli.stack_batch import run_notebooks  # noqa: PLC0415
-    from local.cli.step_progress import StepReporter  # noqa: PLC0415
-    from local.notebooks.display import Screen  # noqa: PLC0415
-    from local.runtime.spark_session import command_session  # noqa: PLC0415
+    from local.cli.batch_command import NOTEBOOKS, PARAMETERS, make_warehouse, run_notebooks  # noqa: PLC0415 - as in cli
+    from local.cli.local_cli import spark_run  # noqa: PLC0415
+    from local.cli.stack_batch import Buckets  # noqa: PLC0415
+    from local.notebooks.notebook_runner import Runner  # noqa: PLC0415
     from local.stack.s3a_session import build_s3a_settings  # noqa: PLC0415
 
     environment = read_environment(options.folder)
@@ -110,11 +109,11 @@ def _batch(options: argparse.Namespace) -> None:
     make_warehouse(warehouse)
     # Also for boto3, and for Spark's own processes.
     os.environ.update(environment)
-    with StepReporter() as steps:
-        screen = Screen()
-        screen.paused = steps.paused
-        steps("starting Spark")
-        with command_session(warehouse, extra=build_s3a_settings(environment)) as spark:
-            names = [name for name in PARAMETERS if name != "analyse" or options.what == "batch"]
-            run_notebooks(spark, names, warehouse, environment, screen, steps)
-            steps("stopping Spark")
+    settings = Settings(
+        user_id=environment["PINTEREST_USER_ID"], landing=environment["PINTEREST_LANDING"], warehouse=str(warehouse)
+    )
+    with spark_run(warehouse, build_s3a_settings(environment)) as (spark, screen, steps):
+        runner = Runner(spark, screen, progress=steps)
+        runner.dbutils_state.filesystem = Buckets(environment["AWS_ENDPOINT_URL_S3"])
+        names = [name for name in PARAMETERS if name != "analyse" or options.what == "batch"]
+        run_notebooks(runner, settings, {name: NOTEBOOKS / name for name in names}, access="external_location")

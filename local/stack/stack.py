@@ -11,7 +11,6 @@ import secrets
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -40,49 +39,42 @@ _CREDENTIALS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-_TOPIC_SECONDS = 30.0
+_TOPIC_SECONDS, _PARTITIONS = 30.0, 2
 _ROOM = "local.stack"
-
-
-@dataclass(frozen=True)
-class StackConfig:
-    """What a stack is made of.
-
-    Attributes:
-        folder: where all of its state goes.
-        user_id: whose topics, streams and bucket.
-        partitions: of each topic.
-        flush_size: records of a file of the sink at most.
-        rotate_ms: how long a file of the sink may stay open, in ms.
-        access: how the API is reached: ``API_KEY`` or ``IAM``.
-    """
-
-    folder: Path
-    user_id: str
-    partitions: int = 2
-    flush_size: int = 1_000
-    rotate_ms: int = 2_000
-    access: str = "API_KEY"
-
-    @property
-    def settings(self) -> Settings:
-        """Names made from the user id."""
-        return Settings(user_id=self.user_id)
 
 
 class Stack:
     """The parts, running while it is entered.
 
     Attributes:
-        config: what it is made of.
+        folder: where all of its state goes.
+        settings: names made from the user id.
         parts: all of them, in the order they are started in.
     """
 
-    def __init__(self, config: StackConfig, report: Callable[[str], None] = lambda _: None) -> None:
-        self.config, self._report = config, report
+    def __init__(
+        self,
+        folder: Path,
+        user_id: str,
+        report: Callable[[str], None] = lambda _: None,
+        *,
+        flush_size: int = 1_000,
+        rotate_ms: int = 2_000,
+    ) -> None:
+        """Makes the parts; none is started.
+
+        Args:
+            folder: where all of its state goes.
+            user_id: whose topics, streams and bucket.
+            report: called with the name of each step.
+            flush_size: records of a file of the sink at most.
+            rotate_ms: how long a file of the sink may stay open, in ms.
+        """
+        self.folder, self.settings, self._report = folder, Settings(user_id=user_id), report
         self._password, self._key = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
         self._lock: IO[str] | None = None
-        folder, logs, user = config.folder.absolute(), config.folder.absolute() / "logs", config.user_id
+        folder = folder.absolute()
+        logs = folder / "logs"
         password, key = {mariadb.PASSWORD_VARIABLE: self._password}, {"PINTEREST_API_KEY": self._key}
         controller = ["--controller-port", str(free_port())]
         self.mariadb = Part(
@@ -92,14 +84,13 @@ class Stack:
         self.s3 = Part("s3", f"{_ROOM}.s3", [], logs)
         self.kinesis = Part("kinesis", "local.kinesis.kinesis_emulator", [], logs)
         self.proxy = Part("rest-proxy", f"{_ROOM}.rest_proxy.rest_proxy", ["--kafka", self.bootstrap], logs)
-        files = ["--flush-size", str(config.flush_size), "--rotate-ms", str(config.rotate_ms), "--group", GROUP]
-        where = ["--kafka", self.bootstrap, "--s3", self.s3.url, "--bucket", config.settings.bucket]
-        topics = ["--topics-regex", f"{user}.*"]
+        files = ["--flush-size", str(flush_size), "--rotate-ms", str(rotate_ms), "--group", GROUP]
+        where = ["--kafka", self.bootstrap, "--s3", self.s3.url, "--bucket", self.settings.bucket]
+        topics = ["--topics-regex", f"{user_id}.*"]
         self.sink = Part("sink", f"{_ROOM}.s3_sink.s3_sink", [*where, *topics, *files], logs, environment=_CREDENTIALS)
-        to = ["--proxy", self.proxy.url, "--kinesis", self.kinesis.url, "--user-id", user, "--stage", STAGE]
-        access = ["--access", config.access]
+        to = ["--proxy", self.proxy.url, "--kinesis", self.kinesis.url, "--user-id", user_id, "--stage", STAGE]
         self.gateway = Part(
-            "gateway", f"{_ROOM}.api_gateway.api_gateway", [*to, *access], logs, environment={**_CREDENTIALS, **key}
+            "gateway", f"{_ROOM}.api_gateway.api_gateway", to, logs, environment={**_CREDENTIALS, **key}
         )
         self.parts = (self.mariadb, self.kafka, self.s3, self.kinesis, self.proxy, self.gateway, self.sink)
 
@@ -132,15 +123,13 @@ class Stack:
         """What the project's commands find their way by."""
         password = quote(self._password, safe="")
         database = f"{HOST}:{self.mariadb.port}/{mariadb.DATABASE}?charset=utf8mb4"
-        access = {"PINTEREST_API_ACCESS": "iam"}
-        if self.config.access == "API_KEY":
-            access = {"PINTEREST_API_ACCESS": "api-key", "PINTEREST_API_KEY": self._key}
         return {
-            "PINTEREST_USER_ID": self.config.user_id,
+            "PINTEREST_USER_ID": self.settings.user_id,
             "PINTEREST_DATABASE": f"mysql+pymysql://{mariadb.USER}:{password}@{database}",
             "PINTEREST_API_URL": f"{self.gateway.url}/{STAGE}",
-            **access,
-            "PINTEREST_LANDING": f"s3a://{self.config.settings.bucket}",
+            "PINTEREST_API_ACCESS": "api-key",
+            "PINTEREST_API_KEY": self._key,
+            "PINTEREST_LANDING": f"s3a://{self.settings.bucket}",
             "AWS_ENDPOINT_URL_S3": self.s3.url,
             "AWS_ENDPOINT_URL_KINESIS": self.kinesis.url,
             **_CREDENTIALS,
@@ -167,11 +156,11 @@ class Stack:
 
     @property
     def _environment_file(self) -> Path:
-        return self.config.folder / _ENVIRONMENT
+        return self.folder / _ENVIRONMENT
 
     def _lock_folder(self) -> None:
         """Takes the folder for this stack; what an earlier one has left there goes, what anybody else has does not."""
-        folder = self.config.folder
+        folder = self.folder
         lock = folder / _LOCK
         if folder.is_dir() and any(folder.iterdir()) and not lock.is_file():
             raise StackError(f"folder must be new, empty or an earlier stack's, got {folder}")
@@ -203,8 +192,8 @@ class Stack:
         write_environment(self._environment_file, self.environment)
 
     def _make_topics(self) -> None:
-        names = [self.config.settings.topic(entity) for entity in ENTITIES]
-        wanted = [NewTopic(name, num_partitions=self.config.partitions, replication_factor=1) for name in names]
+        names = [self.settings.topic(entity) for entity in ENTITIES]
+        wanted = [NewTopic(name, num_partitions=_PARTITIONS, replication_factor=1) for name in names]
         client = AdminClient({"bootstrap.servers": self.bootstrap})
         try:
             for made in client.create_topics(wanted, request_timeout=_TOPIC_SECONDS).values():
@@ -217,7 +206,7 @@ class Stack:
 
         key, secret = _CREDENTIALS["AWS_ACCESS_KEY_ID"], _CREDENTIALS["AWS_SECRET_ACCESS_KEY"]
         session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
-        session.client("s3", endpoint_url=self.s3.url).create_bucket(Bucket=self.config.settings.bucket)
+        session.client("s3", endpoint_url=self.s3.url).create_bucket(Bucket=self.settings.bucket)
 
 
 def write_environment(file: Path, names: Mapping[str, str]) -> None:

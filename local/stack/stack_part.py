@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -79,12 +79,10 @@ class Part:
         folder: Path,
         *,
         environment: Mapping[str, str] | None = None,
-        answers: Callable[[], bool] | None = None,
     ) -> None:
         self.name, self.port, self.log = name, free_port(), folder / f"{name}.log"
         self._command = [sys.executable, "-m", module, *options, "--port", str(self.port)]
         self._environment = {**os.environ, **(environment or {})}
-        self._answers = answers or self._listens
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -120,7 +118,7 @@ class Part:
             StackError: it ends before, or takes too long.
         """
         until = time.monotonic() + seconds
-        while not self._answers():
+        while not self._listens():
             if not self.is_running():
                 raise StackError(f"{self.name} must start, got: {self.last_line()}")
             if time.monotonic() > until:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.stack.stack import Stack, StackConfig, read_environment
+from local.stack.stack import Stack, read_environment
 from local.stack.stack_part import StackError
 from pinterest_transforms.settings import Settings
 from tests.stack.conftest import PROJECT, asked, done
@@ -134,7 +134,7 @@ def test_each_record_lands_once_and_all_of_a_key_in_one_partition(running: Runni
 
 def test_a_second_stack_on_the_folder_is_refused(running: Running) -> None:
     with pytest.raises(StackError) as told:
-        Stack(StackConfig(running.folder, USER_ID)).__enter__()
+        Stack(running.folder, USER_ID).__enter__()
     assert str(told.value) == f"folder must be free, got {running.folder}, where a stack runs already"
 
 
@@ -161,7 +161,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     (tmp_path / "mine").touch()
 
     with pytest.raises(StackError) as told:
-        Stack(StackConfig(tmp_path, "abc123")).__enter__()
+        Stack(tmp_path, "abc123").__enter__()
 
     assert str(told.value) == f"folder must be new, empty or an earlier stack's, got {tmp_path}"
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]

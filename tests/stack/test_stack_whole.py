@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from emulation.source.database import connect
 from local.cli.stack_command import create_source
-from local.stack.stack import Stack, StackConfig
+from local.stack.stack import Stack
 from local.stack.stack_part import Part, StackError
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
@@ -81,14 +81,14 @@ def send_through_kills(stack: Stack, topics: Topics, total: int, folder: Path) -
 
 def test_all_posts_reach_the_tables_by_both_legs_whatever_is_killed_and_the_legs_are_equal(tmp_path: Path) -> None:
     folder = ["--folder", str(tmp_path / "stack")]
-    with Stack(StackConfig(tmp_path / "stack", USER_ID, flush_size=250, rotate_ms=1_000)) as stack:
+    with Stack(tmp_path / "stack", USER_ID, flush_size=250, rotate_ms=1_000) as stack:
         environment = stack.environment
         create_source(stack, POSTS, seed=1)
         make_dirtier(stack)
         keys = source_keys(environment)
         total = sum(map(len, keys.values()))
 
-        topics = Topics(stack.bootstrap, stack.config.settings)
+        topics = Topics(stack.bootstrap, stack.settings)
         send_through_kills(stack, topics, total, tmp_path)
         assert "created" in done(environment, "emulation", "streaming", "--streams", "create", folder=tmp_path)
         misplace(stack)

@@ -19,7 +19,7 @@ from workspace.workspace_errors import WorkspaceError, shorten
 
 _UNFINISHED = (StatementState.PENDING, StatementState.RUNNING)
 # A classic warehouse that was stopped takes minutes to start.
-_TIMEOUT_SECONDS = 900.0
+_TIMEOUT_SECONDS, _POLL_SECONDS = 900.0, 1.0
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "NO_SUCH_CATALOG")
 
 
@@ -46,10 +46,9 @@ class QueryResult:
 class Warehouse:
     """Runs statements on one warehouse."""
 
-    def __init__(self, client: WorkspaceClient, warehouse_id: str, *, every: float = 1.0) -> None:
+    def __init__(self, client: WorkspaceClient, warehouse_id: str) -> None:
         self._client = client
         self._id = warehouse_id
-        self._every = every
 
     def query(self, statement: str) -> QueryResult:
         """Runs a statement with a small result.
@@ -84,7 +83,7 @@ class Warehouse:
             if time.monotonic() > last:
                 statements.cancel_execution(response.statement_id or "")
                 raise WorkspaceError(f"statement must end within {_TIMEOUT_SECONDS / 60:g} minutes, and was cancelled")
-            time.sleep(self._every)
+            time.sleep(_POLL_SECONDS)
             response = statements.get_statement(response.statement_id or "")
         return response
 

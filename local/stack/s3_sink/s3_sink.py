@@ -15,7 +15,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -38,11 +38,9 @@ class S3Sink:
         written: objects it has written so far.
     """
 
-    def __init__(
-        self, consumer: Consumer, files: PartitionFiles, put: PutObject, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, consumer: Consumer, files: PartitionFiles, put: PutObject) -> None:
         self.files, self.written = files, 0
-        self._consumer, self._put, self._clock = consumer, put, clock
+        self._consumer, self._put = consumer, put
 
     def subscribe(self, topics_regex: str) -> None:
         """Reads the topics of a pattern from now on; those made later too."""
@@ -61,8 +59,8 @@ class S3Sink:
                 if not error.retriable():
                     print(f"error: {error.str()}", file=sys.stderr, flush=True)
                 continue
-            self._write(self.files.take(*_unpack_message(message), self._clock()))
-        self._write(self.files.due(self._clock()))
+            self._write(self.files.take(*_unpack_message(message), time.time()))
+        self._write(self.files.due(time.time()))
 
     def _write(self, finished: Sequence[FinishedFile]) -> None:
         for one in finished:

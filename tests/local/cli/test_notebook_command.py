@@ -13,7 +13,7 @@ TELLS = """
 dbutils.widgets.text("catalog", "main")
 dbutils.widgets.text("warehouse", "")
 dbutils.widgets.text("run_id", "none")
-print(sorted(dbutils.widgets.getAll().items()))
+print([(name, dbutils.widgets.get(name)) for name in ("catalog", "run_id", "warehouse")])
 print(spark.range(3).count(), "rows")
 """
 

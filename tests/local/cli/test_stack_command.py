@@ -31,7 +31,6 @@ def test_one_request_to_end_stops_the_stack(
             signal.raise_signal(number)
 
     monkeypatch.setattr(stack_command, "Stack", FakeStack)
-    monkeypatch.setattr(stack_command, "StackConfig", lambda *_: None)
     monkeypatch.setattr(stack_command, "create_source", lambda *_: None)
     monkeypatch.setattr(stack_command, "_format_addresses", lambda *_: "started")
 
