@@ -159,7 +159,6 @@ def _files(settings: Settings, entity: Entity) -> set[Path]:
 
 
 def _changed(row: Row, entity: Entity, chance: random.Random) -> Row:
-    """A later version of a row."""
     record: JsonRecord = dict(zip(column_names(entity), row, strict=True))
     return tuple(json.loads(faults.update_record(record, entity, chance)).values())
 

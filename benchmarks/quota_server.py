@@ -39,8 +39,6 @@ class _Shard:
 
 
 class _Counting:
-    """What was taken."""
-
     def __init__(self) -> None:
         self._shards: dict[str, _Shard] = {}
         self._began = self._ended = 0.0

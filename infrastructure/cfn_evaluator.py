@@ -29,20 +29,13 @@ class CfnEvaluator:
     Args:
         template: the template in long form.
         parameters: values of its parameters; the others have their defaults.
-        references: values of ``Ref`` and ``GetAtt`` by ``Name`` or ``Name.Attribute``.
 
     Raises:
         TemplateError: a parameter is unknown, or has neither value nor default.
     """
 
-    def __init__(
-        self,
-        template: Template,
-        parameters: Mapping[str, str] | None = None,
-        references: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, template: Template, parameters: Mapping[str, str] | None = None) -> None:
         self._template = template
-        self._references = dict(references or {})
         declared, given = section(template, "Parameters"), dict(parameters or {})
         if unknown := sorted(given.keys() - declared.keys()):
             raise TemplateError(f"parameter must be one of the template's, got {', '.join(unknown)}")
@@ -117,15 +110,15 @@ class CfnEvaluator:
         if name in self._parameters:
             return self._parameters[name]
         if name in PSEUDO_PARAMETERS:
-            return self._references.get(name, PSEUDO_PARAMETERS[name])
+            return PSEUDO_PARAMETERS[name]
         if name not in section(self._template, "Resources"):
             raise TemplateError(f"Ref must name a parameter or a resource, got {name!r}")
-        return self._references.get(name, name)
+        return name
 
     def _evaluate_get_att(self, path: str) -> str:
         if path.split(".", 1)[0] not in section(self._template, "Resources"):
             raise TemplateError(f"GetAtt must name a resource, got {path!r}")
-        return self._references.get(path, path)
+        return path
 
     def _evaluate_sub(self, argument: Value) -> str:
         own: dict[str, Value] = {}
@@ -145,7 +138,6 @@ class CfnEvaluator:
 
 
 def _call_function(name: str, argument: Value) -> Value:
-    """Calls a function with evaluated arguments."""
     if name in _FUNCTIONS and isinstance(argument, list):
         return _FUNCTIONS[name](argument)
     if name == "Fn::Base64":

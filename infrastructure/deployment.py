@@ -163,7 +163,6 @@ class Deployment:
         )
 
     def _publish(self, bucket: str) -> None:
-        """Uploads the DAG with the AWS command line."""
         dag = Dag(user_id=self.settings.user_id)
         with tempfile.TemporaryDirectory(prefix="pinterest-dag-") as folder:
             (Path(folder) / dag.file_name).write_text(dag.text(), encoding="utf-8")

@@ -113,18 +113,3 @@ def section(template: Template, name: str) -> dict[str, dict[str, Value]]:
     if not isinstance(found, dict):
         raise TemplateError(f"{name} must be a mapping, got {type(found).__name__}")
     return {key: entry for key, entry in found.items() if isinstance(entry, dict)}
-
-
-def resources(template: Template, *kinds: str) -> dict[str, dict[str, Value]]:
-    """The properties of a template's resources, by logical id: of these types, or of every type if none is named."""
-    return {
-        name: properties(resource)
-        for name, resource in section(template, "Resources").items()
-        if not kinds or resource.get("Type") in kinds
-    }
-
-
-def properties(resource: dict[str, Value]) -> dict[str, Value]:
-    """The properties of a resource."""
-    found = resource.get("Properties", {})
-    return found if isinstance(found, dict) else {}

@@ -164,7 +164,6 @@ def _read_error(client: WorkspaceClient, task: RunTask, task_status: RunStatus) 
 
 
 def _select_last_attempts(run: Run) -> list[RunTask]:
-    """The last attempt of each task."""
     latest: dict[str, RunTask] = {}
     for task in run.tasks or []:
         before = latest.get(task.task_key)

@@ -84,7 +84,6 @@ class _Worker:
 
 
 def _java(spark: SparkSession) -> JavaClass:
-    """Java's ``System``."""
     jvm = spark.sparkContext._jvm
     if jvm is None:
         raise RuntimeError("the session must have a Java process, got none")

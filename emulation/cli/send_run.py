@@ -182,7 +182,6 @@ def _send_posts(run: _SendRun, engine: Engine, sink: Sink, log: DeliveryLog, sig
 
 
 def _send_as_users(producer: RecordProducer, batches: post_reader.RecordBatches, signals: SignalHandler) -> None:
-    """Sends one post at a time, with random pauses."""
     generator = random.Random()
     for records in _read_interruptibly(batches, signals):
         for _, post in groupby(records, key=attrgetter("post")):

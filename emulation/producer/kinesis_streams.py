@@ -127,7 +127,6 @@ def _manage_stream(client: "KinesisClient", action: str, name: str) -> str:
 
 @contextmanager
 def _convert_boto_errors() -> Iterator[None]:
-    """Converts an error of boto3 into one line."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415 - as above
 
     try:

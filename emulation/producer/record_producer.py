@@ -131,7 +131,6 @@ class RecordProducer:
                 self._requests.put((queue, batch))
 
     def _wait(self) -> None:
-        """Waits until a request has ended, or for a moment."""
         self._raise_error()
         self._changed.wait(_POLL_SECONDS)
         self._raise_error()

@@ -44,7 +44,6 @@ def connect_source(option: str | None) -> sa.Engine:
 
 
 def _read_url(file: Path) -> sa.URL:
-    """The MySQL URL of a credentials file."""
     values = _read_values(file)
     missing = [name for name in _REQUIRED if not values.get(name)]
     if missing:

@@ -118,7 +118,6 @@ def _generate_pins(random: ColumnRandom) -> Columns:
 
 
 def _pick_texts(table: Texts, category: Ints, random: ColumnRandom, column: str) -> Texts:
-    """One text of the category per row."""
     picked: Texts = table[category, random.integers(column, table.shape[1])]
     return picked
 

@@ -67,7 +67,6 @@ def _fill_templates(templates: tuple[str, ...], category: str) -> list[str]:
 
 
 def _build_tag_lists(category: str) -> list[str]:
-    """Comma-separated lists of nine tags."""
     tags = [f"{subject} {ending}" for ending in phrases.TAG_ENDINGS for subject in phrases.SUBJECTS[category]]
     return [",".join(tags[(first + step * n) % len(tags)] for n in range(9)) for first in range(60) for step in (1, 5)]
 

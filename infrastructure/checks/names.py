@@ -111,5 +111,4 @@ def _is_expected(view: TemplateView, kind: str) -> bool:
 
 
 def _list_allowed_values(view: TemplateView, parameter: str) -> list[Value]:
-    """The allowed values of a parameter."""
     return as_list(get_path(section(view.template, "Parameters").get(parameter, {}), "AllowedValues"))

@@ -73,7 +73,6 @@ def create_source(stack: Stack, posts: int, seed: int) -> None:
 
 
 def _format_addresses(stack: Stack, seconds: float) -> str:
-    """Addresses, and what to do with them."""
     environment, folder = stack.environment, stack.folder
     python = ".venv/bin/python"
     streams = f'{python} -m local stream --warehouse {folder}/stream --endpoint "$AWS_ENDPOINT_URL_KINESIS"'

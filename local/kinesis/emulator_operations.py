@@ -180,7 +180,6 @@ class KinesisOperations:
         return b",".join(said)
 
     def _find_position(self, iterator: str) -> tuple[EmulatorStream, Shard, int]:
-        """Where an iterator is."""
         match decode_token(iterator):
             case ["iterator", str(name), str(prefix), str(shard), int(position), int(issued), int(generation)]:
                 if self._is_over(issued) or generation < self._generation:

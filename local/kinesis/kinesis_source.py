@@ -166,7 +166,6 @@ class KinesisReader(DataSourceStreamReader):
         return self._reader
 
     def _read_ahead(self, offsets: ShardOffsets) -> ReadAhead:
-        """Reads on from a place into files."""
         reader = self._shards()
         reader.start = self._start
         with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Fetches Delta's jars once, into a git-ignored folder of the project; ``python -m local.runtime.jars``.
+"""Fetches Delta's jars once, into a git-ignored folder of the project; ``python -m local jars``.
 
 Resolving them at each start of Spark costs seconds and a wall of text. Ivy, which pyspark ships, fetches them here
 without a Spark session. Only what pyspark lacks is taken: of all that delta-spark names, tables, MERGE, deletion
@@ -123,7 +123,6 @@ def _find_ivy() -> Path:
 
 
 def _write_ivy_file(jars: list[Jar], work: Path) -> Path:
-    """Ivy's own list of what to fetch."""
     dependencies = "".join(
         f"<dependency org={quoteattr(jar.organisation)} name={quoteattr(jar.module)} rev={quoteattr(jar.revision)}"
         ' conf="default->master,default" transitive="false"/>'
@@ -139,22 +138,6 @@ def _write_ivy_file(jars: list[Jar], work: Path) -> Path:
 
 
 def _find_reason(output: str) -> str:
-    """The line of Ivy's output that says most."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if "unresolved dependency" in line or "Exception" in line or "FAILED" in line]
     return (telling or lines or ["Ivy said nothing"])[0]
-
-
-def main() -> int:
-    """Fetches what is missing; 0 if all is there."""
-    try:
-        for file in fetch_delta_jars():
-            print(file)
-    except PinterestError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -32,10 +32,7 @@ def set_up_storage_credential(client: WorkspaceClient, reporter: StepReporter, n
         existing = reporter.create(
             step, lambda: api.create(name, aws_iam_role=wanted, comment=_COMMENT, skip_validation=True)
         )
-    elif _get_arn(existing.aws_iam_role) == role:
-        reporter.report_existing(step)
-    else:
-        change = f"role {_get_arn(existing.aws_iam_role)} -> {role}"
+    elif change := _compare_role(reporter, step, existing.aws_iam_role, role):
         existing = reporter.update(step, change, lambda: api.update(name, aws_iam_role=wanted, skip_validation=True))
     _write_trust_policy(reporter, role, existing.aws_iam_role if existing else None)
 
@@ -55,14 +52,20 @@ def set_up_service_credential(client: WorkspaceClient, reporter: StepReporter, n
         raise WorkspaceError(
             f"{step} must be a credential for services, got one of that name for {existing.purpose.value}"
         )
-    elif _get_arn(existing.aws_iam_role) == role:
-        reporter.report_existing(step)
-    else:
-        change = f"role {_get_arn(existing.aws_iam_role)} -> {role}"
+    elif change := _compare_role(reporter, step, existing.aws_iam_role, role):
         existing = reporter.update(
             step, change, lambda: api.update_credential(name, aws_iam_role=wanted, skip_validation=True)
         )
     _write_trust_policy(reporter, role, existing.aws_iam_role if existing else None)
+
+
+def _compare_role(reporter: StepReporter, step: str, found: AwsIamRole | AwsIamRoleResponse | None, role: str) -> str:
+    """The change that the credential's role needs; empty, and reported, if none."""
+    arn = (found.role_arn if found else None) or ""
+    if arn == role:
+        reporter.report_existing(step)
+        return ""
+    return f"role {arn} -> {role}"
 
 
 def set_up_external_location(
@@ -115,10 +118,6 @@ def _write_trust_policy(reporter: StepReporter, role: str, found: AwsIamRole | A
     if found and found.unity_catalog_iam_arn and found.external_id:
         policy = build_trust_policy(role, found.unity_catalog_iam_arn, found.external_id)
         reporter.output.write(f"  in AWS, trust policy of {role}: {policy}")
-
-
-def _get_arn(role: AwsIamRole | AwsIamRoleResponse | None) -> str:
-    return (role.role_arn if role else None) or ""
 
 
 def _get(step: str, get: Callable[[], Securable]) -> Securable | None:

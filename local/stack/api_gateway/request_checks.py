@@ -89,7 +89,6 @@ def _is_recent(when: str) -> bool:
 
 
 def _signature(call: ApiRequest, names: Sequence[str], when: str, credentials: "Credentials", region: str) -> str:
-    """The signature that a request with these headers must have."""
     from botocore.auth import SigV4Auth  # noqa: PLC0415 - takes a while, and only wanted here
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 

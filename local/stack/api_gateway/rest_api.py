@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from infrastructure.cfn_evaluator import CfnEvaluator
+from infrastructure.checks.template_view import as_list, as_mapping
 from infrastructure.templates import Value, load_template, section
 from pinterest_transforms.errors import PinterestError
 
@@ -138,7 +139,7 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
     for properties in _select_type(resources, "AWS::ApiGateway::Method").values():
         method = _read_method(resources, properties, nodes)
         nodes[_reference(properties, "ResourceId")][1].methods[method.http_method] = method
-    statements = [_mapping(entry) for entry in _list(_mapping(api.get("Policy")).get("Statement"))]
+    statements = [as_mapping(entry) for entry in as_list(as_mapping(api.get("Policy")).get("Statement"))]
     return Api(_text(stage["StageName"]), statements, nodes[f"{api_id}.RootResourceId"][1])
 
 
@@ -150,7 +151,7 @@ def _find_one(resources: Mapping[str, dict[str, Value]], kind: str) -> tuple[str
 
 
 def _select_type(resources: Mapping[str, dict[str, Value]], kind: str) -> dict[str, dict[str, Value]]:
-    return {n: _mapping(r.get("Properties")) for n, r in resources.items() if r.get("Type") == kind}
+    return {n: as_mapping(r.get("Properties")) for n, r in resources.items() if r.get("Type") == kind}
 
 
 def _build_tree(resources: Mapping[str, dict[str, Value]], api_id: str) -> dict[str, tuple[str, _Node]]:
@@ -184,7 +185,7 @@ def _read_method(
     )
     if validator.get("ValidateRequestBody"):
         models = _select_type(resources, "AWS::ApiGateway::Model")
-        for content_type, model in _mapping(properties.get("RequestModels")).items():
+        for content_type, model in as_mapping(properties.get("RequestModels")).items():
             schemas[content_type] = models[_text(model)]["Schema"]
     return Method(
         path=path or "/",
@@ -192,7 +193,7 @@ def _read_method(
         authorization=_text(properties.get("AuthorizationType", "NONE")),
         key_required=properties.get("ApiKeyRequired") in (True, "true"),
         schemas=schemas,
-        integration=_read_integration(_mapping(properties.get("Integration"))),
+        integration=_read_integration(as_mapping(properties.get("Integration"))),
     )
 
 
@@ -204,7 +205,7 @@ def _read_integration(found: Mapping[str, Value]) -> Integration:
             templates=_texts(entry.get("ResponseTemplates")),
             parameters=_texts(entry.get("ResponseParameters")),
         )
-        for entry in map(_mapping, _list(found.get("IntegrationResponses")))
+        for entry in map(as_mapping, as_list(found.get("IntegrationResponses")))
     ]
     return Integration(
         kind=_text(found.get("Type")),
@@ -219,16 +220,8 @@ def _read_integration(found: Mapping[str, Value]) -> Integration:
     )
 
 
-def _mapping(value: Value) -> dict[str, Value]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Value) -> list[Value]:
-    return value if isinstance(value, list) else []
-
-
 def _texts(value: Value) -> dict[str, str]:
-    return {name: _text(text) for name, text in _mapping(value).items()}
+    return {name: _text(text) for name, text in as_mapping(value).items()}
 
 
 def _text(value: Value) -> str:

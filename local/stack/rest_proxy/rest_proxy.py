@@ -110,7 +110,6 @@ def _build_response(said: object, status: int = 200) -> web.Response:
 
 @web.middleware
 async def _handle_errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Answers an error as Confluent's proxy does."""
     try:
         return await handler(request)
     except RequestError as refused:
