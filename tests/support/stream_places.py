@@ -1,7 +1,7 @@
 """A place to test the stream leg in: its tables, and a Kinesis of its own; what stands in them as plain Python.
 
-A query on the Kinesis source starts Python workers, which takes longer than its micro-batch. `tests/local` tests that
-source; here a query reads the same records from files, unless a place is made with ``source="kinesis"``.
+A query on the Kinesis source starts Python workers, which takes longer than its micro-batch. `tests/local` and
+`tests/notebooks` take streams from that source; here a query reads the same records from files.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 
 from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
-from local.kinesis.kinesis_source import SCHEMA, KinesisSource
+from local.kinesis.kinesis_source import SCHEMA
 from pinterest_transforms.entities import ENTITIES, GEO, Entity
 from pinterest_transforms.ingest import kinesis, streams
 from pinterest_transforms.ingest.checkpoint_state import has_begun
@@ -39,8 +39,6 @@ MakeStreams = Callable[..., "StreamPlace"]
 SHARD = "shardId-000000000000"
 STREAM = "streaming-abc-geo"
 NUMBERS = itertools.count()
-FILES: dict[str, Path] = {}
-"""Folders of the streams' records, by the warehouse of the place that reads them."""
 geo_counts = partial(counts, topic=STREAM)
 
 
@@ -66,26 +64,20 @@ class StreamPlace(Place):
         """Puts records, each with what decides its shard."""
         records = [{"Data": line, "PartitionKey": str(key)} for key, line in lines]
         said = self.client().put_records(StreamName=self.settings.stream(entity), Records=records)["Records"]
-        if self.settings.warehouse in FILES:
-            arrived = datetime.fromtimestamp(self.kinesis.clock(), UTC)
-            columns = {
-                "data": [line for _, line in lines],
-                "shardId": [record["ShardId"] for record in said],
-                "sequenceNumber": [record["SequenceNumber"] for record in said],
-                "approximateArrivalTimestamp": pa.array([arrived] * len(said), pa.timestamp("us", "UTC")),
-            }
-            parquet.write_table(pa.table(columns), self._files(entity) / f"{next(NUMBERS)}.parquet")
+        arrived = datetime.fromtimestamp(self.kinesis.clock(), UTC)
+        columns = {
+            "data": [line for _, line in lines],
+            "shardId": [record["ShardId"] for record in said],
+            "sequenceNumber": [record["SequenceNumber"] for record in said],
+            "approximateArrivalTimestamp": pa.array([arrived] * len(said), pa.timestamp("us", "UTC")),
+        }
+        parquet.write_table(pa.table(columns), record_files(self.settings, entity) / f"{next(NUMBERS)}.parquet")
         return [int(record["SequenceNumber"]) for record in said]
 
     def delete_stream(self, entity: Entity = GEO) -> None:
         """Deletes a stream, with its records."""
         self.client().delete_stream(StreamName=self.settings.stream(entity))
-        shutil.rmtree(self._files(entity))
-
-    def _files(self, entity: Entity) -> Path:
-        folder = FILES[self.settings.warehouse] / self.settings.stream(entity)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        shutil.rmtree(record_files(self.settings, entity))
 
     def take(self, *entities: Entity, run_id: str = "run", rebuild: bool = False, **reading: object) -> None:
         """Takes what is in the streams, or makes the tables again of what is kept of them."""
@@ -141,10 +133,16 @@ def client_of(url: str) -> "KinesisClient":
     return KinesisSourceConfig("eu-west-1", url, access_key="none", secret_key="none").client()
 
 
+def record_files(settings: Settings, entity: Entity) -> Path:
+    """Folder of a stream's records."""
+    folder = Path(settings.warehouse, "records", settings.stream(entity))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def read_files(spark: SparkSession, settings: Settings, entity: Entity, source: KinesisSourceConfig) -> DataFrame:
     """The records of a stream from files, with the columns and the positions of the Kinesis source."""
-    folder = FILES[settings.warehouse] / settings.stream(entity)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = record_files(settings, entity)
     if source.initial_position == "latest" and not has_begun(settings.checkpoint(entity)):
         for file in folder.iterdir():
             file.unlink()
@@ -170,22 +168,17 @@ def made_streams(
     spark: SparkSession, stream_tables: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeStreams]:
     """Makes places with the tables of the stream leg's work for some entities."""
-    spark.dataSource.register(KinesisSource)
-    read_kinesis, watch = kinesis.read_stream, streams.watch
+    watch = streams.watch
 
-    def read(spark: SparkSession, settings: Settings, *given: object) -> DataFrame:
-        return (read_files if settings.warehouse in FILES else read_kinesis)(spark, settings, *given)
-
-    def watch_once(running: list[Running], again: object, *given: object) -> None:
-        # Of files one pass takes all there is: there is no need to look again.
-        watch(running, None if running[0].context.settings.warehouse in FILES else again, *given)
+    def watch_once(running: list[Running], _again: object, *given: object) -> None:
+        watch(running, None, *given)  # of files one pass takes all there is: there is no need to look again
 
     with ExitStack() as stack:
         patched = stack.enter_context(pytest.MonkeyPatch.context())
-        patched.setattr(kinesis, "read_stream", read)
+        patched.setattr(kinesis, "read_stream", read_files)
         patched.setattr(streams, "watch", watch_once)
 
-        def make(*entities: Entity, shards: int = 1, source: str = "files", **emulator: object) -> StreamPlace:
+        def make(*entities: Entity, shards: int = 1, **emulator: object) -> StreamPlace:
             folder = tmp_path_factory.mktemp("place")
             settings = Settings(user_id="abc", leg="stream", schema=f"stream{next(NUMBERS)}", warehouse=str(folder))
             served = stack.enter_context(serve_emulator(KinesisEmulator(**emulator)))
@@ -194,8 +187,6 @@ def made_streams(
             for name in (*map(settings.clean_table, entities), *SHARED, raw_table(settings)):
                 shutil.copytree(stream_tables / name, settings.table_folder(name))
             creation.register_tables(spark, settings)
-            if source == "files":
-                FILES[settings.warehouse] = folder / "records"
             return StreamPlace(spark, settings, served)
 
         yield make

@@ -75,9 +75,8 @@ def counted_of(place: Place, entity: Entity, name: str) -> int:
 
 
 def test_both_legs_give_equal_tables_and_answers(make_place: Callable[..., Place], make_streams: MakeStreams):
-    """The stream is read by the Kinesis source, and until a pass finds nothing."""
     chance = random.Random(0)
-    landed, streamed = make_place(names=WORK), make_streams(*ENTITIES, shards=4, source="kinesis")
+    landed, streamed = make_place(names=WORK), make_streams(*ENTITIES, shards=4)
     lines = {entity: sent(entity, 60, seed=0) for entity in ENTITIES}
     parts = {entity: on_their_way(of_it, chance) for entity, of_it in lines.items()}
     for entity, of_it in parts.items():
