@@ -81,7 +81,8 @@ def test_what_others_do_to_a_table_is_no_loss_but_a_restore_is_one(make_place: C
     for table in ("pins", "quarantine", "runs"):
         name = place.settings.qualified(table)
         place.spark.sql(f"ALTER TABLE {name} ADD COLUMNS (my_note STRING, number INT)").collect()
-        place.spark.sql(f"UPDATE {name} SET my_note = 'mine', number = 7").collect()
+        if table != "runs":  # to which no run does more than append
+            place.spark.sql(f"UPDATE {name} SET my_note = 'mine', number = 7").collect()
     # Files joined, and a copy with new times.
     name = place.settings.qualified("pins")
     place.spark.sql(f"OPTIMIZE {name}").collect()
@@ -111,8 +112,7 @@ def test_what_others_do_to_a_table_is_no_loss_but_a_restore_is_one(make_place: C
     )
     place.take(rebuild=True)
     assert (pins(), quarantine()) == (mine, noted)
-    assert place.stored("runs")["my_note"].to_list().count("mine") == 1
-    place.take()
+    assert sorted(place.stored("runs").select("read", "my_note").rows()) == [(3, None), (3, None), (6, None)]
     assert re.fullmatch(r"[0-9]+:[0-9a-f]{12}", next(iter(_commits(place).values())))
 
 
