@@ -206,7 +206,6 @@ def test_the_original_scripts_work(server: Server, source: Path, tmp_path: Path)
             time.sleep(0.05)
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
-        assert process.returncode == 130
-        out, error = start(name, "--rows", "5").communicate(timeout=30)
-        assert re.match(r"sent 1[0-5], acknowledged 1[0-5], retried 0, failed 0, ", out), error
+        out, error = process.communicate(timeout=20)
+        assert process.returncode == 130, error
+        assert re.match(r"sent \d+, acknowledged \d+, retried 0, failed 0, ", out), error
