@@ -173,3 +173,25 @@ show("median_followers_by_join_year")
 
 # DBTITLE 1,Median follower count by age group and joining year
 show("median_followers_by_age_group_and_join_year")
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Posts behind a number
+# MAGIC Write an answer and one of its rows into the widget `explain`, such as
+# MAGIC `top_category_by_country country=Cameroon`: the posts that were counted, and where their records came from.
+
+# COMMAND ----------
+
+from dataclasses import replace
+
+from pinterest_transforms.operations.explanation import explain, parse_explanation
+
+dbutils.widgets.text("explain", "", "Explain (answer column=value)")
+dbutils.widgets.dropdown("explain_raw", "no", ["no", "yes"], "Explain with raw texts")
+dbutils.widgets.text("landing", "", "Landing (batch leg: for raw texts)")
+
+if dbutils.widgets.get("explain"):
+    answer, cell = parse_explanation(dbutils.widgets.get("explain"))
+    place = replace(settings, landing=dbutils.widgets.get("landing"))
+    display(explain(spark, place, answer, cell, raw=dbutils.widgets.get("explain_raw") == "yes"))

@@ -63,6 +63,7 @@ LONG = (
 # A file's tests run on one worker, and so do those of several files that share what takes long to make.
 GROUPS = {
     "test_dashboard_figures": "test_notebooks",
+    "test_explanation": "test_notebooks",
     "test_airflow_batch_job": "test_run_batch_job",
 }
 

@@ -74,32 +74,11 @@ def build_parser() -> OneLineParser:
     sql.add_argument("--schema", help=f"schema of bare names (default: {LEGS['batch']}, else the only one there)")
     sql.add_argument("--format", default="table", choices=_FORMATS, help="default: %(default)s")
 
-    erase = commands.add_parser("erase", help="erase posts, or a user's posts; by default only counts them")
-    which = erase.add_mutually_exclusive_group(required=True)
-    which.add_argument("--ind", action="append", metavar="N", help="key of a post; may be given again")
-    which.add_argument("--file", type=parse_path, metavar="FILE", help="file of keys")
-    which.add_argument("--user", metavar="NAME", help="first and last name; needs --joined")
-    erase.add_argument("--joined", default="", metavar="DATE", help="day, or time in UTC, that the user joined")
-    erase.add_argument("--warehouse", required=True, type=parse_path, metavar="DIR", help="folder of the tables")
-    erase.add_argument("--landing", type=parse_path, metavar="DIR", help="landing whose files --purge rewrites")
-    erase.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
-    erase.add_argument("--database", metavar="URL|FILE", help="also delete the posts from this source")
-    erase.add_argument(
-        "--failed",
-        action="append",
-        default=[],
-        type=parse_path,
-        metavar="FILE",
-        help="failed file of a producer, to be rewritten",
-    )
-    erase.add_argument("--report", type=parse_path, metavar="FILE", help="report page, to be removed")
-    erase.add_argument("--apply", action="store_true", help="erase; without it nothing is changed")
-    erase.add_argument("--purge", action="store_true", help="with --apply: also remove the bytes, and older versions")
-
+    explain, erase = _add_explain_command(commands), _add_erase_command(commands)
     jars = commands.add_parser("jars", help="fetch the jars that Spark needs beside its own")
     jars.add_argument("--stack", action="store_true", help="those of Kafka, and of buckets, too")
     stack = _add_stack_command(commands)
-    for command in (batch, stream, notebook, sql, erase, jars, stack):
+    for command in (batch, stream, notebook, sql, explain, erase, jars, stack):
         command.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     return top
 
@@ -139,6 +118,54 @@ def parse_path(text: str) -> Path:
     if not named:
         raise argparse.ArgumentTypeError(f"must be a path in UTF-8 without control characters, got {text!a}")
     return Path(text)
+
+
+def _add_explain_command(commands: "argparse._SubParsersAction[OneLineParser]") -> OneLineParser:
+    explain = commands.add_parser("explain", help="show the posts behind a row of an answer")
+    explain.add_argument("answer", metavar="ANSWER", help="name of the answer, such as top_category_by_country")
+    explain.add_argument(
+        "cell", nargs="*", default=[], type=_pair, metavar="column=value", help="which row, such as country=Cameroon"
+    )
+    explain.add_argument(
+        "--warehouse", default="build/warehouse", type=parse_path, metavar="DIR", help="default: %(default)s"
+    )
+    explain.add_argument("--schema", help=f"schema of the tables (default: {LEGS['batch']}, else the only one there)")
+    explain.add_argument("--raw", action="store_true", help="also show each record as it came, while it is kept")
+    explain.add_argument(
+        "--landing",
+        default="build/landing",
+        type=parse_path,
+        metavar="DIR",
+        help="folder of the raw records, for --raw (default: %(default)s)",
+    )
+    explain.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    explain.add_argument("--format", default="table", choices=_FORMATS, help="default: %(default)s")
+    return explain
+
+
+def _add_erase_command(commands: "argparse._SubParsersAction[OneLineParser]") -> OneLineParser:
+    erase = commands.add_parser("erase", help="erase posts, or a user's posts; by default only counts them")
+    which = erase.add_mutually_exclusive_group(required=True)
+    which.add_argument("--ind", action="append", metavar="N", help="key of a post; may be given again")
+    which.add_argument("--file", type=parse_path, metavar="FILE", help="file of keys")
+    which.add_argument("--user", metavar="NAME", help="first and last name; needs --joined")
+    erase.add_argument("--joined", default="", metavar="DATE", help="day, or time in UTC, that the user joined")
+    erase.add_argument("--warehouse", required=True, type=parse_path, metavar="DIR", help="folder of the tables")
+    erase.add_argument("--landing", type=parse_path, metavar="DIR", help="landing whose files --purge rewrites")
+    erase.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    erase.add_argument("--database", metavar="URL|FILE", help="also delete the posts from this source")
+    erase.add_argument(
+        "--failed",
+        action="append",
+        default=[],
+        type=parse_path,
+        metavar="FILE",
+        help="failed file of a producer, to be rewritten",
+    )
+    erase.add_argument("--report", type=parse_path, metavar="FILE", help="report page, to be removed")
+    erase.add_argument("--apply", action="store_true", help="erase; without it nothing is changed")
+    erase.add_argument("--purge", action="store_true", help="with --apply: also remove the bytes, and older versions")
+    return erase
 
 
 def _pair(text: str) -> tuple[str, str]:

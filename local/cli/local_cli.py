@@ -167,6 +167,30 @@ def _sql(options: argparse.Namespace) -> None:
             write_rows(frame, options.format, sys.stdout, steps.paused)
 
 
+def _explain(options: argparse.Namespace) -> None:
+    from local.cli.explain_command import check_explanation  # noqa: PLC0415
+    from local.cli.query_command import SESSION_SETTINGS, write_rows  # noqa: PLC0415
+    from local.cli.step_progress import StepReporter  # noqa: PLC0415 - as above
+    from local.runtime.spark_session import command_session  # noqa: PLC0415
+
+    explanation = check_explanation(
+        options.answer,
+        options.cell,
+        warehouse=options.warehouse.absolute(),
+        schema=options.schema,
+        user_id=options.user_id,
+        landing=options.landing.absolute(),
+        raw=options.raw,
+    )
+    if options.format != "table":
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+    with StepReporter(quiet=not sys.stderr.isatty()) as steps:
+        steps("starting Spark")
+        with command_session(options.warehouse.absolute(), extra=SESSION_SETTINGS) as spark:
+            steps("finding the posts")
+            write_rows(explanation.open(spark), options.format, sys.stdout, steps.paused)
+
+
 def _erase(options: argparse.Namespace) -> None:
     from local.cli.erase_command import run_erase  # noqa: PLC0415 - as above
     from local.cli.step_progress import StepReporter  # noqa: PLC0415
@@ -199,6 +223,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "stream": _stream,
     "notebook": _notebook,
     "sql": _sql,
+    "explain": _explain,
     "erase": _erase,
     "jars": _jars,
     "stack": _stack,

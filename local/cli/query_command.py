@@ -119,7 +119,7 @@ def use_warehouse(spark: SparkSession, warehouse: Path, schemas: Sequence[str], 
         TableError: if a table's folder is broken.
     """
     for name in schemas:
-        register_tables(spark, _settings(warehouse, name))
+        register_tables(spark, schema_settings(warehouse, name))
     if schema is not None:
         spark.sql(f"USE {quote_identifiers(schema)}")
 
@@ -187,7 +187,7 @@ def _has_change(spark: SparkSession, plan: object) -> bool:
     return any(_has_change(spark, children.apply(at)) for at in range(children.size()))
 
 
-def _settings(warehouse: Path, schema: str) -> Settings:
+def schema_settings(warehouse: Path, schema: str) -> Settings:
     """Settings of a schema's folder: one with ``<id>_pin_table`` and its like is a stream's."""
     for entity in ENTITIES:
         for folder in sorted((warehouse / schema).glob(f"*_{entity.name}_table")):

@@ -217,3 +217,16 @@ def test_the_report_holds_every_answer(ran: Ran, tmp_path: Path) -> None:
     )
     assert all(answer.name in page for answer in ANSWERS)
     assert json.dumps(ran.settings.landing)[1:-1] in page
+
+
+def test_analyse_shows_the_posts_behind_a_number(ran: Ran) -> None:
+    country = ran.spark.table(ran.settings.qualified("top_category_by_country")).first()["country"]
+    before = len(ran.out.getvalue())
+    landing = ran.settings.landing
+    explain = f"top_category_by_country country={country}"
+    ran.run("analyse", explain=explain, explain_raw="yes", landing=landing)
+    shown = ran.out.getvalue()[before:]
+    assert "pin_position" in shown
+    assert "geo_raw" in shown
+    with pytest.raises(NotebookError, match="top_category_by_country must have a row for the country given, got none"):
+        ran.run("analyse", explain="top_category_by_country country=Nowhere")

@@ -1,4 +1,4 @@
-"""The dictionary of tables says what the tables hold; the code of the library's page runs, and shows what it says."""
+"""The dictionary of tables says what the tables hold; the code of the pages runs, and shows what they say."""
 
 import contextlib
 import io
@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
@@ -44,13 +45,14 @@ def test_every_column_has_a_class_and_what_names_a_person_is_no_public_one() -> 
     assert {column.name for column in columns if column_class(column) == PII} == texts
 
 
-def test_each_example_shows_what_the_page_says(spark: SparkSession) -> None:
-    page = (DOCS / "library.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["library.md", "explain.md"])
+def test_each_example_shows_what_the_page_says(spark: SparkSession, name: str) -> None:
+    page = (DOCS / name).read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```\n```text\n(.*?)```", page, re.DOTALL)
     names: dict[str, object] = {"spark": spark}
     assert len(blocks) == page.count("```python")
     for code, shown in blocks:
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            exec(compile(code, "library.md", "exec"), names)  # noqa: S102 - the page's own code
+            exec(compile(code, name, "exec"), names)  # noqa: S102 - the page's own code
         assert out.getvalue().strip() == shown.strip()

@@ -1,0 +1,112 @@
+"""The posts behind a number of an answer, with the place of each record, and its raw text while that is kept."""
+
+import re
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pinterest_transforms.analysis.answers import answer_named
+from pinterest_transforms.analysis.explain import explain_answer
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.ingest import landing_reader
+from pinterest_transforms.ingest.landing import folder_exists
+from pinterest_transforms.ingest.landing_files import object_key
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables import answer_tables, raw_archive, table_access
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE
+
+_PAIR = re.compile(r"\s+(?=\w+=)")
+_PLACE = ("file", "shard", "position")
+
+
+def explain(
+    spark: SparkSession, settings: Settings, answer: str, cell: Mapping[str, object], *, raw: bool = False
+) -> DataFrame:
+    """The posts behind the rows of a leg's answer, as the clean tables are now.
+
+    Args:
+        spark: session.
+        settings: names and places; ``landing`` for the raw texts of the batch leg.
+        answer: name of the answer.
+        cell: values of its columns that choose the rows.
+        raw: also the raw texts, which hold personal values: those who may not read the quarantine get an error.
+
+    Returns:
+        As ``explain_answer``, but of each record's source ``pin_file`` and ``pin_position`` (and so on): in the stream
+        leg, where there are no files, ``pin_shard``. With ``raw`` also ``pin_raw``, null where it is no longer kept.
+
+    Raises:
+        SettingsError: there is no such answer, column or row.
+        TableError: a table is not there.
+    """
+    posts = explain_answer(answer_tables.posts(spark, settings), answer, **cell)
+    others = [name for name in posts.columns if not name.endswith("_source")]
+    order = [name for name in others if name in {column for column, _, _ in answer_named(answer).columns}]
+    place = ("file", "position") if settings.leg == "batch" else ("shard", "position")
+    shown: list[str | Column] = [*others]
+    for entity in answer_named(answer).entities:
+        source = f"{entity.name}_source"
+        shown += [F.col(source)[name].alias(f"{entity.name}_{name}") for name in place]
+        if raw:
+            posts = _add_raw_text(spark, settings, entity, posts)
+            shown.append(f"{entity.name}_raw")
+    return posts.select(*shown).orderBy(*order, "ind")
+
+
+def parse_explanation(text: str) -> tuple[str, dict[str, str]]:
+    """Answer and cell of a widget's text, such as ``top_category_by_country country=Cameroon``.
+
+    >>> parse_explanation("top_user_by_country country=Iran, Islamic Republic of poster_name=Ana")
+    ('top_user_by_country', {'country': 'Iran, Islamic Republic of', 'poster_name': 'Ana'})
+    """
+    answer, *pairs = _PAIR.split(text.strip())
+    return answer, {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def _add_raw_text(spark: SparkSession, settings: Settings, entity: Entity, posts: DataFrame) -> DataFrame:
+    """Adds ``<entity>_raw``: the text in the landing or the raw archive; else in the quarantine, if it was repaired."""
+    source = F.col(f"{entity.name}_source")
+    wanted = posts.select(*(source[name].alias(name) for name in _PLACE)).where("position IS NOT NULL").distinct()
+    find = _landing_lines if settings.leg == "batch" else _archived
+    quarantine = table_access.read(spark, settings, QUARANTINE_TABLE)
+    repaired = quarantine.where(F.col("topic") == settings.source_name(entity)).select(
+        F.col("_source")["shard"].alias("shard"),
+        F.col("_source")["position"].alias("position"),
+        F.coalesce("raw", F.col("raw_bytes").cast("string")).alias("quarantined"),
+    )
+    texts = wanted.join(find(spark, settings, entity, wanted), ["shard", "position"], "left")
+    texts = texts.join(repaired.dropDuplicates(["shard", "position"]), ["shard", "position"], "left")
+    text = F.coalesce("kept", "quarantined").alias(f"{entity.name}_raw")
+    found = texts.select(F.struct("shard", "position").alias("_place"), text)
+    return posts.join(found, F.struct(source["shard"], source["position"]) == F.col("_place"), "left").drop("_place")
+
+
+def _archived(spark: SparkSession, settings: Settings, entity: Entity, wanted: DataFrame) -> DataFrame:
+    """Records of the stream leg's raw archive: shard, position, kept."""
+    records = raw_archive.records(spark, settings, entity)
+    places = [F.col("_source")[name].alias(name) for name in ("shard", "position")]
+    return records.select(*places, F.col("raw").alias("kept")).join(wanted, ["shard", "position"], "left_semi")
+
+
+def _landing_lines(spark: SparkSession, settings: Settings, entity: Entity, wanted: DataFrame) -> DataFrame:
+    """Lines of the landing files that are still there: shard, position, kept.
+
+    The files are read twice, for the numbers of the lines and for the lines themselves; Spark splits them alike.
+    """
+    topic = settings.topic(entity)
+    files = {row["file"] for row in wanted.select("file").distinct().collect()}
+    paths: list[str] = []
+    if settings.landing and folder_exists(spark, settings, settings.topic_folder(entity)):
+        there = landing_reader.listing(spark, settings, topic).records
+        paths = sorted(path for path in there if object_key(path, topic) in files)
+    if not paths:
+        return wanted.select("shard", "position", F.lit(None).cast("string").alias("kept")).where("false")
+    lines = landing_reader.raw_records(spark, paths)
+    split = [F.col(landing_reader.SPLIT)[name].alias(name) for name in ("path", "block", "arrived")]
+    with landing_reader.name_unreadable_file():
+        tally = lines.groupBy(*split).agg(F.min("_row").alias("first"), F.count("*").alias("lines")).collect()
+    placed = landing_reader.add_source(lines, landing_reader.file_splits(tally, topic))
+    source = [F.col("_source")[name].alias(name) for name in _PLACE]
+    kept = placed.select(*source, F.col("raw").alias("kept"))
+    return kept.join(wanted, list(_PLACE), "left_semi").drop("file")

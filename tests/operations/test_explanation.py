@@ -1,0 +1,150 @@
+"""The posts behind a number, by a leg's tables: where each record came from, and its raw text while it is kept."""
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyspark.sql import Row, SparkSession
+
+from local.cli.explain_command import check_explanation
+from local.cli.local_cli import main
+from local.cli.query_command import QueryError, write_rows
+from pinterest_transforms.entities import GEO, PIN, USER
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.operations.explanation import explain
+from pinterest_transforms.schemas import QUARANTINE, RAW, clean_schema
+from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from tests.support.notebook_runs import SCHEMA, Ran
+
+ANSWER = "posts_by_category_and_year"
+
+
+@pytest.fixture(scope="module")
+def explained(ran: Ran) -> list[Row]:
+    """The posts behind all rows of an answer, with raw texts."""
+    return explain(ran.spark, ran.settings, ANSWER, {}, raw=True).collect()
+
+
+def line_at(landing: str, file: str, position: str) -> str:
+    path = Path(landing, file)
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    start = int(path.name.split("+")[2].split(".")[0])
+    return content.split(b"\n")[int(position) - start].decode()
+
+
+def test_each_record_is_the_line_at_its_position(ran: Ran, explained: list[Row]) -> None:
+    assert len(explained) > 100
+    for post in explained:
+        for entity, names in ((PIN, ("index", "ind")), (GEO, ("ind", "index"))):
+            raw = post[f"{entity.name}_raw"]
+            assert raw == line_at(ran.settings.landing, post[f"{entity.name}_file"], post[f"{entity.name}_position"])
+            key = next(json.loads(raw)[name] for name in names if name in json.loads(raw))
+            assert int(float(key)) == post["ind"]
+
+
+def test_where_the_landing_is_gone_the_quarantine_has_the_repaired_records(ran: Ran, explained: list[Row]) -> None:
+    found = explain(ran.spark, replace(ran.settings, landing=""), ANSWER, {}, raw=True).collect()
+    table = ran.spark.table(ran.settings.qualified("quarantine")).where(f"topic = '{ran.settings.topic(PIN)}'")
+    repaired = {row["_source"]["position"] for row in table.select("_source").collect()}
+    kept = {post["ind"]: post["pin_raw"] for post in explained}
+    expected = {post["ind"]: kept[post["ind"]] if post["pin_position"] in repaired else None for post in explained}
+    assert {post["ind"]: post["pin_raw"] for post in found} == expected
+    assert len(set(expected.values())) > 1
+
+
+def test_the_command_shows_them(ran: Ran, explained: list[Row]) -> None:
+    year = explained[0]["post_year"]
+    place = {"warehouse": Path(ran.settings.warehouse), "schema": SCHEMA, "user_id": DEFAULT_USER_ID}
+    landing = Path(ran.settings.landing)
+    explanation = check_explanation(ANSWER, [("post_year", str(year))], **place, landing=landing, raw=False)
+    out = io.StringIO(newline="")
+    write_rows(explanation.open(ran.spark), "csv", out)
+    header, *lines = out.getvalue().splitlines()
+    assert header == "ind,post_year,category,pin_file,pin_position,geo_file,geo_position"
+    assert [int(line.split(",")[0]) for line in lines] == [
+        post["ind"] for post in explained if post["post_year"] == year
+    ]
+
+
+@pytest.fixture(scope="module")
+def stream(interpreted: SparkSession) -> Iterator[Settings]:
+    """Tables of a stream leg with one post, by other means than this project's."""
+    settings = Settings(user_id="abc", leg="stream", schema="explained_stream")
+    sources = [("shard-0", f"{number:0130d}", None, None) for number in range(3)]
+    texts = [b'{"index": 7, "category": "art"}', b'{"ind": 7}', b'{"index": 8}']
+    kinds = ["pin", "geo", "pin"]
+    tables = {
+        settings.clean_table(PIN): (clean_schema(PIN), [{"ind": 7, "category": "art", "_source": sources[0]}]),
+        settings.clean_table(GEO): (clean_schema(GEO), [{"ind": 7, "country": "Peru", "_source": sources[1]}]),
+        settings.clean_table(USER): (clean_schema(USER), []),
+        "abc_raw_table": (
+            RAW,
+            [
+                {"kind": kind, "data": bytearray(text), "_source": source}
+                for kind, text, source in zip(kinds, texts, sources, strict=True)
+            ],
+        ),
+        "quarantine": (QUARANTINE, []),
+    }
+    interpreted.sql(f"CREATE SCHEMA IF NOT EXISTS `{settings.schema}`")
+    for name, (schema, rows) in tables.items():
+        frame = interpreted.createDataFrame([tuple(row.get(field) for field in schema.names) for row in rows], schema)
+        frame.write.format("parquet").saveAsTable(f"`{settings.schema}`.`{name}`")
+    yield settings
+    interpreted.sql(f"DROP SCHEMA `{settings.schema}` CASCADE")
+
+
+def test_a_stream_s_records_come_from_the_raw_archive(interpreted: SparkSession, stream: Settings) -> None:
+    found = explain(interpreted, stream, "top_category_by_country", {"country": "Peru"}, raw=True)
+    places = ["pin_shard", "pin_position", "pin_raw", "geo_shard", "geo_position", "geo_raw"]
+    assert found.columns == ["ind", "country", "category", *places]
+    (post,) = found.collect()
+    assert (post["ind"], post["pin_raw"], post["geo_raw"]) == (7, '{"index": 7, "category": "art"}', '{"ind": 7}')
+    assert (post["pin_shard"], int(post["geo_position"])) == ("shard-0", 1)
+
+
+def _warehouse(folder: Path, *schemas: str) -> Path:
+    for schema in schemas:
+        (folder / schema / "pins" / "_delta_log").mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("cell", "changes", "message"),
+    [
+        ([("post_year", "1"), ("post_year", "2")], {}, "a column must be given once, got post_year 2 times"),
+        ([("post_year", "Jane")], {}, "post_year must be a number (INT), got something else"),
+        ([], {"schema": None}, "schema must be one of a, b, got none (--schema)"),
+        ([], {"raw": True}, "landing must be an existing folder, got /no/such: raw texts are read from it"),
+    ],
+)
+def test_what_cannot_be_explained_is_told_without_spark(
+    tmp_path: Path, cell: list[tuple[str, str]], changes: dict[str, object], message: str
+) -> None:
+    given = {"warehouse": _warehouse(tmp_path, "a", "b"), "schema": "a", "user_id": "abc", "raw": False, **changes}
+    with pytest.raises((SettingsError, QueryError)) as error:
+        check_explanation(ANSWER, cell, landing=Path("/no/such"), **given)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [
+        (["top_categories"], "error: answer must be one of top_category_by_country, "),
+        (["top_user_country", "name=Jane"], "error: column must be one of country, follower_count of top_user_country"),
+        (["top_user_country", "--warehouse", "/no/such"], "error: warehouse must be an existing folder, got /no/such"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    words: list[str], start: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    assert main(["explain", *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(start)
+    assert error.count("\n") == 1
+    assert "Jane" not in error
