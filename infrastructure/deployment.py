@@ -2,7 +2,6 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,6 @@ class Deployment:
         cloud: CloudFormation.
         settings: the user id.
         region: AWS region.
-        log: receives progress and outputs.
         software: folder of the archives for the client machine and the connector; None if not given.
         dry_run: print the commands and run none.
     """
@@ -32,7 +30,6 @@ class Deployment:
     cloud: CloudFormation
     settings: Settings
     region: str
-    log: Callable[[str], None]
     software: Path | None = None
     dry_run: bool = False
 
@@ -43,7 +40,7 @@ class Deployment:
             DeployError: AWS reports an error.
             SettingsError: a required option is missing.
         """
-        self.log(f"# {stack}")
+        print(f"# {stack}", flush=True)
         special = {
             "streaming": self._deploy_streaming,
             "client": self._deploy_client,
@@ -53,7 +50,7 @@ class Deployment:
         special.get(stack, lambda: self.cloud.deploy(stack))()
         if not self.dry_run:
             for name, value in (self.cloud.outputs(stack) or {}).items():
-                self.log(f"{name} = {value}")
+                print(f"{name} = {value}", flush=True)
 
     def check(self, stacks: tuple[str, ...]) -> None:
         """Checks the requirements of the stacks before the first deploy.
@@ -69,9 +66,9 @@ class Deployment:
             for pattern in (*ARCHIVES, PLUGIN):
                 find_archive(folder, pattern)
         if self.dry_run and wants_software:
-            self.log("# streaming and client need --software DIR")
+            print("# streaming and client need --software DIR", flush=True)
         if self.dry_run and "orchestration" in stacks:
-            self.log("# a new orchestration needs --param DagsBucketName=…")
+            print("# a new orchestration needs --param DagsBucketName=…", flush=True)
         new = "orchestration" in stacks and not self.cloud.status("orchestration")
         if new and "DagsBucketName" not in self.cloud.given:
             raise SettingsError(
@@ -115,7 +112,7 @@ class Deployment:
         before = self.cloud.find_output("client", "ClientInstanceId")
         self.cloud.deploy("client")
         if before not in ("", self.cloud.find_output("client", "ClientInstanceId")):
-            self.log("# the machine was replaced: deploy api too, which sends to the old one until then")
+            print("# the machine was replaced: deploy api too, which sends to the old one until then", flush=True)
 
     def _deploy_api(self) -> None:
         """Deploys the API, its TLS verification, which no template can set, and a new API deployment.

@@ -138,7 +138,7 @@ def _deploy(options: argparse.Namespace) -> int:
     stacks = select_stacks(options.stack)
     settings = Settings(user_id=options.user_id)
     cloud = CloudFormation(_build_aws(options), settings.user_id, parse_parameters(options.param, stacks))
-    deployment = Deployment(cloud, settings, options.region, _print, options.software, options.dry_run)
+    deployment = Deployment(cloud, settings, options.region, options.software, options.dry_run)
     deployment.check(stacks)
     for stack in stacks:
         deployment.deploy(stack)
@@ -151,18 +151,8 @@ def _destroy(options: argparse.Namespace) -> int:
     if not (options.yes or options.dry_run):
         raise SettingsError("destroy must be confirmed with --yes (--dry-run prints what it would do)")
     cloud = CloudFormation(_build_aws(options), settings.user_id)
-    log = _ignore if options.dry_run else _print
-    StackDeletion(cloud, log, options.delete_data, options.dry_run).destroy(stacks)
+    StackDeletion(cloud, options.delete_data, options.dry_run).destroy(stacks)
     return 0
-
-
-def _print(line: str) -> None:
-    """Prints a line at once, since commands are logged in between."""
-    print(line, flush=True)
-
-
-def _ignore(_: str) -> None:
-    """In a dry run nothing was done."""
 
 
 def _build_aws(options: argparse.Namespace) -> AwsCli:

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +29,11 @@ class StackDeletion:
 
     Attributes:
         cloud: CloudFormation.
-        log: receives progress, and what is kept.
         delete_data: empty buckets first; otherwise a bucket that is not empty is an error.
         dry_run: print the commands and run none.
     """
 
     cloud: CloudFormation
-    log: Callable[[str], None]
     delete_data: bool = False
     dry_run: bool = False
 
@@ -59,10 +56,14 @@ class StackDeletion:
             self._check_empty(bucket)
         for stack in existing:
             self._delete(stack, buckets.get(stack, "") if self.delete_data else "")
-            self.log(f"{stack} is destroyed" + (f"; {_STAYS[stack]}" if stack in _STAYS else ""))
+            self._print(f"{stack} is destroyed" + (f"; {_STAYS[stack]}" if stack in _STAYS else ""))
         for stack in stacks:
             if stack not in existing:
-                self.log(f"{stack} does not exist")
+                self._print(f"{stack} does not exist")
+
+    def _print(self, line: str) -> None:
+        if not self.dry_run:
+            print(line, flush=True)
 
     def _delete(self, stack: str, bucket: str) -> None:
         """Deletes a stack after emptying its bucket; emptied again if the sink wrote until it was deleted."""
