@@ -44,6 +44,9 @@ def explain(
     others = [name for name in posts.columns if not name.endswith("_source")]
     order = [name for name in others if name in {column for column, _, _ in answer_named(answer).columns}]
     place = ("file", "position") if settings.leg == "batch" else ("shard", "position")
+    if raw:
+        # Of values: each look-up would otherwise hold the whole plan several times, and the next one that again.
+        posts = spark.createDataFrame(posts.toArrow())
     shown: list[str | Column] = [*others]
     for entity in answer_named(answer).entities:
         source = f"{entity.name}_source"
