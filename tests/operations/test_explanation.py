@@ -49,9 +49,10 @@ def test_each_record_is_the_line_at_its_position(ran: Ran, explained: list[Row])
 def test_where_the_landing_is_gone_the_quarantine_has_the_repaired_records(ran: Ran, explained: list[Row]) -> None:
     found = explain(ran.spark, replace(ran.settings, landing=""), ANSWER, {}, raw=True).collect()
     table = ran.spark.table(ran.settings.qualified("quarantine")).where(f"topic = '{ran.settings.topic(PIN)}'")
-    repaired = {row["_source"]["position"] for row in table.select("_source").collect()}
+    repaired = {(row["file"], row["position"]) for row in table.select("_source.file", "_source.position").collect()}
     kept = {post["ind"]: post["pin_raw"] for post in explained}
-    expected = {post["ind"]: kept[post["ind"]] if post["pin_position"] in repaired else None for post in explained}
+    places = {post["ind"]: (post["pin_file"], post["pin_position"]) for post in explained}
+    expected = {key: kept[key] if place in repaired else None for key, place in places.items()}
     assert {post["ind"]: post["pin_raw"] for post in found} == expected
     assert len(set(expected.values())) > 1
 
