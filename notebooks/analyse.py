@@ -20,6 +20,7 @@ from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from pinterest_transforms.tables import answer_tables
 from pinterest_transforms.operations import summaries
+from pinterest_transforms.operations.explanation import explain, parse_explanation
 from pinterest_transforms.tables.creation import ensure_tables
 
 # COMMAND ----------
@@ -31,6 +32,9 @@ dbutils.widgets.text("schema", "", "Schema (empty: pinterest or, for the stream 
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
 dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
 dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
+dbutils.widgets.text("explain", "", "Explain a number: an answer and column=value (empty: none)")
+dbutils.widgets.dropdown("explain_raw", "no", ["no", "yes"], "Explain with raw texts")
+dbutils.widgets.text("landing", "", "Landing, for raw texts of the batch leg")
 
 # COMMAND ----------
 
@@ -183,15 +187,7 @@ show("median_followers_by_age_group_and_join_year")
 
 # COMMAND ----------
 
-from dataclasses import replace
-
-from pinterest_transforms.operations.explanation import explain, parse_explanation
-
-dbutils.widgets.text("explain", "", "Explain (answer column=value)")
-dbutils.widgets.dropdown("explain_raw", "no", ["no", "yes"], "Explain with raw texts")
-dbutils.widgets.text("landing", "", "Landing (batch leg: for raw texts)")
-
+# DBTITLE 1,Show the posts
 if dbutils.widgets.get("explain"):
     answer, cell = parse_explanation(dbutils.widgets.get("explain"))
-    place = replace(settings, landing=dbutils.widgets.get("landing"))
-    display(explain(spark, place, answer, cell, raw=dbutils.widgets.get("explain_raw") == "yes"))
+    display(explain(spark, settings, answer, cell, raw=dbutils.widgets.get("explain_raw") == "yes"))

@@ -48,12 +48,14 @@ def test_each_record_is_the_line_at_its_position(ran: Ran, explained: list[Row])
 
 def test_where_the_landing_is_gone_the_quarantine_has_the_repaired_records(ran: Ran, explained: list[Row]) -> None:
     found = explain(ran.spark, replace(ran.settings, landing=""), ANSWER, {}, raw=True).collect()
-    table = ran.spark.table(ran.settings.qualified("quarantine")).where(f"topic = '{ran.settings.topic(PIN)}'")
-    repaired = {(row["file"], row["position"]) for row in table.select("_source.file", "_source.position").collect()}
-    kept = {post["ind"]: post["pin_raw"] for post in explained}
-    places = {post["ind"]: (post["pin_file"], post["pin_position"]) for post in explained}
-    expected = {key: kept[key] if place in repaired else None for key, place in places.items()}
-    assert {post["ind"]: post["pin_raw"] for post in found} == expected
+    quarantine = ran.spark.table(ran.settings.qualified("quarantine"))
+    noted = {tuple(row) for row in quarantine.select("_source.file", "_source.position").collect()}
+    expected = {
+        (post["ind"], name): post[f"{name}_raw"] if (post[f"{name}_file"], post[f"{name}_position"]) in noted else None
+        for post in explained
+        for name in (PIN.name, GEO.name)
+    }
+    assert {(post["ind"], name): post[f"{name}_raw"] for post in found for name in (PIN.name, GEO.name)} == expected
     assert len(set(expected.values())) > 1
 
 
