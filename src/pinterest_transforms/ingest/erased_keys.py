@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.cleaning import is_rejected
 from pinterest_transforms.entities import Entity
-from pinterest_transforms.json_parsing import BLANK
+from pinterest_transforms.json_parsing import BLANK, no_labels
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables.definitions import ERASED_TABLE
@@ -60,7 +60,7 @@ def blank_erased(spark: SparkSession, settings: Settings, entity: Entity, rows: 
         **{name: F.lit(None) for name in CONTRACT[entity.name].names},
         "raw": F.lit(""),
         "rejections": F.array(F.lit(BLANK)),
-        "repairs": F.array().cast("array<string>"),
+        "repairs": no_labels(),
         "unknown_fields": F.lit(None),
     }
     chosen = {name: F.when(gone, value).otherwise(F.col(name)).alias(name) for name, value in blank.items()}
