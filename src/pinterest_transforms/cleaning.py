@@ -14,65 +14,29 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms import columns, json_parsing
 from pinterest_transforms.column_cache import once_a_session
-from pinterest_transforms.entities import GEO, PIN, USER, Entity
+from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import CONTRACT, SOURCE_TYPE, clean_schema
 
-_TEXTS: dict[str, tuple[str, ...]] = {
-    PIN.name: tuple(field for field in PIN.fields if field not in ("follower_count", "save_location", "downloaded")),
-    GEO.name: ("country",),
-    USER.name: ("first_name", "last_name"),
+_RULES: dict[str, Callable[[Column], Column]] = {
+    "follower_count": columns.parse_follower_count,
+    "save_location": columns.parse_save_location,
+    "latitude": lambda value: columns.parse_degrees(value, 90),
+    "longitude": lambda value: columns.parse_degrees(value, 180),
+    "timestamp": columns.parse_timestamp,
+    "age": columns.parse_age,
+    "date_joined": columns.parse_timestamp,
 }
-"""Fields whose value is text as it stands; an object or an array there is unusable."""
-
+"""The rule of each field; the value of any other one is text as it stands, and an object or an array is unusable."""
 
 _NOT_KEPT = ("downloaded",)
 """Fields that no clean column is made of."""
 
+_PARTS = {"coordinates": ("latitude", "longitude"), "user_name": ("first_name", "last_name")}
+"""Clean columns that are made of two fields; each other one is made of the field of its name."""
+
 REJECTED, REPAIRED = "rejected", "repaired"
 
 Columns = dict[str, Column]
-
-
-def _pin_values(given: Columns, texts: Columns) -> Columns:
-    return {
-        **texts,
-        "follower_count": columns.parse_follower_count(given["follower_count"]),
-        "save_location": columns.parse_save_location(given["save_location"]),
-    }
-
-
-def _geo_values(given: Columns, texts: Columns) -> Columns:
-    latitude, longitude = columns.parse_degrees(given["latitude"], 90), columns.parse_degrees(given["longitude"], 180)
-    return {
-        **texts,
-        "coordinates": F.when(latitude.isNotNull() & longitude.isNotNull(), F.array(latitude, longitude)),
-        "timestamp": columns.parse_timestamp(given["timestamp"]),
-    }
-
-
-def _user_values(given: Columns, texts: Columns) -> Columns:
-    return {
-        "user_name": columns.join_names(texts["first_name"], texts["last_name"]),
-        "age": columns.parse_age(given["age"]),
-        "date_joined": columns.parse_timestamp(given["date_joined"]),
-    }
-
-
-_VALUES: dict[str, Callable[[Columns, Columns], Columns]] = {
-    PIN.name: _pin_values,
-    GEO.name: _geo_values,
-    USER.name: _user_values,
-}
-
-
-def _broken(column: str, given: Columns, texts: Columns) -> Column:
-    """True if the record held something for a clean column that could not be used."""
-    if column == "user_name":
-        # Broken if either part is, even where the other part is left to stand for it.
-        parts = [given[part].isNotNull() & texts[part].isNull() for part in _TEXTS[USER.name]]
-        return parts[0] | parts[1]
-    held = F.coalesce(given["latitude"], given["longitude"]) if column == "coordinates" else given[column]
-    return F.col(column).isNull() & held.isNotNull()
 
 
 def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFrame, DataFrame]:
@@ -92,6 +56,7 @@ def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFra
         frame has none, and ``topic`` always. Both are computed from the frame when they are used: cache it, if it is
         dear to read.
 
+    >>> from pinterest_transforms import PIN
     >>> df = spark.range(1).select(F.lit('{"index": 1, "category": "art", "follower_count": "1.1k"}').alias("value"))
     >>> pins, quarantined = clean(df, PIN)
     >>> pins.select("ind", "category", "follower_count").first()
@@ -127,42 +92,73 @@ def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = 
     rows = json_parsing.parse_json(records, entity)
     for step in _steps(entity):
         rows = rows.withColumns(step)
-    values = CONTRACT[entity.name].names
-    repairs, unknown = _repairs(entity), json_parsing.unknown_fields(entity).alias("unknown_fields")
-    rows = rows.select(*values, *carried, "raw", json_parsing.rejection_reasons().alias("rejections"), repairs, unknown)
-    if every_raw:
-        return rows
-    return rows.withColumn("raw", F.when(~is_usable() | (F.size("repairs") > 0), F.col("raw")))
+    repairs, unknown = _repairs(entity), json_parsing.unknown_fields(entity)
+    rejections, raw = json_parsing.rejection_reasons(), F.col("raw")
+    if not every_raw:
+        raw = F.when((F.size(rejections) > 0) | (F.size(repairs) > 0), raw).alias("raw")
+    labels = (rejections.alias("rejections"), repairs.alias("repairs"), unknown.alias("unknown_fields"))
+    return rows.select(*CONTRACT[entity.name].names, *carried, raw, *labels)
 
 
 @once_a_session
 def _steps(entity: Entity) -> list[Columns]:
-    """From ``json_parsing.parse_json`` to the contract's columns, each step one projection."""
+    """From ``json_parsing.parse_json`` to the contract's columns, each step one projection.
+
+    The second one also says of each column whether the record has something for it, and no placeholder.
+    """
     names = [name for name in entity.fields if name not in _NOT_KEPT]
     trimmed = {name: columns.trim_whitespace(f"field_{name}") for name in (*entity.key_fields, *names)}
-    key = F.coalesce(*(columns.parse_key(F.col(name)) for name in entity.key_fields))
-    given = {f"given_{name}": columns.null_if_placeholder(name, entity.placeholders.get(name, ())) for name in names}
-    texts = _TEXTS[entity.name]
-    # Only for texts that look like something else, which are few, the record is asked once more what it holds.
-    suspect = reduce(or_, (columns.may_be_no_text(F.col(f"given_{name}")) for name in texts))
-    kinds = F.from_json("raw", f"struct<{','.join(f'`{name}` variant' for name in texts)}>")
-    values = _VALUES[entity.name](*_given_and_texts(entity))
-    contract = CONTRACT[entity.name].fields[1:]
-    made = {field.name: values[field.name].cast(field.dataType) for field in contract}
-    return [trimmed, {"ind": key, **given}, {"_kinds": F.when(suspect, kinds)}, made]
+    values = {name: _unless_placeholder(entity, name, _rule(name)) for name in names}
+    clean_columns = {"ind": F.coalesce(*(columns.parse_key(F.col(name)) for name in entity.key_fields))}
+    given = {}
+    for field in CONTRACT[entity.name].fields[1:]:
+        parts = _PARTS.get(field.name, (field.name,))
+        made = [values[part] for part in parts]
+        held = [_unless_placeholder(entity, part, _may_be_unusable(part)) for part in parts]
+        if field.name == "user_name":
+            # Broken if either part is, even where the other part is left to stand for it.
+            held = [had & value.isNull() for had, value in zip(held, made, strict=True)]
+        given[_given(field.name)] = reduce(or_, held)
+        value = _JOINED[field.name](*made) if field.name in _JOINED else made[0]
+        clean_columns[field.name] = value.cast(field.dataType)
+    return [trimmed, clean_columns | given]
 
 
-def _given_and_texts(entity: Entity) -> tuple[Columns, Columns]:
-    """What the record gives for each field, trimmed, null for a placeholder; and of the texts, those that are texts."""
-    given = {name: F.col(f"given_{name}") for name in entity.fields if name not in _NOT_KEPT}
-    return given, {name: columns.parse_text(given[name], F.col("_kinds")[name]) for name in _TEXTS[entity.name]}
+_JOINED: dict[str, Callable[..., Column]] = {
+    "coordinates": lambda *degrees: F.when(degrees[0].isNotNull() & degrees[1].isNotNull(), F.array(*degrees)),
+    "user_name": columns.join_names,
+}
+"""How the two values of ``_PARTS`` become one."""
+
+
+def _given(column: str) -> str:
+    return f"given_{column}"
+
+
+def _unless_placeholder(entity: Entity, name: str, cleaned: Column) -> Column:
+    return columns.null_if_placeholder(name, entity.placeholders.get(name, ()), cleaned)
+
+
+def _rule(name: str) -> Column:
+    """What the field's rule makes of its trimmed text."""
+    if name in _RULES:
+        return _RULES[name](F.col(name))
+    # The record is asked once more what it holds, only for texts that look like something else, which are few.
+    return columns.parse_text(name, F.from_json("raw", f"struct<`{name}` variant>")[name])
+
+
+def _may_be_unusable(name: str) -> Column:
+    """True if the record has a value for the field; of a text, one that may be none."""
+    return F.col(name).isNotNull() if name in _RULES else columns.may_be_no_text(name)
 
 
 @once_a_session
 def _repairs(entity: Entity) -> Column:
-    given, texts = _given_and_texts(entity)
-    conditions = {name: _broken(name, given, texts) for name in CONTRACT[entity.name].names[1:]}
-    return json_parsing.matching_labels(conditions).alias("repairs")
+    """Clean columns for which the record held something that could not be used."""
+    conditions = {name: F.col(name).isNull() & F.col(_given(name)) for name in CONTRACT[entity.name].names[1:]}
+    if "user_name" in conditions:
+        conditions["user_name"] = F.col(_given("user_name"))
+    return json_parsing.matching_labels(conditions)
 
 
 def is_usable() -> Column:

@@ -29,6 +29,7 @@ _COUNT = r"\A(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d{1,9}0*)?[kKmMbB]?\z"
 # Below it every whole number is a double of its own.
 _DOUBLE_EXACT = 2**53
 _SAVED_IN = "Local save in "
+_NO_BREAK_SPACE = "\u00a0"
 UNPAIRED_SURROGATE = f"[{secrets.token_hex(8)}"
 """In the place of a text with half a surrogate pair: no sender can write it, and no rule can use it."""
 
@@ -55,31 +56,37 @@ def trim_whitespace(raw: str | Column) -> Column:
     'a b'
     """
     raw = _column(raw)
-    return F.when(_has_plain_ends(raw), raw).otherwise(interpreted(_trim_any, raw))
+    # As bytes, since a text's characters are counted before it is cut. Many texts end in one no-break space.
+    cut = F.substring(raw.cast("binary"), F.lit(1), F.octet_length(raw) - len(_NO_BREAK_SPACE.encode())).cast("string")
+    ends_in_one = raw.endswith(_NO_BREAK_SPACE) & _has_plain_ends(raw, last=-1 - len(_NO_BREAK_SPACE.encode()))
+    plain = F.when(_has_plain_ends(raw), raw).when(ends_in_one, cut)
+    return plain.otherwise(interpreted(_trim_any, raw))
 
 
 def _trim_any(raw: Column) -> Column:
-    """Spark's trim over 25 characters walks the whole text; many texts end in a no-break space, cut off without it."""
-    cut = F.substring(raw.cast("binary"), F.lit(1), F.octet_length(raw) - 2).cast("string")
-    one_less = F.when(raw.endswith("\u00a0") & _has_plain_ends(cut), cut)
-    return F.coalesce(one_less, F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit("")))
+    """Spark's trim over 25 characters walks the whole text."""
+    return F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit(""))
 
 
-def _has_plain_ends(value: Column) -> Column:
-    """True if the first and the last character are visible ASCII."""
-    last = F.substring(value.cast("binary"), -1, 1)
-    return (value >= "!") & (value < "\x7f") & last.between(F.lit(b"!"), F.lit(b"~"))
+def _has_plain_ends(value: Column, last: int = -1) -> Column:
+    """True if the first character and the byte at the place ``last`` from the end are visible ASCII."""
+    byte = F.substring(value.cast("binary"), last, 1)
+    return (value >= "!") & (value < "\x7f") & byte.between(F.lit(b"!"), F.lit(b"~"))
 
 
-def null_if_placeholder(value: str | Column, placeholders: Sequence[str]) -> Column:
-    """The value; null where it is one of the placeholders, whole.
+def null_if_placeholder(value: str | Column, placeholders: Sequence[str], cleaned: Column | None = None) -> Column:
+    """The value, or what a rule makes of it; null where the value is one of the placeholders, whole.
+
+    Args:
+        value: the text, trimmed.
+        placeholders: texts that stand for a missing value.
+        cleaned: what a rule makes of the value; the value itself without it.
 
     >>> spark.range(1).select(null_if_placeholder(F.lit("Untitled"), ("Untitled",))).first()[0]
     """
     value = _column(value)
-    if not placeholders:
-        return value
-    return F.when(~value.isin(list(placeholders)), value)
+    cleaned = value if cleaned is None else cleaned
+    return F.when(~value.isin(list(placeholders)), cleaned) if placeholders else cleaned
 
 
 def may_be_no_text(value: str | Column) -> Column:

@@ -68,44 +68,38 @@ def parse_json(records: DataFrame, entity: Entity) -> DataFrame:
     """
     for step in _steps(entity):
         records = records.withColumns(step)
-    return records.drop("_text", "_json", "_unpaired", "_record", "_values")
+    return records.drop("_json")
 
 
 @once_a_session
 def _steps(entity: Entity) -> list[dict[str, Column]]:
-    """Projections, one upon the other: what one names, the next may use often, and it is computed once."""
-    raw, text, record, values = F.col("raw"), F.col("_text"), F.col("_record"), F.col("_values")
-    usual, readable, unpaired = F.col("usual"), F.col("readable"), F.col("_unpaired")
-    within = F.concat(F.lit("["), text, F.lit(f',{{"{_END}":0}}]'))
+    """Two projections: Spark copies rows once per projection, and computes what is repeated within one once."""
+    raw = F.col("raw")
+    within = F.concat(F.lit("["), _mark_unpaired_surrogates(raw), F.lit(f',{{"{_END}":0}}]'))
     first, end = F.get("_json", F.lit(0)), F.get("_json", F.lit(1))
-    one_object = (F.size("_json") == 2) & F.map_contains_key(end, _END) & first.isNotNull()
+    readable = _true((F.size("_json") == 2) & F.map_contains_key(end, _END) & first.isNotNull())
+    names, values = F.map_keys(first), F.map_values(first)
+    unpaired = _true(_has_surrogates(raw) & F.concat_ws("", names, values).contains(_UNPAIRED))
+    # Nearly every record has its fields in the order of the source table: there they need not be searched for.
+    order = [entity.key_fields[0], *entity.fields]
+    usual = _true(readable & (names == F.array(*map(F.lit, order))) & ~unpaired)
     replaced = F.transform_values(
         first, lambda _, value: F.when(value.contains(_UNPAIRED), UNPAIRED_SURROGATE).otherwise(value)
     )
-    # Nearly every record has its fields in the order of the source table: there they need not be searched for.
-    order = [entity.key_fields[0], *entity.fields]
+    record = F.when(unpaired, replaced).otherwise(first)
     fields = {name: F.when(~usual, record[name]) for name in entity.key_fields}
     for place, name in enumerate(order):
         fields[name] = F.when(usual, F.get(values, F.lit(place))).otherwise(record[name])
-    names = F.map_keys(record)
     # With as many names as known fields have values there is no room for another one.
-    known = F.size(F.array_compact(F.array(*(record[name] for name in (*entity.key_fields, *entity.fields)))))
+    known = F.size(F.array_compact(F.array(*(first[name] for name in (*entity.key_fields, *entity.fields)))))
     strange = readable & ~usual & (F.size(names) != known)
     shown = F.transform(names, lambda name: F.replace(name, F.lit(_UNPAIRED), F.lit("\ufffd")))
     own = F.arrays_overlap(names, F.array(*map(F.lit, entity.fields)))
     return [
-        {"_text": _mark_unpaired_surrogates(raw)},
+        {"_json": F.from_json(within, "array<map<string,string>>", _READER)},
         {
-            "_json": F.from_json(within, "array<map<string,string>>", _READER),
-            # A mark is longer than what it stands for.
-            "_unpaired": _true(F.octet_length(text) != F.octet_length(raw)),
-        },
-        {"readable": _true(one_object), "_record": F.when(unpaired, replaced).otherwise(first)},
-        {
-            "_values": F.map_values(record),
-            "usual": _true(readable & (names == F.array(*map(F.lit, order)))),
-        },
-        {
+            "readable": readable,
+            "usual": usual,
             "is_text": F.is_valid_utf8(raw),
             "names": F.when(strange, F.when(unpaired, shown).otherwise(names)),
             "has_entity_fields": F.when(usual, F.lit(True)).otherwise(_true(own)),
@@ -119,8 +113,12 @@ def _mark_unpaired_surrogates(raw: Column) -> Column:
     kept = F.regexp_replace(raw, rf"{_ESCAPE}{_HIGH}\\u{_LOW}", f"$1{_PAIR}$2$3")
     marked = F.regexp_replace(kept, rf"{_ESCAPE}[dD][89a-fA-F][0-9a-fA-F]{{2}}", f"$1{_UNPAIRED}")
     restored = F.regexp_replace(marked, f"{_PAIR}(.{{4}})", r"\\u$1\\u")
-    escaped = F.when(raw.contains(r"\u"), raw.contains(r"\ud") | raw.contains(r"\uD"))
-    return F.when(escaped, restored).otherwise(raw)
+    return F.when(_has_surrogates(raw), restored).otherwise(raw)
+
+
+def _has_surrogates(raw: Column) -> Column:
+    """True if the text may hold an escaped half of a surrogate pair; null if it holds no escape at all."""
+    return F.when(raw.contains(r"\u"), raw.contains(r"\ud") | raw.contains(r"\uD"))
 
 
 @once_a_session

@@ -41,7 +41,7 @@ def test_a_rebuild_after_rules_have_changed_and_files_were_joined(place: Place, 
         file.unlink()
     place.put(10, *first, *second, age=60)
 
-    changed = forbid("given_title", lambda: F.array_remove(rejections(), OTHER_KIND))
+    changed = forbid("title", lambda: F.array_remove(rejections(), OTHER_KIND))
     monkeypatch.setattr(cleaning, "_steps", cleaning._steps.__wrapped__)  # columns are built once a session
     monkeypatch.setitem(PIN.placeholders, "title", (*PIN.placeholders["title"], "Spam"))
     monkeypatch.setattr(json_parsing, "rejection_reasons", changed)
@@ -69,7 +69,7 @@ def test_a_rebuild_of_a_stream_that_is_killed_goes_on(make_streams: MakeStreams,
 
     monkeypatch.setattr(cleaning, "_steps", cleaning._steps.__wrapped__)
     monkeypatch.setitem(GEO.placeholders, "country", ("Spam",))
-    monkeypatch.setattr(json_parsing, "rejection_reasons", forbid("given_country"))
+    monkeypatch.setattr(json_parsing, "rejection_reasons", forbid("country"))
     shutil.rmtree(place.checkpoint())
     with dying_before(writers, "write_quarantine"):
         place.take(rebuild=True)
