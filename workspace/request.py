@@ -51,6 +51,7 @@ class SetUpRequest:
         instance_profile: ARN, for classic compute.
         analysts, stewards, runner: principals of the grants.
         column_tags: tag each column with its class.
+        key_constraints: declare primary and foreign keys.
         leg, catalog, schema, user_id: location of the tables.
     """
 
@@ -66,6 +67,7 @@ class SetUpRequest:
     stewards: str = ""
     runner: str = ""
     column_tags: bool = False
+    key_constraints: bool = False
     leg: str = "batch"
     catalog: str = "main"
     schema: str = ""
@@ -101,8 +103,9 @@ class SetUpRequest:
     @property
     def is_requested(self) -> bool:
         """Whether any object is requested."""
-        names = ("storage_role", "external_location", "service_credential", "instance_profile", "analysts", "stewards")
-        return bool(self.keys.source) or self.column_tags or any(getattr(self, name) for name in names)
+        objects = ("storage_role", "external_location", "service_credential", "instance_profile")
+        of_tables = ("analysts", "stewards", "column_tags", "key_constraints")
+        return bool(self.keys.source) or any(getattr(self, name) for name in (*objects, *of_tables))
 
     @property
     def landing(self) -> str:

@@ -16,6 +16,7 @@ from workspace.step_reporter import StepReporter
 from workspace.unity_catalog import aws_credentials
 from workspace.unity_catalog.column_tags import tag_columns
 from workspace.unity_catalog.grants import Grant, apply_grants, build_table_grants
+from workspace.unity_catalog.key_constraints import add_keys
 from workspace.unity_catalog.sql_warehouse import choose_warehouse
 from workspace.workspace_client import connect
 from workspace.workspace_errors import WorkspaceError
@@ -53,6 +54,8 @@ def set_up(
     apply_grants(client, reporter, _build_grants(request))
     if request.column_tags:
         tag_columns(choose_warehouse(client, warehouse), reporter, request.settings())
+    if request.key_constraints:
+        add_keys(choose_warehouse(client, warehouse), reporter, request.settings())
     output.write(reporter.format_summary())
     if reporter.waiting and not dry_run:
         raise WorkspaceError(

@@ -32,12 +32,12 @@ _MORE = "Each command has its own --help. Authentication: --profile, or the envi
 
 def build_parser() -> OneLineParser:
     """The parser of all commands."""
-    about = "Sets up what a bundle cannot: secrets, AWS credentials, grants and tags; and runs the deployed job."
+    about = "Sets up what a bundle cannot: secrets, AWS credentials, grants, tags, keys; and runs the deployed job."
     top = OneLineParser(prog="python -m workspace", description=about, epilog=_MORE, allow_abbrev=False)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     set_up = commands.add_parser(
         "set-up",
-        help="create secrets, credentials, grants and tags",
+        help="create secrets, credentials, grants, tags and keys",
         description="Creates what is requested and does not exist, and updates what differs. It is idempotent.",
         epilog=_SET_UP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -108,7 +108,7 @@ def _add_aws(command: argparse.ArgumentParser) -> None:
 
 
 def _add_grants(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("grants and tags on tables")
+    group = command.add_argument_group("grants, tags and keys on tables")
     group.add_argument("--analysts", default="", metavar="PRINCIPAL", help="may read the answers, posts and runs")
     group.add_argument(
         "--stewards", default="", metavar="PRINCIPAL", help="may read clean tables, quarantine and raw records"
@@ -118,6 +118,9 @@ def _add_grants(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--column-tags", action="store_true", help="tag each column with its class: pii, quasi_identifier or public"
+    )
+    group.add_argument(
+        "--key-constraints", action="store_true", help="declare primary and foreign keys, as information"
     )
     group.add_argument("--leg", choices=tuple(LEGS), default="batch", help="leg of the tables (%(default)s)")
     group.add_argument("--catalog", default="main", metavar="NAME", help="catalog of the tables (%(default)s)")

@@ -7,16 +7,19 @@ from itertools import zip_longest
 
 from pyspark.sql import types as T
 
-from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from pinterest_transforms.schemas import column_class
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.tables.constraints import check_condition
 from pinterest_transforms.tables.definitions import TableSpec, answer_specs, work_specs
 from pinterest_transforms.tables.views import VIEWS, view_columns
 
-CONTRACT_VERSION = "1.0.0"
+CONTRACT_VERSION = "2.0.0"
 """Version of the contract. A breaking change needs a new first number, an added column or table a new second one."""
 STANDARD_VERSION = "v3.2.0"
 KEY = "ind"
+_REFERRING = (GEO.batch_table, USER.batch_table)
+"""Tables whose key refers to a pin's, as information: a record may come before its pin, or without one."""
 
 Fields = dict[str, object]
 
@@ -73,8 +76,12 @@ def _table(spec: TableSpec, batch_name: str, stream_name: str, *, key: str = "",
     properties = []
     for column in spec.columns:
         found = _property(column)
+        if form == "table":
+            found |= _limits(column)
         if column.name == key:
             found |= {"required": True, "unique": True, "primaryKey": True, "primaryKeyPosition": 1}
+        if column.name == key and batch_name in _REFERRING:
+            found |= {"relationships": [{"type": "foreignKey", "to": f"{PIN.batch_table}.{key}"}]}
         if column.name in spec.partitioned_by:
             found |= {"partitioned": True, "partitionKeyPosition": spec.partitioned_by.index(column.name) + 1}
         properties.append(found)
@@ -95,6 +102,16 @@ def _property(column: T.StructField) -> Fields:
         "description": column.metadata["comment"],
         "classification": column_class(column),
     }
+
+
+def _limits(column: T.StructField) -> Fields:
+    """What the engine refuses: a null, or a value that violates the column's CHECK constraint."""
+    found: Fields = {"required": True} if column.metadata.get("required") else {}
+    if condition := check_condition(column):
+        query = f"SELECT count(*) FROM ${{object}} WHERE NOT ({condition})"
+        rule = {"name": f"{column.name}_check", "type": "sql", "query": query, "mustBe": 0, "dimension": "conformity"}
+        found["quality"] = [rule]
+    return found
 
 
 def _types(kind: T.DataType) -> Fields:

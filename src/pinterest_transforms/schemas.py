@@ -1,4 +1,4 @@
-"""Every StructType, and the comment and class of each column. The field and placeholder lists stand in ``entities``.
+"""Every StructType; the comment, class and limits of each column. Lists of fields and placeholders: ``entities``.
 
 Source: the data contract, sections 3 to 5.
 """
@@ -7,8 +7,8 @@ from pyspark.sql import types as T
 
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 
-SCHEMA_VERSION = 2
-"""Version every table carries. Raise it when a column is added; set-up adds what an older table lacks."""
+SCHEMA_VERSION = 3
+"""Version every table carries. Raise it when a column or constraint is added; set-up adds what an older table lacks."""
 
 SOURCE_TYPE = T.StructType(
     [
@@ -26,19 +26,26 @@ PII, QUASI_IDENTIFIER, PUBLIC = COLUMN_CLASSES = ("pii", "quasi_identifier", "pu
 """Classes of a column: it may name a person; with others like it, it may single one out; neither."""
 
 
-def _column(name: str, kind: T.DataType, comment: str, column_class: str = PUBLIC) -> T.StructField:
-    return T.StructField(name, kind, True, {"comment": comment, "class": column_class})
+def _column(name: str, kind: T.DataType, comment: str, column_class: str = PUBLIC, **limits: object) -> T.StructField:
+    """A column that may be null in a frame.
+
+    ``limits`` are those of its values in a table: ``required`` (no null), ``minimum`` and ``maximum`` (both belong to
+    the range; of an array one per element, of a timestamp the year), ``values`` (the only ones), ``sum_of`` (columns).
+    """
+    return T.StructField(name, kind, True, {"comment": comment, "class": column_class, **limits})
 
 
-_KEY = _column("ind", T.LongType(), "Key of the post; joins pins, geolocations and users")
+_KEY = _column("ind", T.LongType(), "Key of the post; joins pins, geolocations and users", required=True, minimum=0)
 _SOURCE = _column("_source", SOURCE_TYPE, "Where the stored version of the row came from; the latest position wins")
+
+_YEARS: dict[str, object] = {"minimum": 1900, "maximum": 2100}
 
 _PIN_COLUMNS = [
     _KEY,
     _column("unique_id", T.StringType(), "Identifier the service gave to the pin", QUASI_IDENTIFIER),
     _column("title", T.StringType(), "Title of the pin; null if it had none", PII),
     _column("description", T.StringType(), "Description of the pin; null if it had none", PII),
-    _column("follower_count", T.IntegerType(), "Followers of the poster, in persons", QUASI_IDENTIFIER),
+    _column("follower_count", T.IntegerType(), "Followers of the poster, in persons", QUASI_IDENTIFIER, minimum=0),
     _column("poster_name", T.StringType(), "Name of the account that posted", PII),
     _column("tag_list", T.StringType(), "Tags, separated by commas", PII),
     _column("is_image_or_video", T.StringType(), "image, video or multi-video(story page format)"),
@@ -49,14 +56,21 @@ _PIN_COLUMNS = [
 _GEO_COLUMNS = [
     _KEY,
     _column("country", T.StringType(), "Country of the post", QUASI_IDENTIFIER),
-    _column("coordinates", T.ArrayType(T.DoubleType()), "Latitude and longitude, in degrees", QUASI_IDENTIFIER),
-    _column("timestamp", T.TimestampType(), "When the post was made, UTC", QUASI_IDENTIFIER),
+    _column(
+        "coordinates",
+        T.ArrayType(T.DoubleType()),
+        "Latitude and longitude, in degrees",
+        QUASI_IDENTIFIER,
+        minimum=[-90, -180],
+        maximum=[90, 180],
+    ),
+    _column("timestamp", T.TimestampType(), "When the post was made, UTC", QUASI_IDENTIFIER, **_YEARS),
 ]
 _USER_COLUMNS = [
     _KEY,
     _column("user_name", T.StringType(), "First and last name of the user", PII),
-    _column("age", T.IntegerType(), "Age of the user, in years, 1 to 120", QUASI_IDENTIFIER),
-    _column("date_joined", T.TimestampType(), "When the user joined, UTC", QUASI_IDENTIFIER),
+    _column("age", T.IntegerType(), "Age of the user, in years, 1 to 120", QUASI_IDENTIFIER, minimum=1, maximum=120),
+    _column("date_joined", T.TimestampType(), "When the user joined, UTC", QUASI_IDENTIFIER, **_YEARS),
 ]
 
 CONTRACT: dict[str, T.StructType] = {
@@ -94,8 +108,14 @@ of them is here, nor the poster's name, which an answer alone needs.
 
 QUARANTINE = T.StructType(
     [
-        _column("topic", T.StringType(), "Topic or stream the record came from"),
-        _column("kind", T.StringType(), "rejected: not in the clean table; repaired: kept with a value made null"),
+        _column("topic", T.StringType(), "Topic or stream the record came from", required=True),
+        _column(
+            "kind",
+            T.StringType(),
+            "rejected: not in the clean table; repaired: kept with a value made null",
+            required=True,
+            values=["rejected", "repaired"],
+        ),
         _column("reasons", T.ArrayType(T.StringType()), "Every reason"),
         _column("columns", T.ArrayType(T.StringType()), "Clean columns whose value was made null"),
         _column("raw", T.StringType(), "The record as it came", PII),
@@ -108,12 +128,17 @@ QUARANTINE = T.StructType(
 RUNS = T.StructType(
     [
         _column("run_id", T.StringType(), "The run, as its caller named it"),
-        _column("query_id", T.StringType(), "The query: one checkpoint's life"),
-        _column("batch_id", T.LongType(), "The micro-batch of that query"),
-        _column("topic", T.StringType(), "Topic or stream the records came from"),
+        _column("query_id", T.StringType(), "The query: one checkpoint's life", required=True),
+        _column("batch_id", T.LongType(), "The micro-batch of that query", required=True),
+        _column("topic", T.StringType(), "Topic or stream the records came from", required=True),
         _column("started", T.TimestampType(), "When the micro-batch started, UTC"),
         _column("seconds", T.DoubleType(), "How long it took, in seconds"),
-        _column("read", T.LongType(), "Records read; merged + already_there + rejected"),
+        _column(
+            "read",
+            T.LongType(),
+            "Records read; merged + already_there + rejected",
+            sum_of=["merged", "already_there", "rejected"],
+        ),
         _column("merged", T.LongType(), "Records that became a row of the clean table"),
         _column("already_there", T.LongType(), "Earlier and repeated versions"),
         _column("rejected", T.LongType(), "Records kept out of the clean table"),
@@ -123,9 +148,17 @@ RUNS = T.StructType(
     ]
 )
 
+_KINDS = [PIN.name, GEO.name, USER.name]
+
 RAW = T.StructType(
     [
-        _column("kind", T.StringType(), "Kind of record: pin, geo or user, by the stream it came from"),
+        _column(
+            "kind",
+            T.StringType(),
+            "Kind of record: pin, geo or user, by the stream it came from",
+            required=True,
+            values=_KINDS,
+        ),
         _column("data", T.BinaryType(), "The record's bytes as they came", PII),
         _column("_source", SOURCE_TYPE, "Where the record came from, and when it arrived"),
     ]
@@ -133,8 +166,8 @@ RAW = T.StructType(
 
 ERASED = T.StructType(
     [
-        _column("kind", T.StringType(), "Kind of record: pin, geo or user"),
-        _column("ind", T.LongType(), "Key of the erased post"),
+        _column("kind", T.StringType(), "Kind of record: pin, geo or user", required=True, values=_KINDS),
+        _column("ind", T.LongType(), "Key of the erased post", required=True, minimum=0),
         _column("erased_at", T.TimestampType(), "When its erasure was asked for, UTC"),
     ]
 )

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
 from pinterest_transforms.schemas import COLUMN_CLASSES, PII, column_class
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables.definitions import TableSpec, answer_specs, raw_spec, work_specs
+from pinterest_transforms.tables.constraints import check_constraints
+from pinterest_transforms.tables.definitions import TableSpec, answer_specs, erased_spec, raw_spec, work_specs
 from pinterest_transforms.tables.views import VIEWS, view_columns
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -31,6 +33,28 @@ def test_every_table_and_column_stands_in_the_dictionary() -> None:
             for column in spec.columns
         ]
         assert rows == expected
+
+
+def test_every_constraint_stands_in_its_page_and_in_the_contract() -> None:
+    page = (DOCS / "constraints.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\S+)` \| (.+?) \| (.+) \|$", page, re.M)
+    contract = yaml.safe_load((DOCS / "contract.odcs.yaml").read_text(encoding="utf-8"))
+    promised = {
+        (table["name"], rule["name"]): rule["query"]
+        for table in contract["schema"]
+        for column in table["properties"]
+        for rule in column.get("quality", ())
+    }
+    raw, expected = replace(raw_spec(Settings()), name="<id>_raw_table"), []
+    for spec in (*work_specs(Settings()), raw, erased_spec()):
+        expected += [(spec.name, "NOT NULL", f"`{one.name}`") for one in spec.columns if one.metadata.get("required")]
+        for name, condition in check_constraints(spec).items():
+            expected.append((spec.name, f"`{name}`", condition.replace("`", "")))
+            if spec.name != "erased":
+                query = promised.pop((spec.name.removeprefix("<id>_"), name))
+                assert query == f"SELECT count(*) FROM ${{object}} WHERE NOT ({condition})"
+    assert rows == expected
+    assert promised == {}
 
 
 def _sql_type(column: T.StructField) -> str:

@@ -123,7 +123,7 @@ def test_an_answer_table_has_comments_on_everything(answered: Place):
         columns = [(row["col_name"], row["data_type"], row["comment"]) for row in about[: len(answer.columns)]]
         assert columns == [(column, kind.lower(), comment) for column, kind, comment in answer.columns]
         assert (
-            table_access.properties(answered.spark, answered.settings, answer.name)["pinterest.schema_version"] == "2"
+            table_access.properties(answered.spark, answered.settings, answer.name)["pinterest.schema_version"] == "3"
         )
 
 
@@ -200,11 +200,11 @@ def test_a_kill_in_a_refresh_leaves_the_old_answer_or_the_new_one(two: Place, mo
 
 
 def test_a_newer_answer_table_is_refused(two: Place):
-    make_with(two, "'pinterest.schema_version' = '3'")
+    make_with(two, "'pinterest.schema_version' = '4'")
     with pytest.raises(TableError) as error:
         refreshed(two)
     assert str(error.value) == (
-        f"table {two.settings.schema}.{BY_YEAR.name} must have schema version 2 or older, got 3: use a newer library"
+        f"table {two.settings.schema}.{BY_YEAR.name} must have schema version 3 or older, got 4: use a newer library"
     )
     drop(two)
 

@@ -149,20 +149,20 @@ def test_an_older_table_gets_what_it_lacks_and_keeps_its_rows(place: Place):
         column.name: column.description for column in place.spark.catalog.listColumns(f"{place.settings.schema}.runs")
     }
     assert added["library_version"] == "Version of this library"
-    assert table_access.properties(place.spark, place.settings, "runs")["pinterest.schema_version"] == "2"
+    assert table_access.properties(place.spark, place.settings, "runs")["pinterest.schema_version"] == "3"
     version = delta_version(place, "runs")
     creation.set_up(place.spark, place.settings)
     assert delta_version(place, "runs") == version
 
 
 @pytest.mark.usefixtures("only_runs")
-@pytest.mark.parametrize("version", ["3", "next"])
+@pytest.mark.parametrize("version", ["4", "next"])
 def test_a_newer_table_is_refused(place: Place, version: str):
     make_runs_otherwise(place, "run_id STRING", version)
     with pytest.raises(TableError) as error:
         creation.set_up(place.spark, place.settings)
     assert str(error.value) == (
-        f"table {place.settings.schema}.runs must have schema version 2 or older, got {version}: use a newer library"
+        f"table {place.settings.schema}.runs must have schema version 3 or older, got {version}: use a newer library"
     )
     assert delta_version(place, "runs") == 0
 

@@ -111,6 +111,9 @@ def result(number: int, fake: "Fake") -> Answer:
         tags = fake.tables["main.information_schema.column_tags"][1]
         tags[:] = [row for row in tags if row[:2] != [name.rpartition(".")[2], tag[1]]]
         tags.append([name.rpartition(".")[2], tag[1], tag[2]])
+    if key := re.search(r"ADD CONSTRAINT `(\w+)` (PRIMARY|FOREIGN) KEY", sql):
+        keys = fake.tables["main.information_schema.table_constraints"][1]
+        keys.append([name.rpartition(".")[2], key[1], f"{key[2]} KEY"])
     if sql.startswith("DROP"):
         del fake.tables[name]
         columns, rows = [], []

@@ -5,7 +5,7 @@ session registers in its own catalog, under the same names. ``answer_tables`` cr
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings, quote_identifiers
+from pinterest_transforms.tables.constraints import add_constraints, constraint_properties
 from pinterest_transforms.tables.definitions import (
     RUNS_TABLE,
     TableSpec,
@@ -29,6 +30,7 @@ from pinterest_transforms.tables.retry import with_retries
 from pinterest_transforms.tables.table_access import (
     ID_PROPERTY,
     VERSION_PROPERTY,
+    cluster_by_sql,
     has_commits,
     is_unfinished,
     list_tables,
@@ -50,7 +52,8 @@ def set_up(spark: SparkSession, settings: Settings) -> None:
     The answer tables are made by their first write. ``runs`` comes last: its schema version stands for all of them.
 
     Raises:
-        TableError: a table is not Delta, has another type in a column, or was made by a newer version.
+        TableError: a table is not Delta, has another type in a column, has rows that violate a constraint, or was made
+            by a newer version.
     """
     with setup_lock(settings):
         _make_schema(spark, settings)
@@ -141,8 +144,14 @@ def _make_schema(spark: SparkSession, settings: Settings) -> None:
 
 
 def _column_ddl(column: T.StructField) -> str:
+    required = " NOT NULL" if column.metadata.get("required") else ""
     comment = sql_text(column.metadata["comment"])
-    return f"{quote_identifiers(column.name)} {column.dataType.simpleString()} COMMENT {comment}"
+    return f"{quote_identifiers(column.name)} {column.dataType.simpleString()}{required} COMMENT {comment}"
+
+
+def _added_column_ddl(column: T.StructField) -> str:
+    """A column that is added to a table is null in the rows it has."""
+    return _column_ddl(T.StructField(column.name, column.dataType, True, {"comment": column.metadata["comment"]}))
 
 
 def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec, *, exists: bool) -> None:
@@ -152,40 +161,46 @@ def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec, *
         return
     remove_unfinished(settings, spec.name)
     columns = ", ".join(_column_ddl(column) for column in spec.columns)
-    partitions = (
-        f" PARTITIONED BY ({', '.join(map(quote_identifiers, spec.partitioned_by))})" if spec.partitioned_by else ""
-    )
-    pairs = properties_sql({**spec.properties, VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: uuid.uuid4().hex})
+    # One commit of a new table; Databricks documents ALTER TABLE alone.
+    constraints = constraint_properties(spec) if settings.warehouse else {}
+    own = {VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: uuid.uuid4().hex}
     spark.sql(
-        f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA{partitions} "
-        f"COMMENT {sql_text(spec.comment)}{location_sql(settings, spec.name)} TBLPROPERTIES ({pairs})"
+        f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA{_layout_sql(settings, spec)} "
+        f"COMMENT {sql_text(spec.comment)}{location_sql(settings, spec.name)} "
+        f"TBLPROPERTIES ({properties_sql({**spec.properties, **constraints, **own})})"
     )
+    add_constraints(spark, settings, spec, constraints)
+
+
+def _layout_sql(settings: Settings, spec: TableSpec) -> str:
+    if spec.partitioned_by:
+        return f" PARTITIONED BY ({', '.join(map(quote_identifiers, spec.partitioned_by))})"
+    return f" {cluster_by_sql(spec.clustered_by)}" if spec.clustered_by and not settings.warehouse else ""
 
 
 def _check(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
     """Raises for a table this library cannot use; brings an older one up to date, adding only."""
     about = usable_properties(spark, settings, spec.name)
-    there = {field.name: field.dataType for field in spark.table(settings.qualified(spec.name)).schema}
+    there = {field.name: field for field in spark.table(settings.qualified(spec.name)).schema}
     for column in spec.columns:
-        kind = there.get(column.name, column.dataType)
+        kind = there.get(column.name, column).dataType
         if kind.simpleString() != column.dataType.simpleString():
             raise TableError(
                 f"table {settings.schema}.{spec.name}: column {column.name} must be "
                 f"{column.dataType.simpleString()}, got {kind.simpleString()}"
             )
-    if int(about[VERSION_PROPERTY]) < SCHEMA_VERSION or ID_PROPERTY not in about:
-        table_id = about.get(ID_PROPERTY, uuid.uuid4().hex)
-        _migrate(spark, settings, spec, [column for column in spec.columns if column.name not in there], table_id)
-
-
-def _migrate(
-    spark: SparkSession, settings: Settings, spec: TableSpec, missing: Sequence[T.StructField], table_id: str
-) -> None:
-    name = settings.qualified(spec.name)
-    if missing:
-        spark.sql(f"ALTER TABLE {name} ADD COLUMNS ({', '.join(map(_column_ddl, missing))})")
-    pairs = properties_sql({**spec.properties, VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: table_id})
-    spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
+    name, is_older = settings.qualified(spec.name), int(about[VERSION_PROPERTY]) < SCHEMA_VERSION
+    missing = [column for column in spec.columns if column.name not in there]
+    if is_older and missing:
+        spark.sql(f"ALTER TABLE {name} ADD COLUMNS ({', '.join(map(_added_column_ddl, missing))})")
+    nullable = {field.name for field in there.values() if field.nullable} if is_older else ()
+    # Also to a table whose set-up was killed before it had all of them.
+    add_constraints(spark, settings, spec, about, nullable)
+    if is_older and (layout := _layout_sql(settings, spec)) and not spec.partitioned_by:
+        spark.sql(f"ALTER TABLE {name}{layout}")
+    if is_older or ID_PROPERTY not in about:
+        own = {VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: about.get(ID_PROPERTY, uuid.uuid4().hex)}
+        spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({properties_sql({**spec.properties, **own})})")
 
 
 def _make_views(spark: SparkSession, settings: Settings, existing: Collection[str]) -> None:

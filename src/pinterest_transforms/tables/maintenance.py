@@ -18,10 +18,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.settings import Settings, parse_int
+from pinterest_transforms.settings import Settings, parse_int, quote_identifiers
 from pinterest_transforms.tables import raw_archive, table_access
 from pinterest_transforms.tables.commits import commits_since, last_commit
-from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, answer_specs, raw_table, work_specs
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, TableSpec, answer_specs, raw_table, work_specs
 from pinterest_transforms.tables.retry import with_retries
 
 _LOG = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def maintain(
     """
     _check_hours(spark, retention.vacuum_hours)
     now = now or datetime.now(UTC)
-    work = [spec.name for spec in work_specs(settings)]
+    work = {spec.name: spec for spec in work_specs(settings)}
     for name in work:
         table_access.read(spark, settings, name)
     existing = table_access.list_tables(spark, settings)
@@ -108,7 +108,7 @@ def maintain(
         _LOG.info("%s.%s", settings.schema, name, extra={"table": name})
         before, removed = _detail(spark, settings, name)[0], 0
         if name in work:  # an answer is replaced as a whole: there is nothing to join
-            removed = _tidy(spark, settings, name, retention, now)
+            removed = _tidy(spark, settings, work[name], before, retention, now)
         _vacuum(spark, settings, name, retention.vacuum_hours)
         return MaintenanceResult(name, removed, before, *_detail(spark, settings, name))
 
@@ -136,8 +136,11 @@ def _check_hours(spark: SparkSession, hours: int) -> None:
         )
 
 
-def _tidy(spark: SparkSession, settings: Settings, name: str, retention: Retention, now: datetime) -> int:
+def _tidy(
+    spark: SparkSession, settings: Settings, spec: TableSpec, files: int, retention: Retention, now: datetime
+) -> int:
     """Removes rows over their retention and joins small files; how many rows were removed."""
+    name = spec.name
     table, before = settings.qualified(name), last_commit(spark, settings, name).version
     if name == raw_table(settings):
         for entity in ENTITIES:
@@ -145,12 +148,35 @@ def _tidy(spark: SparkSession, settings: Settings, name: str, retention: Retenti
     else:
         if name == QUARANTINE_TABLE and retention.quarantine_days:
             _delete_quarantined(spark, settings, now - timedelta(days=retention.quarantine_days))
-        with_retries(lambda: spark.sql(f"OPTIMIZE {table}").collect())
+        with_retries(lambda: spark.sql(f"OPTIMIZE {table}{_order_sql(settings, spec, files)}").collect())
     removed = _removed_since(spark, settings, name, before)
     if removed:
         # A removed row may only be marked, and its text stays in the file until that is written anew.
-        with_retries(lambda: spark.sql(f"REORG TABLE {table} APPLY (PURGE)").collect())
+        purge_rows(spark, settings, spec)
     return removed
+
+
+def _order_sql(settings: Settings, spec: TableSpec, files: int) -> str:
+    """On one machine rows are sorted while files are joined; a catalog's tables are clustered by ``OPTIMIZE`` alone."""
+    if not settings.warehouse or files < 2:
+        return ""
+    return f" ZORDER BY ({', '.join(map(quote_identifiers, spec.clustered_by))})" if spec.clustered_by else ""
+
+
+def purge_rows(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
+    """Rewrites the data files of which rows are only marked as deleted.
+
+    Open-source Delta passes over the files of a clustered table that are sorted already, marked rows or not: such a
+    table is not clustered meanwhile. After a kill the next purge clusters it again.
+    """
+    table = settings.qualified(spec.name)
+    is_clustered = bool(spec.clustered_by) and not settings.warehouse
+    statements = [f"REORG TABLE {table} APPLY (PURGE)"]
+    if is_clustered:
+        clause = table_access.cluster_by_sql(spec.clustered_by)
+        statements = [f"ALTER TABLE {table} CLUSTER BY NONE", *statements, f"ALTER TABLE {table} {clause}"]
+    for statement in statements:
+        with_retries(lambda statement=statement: spark.sql(statement).collect())  # type: ignore[misc]
 
 
 def _delete_quarantined(spark: SparkSession, settings: Settings, border: datetime) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
@@ -63,6 +64,11 @@ def sql_text(value: str) -> str:
 def properties_sql(of: dict[str, str]) -> str:
     """Table properties as SQL."""
     return ", ".join(f"{sql_text(key)} = {sql_text(value)}" for key, value in of.items())
+
+
+def cluster_by_sql(columns: Sequence[str]) -> str:
+    """The clause of liquid clustering."""
+    return f"CLUSTER BY ({', '.join(map(quote_identifiers, columns))})"
 
 
 def location_sql(settings: Settings, table: str) -> str:

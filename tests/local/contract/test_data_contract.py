@@ -109,7 +109,7 @@ def test_a_breaking_change_is_written_with_a_new_major_version_only(
     changed = build_contract()
     _remove(changed, "users", "age")
     monkeypatch.setattr(contract_file, "build_contract", lambda: changed)
-    for version in ("1.0.0", "1.1.0"):
+    for version in ("2.0.0", "2.1.0"):
         changed["version"] = version
         with pytest.raises(SettingsError) as error:
             write_contract(file)
@@ -118,6 +118,6 @@ def test_a_breaking_change_is_written_with_a_new_major_version_only(
             f"got {version}: users.age: removed"
         )
         assert file.read_text(encoding="utf-8") == before
-    changed["version"] = "2.0.0"
+    changed["version"] = "3.0.0"
     write_contract(file)
     assert read_contract(file) == changed

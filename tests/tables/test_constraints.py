@@ -1,0 +1,142 @@
+"""What the engine refuses of a table's rows; older tables get it too, and one with bad rows is a clear error."""
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from pyspark.sql import SparkSession
+
+from pinterest_transforms.entities import USER
+from pinterest_transforms.errors import TableError
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables import creation, definitions, maintenance, table_access
+from tests.support.table_places import WORK, Place
+
+
+def insert(place: Place, table: str, **values: str) -> None:
+    names, given = ", ".join(f"`{name}`" for name in values), ", ".join(values.values())
+    place.spark.sql(f"INSERT INTO {place.settings.qualified(table)} ({names}) VALUES ({given})").collect()
+
+
+def violation(place: Place, table: str, **values: str) -> str:
+    """The constraint that a row violates."""
+    with pytest.raises(Exception, match=r"DELTA_(VIOLATE_CONSTRAINT|NOT_NULL_CONSTRAINT)") as error:
+        insert(place, table, **values)
+    text = str(error.value)
+    column = text.partition("NOT NULL constraint violated for column: ")[2].split(".")[0]
+    return f"{column} NOT NULL" if column else text.partition("CHECK constraint ")[2].split()[0]
+
+
+def test_a_value_out_of_its_range_is_refused_and_the_limits_themselves_are_not(make_place: Callable[..., Place]):
+    place, run = make_place(names=WORK), {"query_id": "'q'", "batch_id": "0", "topic": "'t'"}
+    for table, column, refused in (
+        ("pins", "follower_count", ["-1"]),
+        (
+            "geolocations",
+            "coordinates",
+            ["array(90.1, 0)", "array(0, -180.1)", "array(1)", "array(1, NULL)", "array(1, double('NaN'))"],
+        ),
+        ("geolocations", "timestamp", ["TIMESTAMP '1899-12-31 23:59:59.999999Z'", "TIMESTAMP '2101-01-01 00:00:00Z'"]),
+        ("users", "age", ["0", "121"]),
+    ):
+        for value in refused:
+            assert violation(place, table, ind="7", **{column: value}) == f"{column}_check", value
+    assert violation(place, "pins", ind="-1") == "ind_check"
+    assert violation(place, "pins", ind="NULL") == "ind NOT NULL"
+    assert violation(place, "quarantine", topic="'t'", kind="'lost'") == "kind_check"
+    assert violation(place, "quarantine", topic="NULL", kind="'rejected'") == "topic NOT NULL"
+    assert violation(place, "runs", **run, read="3", merged="1", already_there="1", rejected="0") == "read_check"
+    assert all(place.table(table).count() == 0 for table in WORK)
+
+    insert(place, "pins", ind="0", follower_count="0")
+    insert(place, "geolocations", ind="0", coordinates="array(-90, 180)", timestamp="TIMESTAMP '1900-01-01 00:00:00Z'")
+    insert(place, "users", ind="0", age="120", date_joined="TIMESTAMP '2100-12-31 23:59:59.999999Z'")
+    insert(place, "users", ind="1")
+    insert(place, "runs", **run, read="3", merged="1", already_there="1", rejected="1")
+
+
+@pytest.fixture
+def older(make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A table of users as version 2 created it; set-up migrates it alone."""
+    monkeypatch.setattr(creation, "work_specs", lambda given: [definitions.clean_spec(given, USER)])
+    monkeypatch.setattr(creation, "_make_views", lambda *_: None)
+    place = make_place(names=["users"])
+    name, folder = place.settings.qualified("users"), place.settings.table_folder("users")
+    columns = ", ".join(f"{one.name} {one.dataType.simpleString()}" for one in place.table("users").schema)
+    place.spark.sql(f"DROP TABLE {name}")
+    shutil.rmtree(folder)
+    place.spark.sql(
+        f"CREATE TABLE {name} ({columns}) USING DELTA LOCATION '{folder}' TBLPROPERTIES "
+        "('pinterest.schema_version' = '2', 'pinterest.table_id' = 'one', 'delta.enableDeletionVectors' = 'true')"
+    )
+    return place
+
+
+def test_an_older_table_gets_the_constraints_and_keeps_its_rows(older: Place):
+    insert(older, "users", ind="7", age="30")
+    creation.set_up(older.spark, older.settings)
+    assert [row[:2] for row in older.table("users").select("ind", "age").collect()] == [(7, 30)]
+    assert violation(older, "users", ind="NULL") == "ind_not_null"
+    assert violation(older, "users", ind="8", age="121") == "age_check"
+    about = table_access.properties(older.spark, older.settings, "users")
+    assert (about["pinterest.schema_version"], about["pinterest.table_id"]) == ("3", "one")
+    before = older.content()
+    creation.set_up(older.spark, older.settings)
+    assert older.content() == before
+
+
+@pytest.mark.parametrize(
+    ("values", "constraint"),
+    [
+        ({"ind": "7", "age": "777"}, "age_check (`age` IS NULL OR (`age` BETWEEN 1 AND 120))"),
+        ({"age": "30"}, "ind_not_null (`ind` IS NOT NULL)"),
+    ],
+)
+def test_an_older_table_with_a_row_that_violates_one_is_one_clear_line(
+    older: Place, values: dict[str, str], constraint: str
+):
+    insert(older, "users", **values)
+    with pytest.raises(TableError) as error:
+        creation.set_up(older.spark, older.settings)
+    assert str(error.value) == (
+        f"table {older.settings.schema}.users: every row must meet constraint {constraint}, got 1 that violate it: "
+        "correct or delete them, then run this again"
+    )
+    older.spark.sql(f"DELETE FROM {older.settings.qualified('users')}")
+    creation.set_up(older.spark, older.settings)
+    assert table_access.properties(older.spark, older.settings, "users")["pinterest.schema_version"] == "3"
+
+
+@pytest.fixture
+def managed(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A schema whose tables the catalog manages; set-up makes the users' table alone."""
+    monkeypatch.setattr(creation, "work_specs", lambda given: [definitions.clean_spec(given, USER)])
+    monkeypatch.setattr(creation, "_make_views", lambda *_: None)
+    place = Place(spark, Settings(schema=f"managed_{uuid.uuid4().hex[:8]}"))
+    yield place
+    spark.sql(f"DROP SCHEMA IF EXISTS `{place.settings.schema}` CASCADE")
+
+
+def test_where_a_catalog_manages_the_tables_they_are_clustered_by_the_key(managed: Place):
+    spark, settings, name = managed.spark, managed.settings, managed.settings.qualified("users")
+    creation.set_up(spark, settings)
+    assert violation(managed, "users", ind="7", age="121") == "age_check"
+    before = table_access.properties(spark, settings, "users")
+    creation.set_up(spark, settings)  # as after a kill: what is there is not added again
+    assert table_access.properties(spark, settings, "users") == before
+    spark.sql(f"INSERT INTO {name} (ind, age) VALUES (1, 30), (2, 30), (3, 30)")
+    spark.sql(f"OPTIMIZE {name}")
+    spark.sql(f"DELETE FROM {name} WHERE ind = 2")
+    assert columns(managed) == ["ind"]
+
+    maintenance.purge_rows(spark, settings, definitions.clean_spec(settings, USER))
+    assert columns(managed) == ["ind"]
+    files = managed.table("users").inputFiles()
+    assert sorted(row["ind"] for row in spark.read.parquet(*files).collect()) == [1, 3]
+
+
+def columns(place: Place) -> list[str]:
+    """Clustering columns."""
+    detail = place.spark.sql(f"DESCRIBE DETAIL {place.settings.qualified('users')}")
+    return detail.select("clusteringColumns").first()[0]
