@@ -3,11 +3,13 @@
 import argparse
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from emulation.cli.number_arguments import MAX_POSTS, float_between, int_between
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import OneLineParser
+from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
 
 USAGE = 2
@@ -118,6 +120,17 @@ def parse_path(text: str) -> Path:
     if not named:
         raise argparse.ArgumentTypeError(f"must be a path in UTF-8 without control characters, got {text!a}")
     return Path(text)
+
+
+def check_given_once(names: Sequence[str], what: str) -> None:
+    """Refuses a name that is given twice.
+
+    Raises:
+        SettingsError: naming the first one.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(f"{what} must be given once, got {name} {names.count(name)} times")
 
 
 def _add_explain_command(commands: "argparse._SubParsersAction[OneLineParser]") -> OneLineParser:

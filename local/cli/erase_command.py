@@ -2,45 +2,90 @@
 
 import argparse
 import sys
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from pyspark.sql import SparkSession
 
 from emulation.source.database import build_table, connect, convert_database_errors
 from local.cli.step_progress import StepReporter
-from local.runtime.spark_session import command_session
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.ingest.erased_keys import count_lines, remove_lines
-from pinterest_transforms.operations.erasure import ErasedRows, count_rows, erase, keys_of_user, parse_keys
+from pinterest_transforms.operations.erasure import ErasedRows, count_rows, erase, erased_keys, keys_of_user, parse_keys
 from pinterest_transforms.settings import LEGS, Settings
-from pinterest_transforms.tables.creation import ensure_tables
+from pinterest_transforms.tables.creation import ensure_tables, register_tables
 
 _AT_ONCE = 500
 
 
-def run_erase(options: argparse.Namespace, steps: StepReporter) -> None:
-    """Counts what is to be erased; with ``--apply`` erases it. Prints a receipt, which holds no personal value.
+@dataclass(frozen=True)
+class Erasure:
+    """What is to be erased, and where.
+
+    Attributes:
+        options: the options of the command.
+        keys: keys of posts that they name.
+        legs: the legs that have tables; the batch leg with the landing.
+    """
+
+    options: argparse.Namespace
+    keys: tuple[int, ...]
+    legs: list[Settings]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was erased, or would be. It holds no personal value.
+
+    Attributes:
+        asked: number of posts that the options name.
+        earlier: number of posts that earlier runs have noted besides.
+        rows: a schema, or an empty text for what is beside the tables; and what was erased there.
+    """
+
+    asked: int
+    earlier: int
+    rows: list[tuple[str, ErasedRows]]
+
+
+def check_erasure(options: argparse.Namespace) -> Erasure:
+    """Checks what can be checked without Spark.
 
     Raises:
         SettingsError: an option is not usable.
+    """
+    erasure = Erasure(options, _given_keys(options), _legs(options))
+    for path in options.failed:
+        if not path.is_file():
+            raise SettingsError(f"failed file must be there, got {path}")
+    return erasure
+
+
+def run_erasure(spark: SparkSession, erasure: Erasure, steps: StepReporter) -> Receipt:
+    """Counts what is to be erased; with ``--apply`` erases it.
+
+    A run that was killed may have erased the user's name, by which its posts were found: whatever any leg has noted as
+    erased is erased from every place.
+
+    Raises:
         BusyError: a run is not finished.
     """
-    given = _given_keys(options)
-    legs = _legs(options)
-    _check_files(options)
-    steps("starting Spark")
-    with command_session(options.warehouse.absolute()) as spark:
-        keys = set(given)
-        for settings in legs:
-            ensure_tables(spark, settings)
-            if options.user:
-                keys |= set(keys_of_user(spark, settings, options.user, options.joined))
-        rows = [(settings.schema, row) for settings in legs for row in _in_leg(spark, settings, keys, options, steps)]
-        # The source of names is the users' table, so whatever else holds the posts is erased by their keys.
-        rows += [("", row) for row in _elsewhere(keys, options)]
-        steps("stopping Spark")
-    _print_receipt(rows, keys, options)
+    options, asked, noted = erasure.options, set(erasure.keys), set[int]()
+    for settings in erasure.legs:
+        (ensure_tables if options.apply else register_tables)(spark, settings)
+        noted.update(erased_keys(spark, settings))
+        if options.user:
+            asked.update(keys_of_user(spark, settings, options.user, options.joined))
+    keys, rows = asked | noted, []
+    for settings in erasure.legs:
+        if options.apply:
+            found = erase(spark, settings, keys, purge=options.purge)
+        else:
+            steps(f"counting in {settings.schema}")
+            found = count_rows(spark, settings, keys)
+        rows += [(settings.schema, row) for row in found]
+    return Receipt(len(asked), len(keys - asked), [*rows, *(("", row) for row in _elsewhere(keys, options))])
 
 
 def _given_keys(options: argparse.Namespace) -> tuple[int, ...]:
@@ -66,21 +111,6 @@ def _legs(options: argparse.Namespace) -> list[Settings]:
     if not found:
         raise SettingsError(f"warehouse must hold the tables of a leg, {' or '.join(LEGS.values())}, got {warehouse}")
     return found
-
-
-def _check_files(options: argparse.Namespace) -> None:
-    for path in options.failed:
-        if not path.is_file():
-            raise SettingsError(f"failed file must be there, got {path}")
-
-
-def _in_leg(
-    spark: SparkSession, settings: Settings, keys: set[int], options: argparse.Namespace, steps: StepReporter
-) -> list[ErasedRows]:
-    if options.apply:
-        return erase(spark, settings, keys, purge=options.purge)
-    steps(f"counting in {settings.schema}")
-    return count_rows(spark, settings, keys)
 
 
 def _elsewhere(keys: set[int], options: argparse.Namespace) -> list[ErasedRows]:
@@ -112,10 +142,11 @@ def _in_source(database: str, keys: list[int], *, apply: bool) -> list[ErasedRow
     return found
 
 
-def _print_receipt(rows: list[tuple[str, ErasedRows]], keys: set[int], options: argparse.Namespace) -> None:
-    print(f"{len(keys)} posts")
-    width = max(len(f"{schema}.{row.place}") for schema, row in rows)
-    for schema, row in rows:
+def print_receipt(receipt: Receipt, options: argparse.Namespace) -> None:
+    """Prints the receipt on standard output, and what it leaves to be done on standard error."""
+    print(f"{receipt.asked} posts" + (f", and {receipt.earlier} of earlier erasures" if receipt.earlier else ""))
+    width = max(len(f"{schema}.{row.place}") for schema, row in receipt.rows)
+    for schema, row in receipt.rows:
         version = "" if row.version is None else f"  version {row.version}"
         print(f"{f'{schema}.{row.place}'.lstrip('.'):<{width}}  {row.rows:>9,}{version}")
     if not options.apply:

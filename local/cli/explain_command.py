@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
+from local.cli.command_options import check_given_once
 from local.cli.query_command import find_schemas, schema_settings
 from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.analysis.explain import parse_cell
@@ -53,10 +54,7 @@ def check_explanation(
         SettingsError: there is no such answer, column, schema or landing, or a column is given twice.
         QueryError: there is no such warehouse or schema.
     """
-    names = [name for name, _ in cell]
-    for name in names:
-        if names.count(name) > 1:
-            raise SettingsError(f"a column must be given once, got {name} {names.count(name)} times")
+    check_given_once([name for name, _ in cell], "a column")
     parse_cell(answer_named(answer), dict(cell))
     schemas, chosen = find_schemas(warehouse, schema)
     if chosen is None:

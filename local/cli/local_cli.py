@@ -1,7 +1,6 @@
 """The command line of ``local``: runs each command; every error ends in one line and an exit code."""
 
 import argparse
-import contextlib
 import io
 import os
 import signal
@@ -9,6 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -67,23 +67,40 @@ def _check_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-@contextlib.contextmanager
+@contextmanager
+def _open_session(
+    warehouse: "str | Path", extra: Mapping[str, str] | None = None, *, quiet: bool = False
+) -> "Iterator[tuple[SparkSession, StepReporter]]":
+    from local.cli.step_progress import StepReporter  # noqa: PLC0415 - Spark's Python alone takes a second to import
+    from local.runtime.spark_session import command_session  # noqa: PLC0415
+
+    with StepReporter(quiet=quiet) as steps:
+        steps("starting Spark")
+        with command_session(warehouse, extra=extra) as spark:
+            yield spark, steps
+            steps("stopping Spark")
+
+
+@contextmanager
 def spark_run(
     warehouse: "str | Path", extra: Mapping[str, str] | None = None
 ) -> "Iterator[tuple[SparkSession, Screen, StepReporter]]":
     """A session, a screen and progress of one command; ``extra`` are Spark settings that win."""
-    from local.cli.step_progress import StepReporter  # noqa: PLC0415 - Spark's Python alone takes a second to import
-    from local.runtime.spark_session import command_session  # noqa: PLC0415
+    with _open_session(warehouse, extra) as (spark, steps):
+        from local.notebooks.display import Screen  # noqa: PLC0415 - as above
 
-    with StepReporter() as steps:
-        steps("starting Spark")
-        with command_session(warehouse, extra=extra) as spark:
-            from local.notebooks.display import Screen  # noqa: PLC0415
+        screen = Screen()
+        screen.paused = steps.paused
+        yield spark, screen, steps
 
-            screen = Screen()
-            screen.paused = steps.paused
-            yield spark, screen, steps
-            steps("stopping Spark")
+
+def _query_session(options: argparse.Namespace) -> "AbstractContextManager[tuple[SparkSession, StepReporter]]":
+    """A session whose result goes to standard output in the options' format, with progress for a terminal only."""
+    from local.cli.query_command import SESSION_SETTINGS  # noqa: PLC0415 - as above
+
+    if options.format != "table":
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+    return _open_session(options.warehouse.absolute(), SESSION_SETTINGS, quiet=not sys.stderr.isatty())
 
 
 def _batch(options: argparse.Namespace) -> None:
@@ -141,37 +158,22 @@ def _notebook(options: argparse.Namespace) -> None:
 
 
 def _sql(options: argparse.Namespace) -> None:
-    from local.cli.query_command import (  # noqa: PLC0415
-        SESSION_SETTINGS,
-        check_query,
-        find_schemas,
-        open_query,
-        use_warehouse,
-        write_rows,
-    )
-    from local.cli.step_progress import StepReporter  # noqa: PLC0415 - as above
-    from local.runtime.spark_session import command_session  # noqa: PLC0415
+    from local.cli.query_command import check_query, find_schemas, open_query, use_warehouse, write_rows  # noqa: PLC0415
 
     check_query(options.query)
     warehouse = options.warehouse.absolute()
     schemas, schema = find_schemas(warehouse, options.schema)
-    if options.format != "table":
-        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
-    with StepReporter(quiet=not sys.stderr.isatty()) as steps:
-        steps("starting Spark")
-        with command_session(warehouse, extra=SESSION_SETTINGS) as spark:
-            steps("reading the tables")
-            use_warehouse(spark, warehouse, schemas, schema)
-            steps("running the query")
-            frame = open_query(spark, options.query, () if schema else schemas)
-            write_rows(frame, options.format, sys.stdout, steps.paused)
+    with _query_session(options) as (spark, steps):
+        steps("reading the tables")
+        use_warehouse(spark, warehouse, schemas, schema)
+        steps("running the query")
+        frame = open_query(spark, options.query, () if schema else schemas)
+        write_rows(frame, options.format, sys.stdout, steps.paused)
 
 
 def _explain(options: argparse.Namespace) -> None:
-    from local.cli.explain_command import check_explanation  # noqa: PLC0415
-    from local.cli.query_command import SESSION_SETTINGS, write_rows  # noqa: PLC0415
-    from local.cli.step_progress import StepReporter  # noqa: PLC0415 - as above
-    from local.runtime.spark_session import command_session  # noqa: PLC0415
+    from local.cli.explain_command import check_explanation  # noqa: PLC0415 - as above
+    from local.cli.query_command import write_rows  # noqa: PLC0415
 
     explanation = check_explanation(
         options.answer,
@@ -182,21 +184,18 @@ def _explain(options: argparse.Namespace) -> None:
         landing=options.landing.absolute(),
         raw=options.raw,
     )
-    if options.format != "table":
-        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
-    with StepReporter(quiet=not sys.stderr.isatty()) as steps:
-        steps("starting Spark")
-        with command_session(options.warehouse.absolute(), extra=SESSION_SETTINGS) as spark:
-            steps("finding the posts")
-            write_rows(explanation.open(spark), options.format, sys.stdout, steps.paused)
+    with _query_session(options) as (spark, steps):
+        steps("finding the posts")
+        write_rows(explanation.open(spark), options.format, sys.stdout, steps.paused)
 
 
 def _erase(options: argparse.Namespace) -> None:
-    from local.cli.erase_command import run_erase  # noqa: PLC0415 - as above
-    from local.cli.step_progress import StepReporter  # noqa: PLC0415
+    from local.cli.erase_command import check_erasure, print_receipt, run_erasure  # noqa: PLC0415 - as above
 
-    with StepReporter() as steps:
-        run_erase(options, steps)
+    erasure = check_erasure(options)
+    with _open_session(options.warehouse.absolute()) as (spark, steps):
+        receipt = run_erasure(spark, erasure, steps)
+    print_receipt(receipt, options)
 
 
 def _stack(options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from local.cli.command_options import check_given_once
 from local.cli.step_progress import StepReporter
 from local.kinesis.kinesis_source import KinesisSource
 from local.notebooks.display import Screen
@@ -28,9 +29,7 @@ def select_widget_values(path: Path, given: Sequence[tuple[str, str]]) -> tuple[
     if not file.is_file():
         raise SettingsError(f"notebook must be an existing file, got {path}")
     names = [name for name, _ in given]
-    for name in names:
-        if names.count(name) > 1:
-            raise SettingsError(f"a widget must be given once, got {name} {names.count(name)} times")
+    check_given_once(names, "a widget")
     text = file.read_text(encoding="utf-8", errors="replace")
 
     def has(name: str) -> bool:

@@ -2,12 +2,16 @@
 
 import gzip
 import json
+import shutil
+import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
 
+import polars
 import pytest
 from pyarrow import parquet
 from pyspark.sql import SparkSession
@@ -15,9 +19,9 @@ from pyspark.sql import SparkSession
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from pinterest_transforms.errors import BusyError, SettingsError
 from pinterest_transforms.operations import erasure
-from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import answer_tables
 from pinterest_transforms.tables.locks import entity_lock
+from tests.local.cli.local_commands import command, run
 from tests.support.stream_places import MakeStreams, geo
 from tests.support.table_places import WORK, Killed, Place, counts, pin
 
@@ -55,7 +59,19 @@ def landed(make_place: Callable[..., Place]) -> Place:
     land(place)
     place.take(*ENTITIES)
     answer_tables.refresh_answers(place.spark, place.settings)
+    root = Path(place.settings.warehouse).parent
+    shutil.copytree(root, root.with_name("copy"))
     return place
+
+
+@pytest.fixture
+def copy(landed: Place) -> Path:
+    """The same two posts in folders as the command line has them, with a producer's failed file and a report."""
+    folder = Path(landed.settings.warehouse).parent.with_name("copy")
+    (folder / "warehouse" / landed.settings.schema).rename(folder / "warehouse" / "pinterest")
+    (folder / "failed.jsonl").write_text(json.dumps({"entity": "pin", "value": pin(GONE, TITLE)}) + "\n")
+    (folder / "report.html").write_text(TITLE)
+    return folder
 
 
 def keys(place: Place) -> set[int]:
@@ -127,12 +143,40 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(landed: Place) -> None
     assert keys(landed) == {KEPT}
 
 
+def test_a_process_that_is_killed_leaves_nothing_that_the_same_command_does_not_find(copy: Path) -> None:
+    """The user's name is gone when it dies, and the posts are found by their keys."""
+    given = ["erase", "--user", NAME, "--joined", "2016-03-01", "--user-id", "abc", "--apply", "--purge"]
+    given += ["--warehouse", "warehouse", "--landing", "landing", "--failed", "failed.jsonl", "--report", "report.html"]
+    log = copy / "warehouse" / "pinterest" / "users" / "_delta_log"
+    before, deadline = len(list(log.glob("*.json"))), time.monotonic() + 400
+    with command(*given, folder=copy) as process:
+        while len(list(log.glob("*.json"))) == before and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.kill()
+        said = process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL, said
+    assert {canary for canary in CANARIES for _, text in texts(copy) if canary in text} == set(CANARIES)
+
+    code, out, err = run(*given, folder=copy)
+    assert code == 0, err
+    assert out.startswith("0 posts, and 1 of earlier erasures\n")
+    said_by_both = (*said, out, err)
+    assert [canary for canary in CANARIES for text in said_by_both if canary in text] == []
+    assert [(file.name, canary) for file, text in texts(copy) for canary in CANARIES if canary in text] == []
+    assert polars.read_delta(str(log.parent))["ind"].to_list() == [KEPT]
+
+
 def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) -> None:
     place = make_streams(GEO)
     place.put(geo(GONE, "77401"), geo(KEPT, "kept"), f'{{"ind": "{GONE}.0", "latitude": 77.40253, "ind": 1}}')
     place.take()
+    conditions = erasure._key_conditions
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(erasure, "_conditions", lambda _, given: _some_conditions(place.settings, given))
+        # Of the tables that the place has.
+        chosen = {
+            name: made for name, made in conditions(place.settings).items() if "pin" not in name and "user" not in name
+        }
+        patched.setattr(erasure, "_key_conditions", lambda _: chosen)
         patched.setattr(answer_tables, "refresh_answers", lambda *_: {})
         erasure.erase(place.spark, place.settings, (GONE,))
     assert [json.loads(data)["ind"] for _, data in place.raw()] == [KEPT]
@@ -141,14 +185,6 @@ def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) 
     place.take(rebuild=True)
     assert place.countries() == {KEPT: "kept", 7: "new"}
     assert place.noted() == []
-
-
-_all_conditions = erasure._conditions
-
-
-def _some_conditions(settings: Settings, given: tuple[int, ...]) -> list[tuple[str, str]]:
-    """Of the tables that the place has."""
-    return [pair for pair in _all_conditions(settings, given) if "pin" not in pair[0] and "user" not in pair[0]]
 
 
 def test_an_erasure_waits_for_no_run(landed: Place) -> None:

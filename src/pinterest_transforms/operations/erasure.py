@@ -6,7 +6,7 @@ a kill has left undone is done by the next run, whoever asks for it.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -100,6 +100,14 @@ def _parse_time(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def erased_keys(spark: SparkSession, settings: Settings) -> tuple[int, ...]:
+    """Keys of all posts that were ever erased from the leg."""
+    if not has_erased(spark, settings):
+        return ()
+    rows = read_erased(spark, settings).select("ind").distinct().orderBy("ind").collect()
+    return tuple(row["ind"] for row in rows)
+
+
 def count_rows(spark: SparkSession, settings: Settings, keys: Collection[int]) -> list[ErasedRows]:
     """What ``erase`` would delete: rows of each table, and lines of the landing if there is one. Changes nothing.
 
@@ -107,7 +115,8 @@ def count_rows(spark: SparkSession, settings: Settings, keys: Collection[int]) -
         SettingsError: the landing is no folder that can be rewritten from here.
     """
     found = []
-    for name, condition in _conditions(settings, sorted(keys)):
+    for name, key_condition in _key_conditions(settings).items():
+        condition = key_condition(sorted(keys))
         rows = table_access.read(spark, settings, name).where(condition).count() if keys else 0
         found.append(ErasedRows(name, rows))
     files = _landing_files(settings)
@@ -149,11 +158,11 @@ def erase(
         if keys or has_erased(spark, settings):
             create_table(spark, settings, erased_spec())
             _note(spark, settings, keys)
-        erased = _erased_keys(spark, settings)
+        erased = erased_keys(spark, settings)
         receipt = []
-        for name, _ in _conditions(settings, ()):
+        for name, key_condition in _key_conditions(settings).items():
             _LOG.info("erasing from %s.%s", settings.schema, name, extra={"table": name})
-            receipt.append(_delete(spark, settings, name, erased))
+            receipt.append(_delete(spark, settings, name, key_condition, erased))
         answer_tables.refresh_answers(spark, settings)
         if purge:
             _LOG.info("blanking lines of %d landing files", len(files), extra={"files": len(files)})
@@ -179,29 +188,32 @@ def _note(spark: SparkSession, settings: Settings, keys: Collection[int]) -> Non
     with_retries(lambda: new.writeTo(name).append())
 
 
-def _erased_keys(spark: SparkSession, settings: Settings) -> list[int]:
-    if not has_erased(spark, settings):
-        return []
-    rows = read_erased(spark, settings).select("ind").distinct().orderBy("ind").collect()
-    return [row["ind"] for row in rows]
+def _key_conditions(settings: Settings) -> dict[str, Callable[[Sequence[int]], str]]:
+    """By the name of a table that holds records, what makes SQL of the rows that are of some keys."""
+
+    def in_text(text: str) -> Callable[[Sequence[int]], str]:
+        named = keys_in_sql(text)
+        return lambda keys: f"arrays_overlap({named}, array({', '.join(map(repr, map(str, keys)))}))"
+
+    raw = {raw_table(settings): in_text("CAST(data AS STRING)")} if settings.leg == "stream" else {}
+    clean = {settings.clean_table(entity): _in_key_column for entity in ENTITIES}
+    return {**clean, QUARANTINE_TABLE: in_text("raw"), **raw}
 
 
-def _conditions(settings: Settings, keys: Sequence[int]) -> Iterator[tuple[str, str]]:
-    """Tables that hold records, and SQL of the rows that are of these keys."""
-    numbers = ", ".join(map(str, keys)) or "NULL"
-    texts = ", ".join(f"'{key}'" for key in keys) or "NULL"
-    for entity in ENTITIES:
-        yield settings.clean_table(entity), f"ind IN ({numbers})"
-    named = "arrays_overlap({keys}, array({texts}))"
-    yield QUARANTINE_TABLE, named.format(keys=keys_in_sql("raw"), texts=texts)
-    if settings.leg == "stream":
-        yield raw_table(settings), named.format(keys=keys_in_sql("CAST(data AS STRING)"), texts=texts)
+def _in_key_column(keys: Sequence[int]) -> str:
+    return f"ind IN ({', '.join(map(str, keys))})"
 
 
-def _delete(spark: SparkSession, settings: Settings, table: str, keys: Sequence[int]) -> ErasedRows:
+def _delete(
+    spark: SparkSession,
+    settings: Settings,
+    table: str,
+    key_condition: Callable[[Sequence[int]], str],
+    keys: Sequence[int],
+) -> ErasedRows:
     deleted = 0
     for first in range(0, len(keys), _KEYS_PER_STATEMENT):
-        condition = dict(_conditions(settings, keys[first : first + _KEYS_PER_STATEMENT]))[table]
+        condition = key_condition(keys[first : first + _KEYS_PER_STATEMENT])
         statement = f"DELETE FROM {settings.qualified(table)} WHERE {condition}"
         deleted += with_retries(lambda statement=statement: spark.sql(statement).collect()[0][0])  # type: ignore[misc]
     return ErasedRows(table, deleted, last_commit(spark, settings, table).version)
@@ -223,13 +235,12 @@ def _landing_files(settings: Settings) -> list[Path]:
 
 def _remove_bytes(spark: SparkSession, settings: Settings) -> None:
     """Rewrites data files without deleted rows, and removes every file that no current version names."""
-    existing, work = table_access.list_tables(spark, settings), {spec.name for spec in work_specs(settings)}
+    existing, work = table_access.list_tables(spark, settings), {spec.name: spec for spec in work_specs(settings)}
 
     def remove(name: str) -> None:
         _LOG.info("purging %s.%s", settings.schema, name, extra={"table": name})
         if name in work:  # an answer is replaced as a whole: no row of it is only marked as deleted
-            statement = f"REORG TABLE {settings.qualified(name)} APPLY (PURGE)"
-            with_retries(lambda: spark.sql(statement).collect())
+            maintenance.purge_rows(spark, settings, work[name])
         maintenance.vacuum_at_once(spark, settings, name)
 
     with _without_retention_check(spark), ThreadPoolExecutor(_AT_ONCE) as pool:

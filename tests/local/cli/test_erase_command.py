@@ -8,7 +8,8 @@ import pytest
 
 from emulation.source.database import connect, count_rows, write_source
 from emulation.synthetic.generator import generate_rows
-from local.cli import erase_command
+from local.cli import erase_command, local_cli
+from local.cli.step_progress import StepReporter
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.operations.erasure import ErasedRows
 from pinterest_transforms.settings import Settings
@@ -25,15 +26,18 @@ def erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object
     asked: list[tuple[object, ...]] = []
 
     @contextmanager
-    def session(_: Path) -> Iterator[None]:
-        yield None
+    def session(*_: object, **__: object) -> Iterator[tuple[None, StepReporter]]:
+        with StepReporter() as steps:
+            yield None, steps
 
     def erase(_: object, settings: Settings, keys: set[int], *, purge: bool, **_log: object) -> list[ErasedRows]:
         asked.append((settings.landing, sorted(keys), purge))
         return [ErasedRows("pins", len(keys), 7)]
 
-    monkeypatch.setattr(erase_command, "command_session", session)
+    monkeypatch.setattr(local_cli, "_open_session", session)
     monkeypatch.setattr(erase_command, "ensure_tables", lambda *_: None)
+    monkeypatch.setattr(erase_command, "register_tables", lambda *_: None)
+    monkeypatch.setattr(erase_command, "erased_keys", lambda *_: ())
     monkeypatch.setattr(erase_command, "keys_of_user", lambda *_: KEYS)
     monkeypatch.setattr(erase_command, "count_rows", lambda *_: [ErasedRows("pins", 2)])
     monkeypatch.setattr(erase_command, "erase", erase)
@@ -70,6 +74,27 @@ def test_it_counts_first_and_then_erases_in_every_place(
     assert (tmp_path / "failed.jsonl").read_bytes() == FAILED.splitlines(keepends=True)[1]
     assert {entity: count_rows(engine, entity) for entity in ENTITIES} == {e: rows[e] - 2 for e in ENTITIES}
     assert not (tmp_path / "report.html").exists()
+
+
+def test_what_a_killed_run_has_noted_is_erased_everywhere_though_the_user_is_gone(
+    erased: list[tuple[object, ...]], call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erase_command, "keys_of_user", lambda *_: ())
+    monkeypatch.setattr(erase_command, "erased_keys", lambda *_: KEYS)
+    (tmp_path / "failed.jsonl").write_bytes(FAILED)
+    given = ["erase", "--user", "Ada Example", "--joined", "2016-03-01", "--warehouse", "w", "--failed", "failed.jsonl"]
+    code, out, _ = call(*given, "--apply", "--purge")
+    assert (code, erased) == (0, [("", [*KEYS], True)])
+    assert out.splitlines()[0] == "0 posts, and 2 of earlier erasures"
+    assert (tmp_path / "failed.jsonl").read_bytes() == FAILED.splitlines(keepends=True)[1]
+
+
+def test_a_dry_run_makes_no_table(
+    erased: list[tuple[object, ...]], call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(erase_command, "ensure_tables")
+    assert call("erase", "--ind", "1", "--warehouse", "w")[0] == 0
+    assert erased == []
 
 
 def test_keys_stand_in_a_file_or_in_options(erased: list[tuple[object, ...]], call: Call, tmp_path: Path) -> None:
