@@ -34,14 +34,14 @@ _SCOPE = re.compile(r"\A[\w.@-]{1,128}\Z", re.ASCII)
 
 
 def list_analyst_tables() -> tuple[str, ...]:
-    """Tables for analysts and their dashboard: the answers, `posts` and `runs`."""
-    return (*ANSWERS, "posts", "runs")
+    """Tables for analysts and their dashboard: the answers, what explains them, `posts` and `runs`."""
+    return (*ANSWERS, "posts", "post_sources", "runs")
 
 
 def list_steward_tables(settings: Settings) -> tuple[str, ...]:
-    """Tables with people's data: the clean tables, posts in full, quarantine, and the stream leg's raw records."""
+    """Tables with people's data, quarantine, the stream leg's raw records; and what explains answers."""
     raw = (f"{settings.user_id}_raw_table",) if settings.leg == "stream" else ()
-    return (*map(settings.clean_table, ENTITIES), "posts_identified", "quarantine", *raw)
+    return (*map(settings.clean_table, ENTITIES), "posts_identified", "post_sources", "quarantine", *raw)
 
 
 def parse_role_arn(arn: str) -> tuple[str, str]:

@@ -106,6 +106,24 @@ Free text (title, description, tags) may name anybody, and an identifier or addr
 of them is here, nor the poster's name, which an answer alone needs.
 """
 
+_TOP_POSTER = "Account that posted, where no other has more followers in that country: those of top_user_by_country"
+
+POST_SOURCES = T.StructType(
+    [
+        *(
+            POSTS[name]
+            for name in ("ind", "category", "follower_count", "country", "timestamp", "age_group", "join_year")
+        ),
+        _column("poster_name", T.StringType(), _TOP_POSTER, PII),
+        _column("user_number", T.IntegerType(), "Tells the users who joined in one year apart", QUASI_IDENTIFIER),
+        *(
+            _column(f"{entity.name}_source", SOURCE_TYPE, f"Where the {record} came from; null where there is none")
+            for entity, record in ((PIN, "pin"), (GEO, "geolocation"), (USER, "user"))
+        ),
+    ]
+)
+"""Columns of the view ``post_sources``: what explains an answer, and no more of a person than the answers show."""
+
 QUARANTINE = T.StructType(
     [
         _column("topic", T.StringType(), "Topic or stream the record came from", required=True),

@@ -9,16 +9,23 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
 
 from local.cli.explain_command import check_explanation
 from local.cli.local_cli import main
 from local.cli.query_command import QueryError, write_rows
+from pinterest_transforms.analysis.answers import ANSWERS
+from pinterest_transforms.analysis.counted_posts import CleanTables
+from pinterest_transforms.analysis.explain import explain_answer
 from pinterest_transforms.entities import GEO, PIN, USER
-from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.errors import SettingsError, TableError
 from pinterest_transforms.operations.explanation import explain
 from pinterest_transforms.schemas import QUARANTINE, RAW, clean_schema
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.tables import answer_tables
+from pinterest_transforms.tables.views import SOURCES_VIEW, create_view_sql
 from tests.support.notebook_runs import SCHEMA, Ran
+from workspace.workspace_names import list_analyst_tables
 
 ANSWER = "posts_by_category_and_year"
 
@@ -97,6 +104,7 @@ def stream(interpreted: SparkSession) -> Iterator[Settings]:
     for name, (schema, rows) in tables.items():
         frame = interpreted.createDataFrame([tuple(row.get(field) for field in schema.names) for row in rows], schema)
         frame.write.format("parquet").saveAsTable(f"`{settings.schema}`.`{name}`")
+    interpreted.sql(create_view_sql(settings, SOURCES_VIEW))
     yield settings
     interpreted.sql(f"DROP SCHEMA `{settings.schema}` CASCADE")
 
@@ -108,6 +116,60 @@ def test_a_stream_s_records_come_from_the_raw_archive(interpreted: SparkSession,
     (post,) = found.collect()
     assert (post["ind"], post["pin_raw"], post["geo_raw"]) == (7, '{"index": 7, "category": "art"}', '{"ind": 7}')
     assert (post["pin_shard"], int(post["geo_position"])) == ("shard-0", 1)
+
+
+@pytest.fixture(scope="module")
+def analyst(ran: Ran, interpreted: SparkSession) -> Iterator[Settings]:
+    """The schema as analysts see it: what the set-up grants them is there, and nothing else."""
+    settings = Settings(schema="explained_to_analysts")
+    interpreted.sql(f"CREATE SCHEMA {settings.schema}")
+    for name in list_analyst_tables():
+        interpreted.sql(f"CREATE VIEW {settings.schema}.{name} AS SELECT * FROM {ran.settings.qualified(name)}")
+    # Computed once: Spark finds it in each query around it.
+    view = interpreted.table(settings.qualified(SOURCES_VIEW)).cache()
+    yield settings
+    view.unpersist()
+    interpreted.sql(f"DROP SCHEMA {settings.schema} CASCADE")
+
+
+def _user_groups(posts: list[Row]) -> set[frozenset[int]]:
+    """Posts of one user each."""
+    groups: dict[tuple[int, int], set[int]] = {}
+    for post in posts:
+        groups.setdefault((post["post_year"], post["user_number"]), set()).add(post["ind"])
+    return set(map(frozenset, groups.values()))
+
+
+def test_an_analyst_gets_the_same_posts_and_places_of_every_answer(ran: Ran, analyst: Settings) -> None:
+    """The same as of the clean tables, whose answers' posts give their numbers again; and no name but top posters'."""
+    spark, stored = ran.spark, answer_tables.posts(ran.spark, ran.settings)
+    tables = [frame.cache() for frame in (stored.pins, stored.geolocations, stored.users)]
+    clean = CleanTables(*tables)
+    names = {row[0] for row in clean.users.select("user_name").distinct().collect()} - {None}
+    posters = {row[0] for row in clean.pins.select("poster_name").distinct().collect()} - {None}
+    for answer in ANSWERS:
+        shown = explain(spark, analyst, answer.name, {}).collect()
+        sources = [(f"{entity.name}_file", f"{entity.name}_source.file") for entity in answer.entities]
+        sources += [(f"{entity.name}_position", f"{entity.name}_source.position") for entity in answer.entities]
+        frame = explain_answer(clean, answer.name)
+        expected = frame.withColumns({name: F.col(path) for name, path in sources}).collect()
+        if answer.name == "users_joined_by_year":
+            assert _user_groups(shown) == _user_groups(expected)
+        columns = [name for name in shown[0].__fields__ if name != "user_number"]
+        values = [[tuple(post[name] for name in columns) for post in posts] for posts in (shown, expected)]
+        assert sorted(values[0]) == sorted(values[1]) != [], answer.name
+        told = {value for post in shown for value in post if isinstance(value, str)}
+        assert not told & names
+        tops = {row["poster_name"] for row in expected} if answer.name == "top_user_by_country" else set()
+        assert told & posters == tops
+    for table in tables:
+        table.unpersist()
+
+
+def test_raw_texts_are_for_stewards_alone(ran: Ran, analyst: Settings) -> None:
+    with pytest.raises(TableError) as error:
+        explain(ran.spark, analyst, ANSWER, {}, raw=True)
+    assert str(error.value) == "table explained_to_analysts.quarantine must be there: run the batch first"
 
 
 def _warehouse(folder: Path, *schemas: str) -> Path:

@@ -1,4 +1,4 @@
-"""What the two views show of a post, and what `posts` keeps from analysts."""
+"""What the views show of a post, and what those for analysts keep from them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from pyspark.sql import types as T
 
 from pinterest_transforms.columns import age_group, year_utc
 from pinterest_transforms.schemas import PUBLIC, QUASI_IDENTIFIER, column_class
-from pinterest_transforms.tables.views import IDENTIFIED_VIEW, POSTS_VIEW, view_columns, view_expressions
+from pinterest_transforms.tables.views import IDENTIFIED_VIEW, POSTS_VIEW, SOURCES_VIEW, view_columns, view_expressions
 from tests.support.table_places import WORK, Place
 
 JOINED = datetime(2016, 12, 31, 23, 30, 41, tzinfo=UTC)
@@ -81,6 +81,12 @@ def test_posts_shows_no_person(place: Place) -> None:
 
 def test_no_column_of_posts_is_personal() -> None:
     assert {column_class(column) for column in view_columns(POSTS_VIEW)} == {QUASI_IDENTIFIER, PUBLIC}
+
+
+def test_post_sources_names_the_poster_with_the_most_followers_of_a_country_alone(place: Place) -> None:
+    rows = place.table(SOURCES_VIEW).orderBy("ind").collect()
+    assert [row.poster_name for row in rows] == ["poster 8844", None, None]
+    assert [value for value in PERSON if value in str(rows)] == ["poster 8844"]
 
 
 def test_posts_identified_shows_everything(place: Place) -> None:

@@ -31,7 +31,7 @@ EVERYTHING = [
     *("--analysts", "analysts", "--stewards", "stewards", "--runner", "runner"),
 ]
 
-STEWARDS = ("pins", "geolocations", "users", "posts_identified", "quarantine")
+STEWARDS = ("pins", "geolocations", "users", "posts_identified", "post_sources", "quarantine")
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_analysts_read_the_answers_posts_and_runs_only(deployed: Fake) -> None:
     given = {thing: held["analysts"] for thing, held in deployed.grants.items() if "analysts" in held}
     assert given.pop("main") == ["USE_CATALOG"]
     assert given.pop(SCHEMA) == ["USE_SCHEMA"]
-    assert given == {f"{SCHEMA}.{table}": ["SELECT"] for table in [*ANSWERS, "posts", "runs"]}
+    assert given == {f"{SCHEMA}.{table}": ["SELECT"] for table in [*ANSWERS, "posts", "post_sources", "runs"]}
 
 
 def test_stewards_read_what_shows_persons(deployed: Fake) -> None:
@@ -95,7 +95,7 @@ def test_stewards_read_what_shows_persons(deployed: Fake) -> None:
         f"{SCHEMA}.{table}" for table in STEWARDS
     }
     raw = [f"abc_{kind}_table" for kind in ("pin", "geo", "user", "raw")]
-    stream = {f"main.s.{table}" for table in (*raw, "posts_identified", "quarantine")}
+    stream = {f"main.s.{table}" for table in (*raw, "posts_identified", "post_sources", "quarantine")}
     deployed.grants.update({table: {} for table in (*stream, "main.s.posts")})
     deployed.grants["main.s"] = {}
     assert main(["set-up", "--stewards", "few", "--leg", "stream", "--schema", "s", "--user-id", "abc"]) == 0

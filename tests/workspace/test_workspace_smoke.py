@@ -16,7 +16,7 @@ from pinterest_transforms.analysis.answers import ANSWERS as LIBRARY_ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE, raw_table
-from pinterest_transforms.tables.views import IDENTIFIED_VIEW, POSTS_VIEW
+from pinterest_transforms.tables.views import IDENTIFIED_VIEW, POSTS_VIEW, SOURCES_VIEW
 from workspace.workspace_cli import main
 from workspace.workspace_names import ANSWERS, list_analyst_tables, list_steward_tables
 
@@ -56,10 +56,10 @@ def job(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
 def test_table_names_are_those_of_the_library() -> None:
     stream = Settings(leg="stream", user_id="abc")
     assert tuple(answer.name for answer in LIBRARY_ANSWERS) == ANSWERS
-    assert list_analyst_tables() == (*ANSWERS, POSTS_VIEW, RUNS_TABLE)
+    assert list_analyst_tables() == (*ANSWERS, POSTS_VIEW, SOURCES_VIEW, RUNS_TABLE)
     for settings, raw in (Settings(), ()), (stream, (raw_table(stream),)):
         clean = map(settings.clean_table, ENTITIES)
-        assert list_steward_tables(settings) == (*clean, IDENTIFIED_VIEW, QUARANTINE_TABLE, *raw)
+        assert list_steward_tables(settings) == (*clean, IDENTIFIED_VIEW, SOURCES_VIEW, QUARANTINE_TABLE, *raw)
 
 
 def test_a_successful_run_prints_every_answer(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:

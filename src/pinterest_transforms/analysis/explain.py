@@ -19,7 +19,7 @@ def explain_answer(tables: CleanTables, answer: str, /, **cell: object) -> DataF
     """The posts behind the rows of an answer; these posts alone give the same rows again.
 
     Args:
-        tables: the clean tables.
+        tables: the clean tables; ``joined`` is used if it has ``ind``.
         answer: name of the answer.
         cell: values of columns of the answer, which choose its rows; none for all of them. Where a tie has several
             winners, the posts of each.
@@ -33,7 +33,8 @@ def explain_answer(tables: CleanTables, answer: str, /, **cell: object) -> DataF
         SettingsError: there is no such answer, column or row. No message has a value of the cell: it may be a name.
     """
     chosen = answer_named(answer)
-    tables = replace(tables, joined=None)
+    if tables.joined is not None and "ind" not in tables.joined.columns:
+        tables = replace(tables, joined=None)
     rows = chosen.compute(tables)
     for column, value in parse_cell(chosen, cell).items():
         rows = rows.where(F.col(column) == F.lit(value))

@@ -7,14 +7,17 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.analysis.answers import answer_named
+from pinterest_transforms.analysis.counted_posts import CleanTables
 from pinterest_transforms.analysis.explain import explain_answer
-from pinterest_transforms.entities import Entity
+from pinterest_transforms.columns import year_utc
+from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.landing import folder_exists
 from pinterest_transforms.ingest.landing_files import object_key
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables import answer_tables, raw_archive, table_access
+from pinterest_transforms.tables import raw_archive, table_access
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE
+from pinterest_transforms.tables.views import SOURCES_VIEW
 
 _PAIR = re.compile(r"\s+(?=\w+=)")
 _PLACE = ("file", "shard", "position")
@@ -23,14 +26,14 @@ _PLACE = ("file", "shard", "position")
 def explain(
     spark: SparkSession, settings: Settings, answer: str, cell: Mapping[str, object], *, raw: bool = False
 ) -> DataFrame:
-    """The posts behind the rows of a leg's answer, as the clean tables are now.
+    """The posts behind the rows of a leg's answer, as the clean tables are now, for whoever may read ``post_sources``.
 
     Args:
         spark: session.
         settings: names and places; ``landing`` for the raw texts of the batch leg.
         answer: name of the answer.
         cell: values of its columns that choose the rows.
-        raw: also the raw texts, which hold personal values: those who may not read the quarantine get an error.
+        raw: also the raw texts, which hold personal values: they are for those who may read the quarantine.
 
     Returns:
         As ``explain_answer``, but of each record's source ``pin_file`` and ``pin_position`` (and so on): in the stream
@@ -40,7 +43,7 @@ def explain(
         SettingsError: there is no such answer, column or row.
         TableError: a table is not there.
     """
-    posts = explain_answer(answer_tables.posts(spark, settings), answer, **cell)
+    posts = explain_answer(_viewed_tables(spark, settings), answer, **cell)
     others = [name for name in posts.columns if not name.endswith("_source")]
     order = [name for name in others if name in {column for column, _, _ in answer_named(answer).columns}]
     place = ("file", "position") if settings.leg == "batch" else ("shard", "position")
@@ -55,6 +58,26 @@ def explain(
             posts = _add_raw_text(spark, settings, entity, posts)
             shown.append(f"{entity.name}_raw")
     return posts.select(*shown).orderBy(*order, "ind")
+
+
+def _viewed_tables(spark: SparkSession, settings: Settings) -> CleanTables:
+    """What the answers count, by the view that analysts may read: a user is a number in the year of joining."""
+    view = table_access.read(spark, settings, SOURCES_VIEW)
+    counted = ("ind", "category", "poster_name", "follower_count", "country", "age_group", "join_year")
+    joined = view.select(*counted, year_utc("timestamp").alias("post_year"))
+    pins, geolocations, users = (
+        view.select("ind", F.col(f"{entity.name}_source").alias("_source"), *_user_columns(entity))
+        for entity in (PIN, GEO, USER)
+    )
+    return CleanTables(pins, geolocations, users, joined)
+
+
+def _user_columns(entity: Entity) -> tuple[Column, ...]:
+    if entity != USER:
+        return ()
+    # The middle of the year, which is in that year in every time zone.
+    joined = F.make_date("join_year", F.lit(7), F.lit(1)).cast("timestamp")
+    return F.col("user_number").alias("user_name"), F.lit(None).alias("age"), joined.alias("date_joined")
 
 
 def parse_explanation(text: str) -> tuple[str, dict[str, str]]:
