@@ -168,8 +168,9 @@ def test_the_figures_are_shown_over_spark_connect_too(make_place: Callable[..., 
     connect.sql(f"INSERT INTO {table} (ind, _source) VALUES (1, {source(6)})")
     connect.sql(f"INSERT INTO {noted} (topic, kind, _source) VALUES ('abc.pin', 'rejected', {source(9)})")
     connect.sql(
-        f"INSERT INTO {settings.qualified('runs')} (run_id, topic, started, read, merged, already_there, rejected, "
-        "repaired) VALUES ('r', 'abc.pin', TIMESTAMP '2026-07-31 11:00:00Z', 4, 3, 0, 1, 0)"
+        f"INSERT INTO {settings.qualified('runs')} (run_id, query_id, batch_id, topic, started, read, merged, "
+        "already_there, rejected, repaired) "
+        "VALUES ('r', 'q', 0, 'abc.pin', TIMESTAMP '2026-07-31 11:00:00Z', 4, 3, 0, 1, 0)"
     )
     figures = quality_gate.collect_metrics(connect, settings, "r", NOW)
     assert (figures[0].newest_arrival, figures[0].age_hours) == (datetime(2026, 7, 31, 9, tzinfo=UTC), 3.0)
