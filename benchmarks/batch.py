@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.harness.checks import Results, check_content, check_same, compare
+from benchmarks.harness.checks import check_facts, check_same
 from benchmarks.harness.children import Child, Usage, children
 from benchmarks.landings import Landing, Say, landing_of
-from benchmarks.peers.variants import OURS, PLAIN, POLARS, RAW, Facts
+from benchmarks.peers.variants import OURS, PLAIN, RAW, Facts
 
 WARM_UP = 11_000
 _WARM_UPS = 12
 """Java is still getting faster in the eighth round."""
-_MOONSHOT_SIZE = 1_000_000
+VARIANTS = (OURS, RAW, PLAIN)
 _PLACE = "batch"
 
 
@@ -22,20 +22,15 @@ class BatchTimes:
 
     Attributes:
         posts: the size.
-        results: of the check by content.
+        checked: numbers of each variant's result.
         runs: by variant, in the order of the rounds.
         about: what the children ran on.
     """
 
     posts: int
-    results: Results
+    checked: dict[str, Facts]
     runs: dict[str, list[Usage]] = field(default_factory=dict)
     about: dict[str, object] = field(default_factory=dict)
-
-
-def variants_for(posts: int) -> tuple[str, ...]:
-    """Which variants run at that size: Polars from a million posts on."""
-    return (OURS, RAW, PLAIN, POLARS) if posts >= _MOONSHOT_SIZE else (OURS, RAW, PLAIN)
 
 
 def measure_batch(
@@ -44,7 +39,7 @@ def measure_batch(
     cache: Path,
     work: Path,
     say: Say,
-    names: Sequence[str] | None = None,
+    names: Sequence[str] = VARIANTS,
     *,
     heap: str | None = None,
 ) -> BatchTimes:
@@ -56,13 +51,12 @@ def measure_batch(
         cache: where landings are kept.
         work: folder for what is made and thrown away.
         say: told what is being done.
-        names: the variants; ``ours`` among them. All that belong to the size if not given.
+        names: the variants; ``ours`` among them.
         heap: most memory of the driver, as ``children`` takes it.
 
     Raises:
         BenchError: if a run fails or its result is not right.
     """
-    names = names or variants_for(posts)
     landing = landing_of(posts, cache, say)
     small = landing_of(min(posts, WARM_UP), cache, say)
     with children(names, work / f"batch-{posts}", heap) as made:
@@ -73,8 +67,8 @@ def measure_batch(
                 child.measured(_PLACE)
                 _clear(child)
         say(f"{posts:,} posts: a round that is checked and not counted")
-        checked, results = _checked_round(made, landing, work / f"exports-{posts}")
-        times = BatchTimes(posts, results, about=made[OURS].about)
+        checked = _checked_round(made, landing)
+        times = BatchTimes(posts, checked, about=made[OURS].about)
         for number in range(1, pairs + 1):
             for name, child in made.items():
                 usage = _timed(child, landing, checked[name])
@@ -99,18 +93,16 @@ def _facts(child: Child) -> Facts:
     return found
 
 
-def _checked_round(made: dict[str, Child], landing: Landing, exports: Path) -> tuple[dict[str, Facts], Results]:
-    """One run each; what came out is compared by content."""
+def _checked_round(made: dict[str, Child], landing: Landing) -> dict[str, Facts]:
+    """One run each; the numbers that came out are checked."""
     facts = {}
     for name, child in made.items():
         _start(child, landing)
         child.measured(_PLACE)
         facts[name] = _facts(child)
-        child.ask("export", place=_PLACE, folder=str(exports / name))
         _clear(child)
-    results = compare(landing.folder, exports)
-    check_content(results, facts)
-    return facts, results
+    check_facts(facts, landing.expected())
+    return facts
 
 
 def _timed(child: Child, landing: Landing, checked: Facts) -> Usage:

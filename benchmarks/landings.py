@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emulation.source.database import connect, write_source
 from emulation.source.source_records import JsonRecord, Row, column_names
 from emulation.synthetic import faults
 from emulation.synthetic.delivery import DIRTY, ONCE, Delivery
 from emulation.synthetic.generator import generate_rows
-from emulation.synthetic.landing_writer import write_landing
+from emulation.synthetic.landing_writer import WrittenTopic, write_landing
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.settings import Settings
 
@@ -29,6 +30,7 @@ ARRIVAL = 1000
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "bench"
 _GIVEN_TWICE = re.compile(rb'^\{"(ind|index)": ?[0-9]+, ?"\1": ?.*\n', re.MULTILINE)
+_EXPECTED = "expected.json"
 _MAKERS = ("emulation", "benchmarks/landings.py")
 
 Say = Callable[[str], None]
@@ -49,6 +51,11 @@ class Landing:
     def settings(self) -> Settings:
         """Names and places; no warehouse."""
         return Settings(landing=str(self.folder))
+
+    def expected(self) -> dict[str, dict[str, int]]:
+        """By entity the numbers that a batch must report, as the generator knows them: read, rejected and rows."""
+        found: dict[str, dict[str, int]] = json.loads(self.folder.joinpath(_EXPECTED).read_text(encoding="utf-8"))
+        return found
 
     def without_repeats(self) -> Path:
         """The same without the lines that give their key twice: Spark cannot infer a schema from those."""
@@ -82,13 +89,29 @@ def landing_of(posts: int, cache: Path, say: Say) -> Landing:
             shutil.rmtree(old)
         unfinished = made.with_suffix(".tmp")
         try:
+            expected = {}
             for entity in ENTITIES:
                 say(f"making the landing of {posts:,} posts: {entity.name}")
-                _make_topic(unfinished, entity, posts)
+                expected[entity.name] = _make_topic(unfinished, entity, posts)
+            unfinished.joinpath(_EXPECTED).write_text(json.dumps(expected), encoding="utf-8")
             unfinished.rename(made)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return Landing(made, posts)
+
+
+def source_of(posts: int) -> Path:
+    """A source database of that many posts, made once."""
+    file = CACHE / f"source-{posts}.db"
+    if not file.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        engine = connect(str(part))
+        write_source(engine, ((entity, generate_rows(entity, posts, SEED)) for entity in ENTITIES))
+        engine.dispose()
+        part.rename(file)
+    return file
 
 
 def _fingerprint() -> str:
@@ -124,12 +147,12 @@ class _Later:
                 yield row
 
 
-def _make_topic(folder: Path, entity: Entity, posts: int) -> None:
-    """The history of a topic, then the arrivals: written behind it, then moved out of it."""
+def _make_topic(folder: Path, entity: Entity, posts: int) -> dict[str, int]:
+    """The history of a topic, then the arrivals: written behind it, then moved out of it; the history's numbers."""
     settings = Settings(landing=str(folder))
     chance = random.Random(f"{SEED}/{entity.name}/arrivals")
     later = _Later(posts, set(chance.sample(range(posts), min(posts, ARRIVALS * arrival_rows(posts)))))
-    _write(later.history(entity), entity, settings, DELIVERY, records_per_file(posts))
+    history = _write(later.history(entity), entity, settings, DELIVERY, records_per_file(posts))
     there = _files(settings, entity)
     for file in there:
         goal = folder / "plain" / file.relative_to(folder)
@@ -148,10 +171,12 @@ def _make_topic(folder: Path, entity: Entity, posts: int) -> None:
         there = now
     for file in folder.glob(f"arrivals/*/topics/{settings.topic(entity)}/*/*.json"):
         folder.joinpath(*file.relative_to(folder).parts[2:]).unlink()
+    rejected = history.counts["malformed"] + history.counts["foreign"]
+    return {"read": history.records, "rejected": rejected, "rows": history.counts["rows"]}
 
 
-def _write(rows: Iterator[Row], entity: Entity, settings: Settings, delivery: Delivery, per_file: int) -> None:
-    write_landing(rows, entity, settings, records_per_file=per_file, delivery=delivery, seed=SEED)
+def _write(rows: Iterator[Row], entity: Entity, settings: Settings, delivery: Delivery, per_file: int) -> WrittenTopic:
+    return write_landing(rows, entity, settings, records_per_file=per_file, delivery=delivery, seed=SEED)
 
 
 def _files(settings: Settings, entity: Entity) -> set[Path]:

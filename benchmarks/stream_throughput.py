@@ -22,10 +22,9 @@ import polars
 from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.harness.children import BenchError
-from benchmarks.landings import ROOT
+from benchmarks.landings import ROOT, source_of
 from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.report import machine, revision, table, write_page
-from benchmarks.senders import source_of
 from emulation.source.source_records import column_names, to_json_line
 from emulation.synthetic.generator import generate_rows
 from local.kinesis.kinesis_source import KinesisSource

@@ -13,14 +13,13 @@ import sys
 import threading
 import time
 import traceback
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from py4j.java_gateway import JavaClass
 from pyspark.sql import SparkSession
 
-from benchmarks.peers.variants import MAKERS, Polars, Variant
+from benchmarks.peers.variants import MAKERS
 from local.runtime.spark_session import kill_java, local_session, stop_session
 from pinterest_transforms.settings import Settings
 
@@ -29,18 +28,15 @@ Answer = dict[str, object]
 
 
 class _Worker:
-    """The variant, and the session it has, if any."""
+    """The variant and its session."""
 
     def __init__(self, name: str, folder: Path, heap: str | None = None) -> None:
-        made, extra = MAKERS.get(name), {"spark.driver.memory": heap} if heap else {}
-        session = partial(local_session, folder / "spark", app_name=f"bench-{name}", extra=extra)
-        self._spark: SparkSession | None = session() if made else None
-        self._variant: Variant = made(self._spark) if made and self._spark else Polars()
+        extra = {"spark.driver.memory": heap} if heap else {}
+        self._spark = local_session(folder / "spark", app_name=f"bench-{name}", extra=extra)
+        self._variant = MAKERS[name](self._spark)
 
     def hello(self, _: Command) -> Answer:
         """What it runs on."""
-        if self._spark is None:
-            return {}
         java = _java(self._spark)
         memory = self._spark.sparkContext.getConf().get("spark.driver.memory")
         return {"Java": java.getProperty("java.version"), "Spark": self._spark.version, "driver memory": memory}
@@ -53,8 +49,7 @@ class _Worker:
     def settle(self, _: Command) -> Answer:
         """Frees what earlier runs left, so that nobody's run pays for it."""
         gc.collect()
-        if self._spark is not None:
-            _java(self._spark).gc()
+        _java(self._spark).gc()
         return {}
 
     def run(self, command: Command) -> Answer:
@@ -67,11 +62,6 @@ class _Worker:
         """What came out."""
         return {"facts": self._variant.facts(command["place"])}
 
-    def export(self, command: Command) -> Answer:
-        """Writes what came out for the check."""
-        self._variant.export(command["place"], Path(command["folder"]))
-        return {}
-
     def clear(self, command: Command) -> Answer:
         """Forgets a place."""
         self._variant.clear(command["place"])
@@ -79,8 +69,7 @@ class _Worker:
 
     def close(self) -> None:
         """Ends Java."""
-        if self._spark is not None:
-            stop_session(self._spark)
+        stop_session(self._spark)
 
 
 def _java(spark: SparkSession) -> JavaClass:

@@ -1,4 +1,4 @@
-"""What is measured: the batch, raw reading and writing, the plain notebook way, and Polars.
+"""What is measured: the batch, raw reading and writing, and the plain notebook way.
 
 A variant works on *places*: a landing and a fresh folder that belong together. Only ``run`` is timed.
 """
@@ -14,7 +14,6 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from benchmarks.peers import plain_way
-from benchmarks.peers.polars_clean import Cleaned, clean_topic
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.schemas import CONTRACT
@@ -26,7 +25,7 @@ Facts = dict[str, dict[str, int | str | None]]
 """By entity: numbers of a run, and a digest of what it wrote; equal facts, equal tables."""
 
 COUNTS = ("read", "merged", "already_there", "rejected")
-OURS, RAW, PLAIN, POLARS = "ours", "raw", "plain", "polars"
+OURS, RAW, PLAIN = "ours", "raw", "plain"
 
 
 class Variant(Protocol):
@@ -41,16 +40,8 @@ class Variant(Protocol):
     def facts(self, place: str) -> Facts:
         """What came out."""
 
-    def export(self, place: str, folder: Path) -> None:
-        """Writes what came out as Parquet files, a folder an entity."""
-
     def clear(self, place: str) -> None:
         """Forgets the place and deletes its folder."""
-
-
-def parquet_files(folder: Path) -> list[Path]:
-    """The Parquet files of a folder."""
-    return sorted(folder.glob("*.parquet"))
 
 
 class Ours:
@@ -85,11 +76,6 @@ class Ours:
             found[entity.name] = {**row.collect()[0].asDict(), **counted}
         return found
 
-    def export(self, place: str, folder: Path) -> None:
-        """The contract's columns of the three tables."""
-        for entity in ENTITIES:
-            self._table(place, entity).write.parquet(str(folder / entity.name))
-
     def clear(self, place: str) -> None:
         """Drops the schema too."""
         settings = self._places.pop(place)
@@ -120,20 +106,10 @@ class _Written:
             self._do(source.topic_folder(entity), folder / entity.name, entity)
 
     def facts(self, place: str) -> Facts:
-        """Rows written; for the digest, see where it is wanted."""
+        """Rows written."""
         folder = self._places[place][1]
-        files = {entity.name: parquet_files(folder / entity.name) for entity in ENTITIES}
-        return {
-            name: {"rows": pl.scan_parquet(found).select(pl.len()).collect().item()} for name, found in files.items()
-        }
-
-    def export(self, place: str, folder: Path) -> None:
-        """Links what was written: a first write's Parquet files are the whole table."""
-        for entity in ENTITIES:
-            goal = folder / entity.name
-            goal.mkdir(parents=True)
-            for file in parquet_files(self._places[place][1] / entity.name):
-                goal.joinpath(file.name).hardlink_to(file)
+        counts = {e.name: pl.scan_parquet(folder / e.name / "*.parquet").select(pl.len()) for e in ENTITIES}
+        return {name: {"rows": count.collect().item()} for name, count in counts.items()}
 
     def clear(self, place: str) -> None:
         """Deletes the folder."""
@@ -177,33 +153,6 @@ class Plain(_Written):
     def _do(self, topic: str, goal: Path, entity: Entity) -> None:
         cleaned = plain_way.CLEANERS[entity.name](plain_way.read(self._spark, topic))
         cleaned.write.format("delta").mode("overwrite").save(str(goal))
-
-
-class Polars(_Written):
-    """The same cleaning by Polars, to one Parquet file an entity, compressed as Delta's are."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._cleaned: dict[str, dict[str, int]] = {}
-
-    def facts(self, place: str) -> Facts:
-        """Rows, lines and a digest."""
-        found = super().facts(place)
-        for name, numbers in found.items():
-            frame = pl.read_parquet(parquet_files(self._places[place][1] / name))
-            numbers["digest"] = digest(frame)
-        return {name: {**numbers, **self._cleaned[name]} for name, numbers in found.items()}
-
-    def _do(self, topic: str, goal: Path, entity: Entity) -> None:
-        cleaned: Cleaned = clean_topic(Path(topic), entity)
-        goal.mkdir()
-        cleaned.frame.write_parquet(goal / "part.parquet", compression="snappy")
-        self._cleaned[entity.name] = {"read": cleaned.lines, "rejected": cleaned.rejected}
-
-
-def digest(frame: pl.DataFrame) -> str:
-    """A number for the frame's rows in any order; the same in every process of one Polars version."""
-    return str(frame.hash_rows(seed=1).sort().hash(seed=1).sum())
 
 
 MAKERS: dict[str, Callable[[SparkSession], Variant]] = {OURS: Ours, RAW: Raw, PLAIN: Plain}
