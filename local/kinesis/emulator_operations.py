@@ -5,33 +5,25 @@ from collections.abc import Callable
 
 import orjson
 
-from local.kinesis.emulator_request import (
-    EmulatorRequest,
-    decode_token,
-    encode_token,
-    matches_filter,
-    parse_shard_filter,
-)
+from local.kinesis.emulator_request import EmulatorRequest, decode_token, encode_token
 from local.kinesis.emulator_shards import JsonObject, KinesisError, Shard, invalid_argument
 from local.kinesis.emulator_streams import ACCOUNT, HASH_KEYS, EmulatorStream
 
 THROTTLED = "ProvisionedThroughputExceededException"
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}", re.ASCII)
-_HOURS = (24, 8760)
 
 
 class KinesisOperations:
     """Streams in memory, and a method for each operation that is known, by the operation's name."""
 
-    def __init__(self, clock: Callable[[], float], iterator_seconds: float, page_size: int, limits: bool) -> None:
-        self.clock, self.iterator_seconds, self.page_size, self.limits = clock, iterator_seconds, page_size, limits
+    def __init__(self, clock: Callable[[], float], iterator_seconds: float, page_size: int) -> None:
+        self.clock, self.iterator_seconds, self.page_size = clock, iterator_seconds, page_size
         self._streams: dict[str, EmulatorStream] = {}
         self._made = self._generation = 0
         operations = (
             *(self._create_stream, self._delete_stream, self._list_streams, self._describe_stream),
             *(self._describe_stream_summary, self._list_shards, self._put_record, self._put_records),
             *(self._get_shard_iterator, self._get_records, self._split_shard, self._merge_shards),
-            *(self._increase_stream_retention_period, self._decrease_stream_retention_period),
         )
         self._operations: dict[str, Callable[[EmulatorRequest], JsonObject | bytes]] = {
             operation.__name__.title().replace("_", ""): operation for operation in operations
@@ -96,29 +88,23 @@ class KinesisOperations:
         if said and request.text("StreamName", ""):
             raise invalid_argument("NextToken and StreamName cannot be provided together.")
         if said:
-            stream, after, kind, moment = self._resume(said)
+            stream, after = self._resume(said)
         else:
             stream, after = self._named_stream(request), request.text("ExclusiveStartShardId", "")
-            kind, moment, after_too = parse_shard_filter(request.nested("ShardFilter"))
-            after = max(after, after_too)
-        if kind == "AT_TRIM_HORIZON":
-            moment = max(stream.horizon(now), stream.created)
-        shards = [s for s in stream.list_shards(now) if s.shard_id > after and matches_filter(s, kind, moment)]
+        shards = [shard for shard in stream.list_shards(now) if shard.shard_id > after]
         shown = shards[: min(self.page_size, limit)]
         more: JsonObject = {}
         if len(shown) < len(shards):
-            more["NextToken"] = encode_token(
-                "shards", stream.name, stream.prefix, shown[-1].shard_id, kind, moment, now
-            )
+            more["NextToken"] = encode_token("shards", stream.name, stream.prefix, shown[-1].shard_id, now)
         return {"Shards": [shard.describe() for shard in shown], **more}
 
-    def _resume(self, said: str) -> tuple[EmulatorStream, str, str, int]:
-        """What a list of shards goes on with: stream, last shard, filter and its moment."""
+    def _resume(self, said: str) -> tuple[EmulatorStream, str]:
+        """Stream and last shard of the page before."""
         match decode_token(said):
-            case ["shards", str(name), str(prefix), str(after), str(kind), int(moment), int(issued)]:
+            case ["shards", str(name), str(prefix), str(after), int(issued)]:
                 if self._is_over(issued):
                     raise KinesisError("ExpiredNextTokenException", "NextToken expired")
-                return self._find_stream(name, prefix), after, kind, moment
+                return self._find_stream(name, prefix), after
         raise invalid_argument("NextToken is invalid.")
 
     def _put_record(self, request: EmulatorRequest) -> JsonObject:
@@ -161,12 +147,7 @@ class KinesisOperations:
     def _get_records(self, request: EmulatorRequest) -> bytes:
         limit, now = request.integer("Limit", 1, 10_000, 10_000), self._now()
         stream, shard, position = self._find_position(request.text("ShardIterator"))
-        if self.limits and not shard.quota.has_room(now):
-            message = f"Rate exceeded for shard {shard.shard_id} in stream {stream.name} under account {ACCOUNT}."
-            raise KinesisError(THROTTLED, message)
         page = shard.read(position, limit)
-        if self.limits:
-            shard.quota.count(page.size)
         # Zero means that all was read, so what is not is a millisecond behind at least.
         rest: JsonObject = {"MillisBehindLatest": 0 if page.at_tip else max(1, now - page.arrival)}
         if page.at_tip and shard.closed is not None:
@@ -204,22 +185,4 @@ class KinesisOperations:
         stream, now = self._named_stream(request), self._now()
         shard, other = (stream.shard(request.text(name), now) for name in ("ShardToMerge", "AdjacentShardToMerge"))
         stream.merge(shard, other, now)
-        return {}
-
-    def _increase_stream_retention_period(self, request: EmulatorRequest) -> JsonObject:
-        stream, hours = self._named_stream(request), request.integer("RetentionPeriodHours", *_HOURS)
-        if hours < stream.retention_hours:
-            raise invalid_argument(
-                f"RetentionPeriodHours must be {stream.retention_hours} at least to increase it, got {hours}"
-            )
-        stream.retention_hours = hours
-        return {}
-
-    def _decrease_stream_retention_period(self, request: EmulatorRequest) -> JsonObject:
-        stream, hours = self._named_stream(request), request.integer("RetentionPeriodHours", *_HOURS)
-        if hours > stream.retention_hours:
-            raise invalid_argument(
-                f"RetentionPeriodHours must be {stream.retention_hours} at most to decrease it, got {hours}"
-            )
-        stream.retention_hours = hours
         return {}

@@ -4,12 +4,11 @@ import base64
 
 import orjson
 
-from local.kinesis.emulator_shards import KinesisError, PutEntry, Shard, invalid_argument
-from local.kinesis.emulator_streams import HASH_KEYS, compute_hash_key
+from local.kinesis.emulator_shards import KinesisError, PutEntry, invalid_argument
+from local.kinesis.emulator_streams import compute_hash_key
 
 MEDIA_TYPE = "application/x-amz-json-1.1"
 _RECORD_BYTES, _REQUEST_BYTES = 1024**2, 10 * 1024**2
-_FILTERS = ("AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP")
 
 
 class EmulatorRequest:
@@ -42,11 +41,6 @@ class EmulatorRequest:
             raise invalid_argument(f"{name} must be seconds since 1970, got {found!r}")
         return round(found * 1000)
 
-    def nested(self, name: str) -> "EmulatorRequest | None":
-        """An object inside of this one."""
-        found = self._body.get(name)
-        return EmulatorRequest(found) if isinstance(found, dict) else None
-
     def entry(self) -> PutEntry:
         """A record to put, with the hash key it is placed by."""
         key, data = self.text("PartitionKey"), self._body.get("Data")
@@ -54,13 +48,11 @@ class EmulatorRequest:
             raise KinesisError("SerializationException", "Data must be base64")
         if len(key) > 256:
             raise KinesisError("ValidationException", f"PartitionKey must be 1 to 256 characters, got {len(key)}")
-        explicit = "ExplicitHashKey" in self._body
-        place = self.integer("ExplicitHashKey", 0, HASH_KEYS - 1) if explicit else compute_hash_key(key)
         size = len(data) * 3 // 4 - data[-2:].count("=") + len(key.encode())
         if size > _RECORD_BYTES:
             message = f"Data and PartitionKey must be at most {_RECORD_BYTES} bytes, got {size}"
             raise KinesisError("ValidationException", message)
-        return PutEntry(data, key, place, size)
+        return PutEntry(data, key, compute_hash_key(key), size)
 
     def entries(self) -> list[PutEntry]:
         """The records of one request: all of them are right, or none is taken."""
@@ -89,27 +81,6 @@ def parse_request(body: bytes) -> EmulatorRequest:
     if not isinstance(found, dict):
         raise KinesisError("SerializationException", f"the body must be a JSON object ({MEDIA_TYPE})")
     return EmulatorRequest(found)
-
-
-def parse_shard_filter(request: EmulatorRequest | None) -> tuple[str, int, str]:
-    """Kind of a shard filter, its moment in ms, and the shard after which it begins."""
-    if request is None:
-        return "", 0, ""
-    kind = request.text("Type")
-    if kind not in _FILTERS:
-        raise KinesisError("ValidationException", f"Type of ShardFilter must be one of Kinesis' six, got {kind!r}")
-    moment = request.timestamp_ms("Timestamp") if kind in ("AT_TIMESTAMP", "FROM_TIMESTAMP") else 0
-    return kind, moment, request.text("ShardId") if kind == "AFTER_SHARD_ID" else ""
-
-
-def matches_filter(shard: Shard, kind: str, moment: int) -> bool:
-    """Whether a shard filter lets a shard through."""
-    if kind == "AT_LATEST":
-        return shard.closed is None
-    if kind not in ("AT_TRIM_HORIZON", "AT_TIMESTAMP", "FROM_TIMESTAMP"):
-        return True
-    was_there = kind == "FROM_TIMESTAMP" or shard.opened <= moment
-    return was_there and (shard.closed is None or shard.closed >= moment)
 
 
 def encode_token(*parts: object) -> str:

@@ -7,8 +7,6 @@ from typing import NamedTuple
 import orjson
 
 READ_BYTES = 10 * 1024**2
-# Kinesis' limits of reads from a shard.
-_READS_A_SECOND, _BYTES_A_SECOND = 5, 2 * 1024**2
 # Not one dump of the whole: what orjson gives keeps kilobytes more than it shows for as long as it is kept.
 _RECORD = b'{"SequenceNumber":"%b","ApproximateArrivalTimestamp":%d.%03d,"Data":%b,"PartitionKey":%b}'
 
@@ -65,25 +63,6 @@ class Page:
     arrival: int
 
 
-@dataclass
-class ReadQuota:
-    """What may still be read from a shard: five calls and 2 MiB a second; a large answer is paid for in seconds."""
-
-    began: int = 0
-    calls: int = 0
-    size: int = 0
-
-    def has_room(self, now: int) -> bool:
-        """Whether one more call may be answered; counts nothing."""
-        if now - self.began >= max(1000, self.size * 1000 // _BYTES_A_SECOND):
-            self.began, self.calls, self.size = now, 0, 0
-        return self.calls < _READS_A_SECOND and self.size < _BYTES_A_SECOND
-
-    def count(self, size: int) -> None:
-        """Counts an answered call."""
-        self.calls, self.size = self.calls + 1, self.size + size
-
-
 class Shard:
     """A range of hash keys and its records, oldest first.
 
@@ -94,7 +73,6 @@ class Shard:
         began, ended: the numbers it was opened and closed with.
         opened, closed: when that was, in ms.
         children: what it was split or merged into.
-        quota: what may still be read where limits are on.
     """
 
     def __init__(
@@ -106,7 +84,6 @@ class Shard:
         self.ended: int | None = None
         self.closed: int | None = None
         self.children: list[Shard] = []
-        self.quota = ReadQuota()
         # One entry a record: its number, when it arrived, the bytes up to its end, and its JSON object.
         self._numbers: list[int] = []
         self._arrivals: list[int] = []

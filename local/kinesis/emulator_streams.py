@@ -9,7 +9,7 @@ from local.kinesis.emulator_shards import JsonObject, KinesisError, PutEntry, Sh
 
 ACCOUNT, REGION = "000000000000", "eu-west-1"
 HASH_KEYS = 2**128
-HOUR_MS = 3_600_000
+RETENTION_HOURS, HOUR_MS = 24, 3_600_000
 _SEQUENCE = re.compile(r"49(\d{19})(\d{25})(\d{10})", re.ASCII)
 
 
@@ -24,7 +24,7 @@ class EmulatorStream:
     """
 
     def __init__(self, name: str, serial: int, shards: int, now: int) -> None:
-        self.name, self.created, self.retention_hours = name, now, 24
+        self.name, self.created = name, now
         self.arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
         self.prefix = f"49{now % 10**13:013d}{serial % 10**6:06d}"
         self.shards: dict[str, Shard] = {}
@@ -41,7 +41,7 @@ class EmulatorStream:
 
     def horizon(self, now: int) -> int:
         """The moment in ms before which everything is gone."""
-        return now - self.retention_hours * HOUR_MS
+        return now - RETENTION_HOURS * HOUR_MS
 
     def trim(self, now: int) -> None:
         """Forgets what is older than the retention period."""
@@ -134,7 +134,7 @@ class EmulatorStream:
             "StreamStatus": "ACTIVE",
             "StreamModeDetails": {"StreamMode": "PROVISIONED"},
             "StreamCreationTimestamp": self.created / 1000,
-            "RetentionPeriodHours": self.retention_hours,
+            "RetentionPeriodHours": RETENTION_HOURS,
             "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
             "EncryptionType": "NONE",
         }

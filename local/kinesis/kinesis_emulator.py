@@ -4,7 +4,7 @@ As a process it prints its port, and ends when its standard input does::
 
     python -m local.kinesis.kinesis_emulator --streams posts users --shards 2
 
-Unlike Kinesis it makes and deletes streams at once, lets any credentials in, and takes writes without a limit.
+Unlike Kinesis it makes and deletes streams at once, lets any credentials in, and has no rate limits.
 """
 
 import argparse
@@ -34,7 +34,6 @@ class KinesisEmulator(KinesisOperations):
         clock: seconds since 1970; all times and ages are by it.
         iterator_seconds: how long an iterator or a ``NextToken`` is good for.
         page_size: how many shards or streams a list gives at most.
-        limits: whether a shard gives five ``GetRecords`` and 2 MiB a second, as in Kinesis.
 
     Attributes:
         url: where it is served.
@@ -50,9 +49,8 @@ class KinesisEmulator(KinesisOperations):
         clock: Callable[[], float] = time.time,
         iterator_seconds: float = 300.0,
         page_size: int = 1000,
-        limits: bool = False,
     ) -> None:
-        super().__init__(clock, iterator_seconds, page_size, limits)
+        super().__init__(clock, iterator_seconds, page_size)
         self.url = ""
         self.calls: Counter[str] = Counter()
         self.throttle: Counter[str] = Counter()
@@ -171,9 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--port", type=int_between(0, 65_535), default=0, help="its loopback port (default: a free one)"
     )
-    parser.add_argument("--limits", action="store_true", help="read no more from a shard than Kinesis lets")
     options = parser.parse_args(arguments)
-    kinesis = KinesisEmulator(limits=options.limits)
+    kinesis = KinesisEmulator()
     try:
         for name in options.streams:
             kinesis.create(name, options.shards)

@@ -53,15 +53,6 @@ def test_the_md5_of_the_key_says_which_shard(client):
     assert set(expected) == {FIRST, SECOND, THIRD}
 
 
-def test_an_explicit_hash_key_comes_before_the_partition_key(client):
-    split(client)
-    for key, shard in ((0, SECOND), (2**127 - 1, SECOND), (2**127, THIRD), (TOP, THIRD)):
-        said = client.put_record(StreamName="posts", Data=b"x", PartitionKey="k", ExplicitHashKey=str(key))
-        assert said["ShardId"] == shard
-    with refused("InvalidArgumentException", f"ExplicitHashKey must be 0 to {TOP}, got '{TOP + 1}'"):
-        client.put_record(StreamName="posts", Data=b"x", PartitionKey="k", ExplicitHashKey=str(TOP + 1))
-
-
 def test_too_much_is_refused_and_nothing_of_it_is_taken(client):
     with refused("ValidationException", "Records must be 1 to 500, got 501"):
         put(client, *["a"] * 501)

@@ -1,6 +1,5 @@
 """The Kinesis emulator by AWS's rules: shards are split, merged and listed."""
 
-from datetime import UTC, datetime
 
 from tests.local.kinesis.kinesis_calls import (
     FIRST,
@@ -108,27 +107,6 @@ def test_shards_are_listed_in_pages(client, served, clock):
     clock.now += 300
     with refused("ExpiredNextTokenException"):
         client.list_shards(NextToken=token)
-
-
-def test_shards_are_listed_by_filter(client, clock):
-    began = clock.now
-    clock.now = began + 10
-    split(client)
-
-    def listed(kind: str, **more) -> list[str]:
-        return ids(shards(client, ShardFilter={"Type": kind, **more}))
-
-    def at(seconds: int) -> datetime:
-        return datetime.fromtimestamp(began + seconds, UTC)
-
-    assert listed("AT_LATEST") == [SECOND, THIRD]
-    assert listed("AT_TRIM_HORIZON") == [FIRST]
-    assert listed("FROM_TRIM_HORIZON") == [FIRST, SECOND, THIRD]
-    assert listed("AT_TIMESTAMP", Timestamp=at(5)) == [FIRST]
-    assert listed("AT_TIMESTAMP", Timestamp=at(11)) == [SECOND, THIRD]
-    assert listed("FROM_TIMESTAMP", Timestamp=at(5)) == [FIRST, SECOND, THIRD]
-    assert listed("FROM_TIMESTAMP", Timestamp=at(11)) == [SECOND, THIRD]
-    assert listed("AFTER_SHARD_ID", ShardId=SECOND) == [THIRD]
 
 
 def test_a_closed_shard_is_listed_until_its_records_are_too_old(client, clock):

@@ -89,7 +89,6 @@ def test_a_stream_is_made_once(client):
         lambda c: c.delete_stream(StreamName="no"),
         lambda c: iterator(c, stream="no"),
         lambda c: c.split_shard(StreamName="no", ShardToSplit=FIRST, NewStartingHashKey="9"),
-        lambda c: c.increase_stream_retention_period(StreamName="no", RetentionPeriodHours=48),
     ],
 )
 def test_an_unknown_stream_is_not_found(client, call):
