@@ -73,7 +73,7 @@ def generate(options: argparse.Namespace) -> tuple[str, int]:
     _check_numpy()
     settings = Settings(user_id=options.user_id, landing=options.landing)
     if options.landing:
-        check_landing_target(settings, options.partitions, append=options.append)
+        check_landing_target(settings)
         _create_landing(options.landing)
     engine = connect(options.database)
     try:
@@ -90,7 +90,6 @@ def generate(options: argparse.Namespace) -> tuple[str, int]:
                 records_per_file=options.records_per_file or max(RECORDS_PER_FILE, options.posts // MAX_DEFAULT_FILES),
                 delivery=DELIVERIES[options.delivery],
                 seed=options.seed,
-                append=options.append,
                 track=track,
             )
             records, files = sum(topic.records for topic in topics), sum(topic.files for topic in topics)
@@ -178,4 +177,3 @@ def _add_landing_options(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"records per file (the larger of {RECORDS_PER_FILE} and a hundredth of the posts)",
     )
-    group.add_argument("--append", action="store_true", help="add to existing files")

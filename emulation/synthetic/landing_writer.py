@@ -4,8 +4,6 @@ Source: the data contract, section 1, for file names. A key has one partition. A
 and renamed when it is complete.
 """
 
-import gzip
-import json
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from emulation.source.database import count_rows
-from emulation.source.source_records import MAX_KEY, Row
+from emulation.source.source_records import Row
 from emulation.source.table_reader import TableReader
 from emulation.synthetic.delivery import USUAL, Delivery, deliver
 from pinterest_transforms.entities import ENTITIES, Entity
@@ -55,25 +53,20 @@ def assign_partition(key: int, partitions: int) -> int:
     return zlib.crc32(b"%d" % key) % partitions
 
 
-def check_landing_target(settings: Settings, partitions: int = PARTITIONS, *, append: bool = False) -> None:
+def check_landing_target(settings: Settings) -> None:
     """Checks that landing files can be written.
 
     Raises:
-        LandingError: the user's topics have files and ``append`` is not set, or the files assign keys to other
-            partitions.
-        SettingsError: ``partitions`` is below 1, or the landing is no local folder.
+        LandingError: the user's topics have files.
+        SettingsError: the landing is no local folder.
     """
-    if partitions < 1:
-        raise SettingsError(f"partitions must be at least 1, got {partitions}")
     landing = Path(settings.landing)
     if not settings.landing or "://" in settings.landing or (landing.exists() and not landing.is_dir()):
         raise SettingsError(f"landing must be a folder of this machine, got {settings.landing!r}")
     for entity in ENTITIES:
         folder, files = settings.topic_folder(entity), _list_files(settings, entity)
-        if files and not append:
-            raise LandingError(f"{folder} already has {len(files)} files: --append adds to them")
-        for file in files:
-            _check_partition(file, entity, settings.topic(entity), partitions)
+        if files:
+            raise LandingError(f"{folder} already has {len(files)} files: remove them, or choose another landing")
 
 
 def _list_files(settings: Settings, entity: Entity) -> list[str]:
@@ -134,7 +127,6 @@ def export_source(
     records_per_file: int = RECORDS_PER_FILE,
     delivery: Delivery = USUAL,
     seed: int = 1,
-    append: bool = False,
     track: Track = lambda _what, _total, pages: pages,
 ) -> list[WrittenTopic]:
     """Writes landing files of the three tables of a source database; see ``write_landing``.
@@ -143,7 +135,7 @@ def export_source(
         LandingError: see ``check_landing_target`` and ``write_landing``.
         SourceError: the source cannot be read.
     """
-    check_landing_target(settings, partitions, append=append)
+    check_landing_target(settings)
     written = []
     for entity in ENTITIES:
         pages = track(f"landing {entity.name}", count_rows(engine, entity), TableReader(engine, entity).read_pages())
@@ -193,39 +185,9 @@ class _PartitionBuffer:
 
 
 def _read_next_offsets(files: Iterable[str], topic: str) -> dict[int, int]:
-    """The offset after the last record of each partition with files."""
+    """The offset after the last record of each partition with files; a last line may lack its line feed."""
     last: dict[int, tuple[int, str]] = {}
     for file in files:
         partition, start = partition_and_start(file, topic)
         last[int(partition)] = max(last.get(int(partition), (-1, "")), (start, file))
-    return {partition: start + sum(1 for _ in _read_lines(file)) for partition, (start, file) in last.items()}
-
-
-def _read_lines(file: str) -> Iterator[bytes]:
-    """Lines of a landing file, an unterminated last one included.
-
-    Raises:
-        LandingError: the file cannot be read.
-    """
-    try:
-        with gzip.open(file) if file.endswith(".gz") else Path(file).open("rb") as content:
-            yield from content
-    except (EOFError, zlib.error) as error:
-        raise LandingError(f"{file} cannot be read: it must be a complete gzip file") from error
-    except OSError as error:
-        raise LandingError(f"{file} cannot be read: {error.strerror or error}") from error
-
-
-def _check_partition(file: str, entity: Entity, topic: str, partitions: int) -> None:
-    """Checks that the first record of a file is in the partition that its key would be assigned to."""
-    line = next(_read_lines(file), b"").decode(errors="replace")
-    try:
-        record = json.loads(line)
-        key = next(record[name] for name in (*entity.key_fields, "index", "ind") if name in record)
-        whole = int(key)
-    except (ValueError, TypeError, OverflowError, StopIteration):
-        return  # a malformed line has no key
-    usable = 0 <= whole <= MAX_KEY and float(key) == float(whole)
-    if usable and int(partition_and_start(file, topic)[0]) != assign_partition(whole, partitions):
-        message = f"{file} has key {whole}, which {partitions} partitions would assign to another one"
-        raise LandingError(f"{message}: append with the same number of partitions")
+    return {partition: start + len(Path(file).read_bytes().splitlines()) for partition, (start, file) in last.items()}

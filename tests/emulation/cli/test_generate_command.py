@@ -39,7 +39,7 @@ def test_generate_writes_landing_files(tmp_path: Path, capsys: pytest.CaptureFix
     )
 
 
-def test_generate_overwrites_nothing_without_replace_or_append(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_generate_overwrites_nothing_without_replace(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     file, landing = tmp_path / "source.db", tmp_path / "landing"
     given = ["generate", "--posts", "50", "--database", str(file)]
     assert main([*given, "--landing", str(landing)]) == 0
@@ -48,10 +48,10 @@ def test_generate_overwrites_nothing_without_replace_or_append(tmp_path: Path, c
     assert main(given) == 2
     names = "pinterest_data, geolocation_data, user_data"
     assert capsys.readouterr().err.splitlines() == [
-        f"error: {landing}/topics/12f6caff3559.pin already has 3 files: --append adds to them",
+        f"error: {landing}/topics/12f6caff3559.pin already has 3 files: remove them, or choose another landing",
         f"error: {file} already has {names}: --replace drops and creates them again",
     ]
-    assert main([*given, "--landing", str(landing), "--replace", "--append"]) == 0
+    assert main([*given, "--replace"]) == 0
 
 
 BOUNDS, SEE = "must be a whole number from 1 to 100,000,000", " (see python -m emulation generate --help)"
@@ -102,7 +102,7 @@ def test_the_database_may_come_from_the_environment(
         main(["generate", "--help"])
     text = capsys.readouterr().out
     assert "c4n4ry" not in text
-    for option in ("--posts", "--seed", "--database", "--replace", "--landing", "--user-id", "--delivery", "--append"):
+    for option in ("--posts", "--seed", "--database", "--replace", "--landing", "--user-id", "--delivery"):
         assert option in text
 
 

@@ -1,6 +1,5 @@
 """Landing files in the layout of the S3 sink."""
 
-import gzip
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -107,55 +106,30 @@ def test_a_file_that_cannot_be_renamed_leaves_no_temporary_file(settings: Settin
     assert [file for file in Path(settings.landing).rglob("*") if file.is_file()] == []
 
 
-def test_a_landing_is_extended_only_with_append(settings: Settings) -> None:
+def test_a_landing_is_written_once(settings: Settings) -> None:
     write_landing(rows_of(GEO), GEO, settings, records_per_file=400, delivery=HARSH)
-    before = landed_lines(Path(settings.landing))
     with pytest.raises(LandingError) as raised:
         check_landing_target(settings)
     count = len(list(Path(settings.landing).rglob("*.json")))
-    assert str(raised.value) == (f"{settings.landing}/topics/0abc.geo already has {count} files: --append adds to them")
+    folder = f"{settings.landing}/topics/0abc.geo"
+    assert str(raised.value) == f"{folder} already has {count} files: remove them, or choose another landing"
     check_landing_target(Settings(user_id="other", landing=settings.landing))
-    check_landing_target(settings, append=True)
-    write_landing(rows_of(GEO), GEO, settings, records_per_file=400, delivery=HARSH)
-    after = landed_lines(Path(settings.landing))
-    assert after == {partition: lines * 2 for partition, lines in before.items()}
 
 
-def test_append_continues_after_the_offsets_of_record_files_only(settings: Settings) -> None:
+def test_offsets_continue_after_those_of_record_files(settings: Settings) -> None:
     folder = Path(settings.landing, "topics/0abc.geo")
     files = {
-        "year=2026/month=01/0abc.geo+0+0000000040.json.gz": gzip.compress(b"{}\n" * 5),
         "partition=0/0abc.geo+0+0000000000.json": b"{}\n" * 40,
         "partition=1/0abc.geo+1+0000000003.json": b"{}\n{}",
         "_temporary/0/0abc.geo+2+0000000900.json": b"{}\n",
         "partition=2/0abc.geo+2+0000000800.keys.json": b"1\n",
-        "partition=2/0abc.geo+2+0000000700.JSON": b"{}\n",
-        "partition=2/export.json": b"{}\n",
-        "tombstone/0abc.geo+2+0000000600.json": b"null\n",
     }
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    (folder / "partition=2/loop").symlink_to("..")
-    check_landing_target(settings, append=True)
     write_landing(rows_of(GEO), GEO, settings, records_per_file=5000, delivery=ONCE)
     written = {file.name for file in folder.rglob("partition=*/*.json")} - {Path(name).name for name in files}
-    assert written == {"0abc.geo+0+0000000045.json", "0abc.geo+1+0000000005.json", "0abc.geo+2+0000000000.json"}
-
-    broken = folder / "0abc.geo+2+0000009000.json.gz"
-    broken.write_bytes(gzip.compress(b"{}\n" * 99)[:-9])
-    with pytest.raises(LandingError) as raised:
-        write_landing(rows_of(GEO), GEO, settings, delivery=ONCE)
-    assert str(raised.value) == f"{broken} cannot be read: it must be a complete gzip file"
-
-
-def test_append_with_another_number_of_partitions_is_an_error(settings: Settings) -> None:
-    write_landing(rows_of(GEO), GEO, settings, partitions=3, delivery=ONCE)
-    with pytest.raises(
-        LandingError,
-        match=r"which 5 partitions would assign to another one: append with the same number of partitions\Z",
-    ):
-        check_landing_target(settings, 5, append=True)
+    assert written == {"0abc.geo+0+0000000040.json", "0abc.geo+1+0000000005.json", "0abc.geo+2+0000000000.json"}
 
 
 @pytest.mark.parametrize(
