@@ -23,6 +23,4 @@ class Buckets(Filesystem):
         prefix = f"{key.rstrip('/')}/" if key.strip("/") else ""
         found = self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/")
         folders = [folder["Prefix"] for folder in found.get("CommonPrefixes", [])]
-        return [
-            FileInfo(f"{_SCHEME}{bucket}/{name}", f"{name.rstrip('/').rpartition('/')[2]}/", 0, 0) for name in folders
-        ]
+        return [FileInfo(f"{_SCHEME}{bucket}/{name}", f"{name.rstrip('/').rpartition('/')[2]}/") for name in folders]

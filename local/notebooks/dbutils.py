@@ -46,16 +46,10 @@ class DbutilsModule:
 
 @dataclass(frozen=True)
 class FileInfo:
-    """A file or folder; a folder's path and name end in a slash. Size in bytes, time in milliseconds."""
+    """A file or folder; a folder's path and name end in a slash."""
 
     path: str
     name: str
-    size: int
-    modificationTime: int  # noqa: N815 - the platform's name
-
-    def isDir(self) -> bool:  # noqa: N802 - the platform's name
-        """Whether it is a folder."""
-        return self.name.endswith("/")
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,8 @@ class Filesystem(DbutilsModule):
         if not place.exists():
             raise DbutilsError(f"FileNotFoundException: No such file or directory: {path}")
         files = sorted(place.iterdir()) if place.is_dir() else [place]
-        return [_info(file) for file in files]
+        ends = {file: "/" if file.is_dir() else "" for file in files}
+        return [FileInfo(f"file:{file}{end}", f"{file.name}{end}") for file, end in ends.items()]
 
     def mounts(self) -> list[MountInfo]:
         """Every mount."""
@@ -125,12 +120,6 @@ def _local(path: str) -> Path:
     if "://" in path or not path.startswith("/"):
         raise DbutilsError(f"path must be absolute and of this machine, got {path!r}")
     return Path(path)
-
-
-def _info(file: Path) -> FileInfo:
-    end = "/" if file.is_dir() else ""
-    facts = file.stat()
-    return FileInfo(f"file:{file}{end}", f"{file.name}{end}", 0 if end else facts.st_size, int(facts.st_mtime * 1000))
 
 
 class Secrets(DbutilsModule):
