@@ -55,7 +55,7 @@ def _stop(*_: object) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures what is asked for; the page is written anew after each part."""
+    """Measures the selected sizes; the page is rewritten after each part."""
     options = _options(arguments)
     signal.signal(signal.SIGTERM, _stop)
     started = time.monotonic()

@@ -62,7 +62,7 @@ class Landing:
         return self.folder / "plain"
 
     def linked(self, folder: Path) -> Path:
-        """The history as a landing of its own, by hard links, to which arrivals can be added."""
+        """The history as a separate landing, by hard links, to which arrivals can be added."""
         _link(self.folder / "topics", folder / "topics")
         return folder
 
@@ -125,7 +125,7 @@ def _fingerprint() -> str:
 
 @dataclass
 class _Later:
-    """Rows kept for the arrivals while the history goes by: the first ones behind it, and some of its own."""
+    """Rows kept for the arrivals while the history goes by: the first ones behind it, and some of those in it."""
 
     posts: int
     wanted: set[int]

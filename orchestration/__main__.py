@@ -29,11 +29,11 @@ def parser() -> OneLineParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; the exit code: 0, 1 if the file cannot be put there, 2 for what cannot be asked."""
+    """Runs the command; the exit code: 0, 1 if the file cannot be written, 2 for an invalid command line."""
     try:
-        asked = vars(parser().parse_args(arguments))
-        dag = Dag(**{field.name: asked[field.name] for field in fields(Dag)})
-        place, written = publish(dag, asked["to"])
+        given = vars(parser().parse_args(arguments))
+        dag = Dag(**{field.name: given[field.name] for field in fields(Dag)})
+        place, written = publish(dag, given["to"])
     except PinterestError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE if isinstance(error, SettingsError) else FAILED

@@ -26,7 +26,7 @@ RETRIES = 2
 RETRY_SECONDS = 300
 POLL_SECONDS = 30
 
-# What whoever triggers the DAG may ask for; what is not asked for is left to the job.
+# Parameters of the DAG; those not given are left to the job.
 ASKED = {
     "rebuild": "{{ 'true' if params.rebuild else '' }}",
     "most_rejected": "{{ '' if params.most_rejected is none else params.most_rejected }}",
@@ -39,12 +39,12 @@ class RunBatchJob(DatabricksRunNowOperator):
 
     Databricks gives the run that a token has already started instead of another one. Each try has a token, which can be
     computed again; so a try finds what the tries before it have left, even if a worker died before it noted a run's
-    id. Clearing a finished DAG run begins it anew, and so the tokens.
+    id. Clearing a finished DAG run starts it again, with new tokens.
     """
 
     def execute(self, context: Context) -> None:
         """Starts the run, or finds the one that is still alive, and waits for its end."""
-        # What was not asked for is the job's own.
+        # A parameter that was not given has the job's default.
         self.job_parameters = {name: value for name, value in (self.job_parameters or {}).items() if value != ""}
         self.idempotency_token = self._token_of_the_living(context)
         super().execute(context)
@@ -75,8 +75,8 @@ class RunBatchJob(DatabricksRunNowOperator):
                     self.log.info("try %s goes on with run %s, which is still alive", this_try, run_id)
                     return token
             except DatabricksApiError as error:
-                # Its run was deleted, or the workspace is away: the last token will tell which.
-                self.log.warning("the run of try %s cannot be asked for: %s", earlier, error)
+                # Its run was deleted, or the workspace is away: the last token will show which.
+                self.log.warning("the run of try %s cannot be read: %s", earlier, error)
         return token_of(context, this_try)
 
 

@@ -1,4 +1,4 @@
-"""Writes the DAG's file: a copy of ``pinterest_dag.py`` that has its name and settings from what was asked for."""
+"""Writes the DAG's file: a copy of ``pinterest_dag.py`` with the requested name and settings."""
 
 import json
 import os
@@ -14,7 +14,7 @@ _S3 = re.compile(r"\As3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<pr
 
 
 class PublishError(PinterestError):
-    """The DAG's file cannot be put where it was asked to."""
+    """The DAG's file cannot be written to its destination."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _to_bucket(dag: Dag, content: bytes, to: str) -> tuple[str, bool]:
             if s3.get_object(Bucket=bucket, Key=key)["Body"].read() == content:
                 return f"s3://{bucket}/{key}", False
         except ClientError:
-            pass  # It is not there, or may not be read; whether it may be written is told next.
+            pass  # It is not there, or may not be read; whether it may be written shows next.
         s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType="text/x-python")
     except (BotoCoreError, ClientError) as error:
         raise PublishError(f"s3://{bucket}/{key} must be writable: {error}") from error

@@ -26,7 +26,7 @@ def load_resources(bundle: Bundle) -> Resources:
             display_name="Pinterest posts",
             file_path="resources/pinterest.lvdash.json",
             warehouse_id=warehouse_id,
-            # The queries name bare tables, and these say whose. By reference, since dev and staging prefix the schema.
+            # Of the bare table names in the queries. By reference, since dev and staging prefix the schema.
             dataset_catalog="${var.catalog}",
             dataset_schema="${resources.schemas.batch.name}",
             # Viewers read with their own rights, so the dashboard shows nobody more than their grants do.

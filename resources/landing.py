@@ -8,7 +8,7 @@ from resources.variables import Variables, mistakes, value
 
 
 def load_resources(bundle: Bundle) -> Resources:
-    """The resources of the landing; the first thing that the CLI runs, so wrong choices are told here."""
+    """The resources of the landing; the first thing that the CLI runs, so wrong choices are reported here."""
     resources = Resources()  # type: ignore[no-untyped-call]
     if found := mistakes(bundle):
         for mistake in found:

@@ -53,7 +53,7 @@ class Ours:
         self._made = 0
 
     def prepare(self, place: str, source: Settings, folder: Path) -> None:
-        """Makes the tables, in a schema of their own: the session remembers where a name's folder was."""
+        """Creates the tables in a new schema: the session remembers where a name's folder was."""
         self._made += 1
         settings = Settings(landing=source.landing, warehouse=str(folder), schema=f"bench_{self._made}")
         creation.set_up(self._spark, settings)

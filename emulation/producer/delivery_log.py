@@ -77,7 +77,7 @@ class DeliveryLog:
         try:
             self.save()
         except SendError:
-            # The error that ended the run says more.
+            # The error that ended the run is more telling.
             if kind is None:
                 raise
         finally:

@@ -72,17 +72,17 @@ def check_resource_policy(view: TemplateView) -> Iterator[str]:
         settings = Settings(user_id=view.given["UserId"])
         stage = str(view.evaluator.value({"Ref": "StageName"}))
         for entity in ENTITIES:
-            said = {"topic": settings.topic(entity), "stream": settings.stream(entity)}
+            names = {"topic": settings.topic(entity), "stream": settings.stream(entity)}
             own = [
-                (method, path.replace("{stream-name}", said["stream"]))
+                (method, path.replace("{stream-name}", names["stream"]))
                 for method, path in CALLS
                 if path.startswith("/streams")
             ]
-            for method, path in [("POST", f"/topics/{said['topic']}"), *own]:
+            for method, path in [("POST", f"/topics/{names['topic']}"), *own]:
                 if evaluate_policy(policy, stage, method, path) != "Allow":
                     yield f"{name}: Policy must allow {method} {path}"
             for method, pattern in FORBIDDEN:
-                path = pattern.format(**said)
+                path = pattern.format(**names)
                 if evaluate_policy(policy, stage, method, path) != "Deny":
                     yield f"{name}: Policy must deny {method} {path}"
 

@@ -45,11 +45,11 @@ def check_outputs_used(view: TemplateView) -> Iterator[str]:
     """Every output is a parameter of a later stack, documented, or read by the deploy command."""
     later = STACKS[STACKS.index(view.stack) + 1 :]
     taken = {name for stack in later for name in section(get_template(stack), "Parameters")}
-    said = _PAGE.read_text(encoding="utf-8") + "".join(
+    text = _PAGE.read_text(encoding="utf-8") + "".join(
         file.read_text(encoding="utf-8") for file in sorted(_ROOM.glob("*.py"))
     )
     for name in section(view.template, "Outputs"):
-        if name not in taken and f'"{name}"' not in said and f"`{name}`" not in said:
+        if name not in taken and f'"{name}"' not in text and f"`{name}`" not in text:
             yield f"output {name} must be used by a later stack, or be in docs/infrastructure.md"
 
 

@@ -38,7 +38,7 @@ def create_archive() -> None:
         subprocess.run(  # noqa: S603 - this project's own command
             [sys.executable, "-m", "emulation", *generate, *places], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL
         )
-        # Java says of each class that it leaves out why: thousands of lines.
+        # Java prints a line about each class that it leaves out: thousands.
         options = (f"-XX:ArchiveClassesAtExit={unfinished}", "-Xlog:disable")
         spark = local_session(folder / "warehouse", java_options=options)
         batch = BatchRun(folder / "landing", folder / "warehouse", DEFAULT_USER_ID, report=folder / "report.html")

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _COMMANDS[options.command](options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (`| head`) has had enough: nobody is left to tell anything.
+        # The reader (`| head`) has closed the pipe.
         _end_at_once(0)
     except Exception as error:
         code = _report_error(error, verbose=options.verbose)

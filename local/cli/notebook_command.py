@@ -19,7 +19,7 @@ from pinterest_transforms.settings import Settings
 def select_widget_values(path: Path, given: Sequence[tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
     """The values of a notebook's widgets, and the names of those that it has no widget for.
 
-    A job's parameters are pushed down to all of its tasks, and a notebook is asked only for its own. The catalog is
+    A job's parameters are pushed down to all of its tasks, and a notebook gets only its own. The catalog is
     Spark's own where none is given: the notebooks' default is one of a workspace.
 
     Raises:

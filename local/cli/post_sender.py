@@ -32,9 +32,9 @@ class PostSender:
 
     def __enter__(self) -> "PostSender":
         made = self._start("--streams", "create")
-        said, _ = made.communicate()
+        printed, _ = made.communicate()
         if made.returncode:
-            raise StreamError(f"streams must be made, got {said.strip()}")
+            raise StreamError(f"streams must be made, got {printed.strip()}")
         self._process = self._start(*self._what)
         return self
 
@@ -61,7 +61,7 @@ class PostSender:
 
         def wait() -> None:
             assert self._process is not None  # noqa: S101 - entered
-            assert self._process.stdout is not None  # noqa: S101 - it was asked for
+            assert self._process.stdout is not None  # noqa: S101 - opened above
             sent = 0
             for line in self._process.stdout:
                 self.last_line = line.strip() or self.last_line

@@ -61,7 +61,7 @@ def check_query(text: str) -> str:
 
 
 def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> DataFrame:
-    """The query as a frame; nothing of it has run but what DESCRIBE, SHOW and EXPLAIN tell.
+    """The query as a frame; nothing of it has run, except DESCRIBE, SHOW and EXPLAIN.
 
     Args:
         spark: session.
@@ -96,7 +96,7 @@ def find_schemas(warehouse: Path, schema: str | None) -> tuple[list[str], str | 
         to name its schema then.
 
     Raises:
-        QueryError: if there is no such folder, or the schema asked for has no tables there.
+        QueryError: if there is no such folder, or the given schema has no tables there.
     """
     if schema is not None:
         check_identifier(schema, "schema")
@@ -150,7 +150,7 @@ def _json_lines(frame: DataFrame) -> Iterator[str]:
     schema = frame.schema
     names = [name for name in schema.names if schema.names.count(name) > 1]
     if names:
-        raise QueryError(f"every column must have a name of its own for jsonl, got {names[0]!r} more than once")
+        raise QueryError(f"every column must have a different name for jsonl, got {names[0]!r} more than once")
     for row in frame.toLocalIterator(prefetchPartitions=True):
         yield json.dumps(to_json_value(row, schema), ensure_ascii=False) + "\n"
 

@@ -13,8 +13,8 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 
 from pinterest_transforms.error_format import clean_text
 
-_WORTH_TELLING_SECONDS = 2.0
-_LIVE_SECONDS, _TOLD_SECONDS = 0.5, 5.0
+_LONG_STEP_SECONDS = 2.0
+_LIVE_SECONDS, _PRINT_SECONDS = 0.5, 5.0
 
 
 class StepReporter:
@@ -80,20 +80,20 @@ class StepReporter:
 
     @contextmanager
     def show_lines(self, read: Callable[[], Sequence[str]]) -> Iterator[None]:
-        """Lines that are read anew again and again: below the step on a terminal, now and then elsewhere."""
+        """Lines that are refreshed: below the step on a terminal, printed every few seconds elsewhere."""
         over, live = threading.Event(), self._console.is_terminal
         tasks = [self._live.add_task("") for _ in read()] if live else []
 
         def show() -> None:
-            told: Sequence[str] = ()
-            while not over.wait(_LIVE_SECONDS if live else _TOLD_SECONDS):
+            printed: Sequence[str] = ()
+            while not over.wait(_LIVE_SECONDS if live else _PRINT_SECONDS):
                 lines = [clean_text(line) for line in read()]
                 for task, line in zip(tasks, lines, strict=False):
                     self._live.update(task, description=line)
                 with self._lock:
-                    for line in () if live or self._quiet or lines == told else lines:
+                    for line in () if live or self._quiet or lines == printed else lines:
                         self._console.print(line, soft_wrap=True)
-                told = lines
+                printed = lines
 
         thread = threading.Thread(target=show, daemon=True)
         thread.start()
@@ -111,5 +111,5 @@ class StepReporter:
         self._live.remove_task(self._task)
         self._task = None
         seconds = time.monotonic() - self._step_started
-        if seconds >= _WORTH_TELLING_SECONDS:
+        if seconds >= _LONG_STEP_SECONDS:
             self._console.print(f"{self._step}: {seconds:.0f} s", style="dim", soft_wrap=True)

@@ -92,7 +92,7 @@ class StreamRun:
 
 
 class StopRequest:
-    """Ctrl-C, or a request to end, asks the streams to stop where they are; the second one ends at once."""
+    """Ctrl-C or SIGTERM stops the streams after their current micro-batch; a second signal ends the process at once."""
 
     def __init__(self, settings: Settings, at_once: Callable[[int, object], None]) -> None:
         self._file, self._at_once = Path(settings.stop_file(ENTITIES[0])), at_once
@@ -106,7 +106,7 @@ class StopRequest:
         self.stop()
 
     def stop(self) -> None:
-        """Asks the streams to stop."""
+        """Requests a stop of the streams."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.touch()
 
@@ -168,14 +168,14 @@ def run_stream(
 
 @contextlib.contextmanager
 def _stopped_when_read(sender: PostSender, settings: Settings, stopping: StopRequest) -> Iterator[None]:
-    """While it lasts, the streams are asked to stop once all that was sent is read."""
+    """While it lasts, requests a stop of the streams once all that was sent is read."""
     over = threading.Event()
 
     def wait() -> None:
         while not over.wait(_GLANCE) and not stopping.signal_number:
             states = [load_state(settings.checkpoint(entity)) for entity in ENTITIES]
             if sum(float(state.progress.get("read", 0.0)) for state in states if state) >= (sender.acknowledged or 0):
-                # Again and again: the notebook removes what asked an earlier run.
+                # Repeatedly: the notebook removes the stop file of an earlier run.
                 stopping.stop()
 
     sender.call_when_sent(wait)

@@ -1,4 +1,4 @@
-"""Writes ``docs/contract.odcs.yaml``, and refuses a breaking change that the contract's version does not tell."""
+"""Writes ``docs/contract.odcs.yaml``, and refuses a breaking change without a new major version of the contract."""
 
 from pathlib import Path
 

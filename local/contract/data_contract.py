@@ -48,7 +48,7 @@ def build_contract() -> Fields:
         "status": "active",
         "description": {
             "purpose": "Cleaned posts of a Pinterest-like service, and the analysts' ten questions answered from them",
-            "usage": "Each leg has a schema of its own: pinterest (batch) and pinterest_stream. <id> is the user id",
+            "usage": "Each leg has its own schema: pinterest (batch) and pinterest_stream. <id> is the user id",
             "limitations": "Records arrive at least once; the latest position of a key wins",
         },
         "schema": [*_work_tables(), *_views(), *(_table(spec, spec.name, spec.name) for spec in answer_specs())],

@@ -84,11 +84,11 @@ class KinesisOperations:
 
     def _list_shards(self, request: EmulatorRequest) -> JsonObject:
         now, limit = self._now(), request.integer("MaxResults", 1, 10_000, self.page_size)
-        said = request.text("NextToken", "")
-        if said and request.text("StreamName", ""):
+        token = request.text("NextToken", "")
+        if token and request.text("StreamName", ""):
             raise invalid_argument("NextToken and StreamName cannot be provided together.")
-        if said:
-            stream, after = self._resume(said)
+        if token:
+            stream, after = self._resume(token)
         else:
             stream, after = self._named_stream(request), request.text("ExclusiveStartShardId", "")
         shards = [shard for shard in stream.list_shards(now) if shard.shard_id > after]
@@ -98,9 +98,9 @@ class KinesisOperations:
             more["NextToken"] = encode_token("shards", stream.name, stream.prefix, shown[-1].shard_id, now)
         return {"Shards": [shard.describe() for shard in shown], **more}
 
-    def _resume(self, said: str) -> tuple[EmulatorStream, str]:
+    def _resume(self, token: str) -> tuple[EmulatorStream, str]:
         """Stream and last shard of the page before."""
-        match decode_token(said):
+        match decode_token(token):
             case ["shards", str(name), str(prefix), str(after), int(issued)]:
                 if self._is_over(issued):
                     raise KinesisError("ExpiredNextTokenException", "NextToken expired")
@@ -155,10 +155,10 @@ class KinesisOperations:
         else:
             rest["NextShardIterator"] = self._iterator(stream, shard, page.position)
         # The brackets go onto the first and the last record: megabytes are then copied once.
-        said = page.records or [b""]
-        said[0] = b'{"Records":[' + said[0]
-        said[-1] += b"]," + orjson.dumps(rest)[1:]
-        return b",".join(said)
+        records = page.records or [b""]
+        records[0] = b'{"Records":[' + records[0]
+        records[-1] += b"]," + orjson.dumps(rest)[1:]
+        return b",".join(records)
 
     def _find_position(self, iterator: str) -> tuple[EmulatorStream, Shard, int]:
         match decode_token(iterator):

@@ -12,7 +12,7 @@ _RECORD_BYTES, _REQUEST_BYTES = 1024**2, 10 * 1024**2
 
 
 class EmulatorRequest:
-    """What a call asks for, checked as it is read."""
+    """Parameters of a call, checked as they are read."""
 
     def __init__(self, body: dict[str, object]) -> None:
         self._body = body
@@ -35,7 +35,7 @@ class EmulatorRequest:
         return number
 
     def timestamp_ms(self, name: str) -> int:
-        """A time in ms; it is asked for in seconds since 1970."""
+        """A time in ms; the request has seconds since 1970."""
         found = self._body.get(name)
         if not isinstance(found, int | float):
             raise invalid_argument(f"{name} must be seconds since 1970, got {found!r}")
@@ -69,7 +69,7 @@ class EmulatorRequest:
 
 
 def parse_request(body: bytes) -> EmulatorRequest:
-    """What a body asks for.
+    """The parameters of a body.
 
     Raises:
         KinesisError: it is no JSON object.
@@ -88,10 +88,10 @@ def encode_token(*parts: object) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(parts)).decode()
 
 
-def decode_token(said: str) -> list[object]:
+def decode_token(token: str) -> list[object]:
     """What a token was made of; nothing if it is none."""
     try:
-        found = orjson.loads(base64.urlsafe_b64decode(said))
+        found = orjson.loads(base64.urlsafe_b64decode(token))
     except ValueError:
         return []
     return found if isinstance(found, list) else []

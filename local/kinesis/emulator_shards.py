@@ -99,13 +99,13 @@ class Shard:
         """Takes a record and gives its sequence number."""
         # A clock that is set back must not put the arrivals out of order: they are searched.
         self._latest = arrival = max(now, self._latest)
-        said = self.sequence(number)
+        sequence = self.sequence(number)
         self._ends.append((self._ends[-1] if self._ends else self._dropped) + entry.size)
         self._numbers.append(number)
         self._arrivals.append(arrival)
-        written = (said.encode(), *divmod(arrival, 1000), orjson.dumps(entry.data), orjson.dumps(entry.key))
+        written = (sequence.encode(), *divmod(arrival, 1000), orjson.dumps(entry.data), orjson.dumps(entry.key))
         self._rendered.append(_RECORD % written)
-        return said
+        return sequence
 
     def read(self, position: int, limit: int) -> Page:
         """The records from a position on, as many as one answer may have."""

@@ -18,7 +18,7 @@ class EmulatorStream:
 
     Args:
         name: its name.
-        serial: which stream of the server it is; with the time it tells it from an earlier one of the same name.
+        serial: which stream of the server it is; with the time it identifies the stream among those of one name.
         shards: how many to begin with.
         now: the time, in ms.
     """
@@ -66,12 +66,12 @@ class EmulatorStream:
 
     def put(self, entries: Iterable[PutEntry], now: int) -> list[dict[str, str]]:
         """Puts each record into the open shard that its hash key belongs to."""
-        said = []
+        results = []
         for entry in entries:
             self._number += 1
             shard = self._open[bisect_right(self._lows, entry.hash_key) - 1]
-            said.append({"ShardId": shard.shard_id, "SequenceNumber": shard.put(self._number, now, entry)})
-        return said
+            results.append({"ShardId": shard.shard_id, "SequenceNumber": shard.put(self._number, now, entry)})
+        return results
 
     def position(self, shard: Shard, sequence: str) -> int:
         """The position of a sequence number that was given out, whether or not its record is still there.

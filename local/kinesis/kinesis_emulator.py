@@ -87,16 +87,16 @@ class KinesisEmulator(KinesisOperations):
         """Status and body that a call is answered with."""
         try:
             if _use_control(self.fail, operation):
-                return 500, orjson.dumps({"__type": "InternalFailure", "message": "told to fail"})
+                return 500, orjson.dumps({"__type": "InternalFailure", "message": "requested by fail"})
             if _use_control(self.throttle, operation):
-                raise KinesisError(THROTTLED, "Rate exceeded: told to throttle")
+                raise KinesisError(THROTTLED, "Rate exceeded: requested by throttle")
             if operation not in self._operations:
                 raise KinesisError("UnknownOperationException", f"no such operation here: {operation!r}")
             with self._lock:
-                said = self._operations[operation](parse_request(body))
+                result = self._operations[operation](parse_request(body))
         except KinesisError as error:
             return 400, orjson.dumps({"__type": error.kind, "message": str(error)})
-        return 200, said if isinstance(said, bytes) else orjson.dumps(said)
+        return 200, result if isinstance(result, bytes) else orjson.dumps(result)
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answers one request of Kinesis' JSON protocol."""
@@ -107,8 +107,8 @@ class KinesisEmulator(KinesisOperations):
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
-        status, said = self.answer(operation, body)
-        return web.Response(status=status, body=said, content_type=MEDIA_TYPE)
+        status, content = self.answer(operation, body)
+        return web.Response(status=status, body=content, content_type=MEDIA_TYPE)
 
     async def start(self, port: int = 0) -> web.AppRunner:
         """Begins to serve on a loopback port, a free one for 0; the runner's ``cleanup`` ends it."""

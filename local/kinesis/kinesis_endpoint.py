@@ -32,7 +32,7 @@ def kinesis_endpoint() -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        assert process.stdout  # noqa: S101 - it was asked for
+        assert process.stdout  # noqa: S101 - opened above
         port = process.stdout.readline().strip().decode()
         if not port:
             raise StreamError("the Kinesis endpoint must print its port, got nothing: is aiohttp installed?")

@@ -1,6 +1,6 @@
 """``kinesis`` as a streaming source on one machine: the columns and options of the platform's own, over boto3.
 
-The driver's reader reads ahead to find out where a micro-batch ends, since Kinesis does not say; what it has read
+The driver's reader reads ahead to find out where a micro-batch ends, since Kinesis does not report it; what it has read
 stands in Arrow files until the batch is done, and tasks read those. A batch that is run again after a death reads
 Kinesis again, between the two places that Spark has kept.
 """
@@ -74,14 +74,14 @@ class KinesisReader(DataSourceStreamReader):
         self._files = 0
 
     def initialOffset(self) -> dict[str, object]:  # noqa: N802 - Spark's name
-        """Where a query without a checkpoint begins; the same however often it is asked."""
+        """Where a query without a checkpoint begins; the same at every call."""
         if self._first is None:
             self._start = parse_initial_position(self._options["initialposition"])
             self._first = self._offsets = self._shards().first_offsets()
         return {"start": self._start, "shards": self._first}
 
     def latestOffset(self) -> dict[str, object]:  # noqa: N802 - Spark's name
-        """Where the next micro-batch ends: reads up to there. Without a checkpoint, Spark asks for this first."""
+        """Where the next micro-batch ends: reads up to there. Without a checkpoint, Spark calls this first."""
         if not self._start:
             self.initialOffset()
         # A failed read is raised once, then tried again.
@@ -97,7 +97,7 @@ class KinesisReader(DataSourceStreamReader):
         return {"start": self._start, "shards": self._offsets}
 
     def partitions(self, start: dict[str, object], end: dict[str, object]) -> Sequence[InputPartition]:
-        """The tasks of a micro-batch. Spark also asks on a restart, with the last place it has committed twice."""
+        """The tasks of a micro-batch. On a restart Spark first gives the last committed offset as start and end."""
         before, until = cast(ShardOffsets, start["shards"]), cast(ShardOffsets, end["shards"])
         for ahead in self._read_aheads:
             if (ahead.start, ahead.end) == (before, until):

@@ -1,6 +1,6 @@
 """Reads the shards of a Kinesis stream: which of them, from where, up to where. No Spark here.
 
-Offsets say where to go on in each shard, as plain JSON: Spark keeps them in a checkpoint. Children of a shard are read
+Offsets are where to go on in each shard, as plain JSON: Spark keeps them in a checkpoint. Children of a shard are read
 after all of their parents have been read to the end, so that the versions of a key stay in order.
 """
 
@@ -171,7 +171,7 @@ class ShardReader:
         return name, found, answer.get("MillisBehindLatest", 0) > 0
 
     def _get_records(self, name: str, shard: _Shard) -> "GetRecordsOutputTypeDef":
-        """The answer of one call; an iterator that expired is asked for again."""
+        """The answer of one call; an iterator that expired is requested again."""
         assert shard.iterator is not None  # noqa: S101 - the caller has looked
         most = min(_MOST_A_CALL, self.limits.records)
         try:
@@ -231,7 +231,7 @@ class ShardReader:
     def _add_new_shards(self, offsets: ShardOffsets, taken: Container[str]) -> ShardOffsets:
         """The place with the shards that have come up; without ended ones that Kinesis has forgotten.
 
-        Of what was taken just now the place must say up to where, or it could not be read again.
+        The offset of what was just read must stay, or it could not be read again.
         """
         if time.monotonic() - self._listed_at < _LISTED_EVERY:
             return offsets

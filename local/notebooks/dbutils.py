@@ -23,7 +23,7 @@ class MissingError(DbutilsError, AttributeError):
 
 
 class NotebookExit(BaseException):
-    """The notebook asked to end, with a value. No error: no ``except Exception`` of a notebook may stop it."""
+    """The notebook ended itself, with a value. No error: no ``except Exception`` of a notebook may stop it."""
 
     def __init__(self, value: str) -> None:
         super().__init__(value)

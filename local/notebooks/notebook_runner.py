@@ -96,7 +96,7 @@ class _Run:
                 raise _cell_error(self._path, cell, error, self._runner.screen.redact) from error
             declared_later = any(_DECLARES.search(later.source) for later in cells[at + 1 :])
             if self._dbutils.widgets.any_declared and not declared_later:
-                # A parameter nobody asked for is better told before the work than after it.
+                # An unknown parameter is reported before the work rather than after it.
                 self._dbutils.widgets.check_parameters()
 
 

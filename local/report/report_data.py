@@ -1,4 +1,4 @@
-"""Gathers what the report says from the tables of a leg."""
+"""Reads the content of the report from the tables of a leg."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ _AT_ONCE = 4
 def collect_report_data(
     spark: SparkSession, settings: Settings, known: Mapping[str, pd.DataFrame] | None = None
 ) -> ReportData:
-    """Everything the report says, as it stands in the tables now.
+    """The content of the report, as it is in the tables now.
 
     Args:
         spark: session.

@@ -29,7 +29,7 @@ class AnswerBlock:
 
     Attributes:
         name: name of the answer's table, one of ``answers.ANSWERS``.
-        question: the question as the page asks it.
+        question: the question as the page shows it.
         frame: every row of the answer, in the order it is to be shown.
     """
 
@@ -58,7 +58,7 @@ class QualityBlock:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything the page says. Times without a zone are UTC.
+    """Everything on the page. Times without a zone are UTC.
 
     Attributes:
         title: title of the page.
@@ -94,7 +94,7 @@ def write_report(path: Path, data: ReportData) -> Path:
 
     Args:
         path: the file to write, such as ``build/report.html``; its folder is made if it is missing.
-        data: what the page says; the same data gives the same bytes.
+        data: content of the page; the same data gives the same bytes.
 
     Returns:
         The path.

@@ -90,7 +90,7 @@ def _render_chart(anchor: str, question: str, figure: go.Figure) -> str:
     finding = _CONTROL.sub("�", str(figure.layout.meta["finding"]))
     height = untitled(figure).layout.height
     spoken = escape(f"Chart. {question} {finding} The table after it holds every number.")
-    # A chart without data says itself why there is none.
+    # A chart without data shows why there is none.
     said = "" if figure.layout.meta.get("empty") else f'<p class="finding"><bdi>{escape(finding)}</bdi></p>\n'
     return (
         f'{said}<figure><div class="chart" id="{escape(anchor)}" role="img" aria-label="{spoken}" '

@@ -60,12 +60,12 @@ def fetch_delta_jars(folder: Path = JAR_FOLDER) -> list[Path]:
 
 
 def fetch_jar_files(jars: Sequence[Jar], folder: Path) -> list[Path]:
-    """Files of jars; fetched, with a line that tells so, where they are not there yet."""
+    """Files of jars; fetched, with a line of progress, where they are missing."""
     missing = [jar for jar in jars if not (folder / jar.file_name).is_file()]
     if missing:
         names = [jar.file_name for jar in missing]
-        told = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} and {len(names) - 1} others"
-        print(f"fetching {told} once into {folder}", file=sys.stderr)
+        listed = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} and {len(names) - 1} others"
+        print(f"fetching {listed} once into {folder}", file=sys.stderr)
         download_jars(missing, folder)
     return [folder / jar.file_name for jar in jars]
 
@@ -89,7 +89,7 @@ def download_jars(jars: Iterable[Jar], folder: Path) -> None:
         for jar in wanted:
             fetched = work / "got" / jar.file_name
             if not fetched.is_file():
-                raise JarError(f"{jar.file_name} was not fetched, and Ivy did not say why")
+                raise JarError(f"{jar.file_name} was not fetched, and Ivy gave no reason")
             _check(fetched, jar)
             fetched.replace(folder / jar.file_name)
 
@@ -140,4 +140,4 @@ def _write_ivy_file(jars: list[Jar], work: Path) -> Path:
 def _find_reason(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if "unresolved dependency" in line or "Exception" in line or "FAILED" in line]
-    return (telling or lines or ["Ivy said nothing"])[0]
+    return (telling or lines or ["Ivy printed nothing"])[0]

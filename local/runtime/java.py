@@ -55,14 +55,14 @@ def check_java(seconds: float = VERSION_SECONDS) -> str:
     """
     command = find_java()
     try:
-        _, told = run_java([command, "-version"], seconds)
+        _, printed = run_java([command, "-version"], seconds)
     except OSError as error:
         raise JavaError(f"{NEEDED}, and {command} does not start: {error.strerror}") from error
     except subprocess.TimeoutExpired:
-        raise JavaError(f"{NEEDED}, and {command} tells no version within {seconds:g} s") from None
-    version = _VERSION.search(told)
+        raise JavaError(f"{NEEDED}, and {command} prints no version within {seconds:g} s") from None
+    version = _VERSION.search(printed)
     if version is None:
-        raise JavaError(f"{NEEDED}, and no java was found: {command} tells no version")
+        raise JavaError(f"{NEEDED}, and no java was found: {command} prints no version")
     if int(version[1]) not in SUPPORTED:
         raise JavaError(f"{NEEDED}, and {command} is Java {version[1]}: set JAVA_HOME to one of those")
     return command
@@ -81,7 +81,7 @@ def run_java(command: Sequence[str], seconds: float) -> tuple[int, str]:
     )
 
     def read() -> None:
-        assert process.stdout  # noqa: S101 - it was asked for
+        assert process.stdout  # noqa: S101 - opened above
         printed.append(process.stdout.read(_OUTPUT_BYTES))
         while process.stdout.read(_OUTPUT_BYTES):
             pass
@@ -119,7 +119,7 @@ def kill_java() -> None:
 
 
 def get_crash_code() -> int | None:
-    """Exit code of a Java of this process that ended without being asked; None if there is none."""
+    """Exit code of a Java of this process that ended unexpectedly; None if there is none."""
     return next((code for process in _started if (code := process.poll())), None)
 
 

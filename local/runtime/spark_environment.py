@@ -16,7 +16,7 @@ _SOURCES = (str(PROJECT / "src"), str(PROJECT))
 _FOREIGN_PREFIXES = ("SPARK_", "PYSPARK_", "_PYSPARK_", "HADOOP_", "HDFS_", "YARN_", "MAPRED_", "HIVE_")
 _FOREIGN = ("MASTER", "CLASSPATH", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "PYTHONSTARTUP", "PYTHONHASHSEED")
 _TOOL_OPTIONS = "JAVA_TOOL_OPTIONS"
-# Of Java's own variable, what says how to compile and how to reach the network. An agent, a collector or a Spark
+# Of Java's own variable, the options for compiling and for reaching the network. An agent, a collector or a Spark
 # setting in it would stop the start or change the session.
 _TOOL_OPTION = re.compile(r"-XX:TieredStopAtLevel=[0-4]|-D(https?|ftp|socks|java\.net|javax\.net)[.A-Z]\S*")
 
@@ -69,7 +69,7 @@ def set_spark_environment() -> dict[str, str]:
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "SPARK_HOME": str(Path(pyspark.__file__).parent),
-        # By it Spark finds its jars where it starts executors in processes of their own.
+        # By it Spark finds its jars where it starts executors in separate processes.
         "SPARK_SCALA_VERSION": "2.13",
         # A machine whose own name has no address can do without one.
         "SPARK_LOCAL_IP": "127.0.0.1",

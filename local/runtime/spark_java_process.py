@@ -85,7 +85,7 @@ class JavaProcess:
             )
 
     def connect(self) -> Gateway:
-        """The connection to it, once it has told where it listens.
+        """The connection to it, once its port is known.
 
         Raises:
             JavaError: if it ended.
@@ -107,7 +107,7 @@ class JavaProcess:
         gateway.proc = self.process
         self._output.pass_on()
         if not has_user_name():
-            # Hadoop asks the system, which has no name for this user, unless it has been told one.
+            # Hadoop asks the system, which has no name for this user, unless one is set.
             user = gateway.jvm.org.apache.hadoop.security.UserGroupInformation  # type: ignore[attr-defined]
             user.setLoginUser(user.createRemoteUser(make_user_name()))
         return gateway

@@ -45,7 +45,7 @@ _FIXED = {
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     # The rows that are merged are checkpointed already: MERGE need not do it again.
     "spark.databricks.delta.merge.materializeSource": "none",
-    # Of a local file only what the file itself tells is checked; see _read_without_checksum_files.
+    # Of a local file only the checksums in the file itself are checked; see _read_without_checksum_files.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     # A file costs little to open here. By default each counts as 4 MiB, which makes a task of every 32 small files:
     # twice the memory and half as much time again for a landing of one record per file.
@@ -100,7 +100,7 @@ def local_session(
         context = SparkContext(conf=conf, gateway=java.connect())
         _read_without_checksum_files(context)
     if threading.current_thread() is threading.main_thread():
-        # pyspark has put one of its own in its place.
+        # pyspark has replaced it.
         signal.signal(signal.SIGINT, handler)
     return SparkSession(context)
 
@@ -130,7 +130,7 @@ def stop_session(spark: SparkSession) -> None:
         spark.stop()
     finally:
         if gateway is not None:
-            # In this order: what Python still holds of Java's objects must not be told to a Java that is gone.
+            # In this order: what Python still holds of Java's objects must not be released in a Java that is gone.
             gateway.shutdown()
             kill_java()
             SparkContext._gateway = None
@@ -186,10 +186,10 @@ def _class_archive_options(archive: Path) -> list[str]:
 
 
 def _read_without_checksum_files(context: SparkContext) -> None:
-    """Local files are read whatever the checksum file beside them says.
+    """Local files are read whatever is in the checksum file beside them.
 
     A landing is written by other programs, which leave the checksum file of an earlier object where it is. Data files
-    of tables hold checksums of their own pages. Spark's checkpoints are read in another way, and stay checked.
+    of tables hold checksums of their pages. Spark's checkpoints are read in another way, and stay checked.
     """
     jvm = context._jvm
     file_system = jvm.org.apache.hadoop.fs.FileSystem.getLocal(context._jsc.hadoopConfiguration())  # type: ignore[union-attr]

@@ -103,8 +103,8 @@ def _format(command: list[str]) -> None:
     except subprocess.TimeoutExpired:
         raise BrokerError(f"the broker's folder must be made within {_FORMAT_SECONDS} s") from None
     if code:
-        said = printed.strip().splitlines() or ["nothing"]
-        raise BrokerError(f"the broker's folder must be made, got {said[-1]}")
+        lines = printed.strip().splitlines() or ["nothing"]
+        raise BrokerError(f"the broker's folder must be made, got {lines[-1]}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -72,8 +72,8 @@ def _install(command: list[str], folder: Path) -> None:
     except subprocess.TimeoutExpired:
         raise MariaDbError(f"MariaDB's folder must be made within {_INSTALL_SECONDS} s") from None
     if ran.returncode:
-        said = (ran.stderr + ran.stdout).strip().splitlines() or ["nothing"]
-        raise MariaDbError(f"MariaDB's folder must be made, got {said[-1]}")
+        printed = (ran.stderr + ran.stdout).strip().splitlines() or ["nothing"]
+        raise MariaDbError(f"MariaDB's folder must be made, got {printed[-1]}")
 
 
 def _build_init_sql(password: str) -> str:

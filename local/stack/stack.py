@@ -1,7 +1,7 @@
 """The whole system on this machine: its parts, started together, and what others need to know to use them.
 
 Real are MariaDB, Apache Kafka, Spark, Delta, the notebooks and the emulation. Emulators are the gateway (which executes
-the deployed template), the REST proxy, the sink, S3 (moto) and Kinesis: ``docs/stack.md`` says what each leaves out.
+the deployed template), the REST proxy, the sink, S3 (moto) and Kinesis: ``docs/stack.md`` lists what each leaves out.
 """
 
 import contextlib
@@ -95,7 +95,7 @@ class Stack:
         self.parts = (self.mariadb, self.kafka, self.s3, self.kinesis, self.proxy, self.gateway, self.sink)
 
     def __enter__(self) -> Self:
-        """Starts all parts, makes topics and bucket, and tells the environment; stops all if one does not start.
+        """Starts all parts, creates topics and bucket, and writes the environment file. Stops all if one fails.
 
         Raises:
             StackError: a part does not start, or the folder is not one that can be used.

@@ -147,7 +147,7 @@ class Part:
             self.kill()
 
     def last_line(self) -> str:
-        """The last line it has printed that says something."""
+        """The last line it has printed that is not empty."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return lines[-1].removeprefix("error: ") if lines else "nothing"

@@ -1,7 +1,7 @@
 """Raw records -> clean columns and what is wrong with each record; both legs call it. Source: contract, sections 3, 5.
 
-It ends with one ``select`` that is the entity's schema. It also says which clean columns had a value that is not usable
-(and is no placeholder): such a record is *repaired*.
+It ends with one ``select`` that is the entity's schema. It also lists the clean columns whose value is unusable (and
+no placeholder): such a record is *repaired*.
 """
 
 from collections.abc import Callable
@@ -143,7 +143,7 @@ def _rule(name: str) -> Column:
     """What the field's rule makes of its trimmed text."""
     if name in _RULES:
         return _RULES[name](F.col(name))
-    # The record is asked once more what it holds, only for texts that look like something else, which are few.
+    # The record is parsed once more, only for texts that look like something else, which are few.
     return columns.parse_text(name, F.from_json("raw", f"struct<`{name}` variant>")[name])
 
 

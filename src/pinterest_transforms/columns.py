@@ -26,7 +26,7 @@ _NUMBER = r"\A[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?\z"
 # As many decimals as the decimal types below can hold: more would be rounded to a whole number.
 _WHOLE = r"\A[+-]?\d+(?:\.\d{1,17}0*)?(?:[eE]\+?\d{1,2})?\z"
 _COUNT = r"\A(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d{1,9}0*)?[kKmMbB]?\z"
-# Below it every whole number is a double of its own.
+# Below it every whole number has its own double.
 _DOUBLE_EXACT = 2**53
 _SAVED_IN = "Local save in "
 _NO_BREAK_SPACE = "\u00a0"
@@ -102,7 +102,7 @@ def may_be_no_text(value: str | Column) -> Column:
 def parse_text(value: str | Column, kind: str | Column) -> Column:
     """A text, null where the record holds an object, an array or NaN instead.
 
-    Read as text, an object looks like a title that starts with a brace, so the record itself is asked what it holds;
+    Read as text, an object looks like a title that starts with a brace, so the record itself is looked up;
     only for texts that start so, which are few.
 
     Args:

@@ -89,5 +89,5 @@ def entity_named(name: str) -> Entity:
 
 
 def entities_named(name: str) -> tuple[Entity, ...]:
-    """The entities a widget or an option asks for: ``all``, or one by its name."""
+    """The entities that a widget or an option selects: ``all``, or one by its name."""
     return ENTITIES if name == "all" else (entity_named(name),)

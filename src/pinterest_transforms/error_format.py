@@ -61,7 +61,7 @@ def one_line(error: BaseException) -> str:
     Connect. Data that a message quotes is left out.
     """
     try:
-        # Where in the file it is, whoever shows this line says.
+        # Where in the file it is, the caller adds.
         text = error.msg if isinstance(error, SyntaxError) else str(error)
     except Exception:
         # An exception of a Java that has ended.
@@ -72,14 +72,14 @@ def one_line(error: BaseException) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """As ``one_line``, without the name of the error's own kind: for a message that tells it by other words."""
+    """As ``one_line``, without the name of the error's own kind: for a message with other words for it."""
     return one_line(error).removeprefix(f"{type(error).__name__}: ")
 
 
 def _describe(name: str, text: str) -> str:
     message = text.partition(_TRACEBACK)[0]
     if _TRACEBACK in text and (raised := list(_RAISED_IN_PYTHON.finditer(text))):
-        # A function given to Spark failed: what it raised says more than what Spark wraps around it.
+        # A function given to Spark failed: what it raised is more telling than what Spark wraps around it.
         name, message = raised[-1][1], raised[-1][2] or ""
         text = message + text[raised[-1].end() :]
     if any(trace in text for trace in _JAVA_TRACES) and (causes := _JAVA_CAUSE.findall(text)):

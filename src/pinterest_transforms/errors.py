@@ -1,6 +1,6 @@
 """The errors of this project: one root, a subclass for each kind of mistake.
 
-Every message is one line that says what must be and what was given.
+Every message is one line: what must be, and what was given.
 """
 
 

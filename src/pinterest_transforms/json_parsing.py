@@ -52,7 +52,7 @@ _HIGH, _LOW = "([dD][89abAB][0-9a-fA-F]{2})", "([dD][c-fC-F][0-9a-fA-F]{2})"
 def parse_json(records: DataFrame, entity: Entity) -> DataFrame:
     """Reads each raw record as JSON, once.
 
-    The reader stops after the first object of a text, and says nothing of what follows. So it is given an array of the
+    The reader stops after the first object of a text, and silently ignores the rest. So it is given an array of the
     record and of an end of our own: only where it finds these two was the record one JSON object.
 
     Args:

@@ -39,7 +39,7 @@ def quote_identifiers(*parts: str) -> str:
 
 
 def parse_float(text: str, what: str, *, minimum: int = 0, maximum: int = 999_999_999) -> float:
-    """The number, decimals allowed, that a widget's text says.
+    """The number in a widget's text, decimals allowed.
 
     Raises:
         SettingsError: it is none, or not from ``minimum`` to ``maximum``.
@@ -50,7 +50,7 @@ def parse_float(text: str, what: str, *, minimum: int = 0, maximum: int = 999_99
 
 
 def parse_int(text: str, what: str, *, minimum: int = 0, maximum: int = 999_999_999) -> int:
-    """The whole number that a widget's text says.
+    """The whole number in a widget's text.
 
     Raises:
         SettingsError: it is none, or not from ``minimum`` to ``maximum``.
@@ -81,7 +81,7 @@ class Settings:
 
     Attributes:
         user_id: whose pipeline this is; most names are made from it.
-        leg: ``batch`` or ``stream``; each keeps tables in a schema of its own.
+        leg: ``batch`` or ``stream``; each has its own schema.
         catalog: catalog of the tables; on one machine Spark's own, ``spark_catalog``.
         schema: schema of the tables; empty for the leg's default.
         landing: folder that holds ``topics/…`` in the S3 sink's layout.
@@ -179,7 +179,7 @@ class Settings:
         return f"{root.rstrip('/')}/{self.leg}/{entity.name}"
 
     def stop_file(self, entity: Entity) -> str:
-        """File whose appearance asks the leg's streams to stop."""
+        """File whose appearance stops the leg's streams."""
         return f"{self.checkpoint(entity).rpartition('/')[0]}/stop"
 
 

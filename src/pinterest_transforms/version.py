@@ -1,6 +1,6 @@
 """The library's version, which follows its code: one version for the wheel, the answer tables and ``runs``.
 
-Serverless compute keeps an installed wheel whose version it has already, and an answer table is made again when the
+Serverless compute keeps an installed wheel whose version it has already, and an answer table is written again when the
 library's version changed. A number that somebody must remember to raise fails both.
 """
 

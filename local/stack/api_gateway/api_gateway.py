@@ -55,7 +55,7 @@ class Gateway:
         self._key, self._credentials, self._region = key, credentials, region
 
     def app(self) -> web.Application:
-        """Takes every request; the template says what becomes of it."""
+        """Takes every request, and handles it by the template."""
         app = web.Application(client_max_size=_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self.serve)
         return app

@@ -1,4 +1,4 @@
-"""Sends a request where its method's integration says, changed as that says, and the answer back alike."""
+"""Executes integrations: maps a request, sends it to its backend, and maps the response."""
 
 import re
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ class Integrations:
             session: client of both.
             proxy: address of the REST proxy, in place of the one that the template names.
             kinesis: address of Kinesis.
-            credentials: what AWS is asked with.
+            credentials: those that requests to AWS are signed with.
             region: of AWS.
         """
         self._session, self._proxy, self._kinesis = session, proxy.rstrip("/"), kinesis.rstrip("/")
@@ -114,7 +114,7 @@ class Integrations:
         try:
             async with self._session.request(
                 request.method,
-                # As it is: written out anew, a slash in a name would be one of the path.
+                # As it is: encoded again, a slash in a name would become one of the path.
                 URL(request.url, encoded=True).update_query(request.query),
                 data=request.body,
                 headers=request.headers,
@@ -130,7 +130,7 @@ class Integrations:
 
 
 def _build_path(integration: Integration, path: str, context: MappingContext) -> str:
-    """The path that is asked for: what the template says, else the integration's, which over a VPC link has the stage.
+    """The path of the request: the template's override, else the integration's, which over a VPC link has the stage.
 
     Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/private-integration.html
     """

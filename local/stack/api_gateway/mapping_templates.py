@@ -60,7 +60,7 @@ class MappingContext:
 
     @property
     def content_type(self) -> str:
-        """What kind of content the body is, without its parameters; JSON where nothing is said."""
+        """Media type of the body, without parameters; JSON by default."""
         return self.header.get("content-type", "application/json").partition(";")[0].strip()
 
 

@@ -25,7 +25,7 @@ class ApiRequest:
 
     Attributes:
         method: GET and so on.
-        url: its whole address, the stage and the host that it asked for included.
+        url: its whole address, the stage and the requested host included.
         path: below the stage, as it came.
         headers: by their names in lower case.
         body: its bytes.
@@ -65,9 +65,9 @@ def check_signature(call: ApiRequest, method: Method, credentials: "Credentials"
     """
     if method.authorization != "AWS_IAM":
         return
-    said = call.headers.get("authorization", "")
-    fields = dict(part.strip().partition("=")[::2] for part in said.partition(" ")[2].split(","))
-    if not said.startswith("AWS4-HMAC-SHA256 ") or not {"Credential", "SignedHeaders", "Signature"} <= fields.keys():
+    header = call.headers.get("authorization", "")
+    fields = dict(part.strip().partition("=")[::2] for part in header.partition(" ")[2].split(","))
+    if not header.startswith("AWS4-HMAC-SHA256 ") or not {"Credential", "SignedHeaders", "Signature"} <= fields.keys():
         raise DeniedError(403, "Missing Authentication Token")
     when = call.headers.get("x-amz-date", "")
     scope = f"{credentials.access_key}/{when[:8]}/{region}/{_SERVICE}/aws4_request"
@@ -109,9 +109,9 @@ def check_policy(call: ApiRequest, api: Api) -> None:
     if not api.policy:
         return
     if evaluate_policy(api.policy, api.stage, call.method, call.path) != "Allow":
-        asked = f"{_SERVICE}:/{api.stage}/{call.method}{call.path}"
-        told = f"User: anonymous is not authorized to perform: execute-api:Invoke on resource: {asked}"
-        raise DeniedError(403, told, name="Message")
+        resource = f"{_SERVICE}:/{api.stage}/{call.method}{call.path}"
+        message = f"User: anonymous is not authorized to perform: execute-api:Invoke on resource: {resource}"
+        raise DeniedError(403, message, name="Message")
 
 
 def check_body(call: ApiRequest, method: Method, content_type: str) -> None:

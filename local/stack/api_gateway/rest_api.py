@@ -52,7 +52,7 @@ class Method:
         path: of the resource, as ``/topics/{topic}``.
         http_method: ``ANY`` for all.
         authorization: ``NONE`` or ``AWS_IAM``.
-        key_required: whether an API key is asked for.
+        key_required: whether an API key is required.
         schemas: JSON schema of a body, by its content type; empty where bodies are not looked at.
         integration: where requests go.
     """
@@ -67,7 +67,7 @@ class Method:
 
 @dataclass(frozen=True)
 class MatchedMethod:
-    """A request's method, and what its path says."""
+    """A request's method, and the parameters of its path."""
 
     method: Method
     path_parameters: Mapping[str, str]
@@ -100,19 +100,19 @@ class Api:
         return _find_method(self.root, parts, method, {})
 
 
-def _find_method(node: _Node, parts: Sequence[str], method: str, said: Mapping[str, str]) -> MatchedMethod | None:
+def _find_method(node: _Node, parts: Sequence[str], method: str, found: Mapping[str, str]) -> MatchedMethod | None:
     """A part's own name counts before the parameter that may stand beside it."""
     if not parts:
         there = node.methods.get(method) or node.methods.get("ANY")
-        return MatchedMethod(there, said) if there else None
+        return MatchedMethod(there, found) if there else None
     first, rest = parts[0], parts[1:]
-    if first in node.children and (named := _find_method(node.children[first], rest, method, said)):
+    if first in node.children and (named := _find_method(node.children[first], rest, method, found)):
         return named
     for part, child in node.children.items():
         if match := _PARAMETER.match(part):
             # With a plus sign it takes all the rest.
             value, left = ("/".join(parts), []) if match[2] else (first, rest)
-            return _find_method(child, left, method, {**said, match[1]: unquote(value)})
+            return _find_method(child, left, method, {**found, match[1]: unquote(value)})
     return None
 
 
@@ -130,7 +130,7 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
     loaded = load_template(template)
     declared = section(loaded, "Parameters")
     named = {name: name for name, parameter in declared.items() if "Default" not in parameter}
-    # The templates of other stacks have parameters of their own.
+    # The templates of other stacks have other parameters.
     known = {name: value for name, value in parameters.items() if name in declared}
     resources = CfnEvaluator(loaded, {**named, **known}).resources()
     api_id, api = _find_one(resources, "AWS::ApiGateway::RestApi")

@@ -42,7 +42,7 @@ class _PendingRequest:
             self._loop.call_soon_threadsafe(self._end)
 
     def _end(self) -> None:
-        # Whoever asked may have gone.
+        # The caller may have gone.
         if not self.done.done():
             self.done.set_result(None)
 

@@ -29,13 +29,13 @@ class Record:
     partition: int | None = None
 
 
-def check_media_type(said: str) -> None:
+def check_media_type(given: str) -> None:
     """Checks that the content type is JSON: records of the other types have another encoding.
 
     Raises:
         RefusedError: 415, they are not.
     """
-    if said.partition(";")[0].strip().lower() != _JSON_RECORDS:
+    if given.partition(";")[0].strip().lower() != _JSON_RECORDS:
         raise RequestError(_UNSUPPORTED, _UNSUPPORTED, "HTTP 415 Unsupported Media Type")
 
 
@@ -59,8 +59,8 @@ def parse_records(body: bytes) -> list[Record]:
 
 def _parse_record(number: int, record: object) -> Record:
     if not isinstance(record, Mapping) or (unknown := sorted(set(record) - {"key", "value", "partition"})):
-        told = f"must not have {', '.join(unknown)}" if isinstance(record, Mapping) else "must be an object"
-        raise _unprocessable(f"records[{number}] {told}")
+        problem = f"must not have {', '.join(unknown)}" if isinstance(record, Mapping) else "must be an object"
+        raise _unprocessable(f"records[{number}] {problem}")
     partition = record.get("partition")
     if partition is not None and (not isinstance(partition, int) or isinstance(partition, bool) or partition < 0):
         raise _unprocessable(f"records[{number}].partition must be 0 or more")
@@ -71,7 +71,7 @@ def _parse_record(number: int, record: object) -> Record:
 
 
 def _to_json(value: object) -> bytes | None:
-    """The value as the proxy writes it out anew: on one line, and every character as it is."""
+    """The value as the proxy serializes it: on one line, and every character as it is."""
     return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -41,7 +41,7 @@ _PASSES = (
 
 @dataclass(frozen=True)
 class Offset:
-    """What is said of one record."""
+    """The result of one record."""
 
     partition: int | None = None
     offset: int | None = None
@@ -68,8 +68,8 @@ class RestProxy:
         check_media_type(request.headers.get("Content-Type", ""))
         records = parse_records(await request.read())
         written = await self._producer.write(request.match_info["topic"], records)
-        said = [asdict(_to_offset(one)) for one in written]
-        return _build_response({"offsets": said, "key_schema_id": None, "value_schema_id": None})
+        offsets = [asdict(_to_offset(one)) for one in written]
+        return _build_response({"offsets": offsets, "key_schema_id": None, "value_schema_id": None})
 
     async def _root(self, _: web.Request) -> web.Response:
         return _build_response({})
@@ -104,8 +104,8 @@ def _to_offset(written: DeliveryReport) -> Offset:
     return Offset(error_code=_RETRIABLE if passes else _NOT_RETRIABLE, error=error.str())
 
 
-def _build_response(said: object, status: int = 200) -> web.Response:
-    return web.json_response(said, status=status, content_type=MEDIA_TYPE)
+def _build_response(content: object, status: int = 200) -> web.Response:
+    return web.json_response(content, status=status, content_type=MEDIA_TYPE)
 
 
 @web.middleware

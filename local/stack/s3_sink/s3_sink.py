@@ -126,15 +126,15 @@ def _serve_state(port: int, sink: S3Sink) -> None:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            said = json.dumps({"state": "RUNNING", "written": sink.written, "open": sink.files.open}).encode()
+            content = json.dumps({"state": "RUNNING", "written": sink.written, "open": sink.files.open}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(said)))
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(said)
+            self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Nobody reads who asked."""
+            """Requests are not logged."""
 
     server = ThreadingHTTPServer((HOST, port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -145,7 +145,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local.stack.s3_sink.s3_sink", description="Writes Kafka's topics into a bucket."
     )
-    parser.add_argument("--port", required=True, type=int_between(0, 65_535), help="loopback port that tells its state")
+    parser.add_argument(
+        "--port", required=True, type=int_between(0, 65_535), help="loopback port that serves its state"
+    )
     parser.add_argument("--kafka", required=True, metavar="HOST:PORT", help="the broker")
     parser.add_argument("--s3", required=True, metavar="URL", help="endpoint of S3")
     parser.add_argument("--bucket", required=True, help="where the objects go")

@@ -118,7 +118,7 @@ class PartitionFiles:
 
 
 def _build_line(topic: str, partition: int, offset: int, value: bytes) -> bytes:
-    """The value on one line, as the sink's converter writes it out anew."""
+    """The value on one line, as the sink's converter serializes it."""
     try:
         return json.dumps(json.loads(value), ensure_ascii=False, separators=(",", ":")).encode()
     except (ValueError, RecursionError):

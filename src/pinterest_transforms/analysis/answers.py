@@ -1,7 +1,7 @@
 """The analysts' ten questions: each one's text, columns, order and function in one place.
 
 Clean frames -> answer frames, each with exactly its columns and in a total order. A post counts once, and only where it
-has what the question needs. Ties return every winner unless said otherwise. Years are UTC. Source: the data contract,
+has what the question needs. Ties return every winner unless stated otherwise. Years are UTC. Source: the data contract,
 section 4.
 """
 
@@ -25,7 +25,7 @@ class Answer:
 
     Attributes:
         name: table of the answer.
-        question: what an analyst asks, in words.
+        question: the question in words.
         columns: name and SQL type of each column, and what it holds.
         compute: from the clean frames to the answer.
         entities: whose clean frames it needs.

@@ -24,7 +24,7 @@ _SCALE = [[0.0, "#f3f8fb"], [1.0, "#5ba7d6"]]
 
 @dataclass(frozen=True)
 class Words:
-    """What a chart says in words, both plain text: the question, and the finding in a sentence."""
+    """Words of a chart, both plain text: the question, and the finding in a sentence."""
 
     title: str
     finding: str
@@ -88,7 +88,7 @@ def framed(figure: go.Figure, words: Words, height: int, above: int = 8) -> go.F
 
 
 def untitled(figure: go.Figure) -> go.Figure:
-    """The same figure without its title, for a page that says the title itself: ``meta`` holds title and finding."""
+    """The same figure without its title, for a page that shows the title itself: ``meta`` holds title and finding."""
     bare = go.Figure(figure)
     space = figure.layout.meta["title_space"]
     bare.update_layout(
@@ -98,7 +98,7 @@ def untitled(figure: go.Figure) -> go.Figure:
 
 
 def empty_figure(title: str, message: str = NOTHING) -> go.Figure:
-    """A figure that says why there is nothing to see."""
+    """A figure with the reason why there is nothing to see."""
     figure = framed(go.Figure(), Words(title, ""), height=70)
     figure.update_layout(meta={**figure.layout.meta, "finding": message, "empty": True})
     figure.update_xaxes(visible=False, range=[0, 1])

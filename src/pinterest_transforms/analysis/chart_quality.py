@@ -27,7 +27,7 @@ def quality_figures(
 
     Returns:
         Figures by name: ``records_by_topic``, ``rejected_by_reason``, ``repaired_by_column``; question and finding
-        stand in ``layout.meta``. An empty frame gives a figure that says so.
+        stand in ``layout.meta``. An empty frame gives a figure with a note.
     """
     topics = _short(
         sorted({str(t) for f in (runs, rejected_by_reason, repaired_by_column) for t in f.get("topic", ())})

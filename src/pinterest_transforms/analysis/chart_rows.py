@@ -62,7 +62,7 @@ def rows_figure(words: Words, panels: Sequence[Panel]) -> go.Figure:
 
 
 def _texts(row: Row) -> tuple[str, str]:
-    """A row's label, cut to leave room for its number, and its detail, cut to a line of its own."""
+    """A row's label, cut to leave room for its number, and its detail, cut to one line."""
     return shortened(tidy(row.label), _LABEL_WIDTH - 2 - len(row.shown)), shortened(tidy(row.detail), _LABEL_WIDTH - 2)
 
 
@@ -77,7 +77,7 @@ def _lines(panel: Panel) -> list[tuple[Row, tuple[str, str]]]:
 
 
 def _add_bars(figure: go.Figure, panel: Panel, axis: str, domain: list[float]) -> None:
-    """Adds a panel's bars on axes of its own."""
+    """Adds a panel's bars on separate axes."""
     tall = _row_height(panel)
     for at, series in enumerate(panel.series):
         lines = [(plain(row.label, 60), plain(row.detail, 60), number(row.values[at])) for row in panel.rows]

@@ -217,7 +217,7 @@ def figure_for(answer_name: str, frame: pd.DataFrame, top: int = 25) -> go.Figur
 
     Returns:
         A figure whose ``layout.meta`` holds ``title`` (the question) and ``finding`` (a sentence), both plain text.
-        Without a row it says that no posts have what the question needs.
+        Without a row its text is that no posts have what the question needs.
 
     Raises:
         SettingsError: if there is no such answer, a column is missing, or ``top`` is under 1.

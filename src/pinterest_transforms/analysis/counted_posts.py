@@ -19,7 +19,7 @@ class CleanTables:
         pins: the clean pins.
         geolocations: the clean geolocations.
         users: the clean users.
-        joined: what ``join_posts`` returns for every answer that is asked for, if it was computed before.
+        joined: what ``join_posts`` returns for all requested answers, if it was computed before.
     """
 
     pins: DataFrame

@@ -20,10 +20,10 @@ def check_checkpoint_files(checkpoint: str, remedy: str) -> None:
 
     Args:
         checkpoint: folder of the checkpoint, reachable as a path.
-        remedy: what an error says can be done.
+        remedy: what the error suggests to do.
 
     Raises:
-        CheckpointError: a file is empty or torn, or is not there where others say that it was.
+        CheckpointError: a file is empty or torn, or is missing where other files show that it was there.
     """
     root = Path(checkpoint)
     if not (root / "metadata").exists():  # Spark has not been here

@@ -22,7 +22,7 @@ REBUILD = "run again with --rebuild to clean everything again"
 
 
 def flush_to_disk() -> None:
-    """Puts what was written before on the disk: a state that says "done" must never be safer there than the data."""
+    """Puts what was written before on the disk: a state that means "done" must never be safer there than the data."""
     if hasattr(os, "sync"):
         os.sync()
 
@@ -102,7 +102,7 @@ def open_state(
         tables: ids of the tables it fills, by name.
         reset: begin a new checkpoint; the previous one is removed.
         rebuild: the first batch of the new checkpoint replaces what it reads again.
-        remedy: what an error says can be done.
+        remedy: what the error suggests to do.
         remedy_for_torn_files: the same, where files of Spark's are torn or gone.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The effects of a micro-batch on Delta tables; ``micro_batch`` says their order."""
+"""The effects of a micro-batch on Delta tables; ``micro_batch`` has their order."""
 
 import logging
 from collections.abc import Iterator
@@ -248,7 +248,7 @@ def latest_usable(rows: DataFrame, count: int, *, ordered: bool) -> DataFrame:
     Args:
         rows: evaluated, checkpointed rows with ``_source``.
         count: how many of them are usable.
-        ordered: whether ``ORDER`` says which one is later; else ``_source`` and raw texts do.
+        ordered: whether ``ORDER`` decides which one is later; else ``_source`` and raw texts do.
     """
     usable = rows.where(is_usable())
     return greatest_per_key(usable, ORDER, count) if ordered else latest_per_key(usable)

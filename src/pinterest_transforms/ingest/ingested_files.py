@@ -53,7 +53,7 @@ class IngestedFiles:
         self._write(self._path, "ab", stamps)
 
     def _rewrite(self) -> None:
-        """Writes a line a file: whole, or not at all."""
+        """Writes one line per file: all of them, or none."""
         temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         self._write(temporary, "wb", self.stamps)
         temporary.replace(self._path)

@@ -32,7 +32,7 @@ class KinesisSourceConfig:
     """How the streams are read.
 
     Attributes:
-        region: AWS region of the streams; empty for what the machine's own settings say.
+        region: AWS region of the streams; empty for that of the machine's settings.
         endpoint: address of Kinesis; empty for AWS' own.
         initial_position: where a stream without checkpoint begins: ``latest``, ``trim_horizon`` or a time in ISO 8601
             with its zone.
@@ -107,7 +107,7 @@ class StreamInfo:
     """Which stream this is.
 
     Attributes:
-        identity: its ARN and when it was made: one that is made again is another one.
+        identity: its ARN and creation time: a stream that is created again is another one.
         hours: how long it keeps a record.
     """
 
@@ -119,7 +119,7 @@ def describe_stream(client: "KinesisClient", name: str) -> StreamInfo:
     """The stream of that name.
 
     Raises:
-        StreamError: it is not there, or may not be asked.
+        StreamError: it does not exist, or access is denied.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
 
@@ -138,7 +138,7 @@ def check_streams(client: "KinesisClient", settings: Settings, entities: Sequenc
     """Sees to it that the streams are there, before anything that takes time.
 
     Raises:
-        StreamError: one is not there, or may not be asked.
+        StreamError: one does not exist, or access is denied.
     """
     for entity in entities:
         describe_stream(client, settings.stream(entity))

@@ -1,7 +1,7 @@
 """Ingests what is new in the landing: each file once, and again where it was rewritten.
 
-On one machine the landing is listed and compared with what was ingested. On Databricks Auto Loader says which files are
-new. Either way they are then read by name, so that sizes are checked first and every pass reads no more than it needs.
+On one machine the landing is listed and compared with what was ingested. On Databricks Auto Loader finds the new files.
+Either way they are then read by name, so that sizes are checked first and every pass reads no more than it needs.
 """
 
 import json
@@ -188,7 +188,7 @@ def folder_exists(spark: SparkSession, settings: Settings, folder: str) -> bool:
 
 
 def _ingest_found(spark: SparkSession, context: IngestContext) -> None:
-    """Ingests what Auto Loader finds. The content is not asked for, so it is not read."""
+    """Ingests what Auto Loader finds. The content is not selected, so it is not read."""
     settings, entity, state = context.settings, context.entity, context.state
     options = {
         "cloudFiles.format": "binaryFile",

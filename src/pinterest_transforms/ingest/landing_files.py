@@ -37,7 +37,7 @@ class FileKind(Enum):
 
 
 class FileStamp(NamedTuple):
-    """What tells whether a file has been rewritten: its bytes, and when it was modified, in ns since 1970."""
+    """What shows whether a file has been rewritten: its bytes, and when it was modified, in ns since 1970."""
 
     size: int
     modified: int
@@ -134,14 +134,14 @@ class Listing:
     examples: list[str] = field(default_factory=list)
 
     def add(self, path: str, below: str, stamp: FileStamp) -> None:
-        """Adds a file by its path, and its path below the topic's folder, which says its kind."""
+        """Adds a file by its path, and its path below the topic's folder, which decides its kind."""
         if file_kind(below, self.topic) is FileKind.RECORDS:
             self.records[path] = stamp
         else:
             self.add_other(below)
 
     def add_other(self, below: str) -> None:
-        """Adds a file that holds no records, whatever its name says."""
+        """Adds a file that holds no records, whatever its name is."""
         if file_kind(below, self.topic) is not FileKind.PASSED_OVER:
             self.others += 1
             # The first by name, whatever order they come in.

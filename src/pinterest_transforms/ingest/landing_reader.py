@@ -1,6 +1,6 @@
 r"""Landing files -> raw records, one per line, split on ``\n`` alone; their positions: the file's offset plus the line.
 
-Spark reads a file's lines in order, but does not tell their numbers. It gives a number per row, which grows by one from
+Spark reads a file's lines in order, but does not number them. It gives a number per row, which grows by one from
 line to line of the file split that one task reads. So once the rows of a batch are checkpointed, and with them those
 numbers, the first one of each split is looked up, and the rest is arithmetic. Nothing is read for it a second time.
 """
@@ -23,13 +23,13 @@ from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables.frames import create_frame
 
 SPLIT = "_split"
-"""Column that says which split of which file a row is of."""
+"""Column with the split of the file that a row is from."""
 ORDER = "_order"
 """Number of a row that orders the versions of a key as shard and position do."""
 _MAX_BIGINT = 2**63 - 1
 _SPLITS = "struct<_path: string, _block: bigint, _key: string, _shard: string, _delta: bigint, _shard_number: bigint>"
 _GLOB = re.compile(r"([\\*?\[\]{}])")
-# What Spark says of a file that cannot be read, and of one that is gone.
+# Spark's messages about a file that cannot be read, and about one that is gone.
 _UNREAD = re.compile(
     r"FAILED_READ_FILE\S+ Encountered error while reading file (.+?)\.(?: File does not exist|\s+SQLSTATE)"
     r"|PATH_NOT_FOUND\] Path does not exist: (.+?)\.\s+SQLSTATE"

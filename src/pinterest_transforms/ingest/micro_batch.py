@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, flush_to_disk
 
 _BEGUN = "begun"
-"""What ``progress`` tells during a rebuild: the stream's last micro-batch, which a kill may have left half done."""
+"""Key of ``progress`` during a rebuild: the stream's last micro-batch, which a kill may have left half done."""
 COUNTED = ("read", "rejected", "repaired")
 """What ``progress`` counts of a run of the stream."""
 
@@ -71,7 +71,7 @@ class RunCounts:
 
 
 class Effects(Protocol):
-    """What a micro-batch does to the tables, and asks of them. Its records are evaluated already."""
+    """What a micro-batch does to the tables, and reads from them. Its records are evaluated already."""
 
     @property
     def counts(self) -> Counts:
@@ -134,7 +134,7 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
         state.conflicts += effects.count_conflicts()
     bad, may_exist = counts.rejected + counts.repaired, True
     if bad:
-        # What a killed run wrote counts too: it had said so before.
+        # What a killed run wrote counts too: it had saved so before.
         may_exist = effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined
         state.has_quarantined = True
     since = state.before[number] if number in state.before else effects.clean_version()

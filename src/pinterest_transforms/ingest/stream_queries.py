@@ -1,4 +1,4 @@
-"""Looks after the streams' queries: tells how far they are, ends them together, says what one has failed with."""
+"""Monitors the streams' queries: describes their progress, stops them together, and raises the failure of one."""
 
 import logging
 import time
@@ -25,7 +25,7 @@ NEW_CHECKPOINT = (
 _GLANCE = 0.2
 """Seconds between two looks at the queries."""
 _GRACE = 60.0
-"""Seconds that a micro-batch has to come to its end, when somebody asks to stop."""
+"""Seconds that a micro-batch has to come to its end, when a stop is requested."""
 _TOLD_EVERY = 15.0
 """Seconds between two lines about a query that runs on."""
 
@@ -42,12 +42,12 @@ class Running:
 
 
 def watch(running: list[Running], restart: Callable[[IngestContext], Running] | None, stop: Path) -> None:
-    """Looks after the queries until all have ended, one fails, or somebody asks to stop.
+    """Monitors the queries until all have ended, one fails, or a stop is requested.
 
     Args:
         running: the queries; those that are started meanwhile are added.
         restart: starts a query whose pass may have left something; None where queries run on by themselves.
-        stop: the file whose appearance asks to stop.
+        stop: the file whose appearance stops them.
 
     Raises:
         CheckpointError: Spark could not read a query's checkpoint.
@@ -68,7 +68,7 @@ def watch(running: list[Running], restart: Callable[[IngestContext], Running] | 
                 left.append(restart(one.context))
                 running.append(left[-1])
         if stop.exists():
-            _LOG.info("stopping, as asked", extra={"run_id": running[0].context.run_id})
+            _LOG.info("stopping, as requested", extra={"run_id": running[0].context.run_id})
             until = time.monotonic() + _GRACE
             while time.monotonic() < until and any(_is_busy(one.query) for one in left):
                 time.sleep(_GLANCE)
@@ -95,7 +95,7 @@ def _tell(one: Running) -> None:
 def describe_progress(settings: Settings, entity: Entity) -> str:
     """How far a stream's run is, in a line: records, records a second, how late the newest was, rejected, repaired.
 
-    It asks nothing of Spark, so that it can be asked at any time by anybody who sees the checkpoints.
+    It does not use Spark, so it can be called at any time by anybody who can read the checkpoints.
     """
     state, name = load_state(settings.checkpoint(entity)), settings.clean_table(entity)
     if state is None or not state.progress.get("at"):
@@ -120,7 +120,7 @@ def _raise_of(one: Running) -> None:
 
 
 def _reason(error: StreamingQueryException) -> str:
-    """The line of a query's failure that says most: that of the source, if it is one of its own."""
+    """The most telling line of a query's failure: that of the source, if the source raised it."""
     for line in str(error).splitlines():
         _, found, said = line.partition("StreamError: ")
         if found:

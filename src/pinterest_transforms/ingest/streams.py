@@ -1,4 +1,4 @@
-"""Ingests the streams: one query per entity, side by side, until nothing is left or somebody asks to stop.
+"""Ingests the streams: one query per entity, side by side, until nothing is left or a stop is requested.
 
 A micro-batch archives its records as they came, then does what a batch of the landing does. Everything goes by
 position, so a batch that is run again, or a stream that is read again, changes nothing.
@@ -58,7 +58,7 @@ def ingest_streams(
     source: KinesisSourceConfig,
     client: "KinesisClient",
 ) -> None:
-    """Cleans and merges what is in the streams, each by a query of its own.
+    """Cleans and merges what is in the streams, one query each.
 
     With the trigger ``available_now`` it ends when nothing is left; else when one query fails, which stops the others,
     or when the file ``settings.stop_file`` appears.
@@ -69,7 +69,7 @@ def ingest_streams(
         entities: the kinds of record.
         run_id: name of this run, for ``runs``.
         source: how the streams are read.
-        client: says which streams these are.
+        client: identifies the streams.
 
     Raises:
         BusyError: another run of one of the entities is not finished.

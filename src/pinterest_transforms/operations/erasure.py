@@ -2,7 +2,7 @@
 
 In this order: the keys are noted in ``erased``, which every later micro-batch reads; rows are deleted; answers are
 computed again; files are rewritten and old ones removed. Each step works on all keys that were ever erased, so whatever
-a kill has left undone is done by the next run, whoever asks for it.
+a kill has left undone is done by the next run, whatever it was started for.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Makes the landing reachable, in the ways a Databricks workspace may offer; says what works where one is refused.
+"""Makes the landing reachable, in the ways a Databricks workspace may offer; names alternatives where one is refused.
 
 Mounts need classic compute with dedicated access. Volumes and external locations work everywhere.
 """

@@ -1,4 +1,4 @@
-"""What stands in the landing, a row a topic; and whether it can be read at all, told before anything is made of it."""
+"""What the landing holds, one row per topic; and whether it can be read, checked before anything is computed."""
 
 import logging
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ _NS = 1_000_000_000
 
 
 def landing_summary(spark: SparkSession, settings: Settings) -> DataFrame:
-    """What stands in the landing, a row a topic.
+    """What the landing holds, one row per topic.
 
     The smallest file of each topic is opened: a bucket may be listed by who must not read it.
 

@@ -1,9 +1,8 @@
-"""The quality gate: says whether what came is good enough, and new enough, for the answers to be trusted.
+"""The quality gate: whether the records are good enough, and new enough, for the answers to be trusted.
 
-Rejected records are counted in ``runs``. How old the data is, ``runs`` cannot say: a quiet run writes no row there, and
-a rebuild, or a delivery of what was there already, writes one though nothing new came. That is told by when the records
-arrived at the landing or the stream (``_source.arrived``), in the clean tables and in quarantine: a topic that sends
-nothing but rubbish has gone bad, not silent.
+Rejected records are counted in ``runs``. It cannot show how old the data is: a quiet run writes no row, and a rebuild
+or a repeated delivery writes one without new records. The age is that of the newest record's arrival
+(``_source.arrived``), in the clean tables and in quarantine: a topic with rejected records alone is bad, not silent.
 """
 
 import logging
@@ -143,7 +142,7 @@ def check_metrics(metrics: Sequence[TopicMetrics], thresholds: QualityThresholds
 
 
 def _counted(spark: SparkSession, settings: Settings, run_id: str, now: datetime) -> dict[str, dict[str, int]]:
-    """What ``runs`` says of each topic."""
+    """Counts of each topic in ``runs``."""
     runs = table_access.read(spark, settings, RUNS_TABLE)
     chosen = F.col("run_id") == run_id if run_id else F.unix_micros("started") >= _micros(now - _DAY)
     totals = runs.where(chosen).groupBy("topic").agg(*(F.sum(name).alias(name) for name in _NUMBERS)).collect()

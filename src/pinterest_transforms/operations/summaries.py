@@ -24,7 +24,7 @@ def runs(spark: SparkSession, settings: Settings, run_id: str = "") -> DataFrame
 
 
 def run_totals(spark: SparkSession, settings: Settings, run_id: str) -> DataFrame:
-    """What one run did, a row a topic: topic, read, merged, already_there, rejected, repaired, seconds."""
+    """What one run did, one row per topic: topic, read, merged, already_there, rejected, repaired, seconds."""
     numbers = ("read", "merged", "already_there", "rejected", "repaired", "seconds")
     totals = (F.sum(name).alias(name) for name in numbers)
     return runs(spark, settings, run_id).groupBy("topic").agg(*totals).orderBy("topic")

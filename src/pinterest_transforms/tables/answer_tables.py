@@ -109,13 +109,13 @@ def read_answers(
 
 
 def _named(frame: pd.DataFrame, answer: Answer) -> pd.DataFrame:
-    """The frame, which says itself what it answers: whoever displays it may keep it."""
+    """The frame with the answer's name in its attributes: whoever displays it may keep it."""
     frame.attrs["answer"] = answer.name
     return frame
 
 
 def _version(spark: SparkSession, settings: Settings, entity: Entity) -> str:
-    """The clean table's last commit; its fingerprint too, since a table that is made again counts from 0 again."""
+    """The clean table's last commit; its fingerprint too, since a table that is created again starts at version 0."""
     table = settings.clean_table(entity)
     table_access.read(spark, settings, table)
     return last_commit(spark, settings, table).id

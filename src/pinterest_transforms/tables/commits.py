@@ -1,9 +1,9 @@
 """The last commits of a leg's tables: stored beside a checkpoint, and compared when it is opened again.
 
-A checkpoint says which records were read, not that the tables still hold them. A commit that a power cut took away, or
+A checkpoint shows which records were read, not that the tables still hold them. A commit that a power cut took away, or
 a table that was restored to an older version, would be a successful run over missing rows.
 
-On one machine the files of the Delta log are read; a question to the history is a Spark job of its own. Where a catalog
+On one machine the files of the Delta log are read; a query of the history is a Spark job. Where a catalog
 manages the tables there is only the history.
 """
 
@@ -131,7 +131,7 @@ def check_commits(spark: SparkSession, settings: Settings, known: Mapping[str, s
         spark: session.
         settings: names and places.
         known: ``Commit.id`` of each table's last commit after that run, by the table's name.
-        remedy: what an error says can be done.
+        remedy: what the error suggests to do.
 
     Raises:
         CheckpointError: a commit is gone or is another one, or the table was restored to an older version since.

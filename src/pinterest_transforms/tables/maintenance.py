@@ -1,7 +1,7 @@
 """Keeps a leg's tables small and quick: joins small files, removes what has been kept for long enough.
 
 No lock is taken. A continuous stream holds its locks as long as it runs, so that maintenance would never have its turn,
-and where a catalog manages the tables there are none. It needs none: every step here is a commit of its own that Delta
+and where a catalog manages the tables there are none. It needs none: every step here is a separate commit that Delta
 checks against those of running jobs. Joining files changes no row; whoever commits second tries again
 (``retry.with_retries``), here and in the jobs. Rows are removed topic by topic, with the topic as a literal, so that a
 job that notes new ones is not in the way. Files are removed only when no table has named them for ``vacuum_hours``:
@@ -88,7 +88,7 @@ def maintain(
 
     Args:
         spark: session; the tables were made (``creation.set_up``).
-        settings: names and places; ``raw_days`` says how long the stream leg keeps raw records.
+        settings: names and places; ``raw_days`` is how long the stream leg keeps raw records.
         retention: how long the rest is kept.
         now: the time; None for the clock's.
 
@@ -117,7 +117,7 @@ def maintain(
 
 
 def results_frame(spark: SparkSession, done: list[MaintenanceResult]) -> DataFrame:
-    """What was done, a row a table: table, rows_removed, files_before, files_after, bytes_after."""
+    """What was done, one row per table: table, rows_removed, files_before, files_after, bytes_after."""
     return spark.createDataFrame([tuple(getattr(one, f.name) for f in fields(one)) for one in done], _COLUMNS)
 
 
@@ -127,7 +127,7 @@ def _check_hours(spark: SparkSession, hours: int) -> None:
         return
     try:
         checked = spark.conf.get(_CHECK, "true") != "false"
-    except PySparkException:  # serverless compute tells nothing of such a setting, and takes none
+    except PySparkException:  # serverless compute neither reads nor takes such a setting
         checked = True
     if checked:
         raise SettingsError(
@@ -151,7 +151,7 @@ def _tidy(
         with_retries(lambda: spark.sql(f"OPTIMIZE {table}{_order_sql(settings, spec, files)}").collect())
     removed = _removed_since(spark, settings, name, before)
     if removed:
-        # A removed row may only be marked, and its text stays in the file until that is written anew.
+        # A removed row may only be marked, and its text stays in the file until that is rewritten.
         purge_rows(spark, settings, spec)
     return removed
 

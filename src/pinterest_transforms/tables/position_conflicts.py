@@ -1,6 +1,6 @@
 """Records at places that were taken before with another content: objects rewritten, or a topic that was made again.
 
-A topic that is made again begins at offset 0. What the old one left in the tables then stands at the places of other
+A topic that is created again begins at offset 0. What the old one left in the tables then stands at the places of other
 records, or behind them, where it would win for ever.
 """
 

@@ -16,7 +16,7 @@ from pinterest_transforms.tables.definitions import raw_table
 from pinterest_transforms.tables.retry import with_retries
 
 _PURGED = "pinterest.purged_before"
-"""Property that says up to when records of a kind were removed, if any were: ``<property>.<kind>``."""
+"""Property with the time before which records of a kind were removed, if any were: ``<property>.<kind>``."""
 
 
 def append(
@@ -68,7 +68,7 @@ def record_purge(spark: SparkSession, settings: Settings, entity: Entity, day: d
 def maintain(spark: SparkSession, settings: Settings, entity: Entity, now: datetime | None = None) -> None:
     """Removes records over the retention, and joins small files; both of this entity alone.
 
-    Removed is a whole day at a time, and it is said before it is done.
+    Removed is a whole day at a time, and it is recorded before it is done.
     """
     name, kind = settings.qualified(raw_table(settings)), entity.name
     if settings.raw_days:

@@ -26,7 +26,7 @@ _CONCURRENT = (
 
 
 def is_concurrent(error: Exception) -> bool:
-    """True if the error says that another writer was in the way."""
+    """True if the error is a conflict with another writer."""
     text = f"{type(error).__name__} {error}"
     return any(name in text for name in _CONCURRENT)
 

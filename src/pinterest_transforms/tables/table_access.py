@@ -1,4 +1,4 @@
-"""Reads a leg's tables and what the catalog says of them; SQL clauses of their properties and places."""
+"""Reads a leg's tables and their entries in the catalog; SQL clauses of their properties and places."""
 
 import re
 import shutil
@@ -48,7 +48,7 @@ def read(spark: SparkSession, settings: Settings, table: str) -> DataFrame:
     """
     try:
         frame = spark.table(settings.qualified(table))
-        frame.schema  # noqa: B018 - Spark Connect finds out only when asked
+        frame.schema  # noqa: B018 - Spark Connect resolves it only now
     except AnalysisException as error:
         if "TABLE_OR_VIEW_NOT_FOUND" in str(error):
             raise TableError(f"table {settings.schema}.{table} must be there: run the batch first") from None

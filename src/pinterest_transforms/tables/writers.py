@@ -128,7 +128,7 @@ def with_foreign_columns(rows: DataFrame, there: DataFrame, columns: Sequence[st
         rows: new rows, of the library's columns.
         there: the table's rows now.
         columns: the library's columns of the table.
-        key: what tells a row from another; null is equal to nothing.
+        key: columns that identify a row; null is equal to nothing.
     """
     if set(there.columns) <= set(columns):
         return rows

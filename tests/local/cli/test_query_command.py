@@ -92,7 +92,7 @@ def test_a_table_shows_the_first_thousand(spark: SparkSession) -> None:
 
 
 def test_a_column_named_twice_is_refused_only_where_it_would_be_lost(spark: SparkSession) -> None:
-    with pytest.raises(QueryError, match="every column must have a name of its own for jsonl, got 'a' more than once"):
+    with pytest.raises(QueryError, match="every column must have a different name for jsonl, got 'a' more than once"):
         _rows(spark, "SELECT 1 AS a, 2 AS a", "jsonl")
 
     assert _rows(spark, "SELECT 1 AS a, 2 AS a", "csv") == "a,a\r\n1,2\r\n"

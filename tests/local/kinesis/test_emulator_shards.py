@@ -1,6 +1,5 @@
 """The Kinesis emulator by AWS's rules: shards are split, merged and listed."""
 
-
 from tests.local.kinesis.kinesis_calls import (
     FIRST,
     HOUR,

@@ -69,8 +69,8 @@ def test_a_fetched_jar_appears_alone(tmp_path: Path, ivy: Path) -> None:
     ("what", "message"),
     [
         (f'printf "a j" > "$got/{JAR.file_name}"', "thing-1.0.jar must have the SHA-256 "),
-        ("true", "thing-1.0.jar was not fetched, and Ivy did not say why"),
-        (f'printf "a jar" > "$got/{JAR.file_name}"; exit 1', "the jars could not be fetched: Ivy said nothing"),
+        ("true", "thing-1.0.jar was not fetched, and Ivy gave no reason"),
+        (f'printf "a jar" > "$got/{JAR.file_name}"; exit 1', "the jars could not be fetched: Ivy printed nothing"),
     ],
 )
 def test_half_a_jar_is_never_left_behind(tmp_path: Path, ivy: Path, what: str, message: str) -> None:

@@ -64,7 +64,7 @@ def test_no_java_is_told(java: MakeJava, tmp_path: Path, monkeypatch: pytest.Mon
     command = java("The operation couldn't be completed. Unable to locate a Java Runtime.")
     with pytest.raises(JavaError) as error:
         check_java()
-    assert str(error.value) == f"Java 17 or 21 is needed, and no java was found: {command} tells no version"
+    assert str(error.value) == f"Java 17 or 21 is needed, and no java was found: {command} prints no version"
 
 
 def test_java_home_wins_and_is_not_passed_over(java: MakeJava, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,7 @@ def test_a_java_that_tells_no_version_for_ever_is_told(java: MakeJava, prints: s
     with pytest.raises(JavaError) as error:
         check_java(0.5)
 
-    assert str(error.value) == f"Java 17 or 21 is needed, and {script} tells no version within 0.5 s"
+    assert str(error.value) == f"Java 17 or 21 is needed, and {script} prints no version within 0.5 s"
     assert _has_ended(script)
 
 
