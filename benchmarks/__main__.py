@@ -36,14 +36,14 @@ def _pairs(text: str) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="How long the batch takes, beside others."
+        prog="python -m benchmarks", description="Measures the batch beside raw writes and a plain notebook."
     )
-    parser.add_argument("--sizes", type=_sizes, default=[11_000, 100_000, 1_000_000], help="posts, with commas between")
     parser.add_argument(
-        "--histories", type=_sizes, help="posts of the histories; the sizes, 10000 for 11000, if not given"
+        "--sizes", type=_sizes, default=[11_000, 100_000, 1_000_000], help="numbers of posts, separated by commas"
     )
+    parser.add_argument("--histories", type=_sizes, help="posts of the histories (default: the sizes, 10000 for 11000)")
     parser.add_argument("--pairs", type=_pairs, default=5, help=f"rounds that count, 1 to {ARRIVALS - 1}")
-    parser.add_argument("--only", choices=["batch", "incremental"], help="one half; both if not given")
+    parser.add_argument("--only", choices=["batch", "incremental"], help="one of the two parts (default: both)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the page that is written")
     options = parser.parse_args(arguments)
     options.histories = options.histories or [_HISTORIES.get(size, size) for size in options.sizes]

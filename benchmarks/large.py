@@ -50,7 +50,10 @@ def large_page(runs: dict[int, list[Usage]], about: dict[str, object]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures each size, and writes the page; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.large", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.large",
+        description="Measures how time and memory grow from one million posts to ten, with a heap of 2 GiB.",
+    )
     parser.add_argument("--sizes", type=int, nargs=2, default=_SIZES, metavar="POSTS", help="the two sizes")
     parser.add_argument("--rounds", type=int, default=1, help="rounds that count, at each size")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the page that is written")

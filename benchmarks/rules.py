@@ -145,7 +145,9 @@ def _measure(rows: int, work: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, and writes the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rules", description="What the cleaning rules cost.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.rules", description="Measures the cleaning rules, each alone and together."
+    )
     parser.add_argument("--rows", type=int, default=100_000, help="posts of the landing that is read")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the page that is written")
     options = parser.parse_args(arguments)

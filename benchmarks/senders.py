@@ -139,7 +139,9 @@ def _page(posts: int, times: dict[str, list[float]], peaks: dict[int, int]) -> s
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, and writes the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.senders", description="What sending costs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.senders", description="Measures how fast records are sent."
+    )
     parser.add_argument("--posts", type=int, default=200_000, help="of the source whose rate is measured (200000)")
     parser.add_argument("--memory", type=int, nargs="*", default=[10_000, 100_000, 1_000_000], help="sizes of sources")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (5)")

@@ -319,7 +319,10 @@ def _batch_of(runs: polars.DataFrame, part: int) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, and writes the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.stream_throughput", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.stream_throughput",
+        description="Measures the stream leg beside the same streams written raw.",
+    )
     parser.add_argument("--posts", type=int, default=50_000, help="posts that wait in the streams (50000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count (3)")
     parser.add_argument("--history", type=int, default=335_000, help="posts of the long run (335000)")

@@ -23,24 +23,28 @@ def build_parser() -> OneLineParser:
     top = OneLineParser(prog="python -m local", description="The pipeline on one machine.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    batch = commands.add_parser("batch", help="run the batch notebooks over a landing folder, and print the answers")
+    batch = _add_command(commands, "batch", "run the batch notebooks over a landing folder, and print the answers")
     batch.add_argument("--landing", required=True, type=parse_path, metavar="DIR", help="folder with topics/… in it")
     batch.add_argument("--warehouse", required=True, type=parse_path, metavar="DIR", help="folder of the tables")
-    batch.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
-    batch.add_argument("--entity", default="all", choices=["all", *(entity.name for entity in ENTITIES)])
+    _add_user_id(batch)
+    _add_entity(batch)
     batch.add_argument("--rebuild", action="store_true", help="clean everything again, after a rule changed")
     batch.add_argument("--report", type=parse_path, metavar="FILE", help="also write a report page")
 
-    stream = commands.add_parser("stream", help="run the stream notebook against a Kinesis endpoint, print the answers")
+    stream = _add_command(
+        commands, "stream", "run the stream notebook against a Kinesis endpoint, and print the answers"
+    )
     stream.add_argument("--warehouse", required=True, type=parse_path, metavar="DIR", help="folder of the tables")
     where = stream.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--database", metavar="URL|FILE", help="start a Kinesis emulator, and send this source's posts to it"
     )
-    where.add_argument("--endpoint", metavar="URL", help="address of a Kinesis, or `aws` for what boto3 finds")
+    where.add_argument(
+        "--endpoint", metavar="URL", help="address of a Kinesis endpoint, or `aws` for that of the region"
+    )
     where.add_argument("--rebuild", action="store_true", help="rebuild the tables from raw records, read no stream")
-    stream.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
-    stream.add_argument("--entity", default="all", choices=["all", *(entity.name for entity in ENTITIES)])
+    _add_user_id(stream)
+    _add_entity(stream)
     stream.add_argument("--region", default="", help="AWS region of the streams (default: what boto3 finds)")
     stream.add_argument(
         "--initial-position",
@@ -64,29 +68,48 @@ def build_parser() -> OneLineParser:
     stream.add_argument("--new-checkpoint", action="store_true", help="begin at the initial position again")
     stream.add_argument("--allow-losses", action="store_true", help="go on though records may be lost")
 
-    notebook = commands.add_parser("notebook", help="run one notebook, as a task of a job does")
+    notebook = _add_command(commands, "notebook", "run one notebook, as a task of a job does")
     notebook.add_argument(
         "path", type=parse_path, metavar="PATH", help="the notebook's file, such as notebooks/maintain.py"
     )
     notebook.add_argument("values", nargs="*", default=[], type=_pair, metavar="name=value", help="value of a widget")
 
-    sql = commands.add_parser("sql", help="query the tables of a warehouse folder")
+    sql = _add_command(commands, "sql", "query the tables of a warehouse folder")
     sql.add_argument("query", help="one query, such as 'SELECT * FROM posts LIMIT 5'")
     sql.add_argument("--warehouse", required=True, type=parse_path, metavar="DIR", help="folder of the tables")
     sql.add_argument("--schema", help=f"schema of bare names (default: {LEGS['batch']}, else the only one there)")
     sql.add_argument("--format", default="table", choices=_FORMATS, help="default: %(default)s")
 
-    explain, erase = _add_explain_command(commands), _add_erase_command(commands)
-    jars = commands.add_parser("jars", help="fetch the jars that Spark needs beside its own")
-    jars.add_argument("--stack", action="store_true", help="those of Kafka, and of buckets, too")
-    stack = _add_stack_command(commands)
-    for command in (batch, stream, notebook, sql, explain, erase, jars, stack):
-        command.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
+    _add_explain_command(commands)
+    _add_erase_command(commands)
+    jars = _add_command(commands, "jars", "fetch the jars that Spark needs beside its own")
+    jars.add_argument("--stack", action="store_true", help="also those of Kafka and of S3")
+    _add_stack_command(commands)
     return top
 
 
-def _add_stack_command(commands: "argparse._SubParsersAction[OneLineParser]") -> OneLineParser:
-    stack = commands.add_parser("stack", help="the whole system on this machine, until Ctrl-C (make stack)")
+def _add_command(commands: "argparse._SubParsersAction[OneLineParser]", name: str, about: str) -> OneLineParser:
+    command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+    command.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
+    return command
+
+
+def _add_user_id(command: OneLineParser) -> None:
+    command.add_argument(
+        "--user-id",
+        default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID),
+        metavar="ID",
+        help=f"user id in all names ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
+    )
+
+
+def _add_entity(command: OneLineParser) -> None:
+    choices = ["all", *(entity.name for entity in ENTITIES)]
+    command.add_argument("--entity", default="all", choices=choices, help="the kind of record (default: %(default)s)")
+
+
+def _add_stack_command(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
+    stack = _add_command(commands, "stack", "run the whole system on this machine, until Ctrl-C (make stack)")
     stack.add_argument(
         "what",
         nargs="?",
@@ -95,14 +118,17 @@ def _add_stack_command(commands: "argparse._SubParsersAction[OneLineParser]") ->
         help="up: start it; clean: clean the bucket of a running stack; batch: compute the answers too (default: up)",
     )
     stack.add_argument(
-        "--folder", type=parse_path, default=Path("build/stack"), metavar="DIR", help="where its state goes"
+        "--folder",
+        type=parse_path,
+        default=Path("build/stack"),
+        metavar="DIR",
+        help="folder of its state (%(default)s)",
     )
-    stack.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    _add_user_id(stack)
     posts, seed = int_between(1, MAX_POSTS), int_between(0, _MAX_NUMBER)
     stack.add_argument("--posts", type=posts, default=11_000, metavar="N", help="posts of the source (%(default)s)")
-    stack.add_argument("--seed", type=seed, default=1, metavar="N", help="what they are drawn from (%(default)s)")
+    stack.add_argument("--seed", type=seed, default=1, metavar="N", help="random seed of the source (%(default)s)")
     stack.add_argument("--warehouse", type=parse_path, metavar="DIR", help="folder of the tables (DIR/warehouse)")
-    return stack
 
 
 def parse_path(text: str) -> Path:
@@ -133,8 +159,8 @@ def check_given_once(names: Sequence[str], what: str) -> None:
             raise SettingsError(f"{what} must be given once, got {name} {names.count(name)} times")
 
 
-def _add_explain_command(commands: "argparse._SubParsersAction[OneLineParser]") -> OneLineParser:
-    explain = commands.add_parser("explain", help="show the posts behind a row of an answer")
+def _add_explain_command(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
+    explain = _add_command(commands, "explain", "show the posts behind a row of an answer")
     explain.add_argument("answer", metavar="ANSWER", help="name of the answer, such as top_category_by_country")
     explain.add_argument(
         "cell", nargs="*", default=[], type=_pair, metavar="column=value", help="which row, such as country=Cameroon"
@@ -143,7 +169,9 @@ def _add_explain_command(commands: "argparse._SubParsersAction[OneLineParser]") 
         "--warehouse", default="build/warehouse", type=parse_path, metavar="DIR", help="default: %(default)s"
     )
     explain.add_argument("--schema", help=f"schema of the tables (default: {LEGS['batch']}, else the only one there)")
-    explain.add_argument("--raw", action="store_true", help="also show each record as it came, while it is kept")
+    explain.add_argument(
+        "--raw", action="store_true", help="also show the raw text of each record, where it is still kept"
+    )
     explain.add_argument(
         "--landing",
         default="build/landing",
@@ -151,21 +179,24 @@ def _add_explain_command(commands: "argparse._SubParsersAction[OneLineParser]") 
         metavar="DIR",
         help="folder of the raw records, for --raw (default: %(default)s)",
     )
-    explain.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    _add_user_id(explain)
     explain.add_argument("--format", default="table", choices=_FORMATS, help="default: %(default)s")
-    return explain
 
 
-def _add_erase_command(commands: "argparse._SubParsersAction[OneLineParser]") -> OneLineParser:
-    erase = commands.add_parser("erase", help="erase posts, or a user's posts; by default only counts them")
+def _add_erase_command(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
+    erase = _add_command(commands, "erase", "erase posts, or the posts of a user; without --apply only count them")
     which = erase.add_mutually_exclusive_group(required=True)
-    which.add_argument("--ind", action="append", metavar="N", help="key of a post; may be given again")
-    which.add_argument("--file", type=parse_path, metavar="FILE", help="file of keys")
+    which.add_argument("--ind", action="append", metavar="N", help="key of a post; may be repeated")
+    which.add_argument(
+        "--file", type=parse_path, metavar="FILE", help="file with keys, separated by white space or commas"
+    )
     which.add_argument("--user", metavar="NAME", help="first and last name; needs --joined")
     erase.add_argument("--joined", default="", metavar="DATE", help="day, or time in UTC, that the user joined")
     erase.add_argument("--warehouse", required=True, type=parse_path, metavar="DIR", help="folder of the tables")
-    erase.add_argument("--landing", type=parse_path, metavar="DIR", help="landing whose files --purge rewrites")
-    erase.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    erase.add_argument(
+        "--landing", type=parse_path, metavar="DIR", help="folder of the landing, which --purge rewrites"
+    )
+    _add_user_id(erase)
     erase.add_argument("--database", metavar="URL|FILE", help="also delete the posts from this source")
     erase.add_argument(
         "--failed",
@@ -173,12 +204,11 @@ def _add_erase_command(commands: "argparse._SubParsersAction[OneLineParser]") ->
         default=[],
         type=parse_path,
         metavar="FILE",
-        help="failed file of a producer, to be rewritten",
+        help="failed file of a producer, also rewritten; may be repeated",
     )
-    erase.add_argument("--report", type=parse_path, metavar="FILE", help="report page, to be removed")
+    erase.add_argument("--report", type=parse_path, metavar="FILE", help="report page, also removed")
     erase.add_argument("--apply", action="store_true", help="erase; without it nothing is changed")
     erase.add_argument("--purge", action="store_true", help="with --apply: also remove the bytes, and older versions")
-    return erase
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -139,14 +139,14 @@ def _top_user_by_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure
     best = [row for row in rows if row.values == rows[0].values]
     finding = f"{best[0].detail} in {best[0].label} has the most: {counted(best[0].values[0], 'follower')}."
     if len(best) > 1:
-        finding = f"{len(best)} entries share the most: {counted(best[0].values[0], 'follower')}."
+        finding = f"{len(best)} entries have the most: {counted(best[0].values[0], 'follower')} each."
     heading = f"Most followers: {min(top, len(rows))} of {counted(len(rows), 'entry')}"
     return rows_figure(Words(words, finding), [Panel(tuple(rows[:top]), (Series("followers"),), heading)])
 
 
 def _top_user_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
     country, followers = str(frame["country"].iloc[0]), float(frame["follower_count"].iloc[0])
-    finding = f"{country}: a poster there has {counted(followers, 'follower')}; nowhere does one have more."
+    finding = f"{country}: a poster there has {counted(followers, 'follower')}; no poster has more."
     return parts.single_figure(Words(words, finding), country, followers, "followers")
 
 
@@ -176,7 +176,7 @@ def _median_by_age_group_and_year(words: str, frame: pd.DataFrame, top: int) -> 
     values = tuple(tuple(cells.get((g, y)) for y in years) for g in groups)
     # Medians of small groups differ a hundredfold: on a plain scale all but one cell would look alike.
     shades = tuple(tuple(None if v is None else math.log10(1 + v) for v in row) for row in values)
-    finding = f"Highest: age {group}, joined in {year}, with {number(value)}. Darker is more, tenfold by tenfold."
+    finding = f"Highest: age {group}, joined in {year}, with {number(value)}. Darker is higher, on a logarithmic scale."
     return parts.grid_figure(Words(words, finding), Grid(tuple(groups), tuple(years), values, shades), "followers")
 
 
