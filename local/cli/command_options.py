@@ -82,6 +82,7 @@ def build_parser() -> OneLineParser:
 
     _add_explain_command(commands)
     _add_erase_command(commands)
+    _add_undo_command(commands)
     jars = _add_command(commands, "jars", "fetch the jars that Spark needs beside its own")
     jars.add_argument("--stack", action="store_true", help="also those of Kafka and of S3")
     _add_stack_command(commands)
@@ -209,6 +210,17 @@ def _add_erase_command(commands: "argparse._SubParsersAction[OneLineParser]") ->
     erase.add_argument("--report", type=parse_path, metavar="FILE", help="report page, also removed")
     erase.add_argument("--apply", action="store_true", help="erase; without it nothing is changed")
     erase.add_argument("--purge", action="store_true", help="with --apply: also remove the bytes, and older versions")
+
+
+def _add_undo_command(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
+    undo = _add_command(commands, "undo", "make the tables as if a run's files or records had never come")
+    undo.add_argument("run_id", metavar="RUN_ID", help="the run, as the table runs names it")
+    for name, what in (("warehouse", "folder of the tables"), ("landing", "landing that the run has read")):
+        undo.add_argument(
+            f"--{name}", default=f"build/{name}", type=parse_path, metavar="DIR", help=f"{what} (default: %(default)s)"
+        )
+    _add_user_id(undo)
+    undo.add_argument("--allow-losses", action="store_true", help="go on though other versions of posts may be gone")
 
 
 def _pair(text: str) -> tuple[str, str]:

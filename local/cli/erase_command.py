@@ -11,7 +11,7 @@ from emulation.source.database import build_table, connect, convert_database_err
 from local.cli.step_progress import StepReporter
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.ingest.erased_keys import count_lines, remove_lines
+from pinterest_transforms.ingest.excluded_records import count_lines, remove_lines
 from pinterest_transforms.operations.erasure import ErasedRows, count_rows, erase, erased_keys, keys_of_user, parse_keys
 from pinterest_transforms.settings import LEGS, Settings
 from pinterest_transforms.tables.creation import ensure_tables, register_tables
@@ -39,12 +39,12 @@ class Receipt:
     """What was erased, or would be. It holds no personal value.
 
     Attributes:
-        asked: number of posts that the options name.
+        requested: number of posts that the options name.
         earlier: number of posts that earlier runs have noted besides.
         rows: a schema, or an empty text for what is beside the tables; and what was erased there.
     """
 
-    asked: int
+    requested: int
     earlier: int
     rows: list[tuple[str, ErasedRows]]
 
@@ -55,7 +55,7 @@ def check_erasure(options: argparse.Namespace) -> Erasure:
     Raises:
         SettingsError: an option is not usable.
     """
-    erasure = Erasure(options, _given_keys(options), _legs(options))
+    erasure = Erasure(options, _given_keys(options), find_legs(options))
     for path in options.failed:
         if not path.is_file():
             raise SettingsError(f"failed file must be there, got {path}")
@@ -71,13 +71,13 @@ def run_erasure(spark: SparkSession, erasure: Erasure, steps: StepReporter) -> R
     Raises:
         BusyError: a run is not finished.
     """
-    options, asked, noted = erasure.options, set(erasure.keys), set[int]()
+    options, requested, noted = erasure.options, set(erasure.keys), set[int]()
     for settings in erasure.legs:
         (ensure_tables if options.apply else register_tables)(spark, settings)
         noted.update(erased_keys(spark, settings))
         if options.user:
-            asked.update(keys_of_user(spark, settings, options.user, options.joined))
-    keys, rows = asked | noted, []
+            requested.update(keys_of_user(spark, settings, options.user, options.joined))
+    keys, rows = requested | noted, []
     for settings in erasure.legs:
         if options.apply:
             found = erase(spark, settings, keys, purge=options.purge)
@@ -85,7 +85,7 @@ def run_erasure(spark: SparkSession, erasure: Erasure, steps: StepReporter) -> R
             steps(f"counting in {settings.schema}")
             found = count_rows(spark, settings, keys)
         rows += [(settings.schema, row) for row in found]
-    return Receipt(len(asked), len(keys - asked), [*rows, *(("", row) for row in _elsewhere(keys, options))])
+    return Receipt(len(requested), len(keys - requested), [*rows, *(("", row) for row in _elsewhere(keys, options))])
 
 
 def _given_keys(options: argparse.Namespace) -> tuple[int, ...]:
@@ -100,8 +100,12 @@ def _given_keys(options: argparse.Namespace) -> tuple[int, ...]:
     return parse_keys(options.file.read_text(encoding="utf-8", errors="replace"))
 
 
-def _legs(options: argparse.Namespace) -> list[Settings]:
-    """The legs that have tables; the batch leg with the landing."""
+def find_legs(options: argparse.Namespace) -> list[Settings]:
+    """The legs that have tables; the batch leg with the landing.
+
+    Raises:
+        SettingsError: there is none.
+    """
     warehouse, found = options.warehouse.absolute(), []
     for leg, schema in LEGS.items():
         landing = str(options.landing.absolute()) if options.landing and leg == "batch" else ""
@@ -144,7 +148,7 @@ def _in_source(database: str, keys: list[int], *, apply: bool) -> list[ErasedRow
 
 def print_receipt(receipt: Receipt, options: argparse.Namespace) -> None:
     """Prints the receipt on standard output, and what it leaves to be done on standard error."""
-    print(f"{receipt.asked} posts" + (f", and {receipt.earlier} of earlier erasures" if receipt.earlier else ""))
+    print(f"{receipt.requested} posts" + (f", and {receipt.earlier} of earlier erasures" if receipt.earlier else ""))
     width = max(len(f"{schema}.{row.place}") for schema, row in receipt.rows)
     for schema, row in receipt.rows:
         version = "" if row.version is None else f"  version {row.version}"

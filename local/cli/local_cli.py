@@ -198,6 +198,16 @@ def _erase(options: argparse.Namespace) -> None:
     print_receipt(receipt, options)
 
 
+def _undo(options: argparse.Namespace) -> None:
+    from local.cli.erase_command import find_legs  # noqa: PLC0415 - as above
+    from local.cli.undo_command import print_undone, undo  # noqa: PLC0415
+
+    legs = find_legs(options)
+    with _open_session(options.warehouse.absolute()) as (spark, steps):
+        done = undo(spark, legs, options, steps)
+    print_undone(done)
+
+
 def _stack(options: argparse.Namespace) -> None:
     from local.cli.stack_command import run  # noqa: PLC0415 - as above
 
@@ -224,6 +234,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "sql": _sql,
     "explain": _explain,
     "erase": _erase,
+    "undo": _undo,
     "jars": _jars,
     "stack": _stack,
 }

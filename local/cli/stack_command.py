@@ -99,7 +99,7 @@ in another terminal, in this folder:
 def _batch(options: argparse.Namespace) -> None:
     from local.cli.batch_command import NOTEBOOKS, PARAMETERS, make_warehouse, run_notebooks  # noqa: PLC0415 - as in cli
     from local.cli.local_cli import spark_run  # noqa: PLC0415
-    from local.cli.stack_batch import Buckets  # noqa: PLC0415
+    from local.notebooks.bucket_filesystem import Buckets  # noqa: PLC0415
     from local.notebooks.notebook_runner import Runner  # noqa: PLC0415
     from local.stack.s3a_session import build_s3a_settings  # noqa: PLC0415
 

@@ -28,6 +28,10 @@ class BusyError(PinterestError):
     """The same unit of work (warehouse, leg and entity) is already running."""
 
 
+class UndoError(PinterestError):
+    """A run cannot be undone."""
+
+
 class StreamError(PinterestError):
     """A stream cannot be read, or not from where it was left."""
 

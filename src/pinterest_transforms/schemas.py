@@ -143,6 +143,17 @@ QUARANTINE = T.StructType(
     ]
 )
 
+RANGE_TYPE = T.StructType(
+    [
+        T.StructField("shard", T.StringType()),
+        T.StructField("file", T.StringType()),
+        T.StructField("first", T.StringType()),
+        T.StructField("last", T.StringType()),
+        T.StructField("arrived", T.TimestampType()),
+    ]
+)
+"""Records that were read together: their first and last position in a landing file or, without a file, in a shard."""
+
 RUNS = T.StructType(
     [
         _column("run_id", T.StringType(), "The run, as its caller named it"),
@@ -163,6 +174,8 @@ RUNS = T.StructType(
         _column("repaired", T.LongType(), "Records kept with a value made null"),
         _column("unknown_fields", T.MapType(T.StringType(), T.LongType()), "Fields no schema knows, and their counts"),
         _column("library_version", T.StringType(), "Version of this library"),
+        _column("sources", T.ArrayType(RANGE_TYPE), "Which records were read: positions in each file or shard"),
+        _column("undone_at", T.TimestampType(), "When the run was undone, UTC; null if it was not"),
     ]
 )
 
@@ -187,6 +200,14 @@ ERASED = T.StructType(
         _column("kind", T.StringType(), "Kind of record: pin, geo or user", required=True, values=_KINDS),
         _column("ind", T.LongType(), "Key of the erased post", required=True, minimum=0),
         _column("erased_at", T.TimestampType(), "When its erasure was asked for, UTC"),
+    ]
+)
+
+UNDONE = T.StructType(
+    [
+        _column("run_id", T.StringType(), "The run that was undone"),
+        _column("topic", T.StringType(), "Topic or stream the records came from"),
+        _column("source", RANGE_TYPE, "Records that no later run reads: positions in a file or shard"),
     ]
 )
 

@@ -12,7 +12,7 @@ from pinterest_transforms.ingest import ingested_files, micro_batch
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.landing_files import FileStamp, Listing, object_key, partition_and_start
-from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RunCounts
+from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RecordRange, RunCounts
 
 TOPIC = "abc.pin"
 
@@ -75,15 +75,39 @@ class Tables:
     runs: list[dict[str, object]] = field(default_factory=list)
     raw: list[Record] = field(default_factory=list)
     rules: str = ""
+    undone: list[RecordRange] = field(default_factory=list)
 
     def evaluate(self, record: Record) -> Record:
-        """The record as the rules of now take it: all records may have become good, or rejected."""
+        """The record as the rules of now take it: one of an undone run is blank."""
+        if any(holds(one, record) for one in self.undone):
+            return replace(record, kind="blank", unknown=False)
         return replace(record, kind=self.rules) if self.rules and record.kind != "blank" else record
 
     def numbers(self) -> list[tuple[object, ...]]:
         """What was counted, without names and times."""
         names = ("read", "merged", "already_there", "rejected", "repaired", "unknown")
         return [tuple(row[name] for name in names) for row in self.runs]
+
+
+def holds(one: RecordRange, record: Record) -> bool:
+    """Whether a record stands in a range, in a file that is not newer."""
+    is_old = not one.arrived or record.arrived <= one.arrived
+    return one[:2] == (record.shard, record.file) and one.first <= _text(record.position) <= one.last and is_old
+
+
+def _text(position: int) -> str:
+    return f"{position:020d}"
+
+
+def read_ranges(records: Sequence[Record]) -> tuple[RecordRange, ...]:
+    """Where records stand, of each file or shard."""
+    places: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted(records):
+        places.setdefault((record.shard, record.file), []).append(record)
+    return tuple(
+        RecordRange(*place, _text(found[0].position), _text(found[-1].position), found[0].arrived if place[1] else 0)
+        for place, found in places.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -173,6 +197,8 @@ class MemoryEffects:
         assert seconds >= 0
         with self.tables.process.effect():
             row = {"query_id": self.query_id, "batch_id": self.batch.batch_id, **vars(counts)}
+            came = () if self.batch.mode == "replace" and not self.batch.files else read_ranges(self.records)
+            row |= {"run_id": self.batch.run_id, "ranges": came, "undone": False}
             self.tables.runs.append({**row, "unknown": unknown.get("board", 0)})
 
     def _is_same(self, row: dict[str, object]) -> bool:

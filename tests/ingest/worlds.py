@@ -153,6 +153,7 @@ class StreamWorld(World):
         self.ends: list[int] = []
         self.done = 0
         self.size = 3
+        self.run_id = "run"
 
     def put(self, shard: int, lines: list[Record]) -> None:
         """Puts records; those of another shard arrive a little earlier than their order tells."""
@@ -186,11 +187,11 @@ class StreamWorld(World):
         if rebuild:
             begin_rebuild(state, IDS)
         if state.rebuild:
-            batch = rebuild_batch(state, "run")
+            batch = rebuild_batch(state, self.run_id)
             process_rebuild(self._effects(state, batch, self.tables.raw), state, batch)
         if rebuild:
             return
-        begin_run(state, "run")
+        begin_run(state, self.run_id)
         self.checkpoint.mkdir(exist_ok=True)
         (self.checkpoint / "metadata").write_text('{"id":"1"}')
         while self.done < len(self.ends) or (self.ends or [0])[-1] < len(self.stream):
@@ -198,7 +199,7 @@ class StreamWorld(World):
                 with self.process.effect():
                     self.ends.append(min(len(self.stream), ([0, *self.ends])[-1] + self.size))
             first, last = ([0, *self.ends])[self.done : self.done + 2]
-            batch = MicroBatch("run", self.done, archive=True)
+            batch = MicroBatch(self.run_id, self.done, archive=True)
             process_stream_batch(self._effects(state, batch, self.stream[first:last]), state, batch)
             with self.process.effect():
                 self.done += 1

@@ -15,6 +15,7 @@ from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.schemas import (
     CONTRACT,
     QUARANTINE,
+    RANGE_TYPE,
     RUNS,
     SOURCE_TYPE,
     clean_schema,
@@ -282,6 +283,8 @@ def test_the_tables_of_quality_have_the_contracts_columns() -> None:
         ("repaired", "bigint"),
         ("unknown_fields", "map<string,bigint>"),
         ("library_version", "string"),
+        ("sources", f"array<{RANGE_TYPE.simpleString()}>"),
+        ("undone_at", "timestamp"),
     ]
     assert SOURCE_TYPE.simpleString() == "struct<shard:string,position:string,arrived:timestamp,file:string>"
 

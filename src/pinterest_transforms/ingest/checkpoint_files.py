@@ -43,6 +43,12 @@ def check_checkpoint_files(checkpoint: str, remedy: str) -> None:
             _raise_missing(root / "commits" / str(number), remedy)
 
 
+def has_unfinished_batch(checkpoint: str) -> bool:
+    """Whether Spark has begun a micro-batch of the checkpoint that was not finished."""
+    offsets, commits = (_numbered(Path(checkpoint, name), _BATCH_FILE) for name in ("offsets", "commits"))
+    return max(offsets, default=-1) > max(commits, default=-1)
+
+
 def check_query_error(error: Exception, checkpoint: str, remedy: str) -> None:
     """Looks whether a query failed since Spark could not read its checkpoint, in a way that no look before shows.
 

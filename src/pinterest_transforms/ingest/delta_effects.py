@@ -1,7 +1,7 @@
 """The effects of a micro-batch on Delta tables; ``micro_batch`` has their order."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -15,24 +15,26 @@ from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, v
 from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
-from pinterest_transforms.ingest.erased_keys import blank_erased
+from pinterest_transforms.ingest.excluded_records import blank_erased, blank_undone, overlapping, range_row
 from pinterest_transforms.ingest.landing_reader import (
     ORDER,
     SPLIT,
     add_source,
     can_be_ordered,
+    file_ranges,
     file_splits,
     has_overlapping_offsets,
+    split_columns,
 )
-from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RunCounts
+from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RecordRange, RunCounts
 from pinterest_transforms.logs import FIELDS, active_log_format, configure_logging
 from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import position_conflicts, raw_archive, writers
 from pinterest_transforms.tables.commits import commits_since, last_commit
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
-from pinterest_transforms.tables.frames import create_frame, is_refused
 from pinterest_transforms.tables.retry import with_retries
+from pinterest_transforms.tables.table_access import create_frame, is_refused
 
 _LOG = logging.getLogger(__name__)
 _MAX_NAMES = 100
@@ -48,6 +50,7 @@ class IngestContext:
         entity: the kind of record.
         run_id: the run, as its caller named it.
         state: the checkpoint's state.
+        undone: records that are not read again, since their run was undone.
         log_format: how the process that starts the query logs.
     """
 
@@ -55,6 +58,7 @@ class IngestContext:
     entity: Entity
     run_id: str
     state: CheckpointState
+    undone: tuple[RecordRange, ...] = ()
     log_format: str = field(default_factory=active_log_format)
 
     @property
@@ -79,6 +83,7 @@ class DeltaEffects:
         rows: evaluated records with ``_source``, checkpointed.
         counts: of them.
         ordered: whether ``landing_reader.ORDER`` orders the versions of a key.
+        sources: where the records stand, for the batch's row of ``runs``.
     """
 
     spark: SparkSession
@@ -87,6 +92,7 @@ class DeltaEffects:
     rows: DataFrame
     counts: Counts
     ordered: bool
+    sources: Sequence[RecordRange] = ()
 
     def clean_version(self) -> int:
         """Version of the clean table."""
@@ -155,6 +161,7 @@ class DeltaEffects:
             **asdict(counts),
             "unknown_fields": unknown,
             "library_version": __version__,
+            "sources": [range_row(source) for source in self.sources],
         }
         row = create_frame(self.spark, [values], RUNS.simpleString())
         with_retries(lambda: row.writeTo(self._runs).append())
@@ -205,22 +212,30 @@ def evaluate(
         batch: which micro-batch.
         records: raw records, ``json_parsing.RAW_RECORD``, or those of ``landing_reader.raw_records``.
     """
-    settings, entity = context.settings, context.entity
-    landing = SPLIT in records.columns
+    settings, entity, landing = context.settings, context.entity, SPLIT in records.columns
     with ExitStack() as stack:
         rows, tally = stack.enter_context(_checkpointed(spark, context, records, every_raw=not landing))
-        ordered = False
         if landing:
             splits = file_splits(tally, settings.topic(entity))
             if has_overlapping_offsets(splits):
                 rows, tally = stack.enter_context(_checkpointed(spark, context, records, every_raw=True))
                 splits = file_splits(tally, settings.topic(entity))
-            ordered = can_be_ordered(splits)
-            rows = add_source(rows, splits)
-        numbers = {name: sum(row[name] for row in tally) for name in ("lines", *_conditions())}
+            rows, sources = add_source(rows, splits), file_ranges(splits)
+        else:
+            sources = [RecordRange(row["shard"], "", row["first"], row["last"]) for row in tally]
+        ordered, numbers = landing and can_be_ordered(splits), {"lines": sum(row["lines"] for row in tally)}
         if not landing:
-            numbers |= {name: tally[0][name] or 0 for name in ("first_arrival", "last_arrival")}
-        yield DeltaEffects(spark, context, batch, rows, Counts(**numbers), ordered)
+            numbers["first_arrival"] = min((row["first_arrival"] for row in tally), default=0)
+            numbers["last_arrival"] = max((row["last_arrival"] for row in tally), default=0)
+        if undone := overlapping(context.undone, sources):
+            # Kept, too: Spark fails on the plan of a rebuild that holds this join several times.
+            rows = stack.enter_context(
+                materialize(spark, settings, f"{entity.name}_undone", blank_undone(rows, undone))
+            )
+            tally = rows.agg(*_counted()).collect()
+        numbers |= {name: sum(row[name] for row in tally) for name in _conditions()}
+        new = landing or batch.mode == "merge"  # what the raw archive gives came before
+        yield DeltaEffects(spark, context, batch, rows, Counts(**numbers), ordered, sources if new else ())
 
 
 @contextmanager
@@ -230,16 +245,18 @@ def _checkpointed(
     """Evaluated rows, and their counts: one row per file split where they come from files."""
     frame = validate_and_clean(records, context.entity, every_raw=every_raw)
     frame = blank_erased(spark, context.settings, context.entity, frame)
-    with materialize(spark, context.settings, context.entity, frame) as rows:
-        split: list[Column] = []
+    with materialize(spark, context.settings, context.entity.name, frame) as rows:
         if SPLIT in records.columns:
-            split = [F.col(SPLIT)[name].alias(name) for name in ("path", "block", "arrived")]
-            more = [F.min("_row").alias("first")]
+            place, more = split_columns(), [F.min("_row").alias("first")]
         else:
-            arrived = F.unix_micros(F.col("_source")["arrived"])
-            more = [F.min(arrived).alias("first_arrival"), F.max(arrived).alias("last_arrival")]
-        counted = (F.count_if(condition).alias(name) for name, condition in _conditions().items())
-        yield rows, rows.groupBy(*split).agg(F.count("*").alias("lines"), *counted, *more).collect()
+            arrived, place = F.unix_micros("_source.arrived"), [F.col("_source.shard").alias("shard")]
+            more = [F.min("_source.position").alias("first"), F.max("_source.position").alias("last")]
+            more += [F.min(arrived).alias("first_arrival"), F.max(arrived).alias("last_arrival")]
+        yield rows, rows.groupBy(*place).agg(F.count("*").alias("lines"), *_counted(), *more).collect()
+
+
+def _counted() -> list[Column]:
+    return [F.count_if(condition).alias(name) for name, condition in _conditions().items()]
 
 
 def latest_usable(rows: DataFrame, count: int, *, ordered: bool) -> DataFrame:
@@ -265,7 +282,7 @@ def _conditions() -> dict[str, Column]:
 
 
 @contextmanager
-def materialize(spark: SparkSession, settings: Settings, entity: Entity, frame: DataFrame) -> Iterator[DataFrame]:
+def materialize(spark: SparkSession, settings: Settings, name: str, frame: DataFrame) -> Iterator[DataFrame]:
     """The frame, computed once and kept while it is used. Serverless may refuse to keep it: then in a table."""
     try:
         kept = frame.localCheckpoint(eager=True)
@@ -275,9 +292,9 @@ def materialize(spark: SparkSession, settings: Settings, entity: Entity, frame: 
     else:
         yield kept
         return
-    name = settings.qualified(f"staged_{entity.name}")
-    frame.writeTo(name).using("delta").createOrReplace()
+    staged = settings.qualified(f"staged_{name}")
+    frame.writeTo(staged).using("delta").createOrReplace()
     try:
-        yield spark.table(name)
+        yield spark.table(staged)
     finally:
-        spark.sql(f"DROP TABLE IF EXISTS {name}")
+        spark.sql(f"DROP TABLE IF EXISTS {staged}")

@@ -22,6 +22,7 @@ from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.checkpoint_files import check_query_error
 from pinterest_transforms.ingest.checkpoint_state import REBUILD, open_state
 from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, configure_batch_logging, evaluate
+from pinterest_transforms.ingest.excluded_records import read_undone
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.landing_batches import ingest_listed, process_files
 from pinterest_transforms.ingest.landing_files import FileStamp, Listing, object_key, others_text, why_unusable
@@ -111,7 +112,8 @@ def ingest_landing(
             check_commits(spark, settings, state.commits, REBUILD)
             if state.has_quarantined is None and none_quarantined:
                 state.has_quarantined = False
-            _ingest_topic(spark, IngestContext(settings, entity, run_id, state))
+            undone = read_undone(spark, settings, settings.topic(entity))
+            _ingest_topic(spark, IngestContext(settings, entity, run_id, state, undone))
 
     with ThreadPoolExecutor(len(entities)) as pool:
         runs = [pool.submit(ingest, entity) for entity in entities]

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from urllib.parse import unquote
 
@@ -18,9 +17,10 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest.landing_files import FileStamp, Listing, list_folder, object_key, partition_and_start
+from pinterest_transforms.ingest.micro_batch import RecordRange
 from pinterest_transforms.schemas import LANDING_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables.frames import create_frame
+from pinterest_transforms.tables.table_access import create_frame
 
 SPLIT = "_split"
 """Column with the split of the file that a row is from."""
@@ -108,6 +108,16 @@ def raw_records(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
     return lines.select(F.col("value").alias("raw"), split.alias(SPLIT), F.monotonically_increasing_id().alias("_row"))
 
 
+def split_columns() -> list[Column]:
+    """What ``file_splits`` needs to know of each split; its modification time in microseconds since 1970."""
+    split = F.col(SPLIT)
+    return [
+        split["path"].alias("path"),
+        split["block"].alias("block"),
+        F.unix_micros(split["arrived"]).alias("arrived"),
+    ]
+
+
 @dataclass(frozen=True)
 class FileSplit:
     """A part of a file that one task has read.
@@ -117,7 +127,7 @@ class FileSplit:
         block: where in the file the split begins, in bytes.
         key: the file's object key.
         shard: the partition in the file's name.
-        arrived: when the file was modified.
+        arrived: when the file was modified, in microseconds since 1970.
         first_row: the least row number of the split's lines.
         lines: how many there are.
         position: of the first one.
@@ -127,7 +137,7 @@ class FileSplit:
     block: int
     key: str
     shard: str
-    arrived: datetime
+    arrived: int
     first_row: int
     lines: int
     position: int
@@ -142,7 +152,7 @@ def file_splits(tally: Sequence[Row], topic: str) -> list[FileSplit]:
     """The splits that were read, with the positions of their first lines.
 
     Args:
-        tally: one row per split: ``path``, ``block``, ``arrived``, ``first`` (the least row number) and ``lines``.
+        tally: one row per split: ``split_columns``, ``first`` (the least row number) and ``lines``.
         topic: the topic.
     """
     found: list[FileSplit] = []
@@ -153,6 +163,27 @@ def file_splits(tally: Sequence[Row], topic: str) -> list[FileSplit]:
         values = (row["path"], row["block"], key, shard, row["arrived"], row["first"], row["lines"], position)
         found.append(FileSplit(*values))
     return found
+
+
+def file_ranges(splits: Sequence[FileSplit]) -> list[RecordRange]:
+    """The lines of each file that was read."""
+    spans: dict[str, list[FileSplit]] = {}
+    for split in splits:
+        spans.setdefault(split.key, []).append(split)
+    return [
+        RecordRange(
+            parts[0].shard,
+            key,
+            _padded(min(part.position for part in parts)),
+            _padded(max(part.end for part in parts) - 1),
+            max(part.arrived for part in parts),
+        )
+        for key, parts in spans.items()
+    ]
+
+
+def _padded(position: int) -> str:
+    return str(position).zfill(LANDING_POSITION_WIDTH)
 
 
 def has_overlapping_offsets(splits: Sequence[FileSplit]) -> bool:

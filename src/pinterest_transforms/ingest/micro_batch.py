@@ -8,7 +8,7 @@ import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, flush_to_disk
 
@@ -16,6 +16,24 @@ _BEGUN = "begun"
 """Key of ``progress`` during a rebuild: the stream's last micro-batch, which a kill may have left half done."""
 COUNTED = ("read", "rejected", "repaired")
 """What ``progress`` counts of a run of the stream."""
+
+
+class RecordRange(NamedTuple):
+    """Records that stand together: lines of one landing file, or what came of one shard.
+
+    Attributes:
+        shard: the partition or the shard.
+        file: the file's object key; empty in the stream leg.
+        first: position of the first one, as text of the leg's width.
+        last: position of the last one.
+        arrived: when the file was modified, in microseconds since 1970; 0 in the stream leg.
+    """
+
+    shard: str
+    file: str
+    first: str
+    last: str
+    arrived: int = 0
 
 
 @dataclass(frozen=True)

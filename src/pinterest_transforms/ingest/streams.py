@@ -27,6 +27,7 @@ from pinterest_transforms.ingest.checkpoint_state import (
     open_state,
 )
 from pinterest_transforms.ingest.delta_effects import IngestContext, configure_batch_logging, evaluate
+from pinterest_transforms.ingest.excluded_records import read_undone
 from pinterest_transforms.ingest.kinesis import AVAILABLE_NOW, TRIM_HORIZON, KinesisSourceConfig
 from pinterest_transforms.ingest.micro_batch import (
     MicroBatch,
@@ -87,7 +88,7 @@ def ingest_streams(
             state = _open_state(
                 spark, settings, entity, source, kinesis.describe_stream(client, settings.stream(entity))
             )
-            contexts.append(IngestContext(settings, entity, run_id, state))
+            contexts.append(_context(spark, settings, entity, run_id, state))
         for context in contexts:
             if context.state.rebuild:
                 _rebuild(spark, context)
@@ -152,7 +153,7 @@ def rebuild_streams(
             if name in state.commits:
                 check_commits(spark, settings, {name: state.commits[name]}, NEW_CHECKPOINT)
             begin_rebuild(state, ids)
-            context = IngestContext(settings, entity, run_id, state)
+            context = _context(spark, settings, entity, run_id, state)
             _rebuild(spark, context)
             _save_commits(spark, context)
 
@@ -164,6 +165,12 @@ def _rebuild(spark: SparkSession, context: IngestContext) -> None:
     batch = rebuild_batch(state, context.run_id)
     with evaluate(spark, context, batch, raw_archive.records(spark, settings, entity)) as effects:
         process_rebuild(effects, state, batch)
+
+
+def _context(
+    spark: SparkSession, settings: Settings, entity: Entity, run_id: str, state: CheckpointState
+) -> IngestContext:
+    return IngestContext(settings, entity, run_id, state, read_undone(spark, settings, settings.stream(entity)))
 
 
 def _save_commits(spark: SparkSession, context: IngestContext) -> None:

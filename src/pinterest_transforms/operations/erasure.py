@@ -19,7 +19,13 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import ENTITIES, USER
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.ingest.erased_keys import blank_file, count_lines, has_erased, keys_in_sql, read_erased
+from pinterest_transforms.ingest.excluded_records import (
+    blank_file,
+    count_lines,
+    has_excluded,
+    keys_in_sql,
+    read_excluded,
+)
 from pinterest_transforms.ingest.landing_files import list_folder
 from pinterest_transforms.schemas import ERASED
 from pinterest_transforms.settings import Settings
@@ -34,9 +40,9 @@ from pinterest_transforms.tables.definitions import (
     raw_table,
     work_specs,
 )
-from pinterest_transforms.tables.frames import create_frame
 from pinterest_transforms.tables.locks import entity_lock
 from pinterest_transforms.tables.retry import with_retries
+from pinterest_transforms.tables.table_access import create_frame
 
 _LOG = logging.getLogger(__name__)
 MODES = ("dry_run", "erase", "purge")
@@ -102,9 +108,9 @@ def _parse_time(text: str) -> datetime:
 
 def erased_keys(spark: SparkSession, settings: Settings) -> tuple[int, ...]:
     """Keys of all posts that were ever erased from the leg."""
-    if not has_erased(spark, settings):
+    if not has_excluded(spark, settings, ERASED_TABLE):
         return ()
-    rows = read_erased(spark, settings).select("ind").distinct().orderBy("ind").collect()
+    rows = read_excluded(spark, settings, ERASED_TABLE).select("ind").distinct().orderBy("ind").collect()
     return tuple(row["ind"] for row in rows)
 
 
@@ -155,7 +161,7 @@ def erase(
     with ExitStack() as stack:
         for entity in ENTITIES:
             stack.enter_context(entity_lock(settings, entity))
-        if keys or has_erased(spark, settings):
+        if keys or has_excluded(spark, settings, ERASED_TABLE):
             create_table(spark, settings, erased_spec())
             _note(spark, settings, keys)
         erased = erased_keys(spark, settings)
@@ -182,7 +188,7 @@ def _note(spark: SparkSession, settings: Settings, keys: Collection[int]) -> Non
     """Adds the keys to ``erased``, for each kind of record, those that are not there."""
     now = datetime.now(UTC).isoformat()
     rows = [{"kind": entity.name, "ind": key, "erased_at": now} for entity in ENTITIES for key in sorted(keys)]
-    there = read_erased(spark, settings)
+    there = read_excluded(spark, settings, ERASED_TABLE)
     new = create_frame(spark, rows, ERASED.simpleString()).join(there, ["kind", "ind"], "left_anti")
     name = settings.qualified(ERASED_TABLE)
     with_retries(lambda: new.writeTo(name).append())

@@ -129,7 +129,7 @@ def _landing_lines(spark: SparkSession, settings: Settings, entity: Entity, want
     if not paths:
         return wanted.select("shard", "position", F.lit(None).cast("string").alias("kept")).where("false")
     lines = landing_reader.raw_records(spark, paths)
-    split = [F.col(landing_reader.SPLIT)[name].alias(name) for name in ("path", "block", "arrived")]
+    split = landing_reader.split_columns()
     with landing_reader.name_unreadable_file():
         tally = lines.groupBy(*split).agg(F.min("_row").alias("first"), F.count("*").alias("lines")).collect()
     placed = landing_reader.add_source(lines, landing_reader.file_splits(tally, topic))

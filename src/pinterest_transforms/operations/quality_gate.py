@@ -142,8 +142,8 @@ def check_metrics(metrics: Sequence[TopicMetrics], thresholds: QualityThresholds
 
 
 def _counted(spark: SparkSession, settings: Settings, run_id: str, now: datetime) -> dict[str, dict[str, int]]:
-    """Counts of each topic in ``runs``."""
-    runs = table_access.read(spark, settings, RUNS_TABLE)
+    """Counts of each topic in ``runs``, without runs that were undone."""
+    runs = table_access.read(spark, settings, RUNS_TABLE).where("undone_at IS NULL")
     chosen = F.col("run_id") == run_id if run_id else F.unix_micros("started") >= _micros(now - _DAY)
     totals = runs.where(chosen).groupBy("topic").agg(*(F.sum(name).alias(name) for name in _NUMBERS)).collect()
     return {row["topic"]: {name: row[name] for name in _NUMBERS} for row in totals}

@@ -24,9 +24,9 @@ from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import table_access
 from pinterest_transforms.tables.commits import last_commit
 from pinterest_transforms.tables.definitions import answer_spec
-from pinterest_transforms.tables.frames import is_refused
 from pinterest_transforms.tables.locks import setup_lock
 from pinterest_transforms.tables.retry import with_retries
+from pinterest_transforms.tables.table_access import is_refused
 
 _LOG = logging.getLogger(__name__)
 SOURCE_PROPERTY = "pinterest.computed_from"

@@ -23,6 +23,7 @@ from pinterest_transforms.tables.definitions import (
     TableSpec,
     answer_specs,
     erased_spec,
+    undone_spec,
     work_specs,
 )
 from pinterest_transforms.tables.locks import setup_lock
@@ -116,7 +117,7 @@ def register_tables(spark: SparkSession, settings: Settings) -> None:
         return
     _make_schema(spark, settings)
     folder = Path(settings.warehouse, settings.schema)
-    known = {spec.name for spec in (*work_specs(settings), *answer_specs(), erased_spec())}
+    known = {spec.name for spec in (*work_specs(settings), *answer_specs(), erased_spec(), undone_spec())}
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     complete = {
         entry.name

@@ -14,6 +14,7 @@ from pinterest_transforms.schemas import (
     QUARANTINE,
     RAW,
     RUNS,
+    UNDONE,
     clean_schema,
     column_class,
 )
@@ -22,6 +23,7 @@ from pinterest_transforms.settings import Settings
 QUARANTINE_TABLE = "quarantine"
 RUNS_TABLE = "runs"
 ERASED_TABLE = "erased"
+UNDONE_TABLE = "undone"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ def runs_spec(settings: Settings) -> TableSpec:
 def erased_spec() -> TableSpec:
     """Keys that no later batch brings back. The first erasure creates the table: nobody else pays for it."""
     return TableSpec(ERASED_TABLE, "Keys of erased posts: no batch, replay or rebuild brings them back", ERASED)
+
+
+def undone_spec() -> TableSpec:
+    """Records of undone runs. The first undo creates the table."""
+    return TableSpec(UNDONE_TABLE, "Records of undone runs: no replay or rebuild brings them back", UNDONE)
 
 
 def raw_table(settings: Settings) -> str:

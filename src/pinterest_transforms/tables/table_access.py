@@ -1,12 +1,14 @@
-"""Reads a leg's tables and their entries in the catalog; SQL clauses of their properties and places."""
+"""Reads a leg's tables and their entries in the catalog; SQL clauses of their properties and places; small frames."""
 
+import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.schemas import SCHEMA_VERSION
@@ -137,3 +139,23 @@ def _form(spark: SparkSession, settings: Settings, table: str) -> str:
     name = settings.qualified(table)
     about = {row["col_name"]: row["data_type"] for row in spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()}
     return str(about.get("Provider", about.get("Type", "something else"))).lower()
+
+
+def is_refused(error: Exception) -> bool:
+    """True if the platform does not keep frames: serverless compute may refuse to cache or checkpoint them."""
+    return any(refusal in str(error).upper() for refusal in ("NOT_SUPPORTED", "UNSUPPORTED", "NOT_IMPLEMENTED"))
+
+
+def create_frame(spark: SparkSession, rows: Sequence[Mapping[str, object]], struct: str) -> DataFrame:
+    """A frame of the rows.
+
+    They are one text to Spark. ``createDataFrame`` starts Python workers for a list, and values that stand as literals
+    in a plan are written into the code that Spark generates, which is then compiled again for each micro-batch.
+
+    Args:
+        spark: session.
+        rows: values by column, as JSON can hold them; times in ISO 8601.
+        struct: type of a row, as ``struct<…>``.
+    """
+    one_row = spark.range(0, 1, 1, 1)
+    return one_row.select(F.inline(F.from_json(F.lit(json.dumps(rows)), f"array<{struct}>")))

@@ -64,6 +64,44 @@ def replace_clean(
     return merged
 
 
+def restore_clean(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame) -> None:
+    """Puts rows in the place of others, in one commit; a row that nothing takes the place of goes.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        entity: the kind of record.
+        rows: ``_key``, ``_shard`` and ``_position`` of the row to be replaced, and the columns of the clean table, all
+            null where the row goes. A row that was replaced meanwhile is left alone.
+    """
+    columns = clean_schema(entity).names
+    assigned = ", ".join(f"{quote_identifiers(column)} = s.{quote_identifiers(column)}" for column in columns)
+    statement = (
+        f"MERGE INTO {settings.qualified(settings.clean_table(entity))} t USING {{rows}} s "
+        "ON t.ind = s._key AND t._source.shard = s._shard AND t._source.position = s._position "
+        f"WHEN MATCHED AND s.ind IS NULL THEN DELETE WHEN MATCHED THEN UPDATE SET {assigned}"
+    )
+    with_retries(lambda: spark.sql(statement, rows=rows).collect())
+
+
+def remove_ranges(spark: SparkSession, settings: Settings, table: str, which: str, ranges: DataFrame) -> None:
+    """Removes the rows whose records stand in some ranges.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        table: a table with ``_source``.
+        which: SQL of its partition.
+        ranges: ``shard``, ``file`` (empty for none), ``first`` and ``last``.
+    """
+    statement = (
+        f"MERGE INTO {settings.qualified(table)} t USING {{ranges}} s ON t.{which} AND t._source.shard = s.shard "
+        "AND coalesce(t._source.file, '') = s.file AND t._source.position BETWEEN s.first AND s.last "
+        "WHEN MATCHED THEN DELETE"
+    )
+    with_retries(lambda: spark.sql(statement, ranges=ranges).collect())
+
+
 def write_quarantine(
     spark: SparkSession,
     settings: Settings,

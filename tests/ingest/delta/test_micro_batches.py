@@ -55,7 +55,7 @@ def test_another_failure_to_checkpoint_a_frame_is_raised(place: Place, monkeypat
 
     frame = place.table("pins")
     monkeypatch.setattr(type(frame), "localCheckpoint", full)
-    with pytest.raises(PySparkNotImplementedError), materialize(place.spark, place.settings, PIN, frame):
+    with pytest.raises(PySparkNotImplementedError), materialize(place.spark, place.settings, PIN.name, frame):
         pass
 
 

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.cli.stack_batch import Buckets
+from local.notebooks.bucket_filesystem import Buckets
 from local.stack.kafka_broker import JARS, VERSION, build_properties
 from local.stack.s3a_session import S3A_JARS
 from pinterest_transforms.entities import PIN

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinterest_transforms.ingest.erased_keys import blank_file, blank_lines, count_lines, remove_lines
+from pinterest_transforms.ingest.excluded_records import blank_file, blank_lines, count_lines, remove_lines
 
 
 @pytest.mark.parametrize(

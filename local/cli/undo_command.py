@@ -1,0 +1,44 @@
+"""``python -m local undo``: undoes a run of either leg, in a warehouse on this machine."""
+
+import argparse
+
+from pyspark.sql import SparkSession
+
+from local.cli.step_progress import StepReporter
+from pinterest_transforms.entities import ENTITIES
+from pinterest_transforms.errors import UndoError
+from pinterest_transforms.operations.summaries import runs
+from pinterest_transforms.operations.undo import UndoneTopic, undo_run
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables.creation import ensure_tables
+
+
+def undo(
+    spark: SparkSession, legs: list[Settings], options: argparse.Namespace, steps: StepReporter
+) -> list[UndoneTopic]:
+    """Undoes the run in the leg that it is of.
+
+    Raises:
+        BusyError: a run is not finished.
+        UndoError: the run cannot be undone.
+    """
+    settings = _find_leg(spark, legs, options.run_id)
+    steps(f"undoing run {options.run_id}")
+    return undo_run(spark, settings, ENTITIES, options.run_id, allow_losses=options.allow_losses)
+
+
+def _find_leg(spark: SparkSession, legs: list[Settings], run_id: str) -> Settings:
+    for settings in legs:
+        ensure_tables(spark, settings)
+        if runs(spark, settings, run_id).head(1):
+            return settings
+    tables = " or ".join(f"{settings.schema}.runs" for settings in legs)
+    raise UndoError(f"run must be the run_id of a row of {tables}, got {run_id!r}")
+
+
+def print_undone(done: list[UndoneTopic]) -> None:
+    """Prints what was done to each topic."""
+    width = max(len(one.topic) for one in done)
+    for one in done:
+        removed = one.keys - one.restored
+        print(f"{one.topic:<{width}}  {removed:>9,} posts removed  {one.restored:>9,} as they were before")

@@ -1,0 +1,228 @@
+"""Records of erased posts and of undone runs: when they come again, they are taken for blank lines, no records."""
+
+import gzip
+import os
+import re
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pinterest_transforms.cleaning import is_rejected
+from pinterest_transforms.entities import Entity
+from pinterest_transforms.ingest.micro_batch import RecordRange
+from pinterest_transforms.json_parsing import BLANK, no_labels
+from pinterest_transforms.schemas import CONTRACT
+from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables.definitions import ERASED_TABLE, UNDONE_TABLE
+from pinterest_transforms.tables.table_access import create_frame, has_commits, sql_text
+
+_KEY_PATTERN = r'"(?:index|ind)"\s*:\s*"?\s*0*([0-9]+)(?:\.0*)?(?![0-9.])'
+"""A key in the text of a record, of one that is no valid JSON too: the same in Java and Python."""
+_KEY = re.compile(_KEY_PATTERN.encode())
+_RANGE = "struct<shard: string, file: string, first: string, last: string, arrived: bigint>"
+
+
+def has_excluded(spark: SparkSession, settings: Settings, table: str) -> bool:
+    """Whether ``erased`` or ``undone`` was ever written. Costs no Spark job."""
+    folder = settings.table_folder(table)
+    if folder is not None:
+        return has_commits(folder)
+    return spark.catalog.tableExists(settings.qualified(table))
+
+
+def read_excluded(spark: SparkSession, settings: Settings, table: str) -> DataFrame:
+    """The table ``erased`` or ``undone``. It is read by its folder where it has one."""
+    folder = settings.table_folder(table)
+    if folder is not None:  # a session that runs since before the table was made has none in its catalog
+        return spark.read.format("delta").load(str(folder))
+    return spark.table(settings.qualified(table))
+
+
+def read_undone(spark: SparkSession, settings: Settings, topic: str) -> tuple[RecordRange, ...]:
+    """Records of a topic or stream that no run reads again, since their run was undone."""
+    if not has_excluded(spark, settings, UNDONE_TABLE):
+        return ()
+    rows = read_excluded(spark, settings, UNDONE_TABLE).where(F.col("topic") == topic).select(range_values("source"))
+    return tuple(RecordRange(*row[0]) for row in rows.collect())
+
+
+def range_values(column: str) -> Column:
+    """A range of a table as the values of ``RecordRange``."""
+    return _range_values(F.col(column))
+
+
+def ranges_values(column: str) -> Column:
+    """An array of ranges of a table as the values of ``RecordRange``."""
+    return F.transform(column, _range_values)
+
+
+def _range_values(source: Column) -> Column:
+    arrived = F.coalesce(F.unix_micros(source["arrived"]), F.lit(0))
+    return F.struct(source["shard"], F.coalesce(source["file"], F.lit("")), source["first"], source["last"], arrived)
+
+
+def range_row(source: RecordRange) -> dict[str, object]:
+    """A range as a table holds it."""
+    arrived = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=source.arrived)
+    values = {"file": source.file or None, "arrived": arrived.isoformat() if source.arrived else None}
+    return source._asdict() | values
+
+
+def overlapping(undone: Sequence[RecordRange], read: Sequence[RecordRange]) -> list[RecordRange]:
+    """Those of the undone ranges that may hold records of what was read."""
+    spans: dict[tuple[str, str], tuple[str, str]] = {}
+    for one in read:
+        first, last = spans.get(one[:2], (one.first, one.last))
+        spans[one[:2]] = min(first, one.first), max(last, one.last)
+    return [
+        one for one in undone if one[:2] in spans and one.first <= spans[one[:2]][1] and one.last >= spans[one[:2]][0]
+    ]
+
+
+def range_frame(spark: SparkSession, ranges: Sequence[RecordRange]) -> DataFrame:
+    """The ranges as a frame of few rows, with the columns of ``RecordRange``."""
+    return F.broadcast(create_frame(spark, [one._asdict() for one in ranges], _RANGE))
+
+
+def is_in_range(source: Column) -> Column:
+    """True where a record's ``_source`` is in the range of a row of ``range_frame``, and its file is not newer."""
+    place = (source["shard"] == F.col("shard")) & (F.coalesce(source["file"], F.lit("")) == F.col("file"))
+    return place & _is_between(source, F.col("first"), F.col("last"), F.col("arrived"))
+
+
+def _is_between(source: Column, first: Column, last: Column, arrived: Column) -> Column:
+    is_old = (arrived == 0) | (F.unix_micros(source["arrived"]) <= arrived)
+    return source["position"].between(first, last) & is_old
+
+
+def blank_undone(rows: DataFrame, undone: Sequence[RecordRange]) -> DataFrame:
+    """Makes blank lines of the records of undone runs, so that positions and counts of lines stay as they are.
+
+    Args:
+        rows: evaluated rows, with ``_source``.
+        undone: where the records stand.
+    """
+    spans: dict[tuple[str, str], list[dict[str, object]]] = {}
+    for one in undone:
+        spans.setdefault(one[:2], []).append(one._asdict())
+    places = [{"_shard": shard, "_file": file, "_spans": found} for (shard, file), found in spans.items()]
+    kind = f"struct<_shard: string, _file: string, _spans: array<{_RANGE}>>"
+    known = F.broadcast(create_frame(rows.sparkSession, places, kind))
+    source = F.col("_source")
+    here = (source["shard"] == F.col("_shard")) & (F.coalesce(source["file"], F.lit("")) == F.col("_file"))
+
+    def holds(span: Column) -> Column:
+        return _is_between(source, span["first"], span["last"], span["arrived"])
+
+    gone = F.coalesce(F.exists("_spans", holds), F.lit(False))
+    return _blank(rows.join(known, here, "left"), gone, rows.columns)
+
+
+def blank_erased(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame) -> DataFrame:
+    """Makes blank lines of the records of erased posts, so that positions and counts of lines stay as they are.
+
+    Args:
+        spark: session.
+        settings: names and places.
+        entity: the kind of record.
+        rows: evaluated rows, ``cleaning.validate_and_clean``.
+    """
+    if not has_excluded(spark, settings, ERASED_TABLE):
+        return rows
+    there = read_excluded(spark, settings, ERASED_TABLE)
+    keys = there.where(F.col("kind") == entity.name).select("ind").distinct()
+    erased = F.broadcast(keys.select(F.col("ind").alias("_erased")))
+    texts = F.broadcast(keys.agg(F.collect_set(F.col("ind").cast("string")).alias("_texts")))
+    joined = rows.join(erased, F.col("ind") == F.col("_erased"), "left").crossJoin(texts)
+    # A rejected record may name its key although it cannot be read.
+    named = F.when(is_rejected(), F.arrays_overlap(F.expr(keys_in_sql("raw")), F.col("_texts")))
+    return _blank(joined, F.col("_erased").isNotNull() | F.coalesce(named, F.lit(False)), rows.columns)
+
+
+def _blank(rows: DataFrame, gone: Column, names: Sequence[str]) -> DataFrame:
+    """The columns of these names; blank lines where a record is gone."""
+    blank: dict[str, Column] = {
+        **{field.name: F.lit(None) for kind in CONTRACT.values() for field in kind},
+        "raw": F.lit(""),
+        "rejections": F.array(F.lit(BLANK)),
+        "repairs": no_labels(),
+        "unknown_fields": F.lit(None),
+    }
+    chosen = {
+        name: F.when(gone, value).otherwise(F.col(name)).alias(name) for name, value in blank.items() if name in names
+    }
+    return rows.select(*(chosen.get(name, F.col(name)) for name in names))
+
+
+def keys_in_sql(text: str) -> str:
+    """SQL of every key that a text of JSON names, without leading zeros, as ARRAY<STRING>.
+
+    Args:
+        text: SQL of the text.
+    """
+    return f"regexp_extract_all({text}, {sql_text(_KEY_PATTERN)}, 1)"
+
+
+def blank_lines(data: bytes, keys: Collection[int]) -> tuple[bytes, int]:
+    """Makes spaces of the lines that name one of the keys, so that the place of every other line stays the same.
+
+    Args:
+        data: content of a file of JSON lines.
+        keys: the keys.
+
+    Returns:
+        The new content, of the same size, and how many lines were blanked.
+    """
+    spans: dict[int, int] = {}
+    for match in _KEY.finditer(data):
+        if int(match[1]) in keys:
+            start = data.rfind(b"\n", 0, match.start()) + 1
+            end = data.find(b"\n", match.end())
+            spans[start] = len(data) if end < 0 else end
+    if not spans:
+        return data, 0
+    blanked = bytearray(data)
+    for start, end in spans.items():
+        blanked[start:end] = b" " * (end - start)
+    return bytes(blanked), len(spans)
+
+
+def count_lines(path: Path, keys: Collection[int]) -> int:
+    """How many lines of a file, compressed or not, name one of the keys."""
+    return blank_lines(_read_file(path), keys)[1]
+
+
+def blank_file(path: Path, keys: Collection[int]) -> int:
+    """Blanks the lines of a file, compressed or not, that name one of the keys; returns how many.
+
+    The file is replaced in one step and keeps its time, so that an equal size is not taken for a rewritten file.
+    """
+    data, count = blank_lines(_read_file(path), keys)
+    if count:
+        times = path.stat()
+        _replace_file(path, gzip.compress(data) if path.suffix == ".gz" else data)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    return count
+
+
+def _read_file(path: Path) -> bytes:
+    content = path.read_bytes()
+    return gzip.decompress(content) if path.suffix == ".gz" else content
+
+
+def remove_lines(path: Path, keys: Collection[int]) -> int:
+    """Removes the lines of a file that name one of the keys; returns how many."""
+    data, count = blank_lines(path.read_bytes(), keys)
+    if count:
+        _replace_file(path, b"".join(line for line in data.splitlines(keepends=True) if line.strip()))
+    return count
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    # Hidden, so that a landing passes it over should this process be killed.
+    new = path.with_name(f".{path.name}.new")
+    new.write_bytes(data)
+    new.replace(path)
