@@ -1,7 +1,7 @@
 """``python -m local batch``: the batch notebooks, over any folder in the sink's layout, on this machine."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -9,15 +9,12 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from pyspark.sql import SparkSession
-
 from local import PROJECT
 from pinterest_transforms.entities import ENTITIES, entities_named
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.settings import Settings
 
 if TYPE_CHECKING:
-    from local.notebooks.display import Screen
     from local.notebooks.notebook_runner import Runner
 
 NOTEBOOKS = PROJECT / "notebooks"
@@ -115,29 +112,26 @@ def preload() -> None:
     Thread(target=import_module, args=("local.report.report_data",), daemon=True).start()
 
 
-def run_batch(
-    spark: SparkSession, batch: BatchRun, screen: "Screen", progress: Callable[[str], None], notebooks: Path = NOTEBOOKS
-) -> None:
-    """Runs the notebooks one after another; the answers go to the screen.
+def run_batch(runner: "Runner", batch: BatchRun, notebooks: Path = NOTEBOOKS) -> None:
+    """Runs the notebooks one after another; the answers go to the runner's screen.
 
     Raises:
         NotebookError: if one fails.
     """
-    from local.notebooks.notebook_runner import Runner  # noqa: PLC0415 - see preload
-    from local.report.report_data import collect_report_data  # noqa: PLC0415
+    from local.report.report_data import collect_report_data  # noqa: PLC0415 - see preload
     from local.report.report_file import write_report  # noqa: PLC0415
 
     settings = batch.settings()
     run_notebooks(
-        Runner(spark, screen, progress=progress),
+        runner,
         settings,
         {name: notebooks / name for name in PARAMETERS},
         entity=batch.entity,
         rebuild="true" if batch.rebuild else "false",
     )
     if batch.report is not None:
-        progress(f"writing {batch.report}")
-        write_report(batch.report, collect_report_data(spark, settings, screen.answers))
+        runner.progress(f"writing {batch.report}")
+        write_report(batch.report, collect_report_data(runner.spark, settings, runner.screen.answers))
 
 
 def run_notebooks(runner: "Runner", settings: Settings, notebooks: Mapping[str, Path], **changes: str) -> None:

@@ -15,6 +15,7 @@ from pyspark import SparkContext
 from local import PROJECT
 from local.cli.batch_command import BatchRun, run_batch
 from local.notebooks.display import Screen
+from local.notebooks.notebook_runner import Runner
 from local.runtime.spark_session import CLASS_ARCHIVE, local_session
 from pinterest_transforms.settings import DEFAULT_USER_ID
 
@@ -42,7 +43,7 @@ def create_archive() -> None:
         options = (f"-XX:ArchiveClassesAtExit={unfinished}", "-Xlog:disable")
         spark = local_session(folder / "warehouse", java_options=options)
         batch = BatchRun(folder / "landing", folder / "warehouse", DEFAULT_USER_ID, report=folder / "report.html")
-        run_batch(spark, batch, Screen(io.StringIO()), lambda _: None)
+        run_batch(Runner(spark, Screen(io.StringIO())), batch)
         java = SparkContext._gateway.proc  # type: ignore[union-attr]
         spark.stop()
         # Java ends when nobody writes to it any more, and writes the archive then.

@@ -17,10 +17,8 @@ from pinterest_transforms.error_format import one_line, redact
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from local.cli.step_progress import StepReporter
-    from local.notebooks.display import Screen
+    from local.notebooks.notebook_runner import Runner
 
 FAILED = 1
 
@@ -48,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not ran_before:
             _stop_spark()
         if isinstance(error, OSError):
-            # What is left in a buffer that cannot be written would be tried again at the end.
+            # Otherwise Python would write the rest of the buffer again when it exits.
             _end_at_once(code)
         return code
     return 0
@@ -84,14 +82,15 @@ def _open_session(
 @contextmanager
 def spark_run(
     warehouse: "str | Path", extra: Mapping[str, str] | None = None
-) -> "Iterator[tuple[SparkSession, Screen, StepReporter]]":
-    """A session, a screen and progress of one command; ``extra`` are Spark settings that win."""
+) -> "Iterator[tuple[Runner, StepReporter]]":
+    """A runner of notebooks with its session and screen, and progress; ``extra`` are Spark settings that win."""
     with _open_session(warehouse, extra) as (spark, steps):
         from local.notebooks.display import Screen  # noqa: PLC0415 - as above
+        from local.notebooks.notebook_runner import Runner  # noqa: PLC0415
 
         screen = Screen()
         screen.paused = steps.paused
-        yield spark, screen, steps
+        yield Runner(spark, screen, progress=steps), steps
 
 
 def _query_session(options: argparse.Namespace) -> "AbstractContextManager[tuple[SparkSession, StepReporter]]":
@@ -115,8 +114,8 @@ def _batch(options: argparse.Namespace) -> None:
         report=options.report.absolute() if options.report else None,
     ).validate()
     preload()
-    with spark_run(batch.warehouse) as (spark, screen, steps):
-        run_batch(spark, batch, screen, steps)
+    with spark_run(batch.warehouse) as (runner, _):
+        run_batch(runner, batch)
 
 
 def _stream(options: argparse.Namespace) -> None:
@@ -136,11 +135,11 @@ def _stream(options: argparse.Namespace) -> None:
         switches=tuple(name for name in switches if getattr(options, name)),
     ).validate()
     stream.prepare()
-    with spark_run(stream.warehouse) as (spark, screen, steps):
+    with spark_run(stream.warehouse) as (runner, steps):
         stopping = StopRequest(stream.settings(), _stop)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stopping)
-        done = run_stream(spark, stream, screen, steps, stopping)
+        done = run_stream(runner, stream, steps, stopping)
     if not done:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         sys.exit(128 + stopping.signal_number)
@@ -153,8 +152,8 @@ def _notebook(options: argparse.Namespace) -> None:
     values, others = select_widget_values(path, options.values)
     if others:
         print(f"left out, since {path.stem} has no such widget: {', '.join(others)}", file=sys.stderr)
-    with spark_run(values.get("warehouse", "")) as (spark, screen, steps):
-        run_notebook(spark, path, values, screen, steps)
+    with spark_run(values.get("warehouse", "")) as (runner, _):
+        run_notebook(runner, path, values)
 
 
 def _sql(options: argparse.Namespace) -> None:

@@ -5,12 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pyspark.sql import SparkSession
-
 from local.cli.command_options import check_given_once
-from local.cli.step_progress import StepReporter
 from local.kinesis.kinesis_source import KinesisSource
-from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
@@ -41,17 +37,14 @@ def select_widget_values(path: Path, given: Sequence[tuple[str, str]]) -> tuple[
     return own, [name for name in names if name not in own]
 
 
-def run_notebook(
-    spark: SparkSession, path: Path, values: Mapping[str, str], screen: Screen, steps: StepReporter
-) -> None:
+def run_notebook(runner: Runner, path: Path, values: Mapping[str, str]) -> None:
     """Runs the notebook; prints its exit value on standard error.
 
     Raises:
         NotebookError: it fails.
     """
-    spark.dataSource.register(KinesisSource)
-    runner = Runner(spark, screen, progress=steps)
+    runner.spark.dataSource.register(KinesisSource)
     answer = runner.run(path, values)
     if answer:
-        with steps.paused():
-            print(f"{path.stem} exits with: {screen.redact(answer)}", file=sys.stderr)
+        with runner.screen.paused():
+            print(f"{path.stem} exits with: {runner.screen.redact(answer)}", file=sys.stderr)

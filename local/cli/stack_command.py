@@ -100,7 +100,6 @@ def _batch(options: argparse.Namespace) -> None:
     from local.cli.batch_command import NOTEBOOKS, PARAMETERS, make_warehouse, run_notebooks  # noqa: PLC0415 - as in cli
     from local.cli.local_cli import spark_run  # noqa: PLC0415
     from local.notebooks.bucket_filesystem import Buckets  # noqa: PLC0415
-    from local.notebooks.notebook_runner import Runner  # noqa: PLC0415
     from local.stack.s3a_session import build_s3a_settings  # noqa: PLC0415
 
     environment = read_environment(options.folder)
@@ -111,8 +110,7 @@ def _batch(options: argparse.Namespace) -> None:
     settings = Settings(
         user_id=environment["PINTEREST_USER_ID"], landing=environment["PINTEREST_LANDING"], warehouse=str(warehouse)
     )
-    with spark_run(warehouse, build_s3a_settings(environment)) as (spark, screen, steps):
-        runner = Runner(spark, screen, progress=steps)
+    with spark_run(warehouse, build_s3a_settings(environment)) as (runner, _):
         runner.dbutils_state.filesystem = Buckets(environment["AWS_ENDPOINT_URL_S3"])
         names = [name for name in PARAMETERS if name != "analyse" or options.what == "batch"]
         run_notebooks(runner, settings, {name: NOTEBOOKS / name for name in names}, access="external_location")

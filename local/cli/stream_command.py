@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspark.sql import SparkSession
-
 from local.cli.batch_command import NOTEBOOKS, create_run_id, make_warehouse
 from local.cli.post_sender import PostSender
 from local.cli.step_progress import StepReporter
 from local.kinesis.kinesis_endpoint import REGION, kinesis_endpoint
 from local.kinesis.kinesis_source import KinesisSource
-from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.entities import ENTITIES, entities_named
 from pinterest_transforms.errors import SettingsError
@@ -112,12 +109,7 @@ class StopRequest:
 
 
 def run_stream(
-    spark: SparkSession,
-    stream: StreamRun,
-    screen: Screen,
-    steps: StepReporter,
-    stopping: StopRequest,
-    notebooks: Path = NOTEBOOKS,
+    runner: Runner, stream: StreamRun, steps: StepReporter, stopping: StopRequest, notebooks: Path = NOTEBOOKS
 ) -> bool:
     """Runs the notebook, then the one with the answers.
 
@@ -128,8 +120,7 @@ def run_stream(
         NotebookError: one fails.
         StreamError: the posts could not be sent.
     """
-    spark.dataSource.register(KinesisSource)
-    runner = Runner(spark, screen, progress=steps)
+    runner.spark.dataSource.register(KinesisSource)
     settings = stream.settings()
     values = {
         "catalog": settings.catalog,

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 
 from local.cli.batch_command import BatchRun, run_batch
 from local.notebooks.display import Screen
+from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from tests.bundle.emulator import Workspace, states, workspace
@@ -72,7 +73,7 @@ def local(interpreted: SparkSession, landing: Path, tmp_path_factory: pytest.Tem
     made = tmp_path_factory.mktemp("local") / "made"
     forget_tables(interpreted, "pinterest*")
     batch = BatchRun(landing, made, DEFAULT_USER_ID).validate()
-    run_batch(interpreted, batch, Screen(io.StringIO()), lambda _: None)
+    run_batch(Runner(interpreted, Screen(io.StringIO())), batch)
     return made
 
 

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from local.cli import local_cli
 from local.cli.batch_command import BatchRun, run_batch
 from local.notebooks.display import Screen
+from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import DEFAULT_USER_ID
 from tests.local.cli.local_commands import PROJECT, command, run
@@ -253,7 +254,7 @@ def test_a_batch_runs_the_notebooks_with_their_parameters(notebooks: Path, tmp_p
     out, told = io.StringIO(), []
     batch = BatchRun(tmp_path, tmp_path / "w", DEFAULT_USER_ID, entity="pin", rebuild=True).validate()
 
-    run_batch(None, batch, Screen(out), told.append, notebooks)  # type: ignore[arg-type]
+    run_batch(Runner(None, Screen(out), progress=told.append), batch, notebooks)  # type: ignore[arg-type]
 
     assert out.getvalue().splitlines() == [
         f"mount_s3 volume {tmp_path} {DEFAULT_USER_ID}",

@@ -13,6 +13,7 @@ from local.cli.step_progress import StepReporter
 from local.cli.stream_command import StopRequest, StreamRun, run_stream
 from local.kinesis.kinesis_emulator import serve_emulator
 from local.notebooks.display import Screen
+from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.entities import ENTITIES, USER
 from pinterest_transforms.settings import Settings
 from tests.local.conftest import Call
@@ -59,7 +60,7 @@ def test_a_rebuild_needs_no_kinesis_and_takes_the_raw_records_of_one_entity(tmp_
         SimpleNamespace(dataSource=SimpleNamespace(register=lambda _: None)),
         StopRequest(stream.settings(), print),
     )
-    assert run_stream(session, stream, Screen(out), StepReporter(io.StringIO()), stopping, tmp_path)
+    assert run_stream(Runner(session, Screen(out)), stream, StepReporter(io.StringIO()), stopping, tmp_path)
     assert out.getvalue() == "user,,,true\n,,,\n"
 
 
