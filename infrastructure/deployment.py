@@ -173,6 +173,6 @@ class Deployment:
         if self.software is None:
             raise SettingsError(
                 "software must be given with --software DIR for streaming and client, got none "
-                "(docs/infrastructure.md lists what is in it)"
+                "(docs/infrastructure.md lists its content)"
             )
         return self.software

@@ -2,7 +2,7 @@
 # MAGIC %md
 # MAGIC # Check the landing
 # MAGIC The first task of the batch job: it checks that the landing can be read and holds topics of this user id, and
-# MAGIC lists its files. Otherwise it fails with one line that names what is missing.
+# MAGIC lists its files. Otherwise it fails with one line that names the missing part.
 
 # COMMAND ----------
 

@@ -2,7 +2,7 @@
 
 Each day's run starts the batch work and waits for it without holding a worker. A run that fails there fails here.
 A task that is tried again goes on waiting for the run that an earlier try left behind; it starts another one only when
-that one has ended. What is done twice does no harm: tables come out equal.
+that one has ended. A second run does no harm: the tables are the same.
 
 **Trigger by hand** with `rebuild` to clean everything again after a rule changed; `most_rejected` (the share of
 rejected records, 0 to 1, over which the run fails) and `stale_hours` (how old the newest record may be; 0: any age)

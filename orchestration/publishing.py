@@ -19,7 +19,7 @@ class PublishError(PinterestError):
 
 @dataclass(frozen=True)
 class Dag:
-    """What a published DAG is made of; what is None stays as ``pinterest_dag.py`` has it.
+    """Settings of a published DAG; None keeps the value of ``pinterest_dag.py``.
 
     Attributes:
         user_id: whose pipeline it runs; the DAG is ``<user_id>_dag``.
@@ -69,7 +69,7 @@ def _with_setting(text: str, name: str, value: str) -> str:
 
 
 def publish(dag: Dag, to: str) -> tuple[str, bool]:
-    """Puts the DAG's file into a folder or a bucket; what is there already, and the same, is left as it is.
+    """Writes the DAG's file into a folder or a bucket, unless the same file is there.
 
     Args:
         dag: what to publish.

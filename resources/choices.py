@@ -65,7 +65,7 @@ def _make_serverless(job: Job, environment_version: str) -> None:
 
 
 def _make_scheduled(job: Job, continuous: Continuous) -> None:
-    """Of a continuous job one that takes what is there every quarter of an hour: serverless has no processing time."""
+    """Makes a continuous job a scheduled one, every quarter of an hour: serverless has no processing-time trigger."""
     job.schedule = CronSchedule(
         quartz_cron_expression=_STREAM_SCHEDULE, timezone_id="UTC", pause_status=continuous.pause_status
     )

@@ -47,7 +47,7 @@ def each(settings: VariableOrList[_T]) -> list[_T]:
 
 
 def mistakes(bundle: Bundle) -> list[str]:
-    """What is wrong with the choices, one line each: a value that is none, or two that do not go together."""
+    """Errors in the choices, one line each: an unknown value, or two that exclude each other."""
     found = []
     for variable, allowed in (
         (Variables.compute, COMPUTE),

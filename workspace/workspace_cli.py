@@ -38,7 +38,7 @@ def build_parser() -> OneLineParser:
     set_up = commands.add_parser(
         "set-up",
         help="create secrets, credentials, grants, tags and keys",
-        description="Creates what is requested and does not exist, and updates what differs. It is idempotent.",
+        description="Creates the requested objects that do not exist, and updates those that differ. It is idempotent.",
         epilog=_SET_UP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

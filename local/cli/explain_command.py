@@ -18,7 +18,7 @@ from pinterest_transforms.tables.creation import register_tables
 
 @dataclass(frozen=True)
 class Explanation:
-    """What is to be explained.
+    """A row of an answer to explain.
 
     Attributes:
         settings: names and places.

@@ -17,6 +17,8 @@ from pinterest_transforms.error_format import one_line, redact
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from local.cli.step_progress import StepReporter
     from local.notebooks.notebook_runner import Runner
 

@@ -69,7 +69,7 @@ def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> D
         schemas: those to choose from where a bare name has no schema; none where it has one.
 
     Raises:
-        QueryError: if it does not parse, names what is not there, or would change something.
+        QueryError: if it does not parse, names an unknown table or column, or would change something.
     """
     check_query(text)
     try:

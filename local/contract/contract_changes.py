@@ -12,7 +12,7 @@ def breaking_changes(before: Fields, after: Fields) -> list[str]:
     """Each breaking change in one line: the table, the column and the change.
 
     A column or table that is removed or renamed, a type that is narrowed or another one, a column that becomes
-    required or is so no longer, a class that changes. What is added breaks nothing.
+    required or is so no longer, a class that changes. Additions break nothing.
     """
     return list(_table_changes(_by_name(before["schema"]), _by_name(after["schema"])))
 

@@ -36,7 +36,7 @@ class KinesisOperations:
         return self._now() - issued >= self.iterator_seconds * 1000
 
     def _named_stream(self, request: EmulatorRequest) -> EmulatorStream:
-        """The stream that a call names, without what is too old."""
+        """The stream that a call names, without expired records."""
         name = request.text("StreamName", "") or request.text("StreamARN", "").rpartition("/")[2]
         if not name:
             raise invalid_argument("StreamName or StreamARN must be given")
@@ -148,7 +148,7 @@ class KinesisOperations:
         limit, now = request.integer("Limit", 1, 10_000, 10_000), self._now()
         stream, shard, position = self._find_position(request.text("ShardIterator"))
         page = shard.read(position, limit)
-        # Zero means that all was read, so what is not is a millisecond behind at least.
+        # Zero means that all was read; otherwise it is at least a millisecond.
         rest: JsonObject = {"MillisBehindLatest": 0 if page.at_tip else max(1, now - page.arrival)}
         if page.at_tip and shard.closed is not None:
             rest["ChildShards"] = [child.describe_child() for child in shard.children]

@@ -44,7 +44,7 @@ class EmulatorStream:
         return now - RETENTION_HOURS * HOUR_MS
 
     def trim(self, now: int) -> None:
-        """Forgets what is older than the retention period."""
+        """Removes records that are older than the retention period."""
         for shard in self.shards.values():
             shard.trim(self.horizon(now))
 

@@ -123,7 +123,7 @@ class KinesisReader(DataSourceStreamReader):
                 yield build_batch(records, self._options["streamname"], record_range.shard)
 
     def commit(self, end: dict[str, object]) -> None:
-        """Removes the files of what is done."""
+        """Removes the files of the finished batches."""
         ends = [ahead.end for ahead in self._read_aheads]
         if end["shards"] in ends:
             done = ends.index(cast(ShardOffsets, end["shards"])) + 1

@@ -106,7 +106,7 @@ class ShardReader:
             The offsets behind what was taken.
 
         Raises:
-            StreamError: records between the offsets and what is left are gone, or the offsets are of another stream.
+            StreamError: records after the offsets are gone, or the offsets are of another stream.
         """
         offsets = dict(offsets)
         self._shards = {name: shard for name, shard in self._shards.items() if offsets.get(name) == shard.after}
@@ -199,8 +199,8 @@ class ShardReader:
     def _handle_loss(self, name: str, what: str) -> None:
         if not self.losses:
             raise StreamError(
-                f"stream {self.stream} must still hold what follows the last read, got a gap in {name}: {what}; "
-                "what lies between may be lost: allow losses by name to go on with what is left"
+                f"stream {self.stream} must still hold all records after the last read one, got a gap in {name}: "
+                f"{what}; records may be lost: set allow_losses=true to continue with the rest"
             )
 
     def _other_stream_error(self, found: str) -> StreamError:

@@ -16,7 +16,7 @@ class Buckets(Filesystem):
         self._s3 = boto3.client("s3", endpoint_url=endpoint)
 
     def ls(self, path: str) -> list[FileInfo]:
-        """What is in a folder of this machine or of a bucket."""
+        """Lists a folder of this machine or of a bucket."""
         if not path.startswith(_SCHEME):
             return super().ls(path)
         bucket, _, key = path.removeprefix(_SCHEME).partition("/")

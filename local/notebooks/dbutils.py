@@ -68,7 +68,7 @@ class Filesystem(DbutilsModule):
         self._mounts: dict[str, str] = {}
 
     def ls(self, path: str) -> list[FileInfo]:
-        """What is in a folder, or the one file."""
+        """Lists a folder, or one file."""
         place = self._resolve(path)
         if not place.exists():
             raise DbutilsError(f"FileNotFoundException: No such file or directory: {path}")

@@ -48,7 +48,7 @@ _NOISE = (b"Picked up JAVA_TOOL_OPTIONS",)
 
 
 class Gateway(Protocol):
-    """What is used here of py4j's gateway to the Java process."""
+    """The part of py4j's gateway that is used here."""
 
     proc: "subprocess.Popen[bytes]"
 
@@ -114,7 +114,7 @@ class JavaProcess:
 
     @contextlib.contextmanager
     def start_limit(self, seconds: float = START_SECONDS) -> Iterator[None]:
-        """Ends Java if what is done in here takes longer, or fails.
+        """Ends Java if the body takes longer, or fails.
 
         Raises:
             JavaError: if it took longer, or Java could not do it.

@@ -83,7 +83,7 @@ _HOMES = {
     "schemas": ("CONTRACT", "QUARANTINE", "RUNS", "clean_schema"),
     "settings": ("Settings",),
 }
-"""Modules and what is taken from them; every other name is one of the answers."""
+"""Modules and their exported names; every other name is one of the answers."""
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 

@@ -1,4 +1,4 @@
-"""Raw records -> clean columns and what is wrong with each record; both legs call it. Source: contract, sections 3, 5.
+"""Raw records to clean columns, rejections and repairs; both legs call it. Source: contract, sections 3, 5.
 
 It ends with one ``select`` that is the entity's schema. It also lists the clean columns whose value is unusable (and
 no placeholder): such a record is *repaired*.
@@ -54,7 +54,7 @@ def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFra
         The clean frame, with the columns of ``clean_schema(entity)``; and the quarantine frame, with those of
         ``QUARANTINE``: records that are rejected, or repaired, each with every reason. ``_source`` is null where the
         frame has none, and ``topic`` always. Both are computed from the frame when they are used: cache it, if it is
-        dear to read.
+        expensive to read.
 
     >>> from pinterest_transforms import PIN
     >>> df = spark.range(1).select(F.lit('{"index": 1, "category": "art", "follower_count": "1.1k"}').alias("value"))
@@ -65,7 +65,7 @@ def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFra
     source = F.col("_source").cast(SOURCE_TYPE) if "_source" in df.columns else F.lit(None).cast(SOURCE_TYPE)
     records = df.select(F.col(column).cast("string").alias("raw"), source.alias("_source"))
     rows = validate_and_clean(records, entity)
-    # Spark pushes no filter below what is not deterministic: below the rules, it would write all of them into it.
+    # Spark pushes no filter below a non-deterministic column; else it would copy all rules into the filter.
     computed = F.when(F.spark_partition_id() >= 0, F.col("rejections"))
     rows = rows.withColumn("rejections", computed)
     usable = rows.where(is_usable()).select(*clean_schema(entity).names)

@@ -167,7 +167,7 @@ def parse_age(value: str | Column) -> Column:
 def parse_follower_count(value: str | Column) -> Column:
     """Followers as INT: digits, decimals, thousands commas and k, M or B; exact, so ``1.1k`` is 1100.
 
-    What is no whole number of persons, or does not fit INT, is unusable.
+    A value that is no whole number, or does not fit INT, is unusable.
 
     >>> spark.range(1).select(parse_follower_count(F.lit("1.1k"))).first()[0]
     1100

@@ -61,14 +61,14 @@ def parse_int(text: str, what: str, *, minimum: int = 0, maximum: int = 999_999_
 
 
 class Widgets(Protocol):
-    """What is used of ``dbutils.widgets``."""
+    """The part of ``dbutils.widgets`` that is used."""
 
     def getAll(self) -> dict[str, str]:  # noqa: N802 - the platform's name
         """Reads the value of every widget, by its name."""
 
 
 class NotebookUtilities(Protocol):
-    """What is used of a notebook's ``dbutils``."""
+    """The part of a notebook's ``dbutils`` that is used."""
 
     @property
     def widgets(self) -> Widgets:

@@ -157,7 +157,7 @@ def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(
     assert (kept(), purged()) == ([[1, 2]] * 2, ["2026-07-01"] * 2)
     assert {Path(path).parent.name for path in place.table(name).inputFiles()} == {"kind=geo", "kind=pin"}
 
-    with pytest.raises(TableError, match="got none before 2026-07-01: allow_losses makes it of what is left"):
+    with pytest.raises(TableError, match="records before 2026-07-01 were purged; set allow_losses=true"):
         place.take(rebuild=True)
     assert place.counted() == []
 

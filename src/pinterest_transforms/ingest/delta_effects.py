@@ -272,7 +272,7 @@ def latest_usable(rows: DataFrame, count: int, *, ordered: bool) -> DataFrame:
 
 
 def _conditions() -> dict[str, Column]:
-    """What is counted, ``micro_batch.Counts``."""
+    """Conditions of ``micro_batch.Counts``."""
     return {
         "read": is_usable() | is_rejected(),
         "rejected": is_rejected(),

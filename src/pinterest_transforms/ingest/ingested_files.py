@@ -1,6 +1,6 @@
 """Which landing files were ingested, and as what: one line per file, appended to a file beside the checkpoint's state.
 
-A file is looked at again when its size or its time is another one. A line that a kill or a power cut has torn says
+A file is read again when its size or time has changed. A line that a kill or a power cut has torn says
 nothing: its file is read again, which changes nothing.
 """
 
@@ -24,7 +24,7 @@ class IngestedFiles:
     """
 
     def __init__(self, checkpoint: str) -> None:
-        """Reads what is noted in a checkpoint's folder, which is made where it is not there.
+        """Reads the list in a checkpoint's folder, which is created if missing.
 
         Raises:
             CheckpointError: the folder cannot be written.

@@ -41,7 +41,7 @@ class KinesisSourceConfig:
         access_key: AWS access key of a secret scope.
         secret_key: its secret key.
         allow_losses: go on where Kinesis has forgotten what was not read yet.
-        new_checkpoint: begin with a new checkpoint at the initial position; what is there already is found by position.
+        new_checkpoint: begin with a new checkpoint at the initial position; known records are found by position.
     """
 
     region: str = ""

@@ -1,4 +1,4 @@
-"""Ingests what is new in the landing: each file once, and again where it was rewritten.
+"""Ingests new files of the landing: each once, and again if it was rewritten.
 
 On one machine the landing is listed and compared with what was ingested. On Databricks Auto Loader finds the new files.
 Either way they are then read by name, so that sizes are checked first and every pass reads no more than it needs.
@@ -157,7 +157,7 @@ def check_landing(spark: SparkSession, settings: Settings) -> str:
     """The landing's path, if it holds topics of this user id.
 
     Raises:
-        LandingError: there is no landing, or it holds nobody's or somebody else's topics.
+        LandingError: there is no landing, or it has no topics of this user id.
     """
     root = f"{settings.landing.rstrip('/')}/topics"
     if not settings.landing or not folder_exists(spark, settings, root):

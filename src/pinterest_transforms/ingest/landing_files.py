@@ -251,8 +251,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def why_unusable(path: str, size: int, limit: int, *, local: bool) -> str:
     """Why a file cannot be taken, as a line that names it; empty if it can, as far as is known.
 
-    What is packed on this machine (``local``) is unpacked once, up to the limit and no further: a small file may hold
-    more than a disk does.
+    On this machine (``local``) a compressed file is unpacked once, up to the limit and no further: a small file may
+    hold more than a disk does.
     """
     if size > limit:
         return f"a landing file must have at most {limit} bytes, got {size} in {path}: split it"

@@ -59,7 +59,7 @@ def listing(spark: SparkSession, settings: Settings, topic: str) -> Listing:
 
 
 def on_this_machine(settings: Settings, folder: str) -> bool:
-    """True if the folder can be looked at without Spark."""
+    """True if the folder can be listed without Spark."""
     return bool(settings.warehouse) and "://" not in folder
 
 

@@ -165,7 +165,7 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
         effects.write_quarantine(may_exist=may_exist)
     usable, merged = counts.read - counts.rejected, 0
     if usable or replaces:
-        # Where files have changed since a kill, the killed run may have written what is not read any more.
+        # Where files have changed since a kill, the killed run may have written records that are no longer read.
         merged = min(effects.write_clean(since), usable)
     if counts.read and not (replay and _is_recorded(effects)):
         unknown = effects.unknown_fields() if counts.unknown else {}

@@ -20,7 +20,7 @@ from pinterest_transforms.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 NEW_CHECKPOINT = (
-    "new_checkpoint begins at the initial position again, and what is there already is found by its position"
+    "new_checkpoint begins at the initial position again; records that are there already are found by position"
 )
 _GLANCE = 0.2
 """Seconds between two looks at the queries."""

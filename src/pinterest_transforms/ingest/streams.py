@@ -59,7 +59,7 @@ def ingest_streams(
     source: KinesisSourceConfig,
     client: "KinesisClient",
 ) -> None:
-    """Cleans and merges what is in the streams, one query each.
+    """Cleans and merges the records of the streams, one query each.
 
     With the trigger ``available_now`` it ends when nothing is left; else when one query fails, which stops the others,
     or when the file ``settings.stop_file`` appears.
@@ -117,19 +117,19 @@ def rebuild_streams(
 ) -> None:
     """Makes the clean tables and quarantine again of the raw records that are kept, by position.
 
-    What was made of raw records that are gone stays as it is.
+    Rows of raw records that were purged stay as they are.
 
     Args:
         spark: session; ``creation.set_up`` was run.
         settings: names and places of the stream leg.
         entities: the kinds of record.
         run_id: name of this run, for ``runs``.
-        allow_losses: fill an empty table of what is left, though the first raw records are gone.
+        allow_losses: fill an empty table from the remaining raw records, though the first ones were purged.
 
     Raises:
         BusyError: another run of one of the entities is not finished.
         CheckpointError: the raw records are not those of the checkpoint.
-        TableError: a clean table is empty, and raw records no longer reach back to the first.
+        TableError: a clean table is empty, and the first raw records were purged.
     """
     with ExitStack() as stack:
         for entity in entities:
@@ -139,8 +139,8 @@ def rebuild_streams(
             gone = raw_archive.purged_before(spark, settings, entity)
             if gone and not allow_losses and not table_access.read(spark, settings, clean).head(1):
                 raise TableError(
-                    f"table {settings.schema}.{clean} is empty, and raw records must reach back to the first one, got "
-                    f"none before {gone}: allow_losses makes it of what is left"
+                    f"cannot rebuild the empty table {settings.schema}.{clean}: raw records before {gone} were purged; "
+                    "set allow_losses=true to use the rest"
                 )
             checkpoint = settings.checkpoint(entity)
             state = load_state(checkpoint) or CheckpointState(f"{checkpoint}.json", uuid.uuid4().hex)
@@ -235,17 +235,17 @@ def _is_rebuilding(checkpoint: str) -> bool:
 
 
 def _check_gap(name: str, source: KinesisSourceConfig, stream: kinesis.StreamInfo, newest: float) -> None:
-    """Raises where a new checkpoint would pass over what arrived after the newest record that is kept."""
-    said = datetime.fromtimestamp(newest, UTC).isoformat(timespec="seconds")
+    """Raises where a new checkpoint would skip records that arrived after the newest archived one."""
+    last_read = datetime.fromtimestamp(newest, UTC).isoformat(timespec="seconds")
     if source.initial_position != TRIM_HORIZON:
         raise StreamError(
-            f"stream {name} has no checkpoint, and was read up to {said}: the initial position must be {TRIM_HORIZON}, "
-            f"got {source.initial_position}; allow_losses passes over what lies between"
+            f"stream {name} has no checkpoint, and was read up to {last_read}: the initial position must be "
+            f"{TRIM_HORIZON}, got {source.initial_position}; set allow_losses=true to skip the records between"
         )
     if stream.hours and newest < time.time() - stream.hours * 3600:
         raise StreamError(
-            f"stream {name} must still hold what follows the last read of {said}, got records of the last "
-            f"{stream.hours} hours: what lies between may be lost; allow_losses goes on with what is left"
+            f"stream {name} must still hold the records after {last_read}, got those of the last "
+            f"{stream.hours} hours: records may be lost; set allow_losses=true to continue with the rest"
         )
 
 

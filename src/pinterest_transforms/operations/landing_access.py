@@ -38,7 +38,7 @@ class MountPoint(Protocol):
 
 
 class FileSystem(Protocol):
-    """What is used of ``dbutils.fs``."""
+    """The part of ``dbutils.fs`` that is used."""
 
     def ls(self, path: str) -> object:
         """Lists a folder."""
@@ -51,14 +51,14 @@ class FileSystem(Protocol):
 
 
 class Secrets(Protocol):
-    """What is used of ``dbutils.secrets``."""
+    """The part of ``dbutils.secrets`` that is used."""
 
     def get(self, scope: str, key: str) -> str:
         """Reads a secret."""
 
 
 class Dbutils(Protocol):
-    """What is used of ``dbutils``."""
+    """The part of ``dbutils`` that is used."""
 
     fs: FileSystem
     secrets: Secrets

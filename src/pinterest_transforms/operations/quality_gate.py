@@ -57,7 +57,7 @@ class QualityThresholds:
 
 @dataclass(frozen=True)
 class TopicMetrics:
-    """What is known of one topic, or of all.
+    """Metrics of one topic, or of all.
 
     Attributes:
         topic: the topic or stream, or ``all``.
@@ -125,7 +125,7 @@ def metrics_frame(spark: SparkSession, metrics: Sequence[TopicMetrics]) -> DataF
 
 
 def check_metrics(metrics: Sequence[TopicMetrics], thresholds: QualityThresholds, run_id: str = "") -> None:
-    """Passes what is good enough. A run that found nothing passes, as long as what is there is not too old.
+    """Passes if the thresholds are met. A run without records passes, unless the newest record is too old.
 
     Raises:
         QualityError: in one line, each figure that passes its bar.

@@ -20,7 +20,7 @@ from pinterest_transforms.errors import CheckpointError, TableError
 from pinterest_transforms.settings import Settings
 
 _MAX_COMMITS = 1000
-"""Commits since the last run that are looked at: Delta reads a file for each."""
+"""Maximum number of commits since the last run that are checked: Delta reads a file for each."""
 _WRITES = {"MERGE": ("numTargetRowsInserted", "numTargetRowsUpdated"), "WRITE": ("numOutputRows",)}
 
 
@@ -150,7 +150,7 @@ def _check_table(spark: SparkSession, settings: Settings, name: str, known: str,
         )
     since = [newest] if newest.version == version else commits_since(spark, settings, name, version)
     for commit in since:
-        # Delta removes commits after a month: what is no longer there cannot be compared.
+        # Delta removes commits after a month: a removed one cannot be compared.
         if commit.version == version and commit.id != known:
             raise CheckpointError(
                 f"{label} must have in version {version} the commit that the last run left, got another or an empty "

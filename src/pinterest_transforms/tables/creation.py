@@ -48,7 +48,7 @@ _AT_ONCE = 4
 
 
 def set_up(spark: SparkSession, settings: Settings) -> None:
-    """Makes what is missing, migrates what is older, and checks the rest. Harmless to repeat; run before parallel work.
+    """Creates missing tables, migrates older ones, and checks the rest. Idempotent; run before parallel work.
 
     The answer tables are made by their first write. ``runs`` comes last: its schema version stands for all of them.
 

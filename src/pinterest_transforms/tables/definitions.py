@@ -96,7 +96,7 @@ def raw_table(settings: Settings) -> str:
 
 
 def raw_spec(settings: Settings) -> TableSpec:
-    """Records of the streams as they came. Statistics of the arrival alone: by it a batch finds what is there."""
+    """Records of the streams as they came, with statistics of the arrival, by which a batch finds known records."""
     comment = "Every record of the streams as it came, once"
     properties = _properties(settings, dataSkippingStatsColumns="_source.arrived")
     return TableSpec(raw_table(settings), comment, RAW, ("kind",), properties)

@@ -1,6 +1,6 @@
 """The raw archive: every record of a stream as it came. Kinesis forgets within days, and clean tables outlive that.
 
-Records are appended once each. What is there already is looked up by when it arrived, which Delta knows of each file: a
+Records are appended once each. Known ones are found by their time of arrival, which Delta has for each file: a
 batch looks at the files of its own minutes alone, however old the stream is.
 """
 

@@ -17,7 +17,7 @@ from tests.support.table_places import lost_commit
 RAW_TABLE, TABLE = "abc_raw_table", "abc_geo_table"
 RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
 NEW_CHECKPOINT = (
-    "new_checkpoint begins at the initial position again, and what is there already is found by its position"
+    "new_checkpoint begins at the initial position again; records that are there already are found by position"
 )
 
 
@@ -99,8 +99,8 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
         place.take(rebuild=True)
     today = datetime.now(UTC).date().isoformat()
     assert str(error.value) == (
-        f"table {place.settings.schema}.{TABLE} is empty, and raw records must reach back to the first one, got none "
-        f"before {today}: allow_losses makes it of what is left"
+        f"cannot rebuild the empty table {place.settings.schema}.{TABLE}: raw records before {today} were purged; "
+        "set allow_losses=true to use the rest"
     )
     place.take(rebuild=True, allow_losses=True)
     assert place.countries() == {1: "a", 2: "of another stream"}
@@ -136,14 +136,14 @@ def test_a_checkpoint_that_is_gone(make_streams: MakeStreams):
         place.take(initial_position="latest")
     assert str(error.value) == (
         f"stream {STREAM} has no checkpoint, and was read up to {said}: the initial "
-        "position must be trim_horizon, got latest; allow_losses passes over what lies between"
+        "position must be trim_horizon, got latest; set allow_losses=true to skip the records between"
     )
     moved[0] = 30 * 3600
     with pytest.raises(StreamError) as error:
         place.take()
     assert str(error.value) == (
-        f"stream {STREAM} must still hold what follows the last read of {said}, got records of the last 24 hours: "
-        "what lies between may be lost; allow_losses goes on with what is left"
+        f"stream {STREAM} must still hold the records after {said}, got those of the last 24 hours: "
+        "records may be lost; set allow_losses=true to continue with the rest"
     )
     place.put(geo(1, "later"))
     everything = place.everything()

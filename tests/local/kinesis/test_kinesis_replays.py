@@ -75,9 +75,9 @@ def test_a_batch_that_cannot_be_run_again_is_an_error(posts):
     posts.kinesis.lose("posts", FIRST, posts.sequences[10])
     again = posts.reader()
     message = (
-        f"stream posts must still hold what follows the last read, got a gap in {FIRST}: the record "
-        f"{posts.sequences[10]} is not there any more; what lies between may be lost: allow losses by name to go on "
-        "with what is left"
+        f"stream posts must still hold all records after the last read one, got a gap in {FIRST}: the record "
+        f"{posts.sequences[10]} is not there any more; records may be lost: set allow_losses=true to continue with "
+        "the rest"
     )
     with pytest.raises(StreamError) as error:
         rows(again, again.partitions(begin, end))

@@ -93,8 +93,8 @@ def in_goes(reader: ShardReader, place: dict[str, str]) -> tuple[list, dict[str,
 
 def gap(shard: str, what: str) -> str:
     return (
-        rf"\Astream posts must still hold what follows the last read, got a gap in {shard}: {what}; "
-        r"what lies between may be lost: allow losses by name to go on with what is left\Z"
+        rf"\Astream posts must still hold all records after the last read one, got a gap in {shard}: {what}; "
+        r"records may be lost: set allow_losses=true to continue with the rest\Z"
     )
 
 
