@@ -157,7 +157,7 @@ RANGE_TYPE = T.StructType(
 RUNS = T.StructType(
     [
         _column("run_id", T.StringType(), "The run, as its caller named it"),
-        _column("query_id", T.StringType(), "The query: one checkpoint's life", required=True),
+        _column("query_id", T.StringType(), "Id of the streaming query; a new checkpoint has a new one", required=True),
         _column("batch_id", T.LongType(), "The micro-batch of that query", required=True),
         _column("topic", T.StringType(), "Topic or stream the records came from", required=True),
         _column("started", T.TimestampType(), "When the micro-batch started, UTC"),

@@ -17,7 +17,7 @@ _SPARE = 1000
 
 
 class IngestedFiles:
-    """The files of one checkpoint's life.
+    """The files that were ingested with one checkpoint.
 
     Attributes:
         stamps: the size and time of each when it was ingested, by its key.
