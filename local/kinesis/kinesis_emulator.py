@@ -2,7 +2,7 @@
 
 As a process it prints its port, and ends when its standard input does::
 
-    python -m local.kinesis.kinesis_emulator --streams posts users --shards 2
+    python -m local.kinesis.kinesis_emulator --port 4567
 
 Unlike Kinesis it makes and deletes streams at once, lets any credentials in, and has no rate limits.
 """
@@ -162,21 +162,11 @@ async def _serve_until_input_ends(kinesis: KinesisEmulator, port: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serves until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m local.kinesis.kinesis_emulator", description="Kinesis in memory.")
-    parser.add_argument("--streams", nargs="+", default=[], metavar="NAME", help="streams to begin with")
-    parser.add_argument(
-        "--shards", type=int_between(1, 10_000), default=1, metavar="N", help="shards of each of them (default 1)"
-    )
     parser.add_argument(
         "--port", type=int_between(0, 65_535), default=0, help="its loopback port (default: a free one)"
     )
     options = parser.parse_args(arguments)
-    kinesis = KinesisEmulator()
-    try:
-        for name in options.streams:
-            kinesis.create(name, options.shards)
-    except KinesisError as error:
-        parser.error(str(error))
-    asyncio.run(_serve_until_input_ends(kinesis, options.port))
+    asyncio.run(_serve_until_input_ends(KinesisEmulator(), options.port))
 
 
 if __name__ == "__main__":

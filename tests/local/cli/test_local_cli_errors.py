@@ -83,7 +83,7 @@ def test_a_value_that_no_option_takes_is_one_line(arguments: str, said: str, cal
     ("main", "option", "value"),
     [
         (kafka_broker.main, "--controller-port", "99999"),
-        (kinesis_emulator.main, "--shards", "0"),
+        (kinesis_emulator.main, "--port", "-1"),
         (s3_sink.main, "--flush-size", "-1"),
         (rest_proxy.main, "--port", "1e3"),
     ],

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from local.kinesis.emulator_shards import KinesisError
-from local.kinesis.kinesis_emulator import KinesisEmulator, main
+from local.kinesis.kinesis_emulator import KinesisEmulator
 from tests.local.kinesis.kinesis_calls import (
     FIRST,
     SECOND,
@@ -186,16 +186,9 @@ def test_ten_thousand_records_are_answered_in_under_20_ms():
 
 
 def test_a_process_prints_its_port_and_ends_with_its_input():
-    command = [sys.executable, "-m", "local.kinesis.kinesis_emulator", "--streams", "posts", "users", "--shards", "2"]
+    command = [sys.executable, "-m", "local.kinesis.kinesis_emulator"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         client = client_of(f"http://127.0.0.1:{int(process.stdout.readline())}")
-        assert client.list_streams()["StreamNames"] == ["posts", "users"]
-        assert ids(shards(client)) == [FIRST, SECOND]
+        assert client.list_streams()["StreamNames"] == []
         process.stdin.close()
         assert process.wait(10) == 0
-
-
-def test_the_command_line_refuses_what_is_no_stream(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["--streams", "a b"])
-    assert "StreamName must be 1 to 128 of a-zA-Z0-9_.-, got 'a b'" in capsys.readouterr().err
