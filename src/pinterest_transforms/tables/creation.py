@@ -162,7 +162,7 @@ def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec, *
         return
     remove_unfinished(settings, spec.name)
     columns = ", ".join(_column_ddl(column) for column in spec.columns)
-    # One commit of a new table; Databricks documents ALTER TABLE alone.
+    # In the first commit on one machine; Databricks documents ALTER TABLE alone.
     constraints = constraint_properties(spec) if settings.warehouse else {}
     own = {VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: uuid.uuid4().hex}
     spark.sql(
@@ -170,7 +170,9 @@ def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec, *
         f"COMMENT {sql_text(spec.comment)}{location_sql(settings, spec.name)} "
         f"TBLPROPERTIES ({properties_sql({**spec.properties, **constraints, **own})})"
     )
-    add_constraints(spark, settings, spec, constraints)
+    if not settings.warehouse:
+        # Looked up, since another attempt may have added some.
+        add_constraints(spark, settings, spec, properties(spark, settings, spec.name))
 
 
 def _layout_sql(settings: Settings, spec: TableSpec) -> str:
