@@ -4,7 +4,8 @@
 # MAGIC Reads new files of the landing, cleans their records and merges them into `pins`, `geolocations` and `users`:
 # MAGIC one row per post, the latest version wins. No record is lost: an unusable one is *rejected* into `quarantine`;
 # MAGIC one with an unusable value is kept without that value and added there as *repaired*. A second run reads only
-# MAGIC what is new since the first.
+# MAGIC what is new since the first. With `undo`, the id of an earlier run, it reads nothing: it makes the tables as if
+# MAGIC the files of that run had never come.
 
 # COMMAND ----------
 
@@ -19,7 +20,7 @@ sys.path.append(os.path.abspath("../src"))
 from pinterest_transforms.entities import GEO, PIN, USER, entities_named
 from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.operations import summaries
+from pinterest_transforms.operations import summaries, undo
 from pinterest_transforms.tables import table_access
 from pinterest_transforms.ingest.landing import check_landing, ingest_landing
 from pinterest_transforms.tables.creation import ensure_tables
@@ -35,6 +36,7 @@ dbutils.widgets.dropdown("entity", "all", ["all", "pin", "geo", "user"], "Entity
 dbutils.widgets.text("run_id", "", "Run id (empty: a random one)")
 dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
 dbutils.widgets.dropdown("rebuild", "false", ["false", "true"], "Rebuild: clean the whole landing again")
+dbutils.widgets.text("undo", "", "Run to be undone (empty: ingest)")
 dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # COMMAND ----------
@@ -56,16 +58,19 @@ check_landing(spark, settings)
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## Ingest new files
-# MAGIC One row per topic: how many records were read, merged, there already, rejected and repaired.
+# MAGIC ## Ingest new files, or undo a run
+# MAGIC One row per topic: how many records were read, merged, there already, rejected and repaired. Of an undone run: how
+# MAGIC many rows it had written, and how many of them an earlier version took the place of.
 
 # COMMAND ----------
 
-# DBTITLE 1,Read, clean, merge
+# DBTITLE 1,Read, clean, merge; or undo
 ensure_tables(spark, settings)
-ingest_landing(spark, settings, entities, run_id, rebuild=rebuild)
-
-display(summaries.run_totals(spark, settings, run_id))
+if undone_run := dbutils.widgets.get("undo"):
+    display(undo.done_frame(spark, undo.undo_run(spark, settings, entities, undone_run, refresh=False)))
+else:
+    ingest_landing(spark, settings, entities, run_id, rebuild=rebuild)
+    display(summaries.run_totals(spark, settings, run_id))
 
 # COMMAND ----------
 

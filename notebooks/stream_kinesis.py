@@ -20,7 +20,7 @@ sys.path.append(os.path.abspath("../src"))
 from pinterest_transforms.entities import entities_named
 from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
-from pinterest_transforms.operations import summaries
+from pinterest_transforms.operations import summaries, undo
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig, check_streams
 from pinterest_transforms.tables.creation import ensure_tables
 from pinterest_transforms.ingest.streams import rebuild_streams, ingest_streams
@@ -48,6 +48,7 @@ dbutils.widgets.text("trigger", "available_now", "Trigger: available_now, or an 
 dbutils.widgets.dropdown(
     "rebuild", "false", ["false", "true"], "Rebuild the tables from the raw records, read no stream"
 )
+dbutils.widgets.text("undo", "", "Run to be undone (empty: ingest)")
 dbutils.widgets.dropdown("new_checkpoint", "false", ["false", "true"], "Start a new checkpoint at the initial position")
 dbutils.widgets.dropdown("allow_losses", "false", ["false", "true"], "Continue even if records may be lost")
 dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
@@ -56,7 +57,8 @@ dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # MAGIC %md
 # MAGIC ## Connect to Kinesis
-# MAGIC All streams must exist and be readable, unless the tables are rebuilt from the raw records.
+# MAGIC All streams must exist and be readable, unless the tables are rebuilt from the raw records, or `undo` names a run
+# MAGIC whose records are to be as if they had never come.
 
 # COMMAND ----------
 
@@ -78,7 +80,8 @@ source = KinesisSourceConfig(
 run_id = dbutils.widgets.get("run_id") or uuid.uuid4().hex
 entities = entities_named(dbutils.widgets.get("entity"))
 rebuild = dbutils.widgets.get("rebuild") == "true"
-if not rebuild:
+undone_run = dbutils.widgets.get("undo")
+if not (rebuild or undone_run):
     client = source.client(dbutils.credentials.getServiceCredentialsProvider(credential) if credential else None)
     check_streams(client, settings, entities)
 
@@ -92,7 +95,10 @@ if not rebuild:
 
 # DBTITLE 1,Archive, clean, merge
 ensure_tables(spark, settings)
-if rebuild:
+if undone_run:
+    done = undo.undo_run(spark, settings, entities, undone_run, allow_losses=source.allow_losses)
+    display(undo.done_frame(spark, done))
+elif rebuild:
     rebuild_streams(spark, settings, entities, run_id, allow_losses=source.allow_losses)
 else:
     ingest_streams(spark, settings, entities, run_id, source, client)

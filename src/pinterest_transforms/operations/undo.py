@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pinterest_transforms.entities import Entity
+from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.ingest.checkpoint_files import has_unfinished_batch
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
@@ -74,7 +74,7 @@ def undo_run(
             stack.enter_context(entity_lock(settings, entity))
         recorded = _recorded_batches(spark, settings)
         own = {topic: [one for one in found if one.run_id == run_id] for topic, found in recorded.items()}
-        if not any(own.values()):
+        if not any(own.get(settings.source_name(entity)) for entity in ENTITIES):
             raise UndoError(f"run must be the run_id of a row of {settings.schema}.runs, got {run_id!r}")
         read = [entity for entity in entities if own.get(settings.source_name(entity))]
         begun = [entity for entity in read if not all(one.undone for one in own[settings.source_name(entity)])]
