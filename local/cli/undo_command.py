@@ -41,4 +41,4 @@ def print_undone(done: list[UndoneTopic]) -> None:
     width = max(len(one.topic) for one in done)
     for one in done:
         removed = one.keys - one.restored
-        print(f"{one.topic:<{width}}  {removed:>9,} posts removed  {one.restored:>9,} as they were before")
+        print(f"{one.topic:<{width}}  {removed:>9,} rows removed  {one.restored:>9,} restored")

@@ -1,0 +1,51 @@
+"""Which records an undo takes, where histories of a search do not go: rows of an older library, several runs in one."""
+
+import pytest
+
+from pinterest_transforms.errors import UndoError
+from pinterest_transforms.ingest.micro_batch import RecordRange
+from pinterest_transforms.operations.undo_plan import RecordedBatch, plan_undo
+
+
+def positions(shard: str, first: int, last: int) -> RecordRange:
+    return RecordRange(shard, "", f"{first:03d}", f"{last:03d}")
+
+
+def batch(run_id: str, *ranges: RecordRange, query: str = "q") -> RecordedBatch:
+    return RecordedBatch(run_id, query, ranges)
+
+
+def test_a_run_that_goes_on_after_another_one_owns_what_it_read_itself() -> None:
+    batches = [
+        batch("a", positions("0", 1, 9), positions("1", 2, 4)),
+        batch("a", positions("0", 12, 19)),
+        batch("b", positions("0", 20, 25)),
+        batch("a", positions("0", 30, 31)),
+        batch("c", positions("0", 0, 40), positions("1", 0, 9), query="new"),
+    ]
+    assert plan_undo("t", batches, "a").ranges == (
+        positions("0", 1, 19),
+        positions("0", 30, 31),
+        positions("1", 2, 4),
+    )
+    # Read again, by a new checkpoint: what no earlier one had read. Positions between two reads had no record.
+    assert plan_undo("t", batches, "c").ranges == (
+        positions("0", 0, 0),
+        positions("0", 32, 40),
+        positions("1", 0, 1),
+        positions("1", 5, 9),
+    )
+
+
+@pytest.mark.parametrize("run_id", ["old", "first"])
+def test_a_run_among_rows_that_do_not_say_what_they_read_is_refused(run_id: str) -> None:
+    old = RecordedBatch("old", "q", None)
+    batches = [old, batch("first", positions("0", 1, 2), query="new"), batch("next", positions("0", 3, 4), query="new")]
+    assert plan_undo("t", batches, "next").ranges == (positions("0", 3, 4),)
+    for given in (batches, [old, batch(run_id, positions("0", 1, 2))]):
+        with pytest.raises(UndoError) as error:
+            plan_undo("t", given, run_id)
+        assert str(error.value) == (
+            f"run {run_id}: runs of t must say which records they have read, got some of an older library version, or "
+            "the first one after them: runs after the next rebuild can be undone"
+        )
