@@ -59,8 +59,8 @@ check_landing(spark, settings)
 
 # MAGIC %md
 # MAGIC ## Ingest new files, or undo a run
-# MAGIC One row per topic: how many records were read, merged, there already, rejected and repaired. Of an undone run: how
-# MAGIC many rows it had written, and how many of them an earlier version took the place of.
+# MAGIC One row per topic: how many records were read, merged, there already, rejected and repaired. Of an undone run:
+# MAGIC how many rows it had written, and how many of them an earlier version took the place of.
 
 # COMMAND ----------
 

@@ -57,8 +57,8 @@ dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # MAGIC %md
 # MAGIC ## Connect to Kinesis
-# MAGIC All streams must exist and be readable, unless the tables are rebuilt from the raw records, or `undo` names a run
-# MAGIC whose records are to be as if they had never come.
+# MAGIC All streams must exist and be readable, unless the tables are rebuilt from the raw records, or `undo` names a
+# MAGIC run: then the tables are made as if its records had never come.
 
 # COMMAND ----------
 
