@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BATCH, LISTED, STATE, FILES = (
     f"ingest/{name}.py" for name in ("micro_batch", "landing_batches", "checkpoint_state", "ingested_files")
 )
+UNDO = "operations/undo_plan.py"
 MUTATIONS: list[tuple[str, str, str]] = [
     (BATCH, "replay = number in state.before or", "replay = False and"),
     (BATCH, "replay = number in state.before or", "replay ="),
@@ -54,6 +55,17 @@ MUTATIONS: list[tuple[str, str, str]] = [
     (STATE, "rebuild=rebuild or unfinished", "rebuild=rebuild"),
     (FILES, "return self.stamps.get(key) == stamp", "return key in self.stamps"),
     (FILES, '        self._write(self._path, "ab", stamps)', "        pass"),
+    (UNDO, "        effects.note_undone()\n", "        pass\n"),
+    (UNDO, "        effects.restore_clean()\n", "        pass\n"),
+    (UNDO, "        effects.remove_quarantined()\n", "        pass\n"),
+    (UNDO, "        effects.remove_raw()\n", "        pass\n"),
+    (UNDO, "owners.setdefault((one.file, one.arrived), batch)", "batch"),
+    (UNDO, "{} if owner.undone else left", "left"),
+    (UNDO, "first = _after(left[file].last) if file in left else one.first", "first = one.first"),
+    (UNDO, "if first <= one.last:", "if first < one.last:"),
+    (UNDO, "one._replace(first=first, arrived=arrived[file])", "one._replace(first=first)"),
+    (UNDO, "yield from _without(one, earlier)", "yield one"),
+    (UNDO, "for other in queries[: queries.index(query)]", "for other in queries"),
 ]  # fmt: skip
 """Module, text, and what is planted in its place."""
 
@@ -78,7 +90,7 @@ def is_caught(module: str, text: str, planted: str) -> bool:
                 "no:cacheprovider",
                 "-o",
                 f"pythonpath={copy} {ROOT}",
-                "tests/ingest",
+                "tests/operations/test_undo_search.py" if module == UNDO else "tests/ingest",
             ],
             cwd=ROOT,
             env={**os.environ, "ONLY_SEARCH": "1", "PYTHONPATH": os.pathsep.join([str(copy), str(ROOT)])},

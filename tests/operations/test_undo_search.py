@@ -4,10 +4,11 @@
 """
 
 import logging
+import os
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pinterest_transforms.ingest import landing_batches
@@ -20,6 +21,7 @@ SEARCH = settings(
     max_examples=300,
     deadline=None,
     derandomize=True,
+    phases=[Phase.generate] if "ONLY_SEARCH" in os.environ else list(Phase),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 PART = st.integers(0, 1)
@@ -156,7 +158,7 @@ def check_replay(world: World, came: list[list[Record]], undone: set[int]) -> No
     assert world.quarantine() == bad
     if isinstance(world, StreamWorld):
         # A blank record of a batch that has no other is of no run.
-        kept = sorted(one.place for one in world.tables.raw if one.kind != "blank" and one.place in left)
+        kept = sorted(one.place for one in world.tables.raw if one.kind != "blank")
         assert kept == sorted(place for place, one in left.items() if one.kind != "blank")
     named = {f"run {number}" for number in undone}
     assert all(row["undone"] == (row["run_id"] in named) for row in world.tables.runs)

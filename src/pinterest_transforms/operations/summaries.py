@@ -17,8 +17,8 @@ _AT_ONCE = 4
 
 
 def runs(spark: SparkSession, settings: Settings, run_id: str = "") -> DataFrame:
-    """Rows of ``runs``, the oldest first; of one run if it is named."""
-    frame = table_access.read(spark, settings, RUNS_TABLE)
+    """Rows of ``runs`` without ``sources``, the oldest first; of one run if it is named."""
+    frame = table_access.read(spark, settings, RUNS_TABLE).drop("sources")
     chosen = frame.where(F.col("run_id") == run_id) if run_id else frame
     return chosen.orderBy("started", "topic", "batch_id")
 
