@@ -1,6 +1,5 @@
 """Sessions that every test shares: a classic one, and a Spark Connect one in the same Java process."""
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,6 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from local.runtime.spark_session import local_session, stop_session
+from tests.support.interpreting import interpreting
 from tests.support.notebook_runs import Ran, run_batch_notebooks
 from tests.support.spark_connect import connect_mode, connect_session
 
@@ -23,16 +23,6 @@ TEST_SETTINGS = {
     "spark.master": "local[2]",
     "spark.sql.shuffle.partitions": "2",
     "spark.driver.memory": "2g",
-}
-# Spark writes, compiles and keeps code for each plan and each task. Where a handful of records make one plan after
-# another, as in the tests of storage and notebooks, that is a fifth of the work. The rules' own tests, those over Spark
-# Connect, the command line and `make run` compile, as everybody's runs do. There is one partition after a shuffle, as
-# adaptive execution gives a handful of records anyway; files still make several.
-INTERPRETED = {
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.shuffle.partitions": "1",
-    "spark.databricks.delta.snapshotPartitions": "1",
 }
 
 
@@ -103,21 +93,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     yield session
     with connect_mode(False):
         stop_session(session)
-
-
-@contextlib.contextmanager
-def interpreting(spark: SparkSession) -> Iterator[None]:
-    """The classic session interprets its plans, for as long as the context lasts."""
-    with connect_mode(False):
-        before = {name: spark.conf.get(name) for name in INTERPRETED}
-        for name, value in INTERPRETED.items():
-            spark.conf.set(name, value)
-    try:
-        yield
-    finally:
-        with connect_mode(False):
-            for name, value in before.items():
-                spark.conf.set(name, value)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from pinterest_transforms.entities import entity_named
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation
-from tests.conftest import INTERPRETED, TEST_SETTINGS
+from tests.conftest import TEST_SETTINGS
+from tests.support.interpreting import INTERPRETED
 
 
 def die_after(step: str) -> None:
