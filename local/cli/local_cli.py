@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from local.cli.command_options import USAGE, build_parser
 from pinterest_transforms.error_format import one_line, redact
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from local.notebooks.notebook_runner import Runner
 
 FAILED = 1
+_JAVA, _SESSION = "local.runtime.java", "local.runtime.spark_session"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
-    ran_before = _is_spark_running()
+    ran_before = _call_if_imported(_SESSION, "is_running")
     try:
         _COMMANDS[options.command](options)
         sys.stdout.flush()
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         code = _report_error(error, verbose=options.verbose)
         if not ran_before:
-            _stop_spark()
+            _call_if_imported(_SESSION, "stop_running_session")
         if isinstance(error, OSError):
             # Otherwise Python would write the rest of the buffer again when it exits.
             _end_at_once(code)
@@ -253,38 +254,20 @@ def _report_error(error: Exception, *, verbose: bool) -> int:
     if verbose:
         print(_redact_secrets("".join(traceback.format_exception(error))), file=sys.stderr)
     hint = "" if expected or verbose else " (--verbose shows where)"
-    if code := _get_crash_code():
+    if code := _call_if_imported(_JAVA, "get_crash_code"):
         hint = f"; Spark's Java has ended with {code}: was it killed, or is memory short?"
     print(_redact_secrets(f"error: {one_line(error)}{hint}"), file=sys.stderr)
     return USAGE if isinstance(error, QueryError | SettingsError | LandingError) else FAILED
 
 
-def _get_crash_code() -> int | None:
-    if "local.runtime.java" not in sys.modules:
-        return None
-    from local.runtime.java import get_crash_code  # noqa: PLC0415 - as above
-
-    return get_crash_code()
+def _call_if_imported(module: str, function: str) -> Any:  # noqa: ANN401 - whatever the function returns
+    """Calls a function of a module that only a command with Java imports; None where none did."""
+    return getattr(sys.modules[module], function)() if module in sys.modules else None
 
 
 def _redact_secrets(text: str) -> str:
     """The text without any secret of the environment: a traceback may quote what was read."""
     return redact(text, (value for name, value in os.environ.items() if name.startswith("PINTEREST_SECRET_")))
-
-
-def _is_spark_running() -> bool:
-    if "local.runtime.spark_session" not in sys.modules:
-        return False
-    from local.runtime.spark_session import is_running  # noqa: PLC0415 - as above
-
-    return is_running()
-
-
-def _stop_spark() -> None:
-    if "local.runtime.spark_session" in sys.modules:
-        from local.runtime.spark_session import stop_running_session  # noqa: PLC0415 - as above
-
-        stop_running_session()
 
 
 def _stop(number: int, _frame: object) -> NoReturn:
@@ -304,8 +287,5 @@ def _stop(number: int, _frame: object) -> NoReturn:
 def _end_at_once(code: int) -> NoReturn:
     # Threads of ours that wait for Java, and threads of Java cut off in their work, would each print a traceback.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    if "local.runtime.java" in sys.modules:
-        from local.runtime.java import kill_java  # noqa: PLC0415 - as above
-
-        kill_java()
+    _call_if_imported(_JAVA, "kill_java")
     os._exit(code)

@@ -19,6 +19,7 @@ from local.report.report_file import write_report
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
+from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings
 from tests.support.notebook_runs import NOTEBOOKS, STREAM_SCHEMA, Ran
 
@@ -107,7 +108,7 @@ def test_check_landing_shows_what_each_topic_holds(ran: Ran) -> None:
 
 def test_set_up_tables_shows_the_tables_with_their_versions(ran: Ran) -> None:
     shown = rows(ran.shown["set_up_tables"], "table", "rows", "delta_version", "schema_version")
-    assert [shown[entity.batch_table] for entity in ENTITIES] == [["0", "0", "2"]] * 3
+    assert [shown[entity.batch_table] for entity in ENTITIES] == [["0", "0", str(SCHEMA_VERSION)]] * 3
     assert {"quarantine", "runs"} < set(shown)
 
 

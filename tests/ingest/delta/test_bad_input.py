@@ -13,6 +13,7 @@ import pytest
 from pinterest_transforms.ingest import landing
 from pinterest_transforms.json_parsing import GIVEN_TWICE, NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.operations import summaries
+from pinterest_transforms.schemas import SCHEMA_VERSION
 from tests.support.log_lines import log_lines
 from tests.support.table_places import WORK, Place, counts, pin, write
 
@@ -160,9 +161,9 @@ def test_the_summary_says_how_fresh_the_data_is(taken: Place):
 def test_the_summary_names_each_table_and_its_versions(taken: Place):
     found = {row["table"]: tuple(row)[1:] for row in summaries.versions(taken.spark, taken.settings).collect()}
     assert found == {
-        "pins": (13, 1, 2),
-        "geolocations": (0, 0, 2),
-        "users": (0, 0, 2),
-        "quarantine": (13, 1, 2),
-        "runs": (1, 1, 2),
+        "pins": (13, 1, SCHEMA_VERSION),
+        "geolocations": (0, 0, SCHEMA_VERSION),
+        "users": (0, 0, SCHEMA_VERSION),
+        "quarantine": (13, 1, SCHEMA_VERSION),
+        "runs": (1, 1, SCHEMA_VERSION),
     }
