@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import LONG
 
 PROJECT = Path(__file__).parents[2]
@@ -37,3 +39,9 @@ def test_no_module_has_more_than_300_lines() -> None:
 
 def test_the_long_files_of_the_suite_are_there() -> None:
     assert {f"{name}.py" for name in LONG} <= {file.name for file in find_modules()}
+
+
+def test_a_group_of_tests_stays_on_one_worker(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist adds the group to the id; where it could not, it would run each test anywhere, without a word."""
+    is_grouped = bool(request.config.getoption("loadgroup", False))
+    assert request.node.nodeid.endswith("@test_file_tree") == is_grouped
