@@ -72,8 +72,10 @@ def _install(command: list[str], folder: Path) -> None:
     except subprocess.TimeoutExpired:
         raise MariaDbError(f"MariaDB's folder must be made within {_INSTALL_SECONDS} s") from None
     if ran.returncode:
-        printed = (ran.stderr + ran.stdout).strip().splitlines() or ["nothing"]
-        raise MariaDbError(f"MariaDB's folder must be made, got {printed[-1]}")
+        printed = (ran.stdout + ran.stderr).strip().splitlines() or ["nothing"]
+        # After an error come several lines of advice.
+        errors = [line for line in printed if "ERROR" in line] or printed
+        raise MariaDbError(f"MariaDB's folder must be made, got {errors[-1]}")
 
 
 def _build_init_sql(password: str) -> str:
