@@ -5,6 +5,7 @@
 
 import logging
 import os
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import pytest
@@ -202,18 +203,12 @@ def search(world: World, runs: list[tuple[list[tuple[object, ...]], str]], death
 @SEARCH
 @given(runs=RUNS, deaths=DEATHS, seed=st.integers(0, 5))
 def test_undoing_any_run_of_a_landing_equals_a_replay_without_it(process: Process, runs, deaths, seed):  # noqa: F811
-    world = LandingWorld(process)
-    try:
+    with closing(LandingWorld(process)) as world:
         search(world, runs, deaths, seed)
-    finally:
-        world.close()
 
 
 @SEARCH
 @given(runs=STREAM_RUNS, deaths=DEATHS, seed=st.integers(0, 5))
 def test_undoing_any_run_of_a_stream_equals_a_replay_without_it(process: Process, runs, deaths, seed):  # noqa: F811
-    world = StreamWorld(process)
-    try:
+    with closing(StreamWorld(process)) as world:
         search(world, runs, deaths, seed)
-    finally:
-        world.close()
