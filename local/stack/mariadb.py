@@ -45,14 +45,18 @@ def prepare(folder: Path, port: int, password: str) -> list[str]:
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     account = f"--user={pwd.getpwuid(os.getuid()).pw_name}"
+    # A server that starts deletes every temporary table in its folder, another server's too where both use /tmp.
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
     if not (folder / "data").is_dir():
-        _install([install, "--no-defaults", f"--datadir={folder / 'data'}", account], folder)
+        _install([install, "--no-defaults", f"--datadir={folder / 'data'}", account], temporary)
     first = folder / "first.sql"
     first.touch(mode=0o600)
     first.write_text(_build_init_sql(password), encoding="utf-8")
     # A socket's path has at most 107 letters, and folders of tests are deep: there is none.
     options = [f"--datadir={folder / 'data'}", f"--port={port}", f"--bind-address={HOST}", f"--init-file={first}"]
-    options += [f"--pid-file={folder / 'pid'}", "--socket=", "--skip-name-resolve", account]
+    options += [f"--pid-file={folder / 'pid'}", f"--tmpdir={temporary}", "--socket="]
+    options += ["--skip-name-resolve", account]
     return [server, "--no-defaults", *options]
 
 
@@ -63,19 +67,25 @@ def _find_command(name: str) -> str:
     return command
 
 
-def _install(command: list[str], folder: Path) -> None:
+def _install(command: list[str], temporary: Path) -> None:
     options = ["--skip-test-db", "--auth-root-authentication-method=normal"]
     try:
         ran = subprocess.run(  # noqa: S603 - the server's own tool
-            [*command, *options], cwd=folder, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
+            [*command, *options],
+            cwd=temporary,
+            env={**os.environ, "TMPDIR": str(temporary)},
+            capture_output=True,
+            text=True,
+            timeout=_INSTALL_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise MariaDbError(f"MariaDB's folder must be made within {_INSTALL_SECONDS} s") from None
     if ran.returncode:
         printed = (ran.stdout + ran.stderr).strip().splitlines() or ["nothing"]
-        # After an error come several lines of advice.
+        # The first error is the cause: "Aborting" and several lines of advice follow.
         errors = [line for line in printed if "ERROR" in line] or printed
-        raise MariaDbError(f"MariaDB's folder must be made, got {errors[-1]}")
+        raise MariaDbError(f"MariaDB's folder must be made, got {errors[0]}")
 
 
 def _build_init_sql(password: str) -> str:

@@ -20,10 +20,18 @@ RECORDS = "application/vnd.kafka.json.v2+json"
 
 
 @pytest.fixture(scope="session")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def shared_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As ``/tmp``, with a temporary table of another server in it."""
+    folder = tmp_path_factory.mktemp("tmp")
+    (folder / "#sql-temptable-1-1.MAI").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory, shared_temporary_folder: Path) -> Iterator[int]:
     """Its port; there is a database, and a user that may do anything in it. Its clock is India's, as RDS's may be."""
     folder = tmp_path_factory.mktemp("mariadb")
-    environment = {PASSWORD_VARIABLE: PASSWORD, "TZ": "IST-5:30"}
+    environment = {PASSWORD_VARIABLE: PASSWORD, "TZ": "IST-5:30", "TMPDIR": str(shared_temporary_folder)}
     part = Part("mariadb", "local.stack.mariadb", ["--folder", str(folder)], folder, environment=environment)
     part.start()
     try:
