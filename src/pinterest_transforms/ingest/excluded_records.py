@@ -132,14 +132,15 @@ def blank_erased(spark: SparkSession, settings: Settings, entity: Entity, rows: 
     """
     if not has_excluded(spark, settings, ERASED_TABLE):
         return rows
-    there = read_excluded(spark, settings, ERASED_TABLE)
-    keys = there.where(F.col("kind") == entity.name).select("ind").distinct()
-    erased = F.broadcast(keys.select(F.col("ind").alias("_erased")))
-    texts = F.broadcast(keys.agg(F.collect_set(F.col("ind").cast("string")).alias("_texts")))
-    joined = rows.join(erased, F.col("ind") == F.col("_erased"), "left").crossJoin(texts)
+    there = read_excluded(spark, settings, ERASED_TABLE).where(F.col("kind") == entity.name)
+    keys = ",".join(sorted({str(row["ind"]) for row in there.select("ind").collect()}))
+    if not keys:
+        return rows
+    # As texts of SQL, a set and a constant: joins to the table would cost as many jobs as the rest of a micro-batch.
+    named = F.expr(f"arrays_overlap({keys_in_sql('raw')}, split({sql_text(keys)}, ','))")
     # A rejected record may name its key although it cannot be read.
-    named = F.when(is_rejected(), F.arrays_overlap(F.expr(keys_in_sql("raw")), F.col("_texts")))
-    return _blank(joined, F.col("_erased").isNotNull() | F.coalesce(named, F.lit(False)), rows.columns)
+    gone = F.coalesce(F.expr(f"ind IN ({keys})"), F.lit(False)) | F.coalesce(F.when(is_rejected(), named), F.lit(False))
+    return _blank(rows, gone, rows.columns)
 
 
 def _blank(rows: DataFrame, gone: Column, names: Sequence[str]) -> DataFrame:
