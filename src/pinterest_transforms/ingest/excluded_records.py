@@ -136,11 +136,13 @@ def blank_erased(spark: SparkSession, settings: Settings, entity: Entity, rows: 
     keys = ",".join(sorted({str(row["ind"]) for row in there.select("ind").collect()}))
     if not keys:
         return rows
-    # As texts of SQL, a set and a constant: joins to the table would cost as many jobs as the rest of a micro-batch.
-    named = F.expr(f"arrays_overlap({keys_in_sql('raw')}, split({sql_text(keys)}, ','))")
+    # One text to Spark: joins to the table itself cost as many jobs as the rest of a micro-batch.
+    texts = F.split(F.lit(keys), ",")
+    erased = spark.range(0, 1, 1, 1).select(F.explode(texts.cast("array<bigint>")).alias("_erased"))
+    joined = rows.join(F.broadcast(erased), F.col("ind") == F.col("_erased"), "left")
     # A rejected record may name its key although it cannot be read.
-    gone = F.coalesce(F.expr(f"ind IN ({keys})"), F.lit(False)) | F.coalesce(F.when(is_rejected(), named), F.lit(False))
-    return _blank(rows, gone, rows.columns)
+    named = F.when(is_rejected(), F.arrays_overlap(F.expr(keys_in_sql("raw")), texts))
+    return _blank(joined, F.col("_erased").isNotNull() | F.coalesce(named, F.lit(False)), rows.columns)
 
 
 def _blank(rows: DataFrame, gone: Column, names: Sequence[str]) -> DataFrame:
