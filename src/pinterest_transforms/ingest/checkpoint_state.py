@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pinterest_transforms.errors import CheckpointError
@@ -74,9 +74,9 @@ class CheckpointState:
         target = Path(self.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        content = {key: value for key, value in asdict(self).items() if key != "path"}
+        content = {key: value for key, value in vars(self).items() if key != "path"}
         with temporary.open("w", encoding="utf-8") as file:
-            json.dump(content, file)
+            file.write(json.dumps(content))  # json.dump would encode value by value, in Python
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
