@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_transforms.entities import GEO, PIN, USER
+from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.errors import QualityError, SettingsError, TableError
 from pinterest_transforms.operations import quality_gate
 from pinterest_transforms.operations.quality_gate import QualityThresholds, TopicMetrics
 from tests.support.interpreting import interpreting
+from tests.support.spark_connect import connect_mode
 from tests.support.table_places import WORK, Place, pin
 
 pytestmark = pytest.mark.usefixtures("interpreted")  # many plans of few records
@@ -120,11 +122,19 @@ def numbers(figures: TopicMetrics) -> tuple[str, int, int, int, int, int]:
     )
 
 
-def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(make_place: Callable[..., Place]):
-    place = make_place(names=WORK)
-    place.put(0, pin(1, "a"), pin(1, "b"), pin(2, "c", follower_count="lots"), "[1]", age=72 * HOUR)
-    place.put(0, "{}", entity=GEO, age=3 * HOUR)
-    place.take(PIN, GEO, USER, run_id="first")
+@pytest.fixture(scope="module")
+def measured(make_place: Callable[..., Place]) -> Place:
+    """A place with one run."""
+    with connect_mode(False):
+        place = make_place(names=WORK)
+        place.put(0, pin(1, "a"), pin(1, "b"), pin(2, "c", follower_count="lots"), "[1]", age=72 * HOUR)
+        place.put(0, "{}", entity=GEO, age=3 * HOUR)
+        place.take(PIN, GEO, run_id="first")
+    return place
+
+
+def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(measured: Place):
+    place = measured
     pins, geos, users, everything = quality_gate.collect_metrics(place.spark, place.settings, "first")
     assert numbers(pins) == ("abc.pin", 4, 2, 1, 1, 1)
     assert numbers(geos) == ("abc.geo", 1, 0, 0, 1, 0)  # nothing but rubbish is not silence
@@ -164,35 +174,22 @@ def connect(connect: SparkSession) -> Iterator[SparkSession]:
         yield connect
 
 
-def test_the_figures_are_shown_over_spark_connect_too(make_place: Callable[..., Place], connect: SparkSession):
-    place = replace(make_place(names=WORK), spark=connect)
-    settings = place.settings
-    table, noted = settings.qualified("pins"), settings.qualified("quarantine")
-
-    def source(hour: int) -> str:
-        arrived = f"TIMESTAMP '2026-07-31 {hour:02}:00:00Z'"
-        return f"named_struct('shard', '0', 'position', '1', 'arrived', {arrived}, 'file', 'x')"
-
-    connect.sql(f"INSERT INTO {table} (ind, _source) VALUES (1, {source(6)})")
-    connect.sql(f"INSERT INTO {noted} (topic, kind, _source) VALUES ('abc.pin', 'rejected', {source(9)})")
-    connect.sql(
-        f"INSERT INTO {settings.qualified('runs')} (run_id, query_id, batch_id, topic, started, read, merged, "
-        "already_there, rejected, repaired) "
-        "VALUES ('r', 'q', 0, 'abc.pin', TIMESTAMP '2026-07-31 11:00:00Z', 4, 3, 0, 1, 0)"
-    )
-    figures = quality_gate.collect_metrics(connect, settings, "r", NOW)
-    assert (figures[0].newest_arrival, figures[0].age_hours) == (datetime(2026, 7, 31, 9, tzinfo=UTC), 3.0)
+def test_the_figures_are_shown_over_spark_connect_too(measured: Place, connect: SparkSession):
+    (file,) = Path(measured.settings.landing).rglob("abc.pin*.json")
+    arrived = datetime.fromtimestamp(file.stat().st_mtime_ns // 10**6 / 1000, UTC)  # Spark tells milliseconds
+    now = arrived + timedelta(hours=72)
+    figures = quality_gate.collect_metrics(connect, measured.settings, "first", now)
+    assert (figures[0].newest_arrival, figures[0].age_hours) == (arrived, 72.0)
     rows = [tuple(row) for row in quality_gate.metrics_frame(connect, figures).drop("newest_arrival").collect()]
     assert rows == [
-        ("abc.pin", 4, 3, 0, 1, 0, 0.25, 3.0),
-        ("abc.geo", 0, 0, 0, 0, 0, None, None),
+        ("abc.pin", 4, 2, 1, 1, 1, 0.25, 72.0),
+        ("abc.geo", 1, 0, 0, 1, 0, 1.0, 3.0),
         ("abc.user", 0, 0, 0, 0, 0, None, None),
-        ("all", 4, 3, 0, 1, 0, 0.25, 3.0),
+        ("all", 5, 2, 1, 2, 1, 0.4, 3.0),
     ]
 
 
-def test_a_place_without_tables_is_a_clear_error(make_place: Callable[..., Place]):
-    place = make_place(names=())
+def test_a_place_without_tables_is_a_clear_error(measured: Place):
     with pytest.raises(TableError) as error:
-        quality_gate.collect_metrics(place.spark, replace(place.settings, schema="nowhere", warehouse=""))
+        quality_gate.collect_metrics(measured.spark, replace(measured.settings, schema="nowhere", warehouse=""))
     assert str(error.value) == "table nowhere.runs must be there: run the batch first"
