@@ -3,6 +3,7 @@
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from emulation.synthetic.delivery import DIRTY
@@ -12,6 +13,8 @@ from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables import maintenance
+from pinterest_transforms.tables.definitions import answer_specs
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 POSTS, SCHEMA, STREAM_SCHEMA = 300, "notebook_runs", "notebook_streams"
@@ -36,7 +39,7 @@ class Ran:
             "check_landing": {**place, **landing},
             "set_up_tables": place,
             "clean_batch": {**place, **landing, **run},
-            "analyse": place,
+            "analyse": {**place, **landing, "explain": "top_category_by_year post_year=2020", "explain_raw": "yes"},
             "check_quality": {**place, **run},
             "maintain": place,
             "erase": {**place, **landing, "ind": "1, 2"},
@@ -57,15 +60,18 @@ def run_batch_notebooks(spark: SparkSession, folder: Path) -> Ran:
     for entity in ENTITIES:
         rows = (row for chunk in generate_rows(entity, POSTS, 5) for row in chunk)
         write_landing(rows, entity, ran.settings, delivery=DIRTY)
-    for name in (
-        "mount_s3",
-        "check_landing",
-        "set_up_tables",
-        "clean_batch",
-        "analyse",
-        "check_quality",
-        "maintain",
-        "erase",
-    ):
-        ran.run(name)
+    with pytest.MonkeyPatch.context() as patched:
+        # What is done to one answer is done to each: a VACUUM takes seconds.
+        patched.setattr(maintenance, "answer_specs", lambda: answer_specs()[:1])
+        for name in (
+            "mount_s3",
+            "check_landing",
+            "set_up_tables",
+            "clean_batch",
+            "analyse",
+            "check_quality",
+            "maintain",
+            "erase",
+        ):
+            ran.run(name)
     return ran
