@@ -61,25 +61,29 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
     """Of two tables; the notebook's test sees that each table has its turn."""
     maintained += ["pins", "quarantine"]
     place = make_place()
-    place.put(0, pin(1, "a", category="art"), pin(3, "z"), "[old]", "[new]", "[border]")
-    place.take()
-    place.put(5, pin(1, "b", category="art"), pin(2, "c", category="tattoos"))
-    place.take()
-    name = place.settings.qualified("quarantine")
-    seen = {"[old]": "2026-05-01 23:59:59", "[border]": "2026-05-02 00:00:00", "[new]": "2026-07-31 00:00:00"}
-    cases = " ".join(f"WHEN '{text}' THEN TIMESTAMP '{at}Z'" for text, at in seen.items())
-    place.spark.sql(f"UPDATE {name} SET seen_at = CASE raw {cases} END").collect()
-    somebody = "'xyz.pin', 'rejected', '[theirs]', TIMESTAMP '2026-01-01 00:00:00Z'"
-    place.spark.sql(f"INSERT INTO {name} (topic, kind, raw, seen_at) VALUES ({somebody})")
-    before = (place.rows(), place.sources(), place.counted())
+    pins, quarantine = map(place.settings.qualified, maintained)
+    for values in ("(1, 'a', 'art')", "(2, 'c', 'tattoos')"):
+        place.spark.sql(f"INSERT INTO {pins} (ind, title, category) VALUES {values}")
+    values = ", ".join(
+        f"('{topic}', 'rejected', '{text}', TIMESTAMP '{seen_at}Z')"
+        for topic, text, seen_at in (
+            ("abc.pin", "[old]", "2026-05-01 23:59:59"),
+            ("abc.pin", "[border]", "2026-05-02 00:00:00"),
+            ("abc.pin", "[new]", "2026-07-31 00:00:00"),
+            ("xyz.pin", "[theirs]", "2026-01-01 00:00:00"),
+        )
+    )
+    one_file = f"SELECT /*+ COALESCE(1) */ * FROM VALUES {values}"
+    place.spark.sql(f"INSERT INTO {quarantine} (topic, kind, raw, seen_at) {one_file}")
+    before = sorted(place.stored("pins").rows())
     old, young = (leftover(place, "pins", name, age) for name, age in (("old", 8 * DAY), ("young", 6 * DAY)))
     replaced = {Path(path).name for path in place.table("pins").inputFiles()}
 
     with log_lines() as said:
         done = by_table(maintenance.maintain(place.spark, place.settings, Retention(), now=NOW))
 
-    assert (place.rows(), place.sources(), place.counted()) == before
-    assert [row[4] for row in place.noted()] == ["[border]", "[new]"]
+    assert sorted(place.stored("pins").rows()) == before
+    assert sorted(place.stored("quarantine")["raw"]) == ["[border]", "[new]"]
     assert list(done) == maintained
     assert {name: one.rows_removed for name, one in done.items() if one.rows_removed} == {"quarantine": 2}
     assert (done["pins"].files_before, done["pins"].files_after) == (2, 1)
@@ -225,14 +229,16 @@ def test_a_running_job_and_maintenance_are_not_in_each_others_way(
 ):
     maintained += ["pins", "quarantine"]
     place = make_place()
-    place.put(0, *(pin(key, "first") for key in range(10)), "[0]")
-    place.take()
+    first = "named_struct('shard', '0', 'position', '00', 'arrived', NULL, 'file', NULL)"
+    pins, quarantine = map(place.settings.qualified, maintained)
+    place.spark.sql(f"INSERT INTO {pins} (ind, title, _source) SELECT id, 'first', {first} FROM range(10)")
+    place.spark.sql(f"INSERT INTO {quarantine} (topic, kind, raw) VALUES ('abc.pin', 'rejected', '[0]')")
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
             place.put(100, *(pin(key, "second") for key in range(5, 15)), "[1]")
-            place.take(run_id="second")
+            place.take()
         except BaseException as error:
             failures.append(error)
 
@@ -242,5 +248,5 @@ def test_a_running_job_and_maintenance_are_not_in_each_others_way(
     job.join()
     assert failures == []
     assert place.titles() == {key: "first" if key < 5 else "second" for key in range(15)}
-    assert sorted(row[4] for row in place.noted()) == ["[0]", "[1]"]
-    assert [(row["read"], row["merged"]) for row in place.counted()] == [(11, 10)] * 2
+    assert sorted(place.stored("quarantine")["raw"]) == ["[0]", "[1]"]
+    assert [(row["read"], row["merged"]) for row in place.counted()] == [(11, 10)]
