@@ -13,9 +13,9 @@ import pytest
 
 from local.stack.mariadb import PASSWORD_VARIABLE
 from local.stack.stack_part import Part
+from tests.stack.running_stack import PROJECT, RunningStack, start_stack
 
 PASSWORD = "c4n4ry:/@ 'quoted'"
-PROJECT = Path(__file__).resolve().parents[2]
 RECORDS = "application/vnd.kafka.json.v2+json"
 
 
@@ -39,6 +39,14 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory, shared_temporary_folder: P
         yield part.port
     finally:
         part.stop()
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """One for all tests: its start takes long."""
+    stack = start_stack(tmp_path_factory.mktemp("command") / "stack")
+    yield stack
+    stack.end()
 
 
 def command(environment: Mapping[str, str], *arguments: str, folder: Path) -> "subprocess.Popen[str]":

@@ -4,10 +4,11 @@ import socket
 import textwrap
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local.stack import stack_part
-from local.stack.stack import read_environment, write_environment
+from local.stack.stack import Stack, read_environment, write_environment
 from local.stack.stack_part import HOST, Part, StackError, free_port
 
 SERVES = """\
@@ -23,14 +24,14 @@ def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Makes a part of a module's source."""
     made: list[Part] = []
 
-    def make(source: str) -> Part:
+    def make(source: str, name: str = "thing") -> Part:
         room = tmp_path / "local"
-        room.mkdir()
+        room.mkdir(exist_ok=True)
         (room / "__init__.py").touch()
-        (room / "thing.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        (room / f"{name}.py").write_text(textwrap.dedent(source), encoding="utf-8")
         monkeypatch.setattr(stack_part, "PROJECT", tmp_path)
-        made.append(Part("thing", "local.thing", [], tmp_path / "logs"))
-        return made[0]
+        made.append(Part(name, f"local.{name}", [], tmp_path / "logs"))
+        return made[-1]
 
     yield make
     for one in made:
@@ -82,6 +83,25 @@ def test_a_part_that_does_not_end_when_asked_is_killed(part, monkeypatch: pytest
     thing.stop()
 
     assert not thing.is_running()
+
+
+def test_a_stack_tells_which_part_has_ended_and_stops_the_others(part, tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "stack", "abc123")
+    stack.parts = (part(SERVES, "one"), part(SERVES, "other"))
+    for each in stack.parts:
+        each.start()
+    for each in stack.parts:
+        each.wait()
+    pids = [each.pid for each in stack.parts]
+    stack.check()
+
+    stack.parts[1].kill()
+    with pytest.raises(StackError) as told:
+        stack.check()
+    stack.stop()
+
+    assert str(told.value) == "other must run, and it has ended: log line"
+    assert [pid for pid in pids if psutil.pid_exists(pid)] == []
 
 
 def test_a_port_that_somebody_has_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
