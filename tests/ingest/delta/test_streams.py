@@ -14,7 +14,7 @@ from emulation.synthetic.delivery import DIRTY, Delivery, deliver
 from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import assign_partition
 from pinterest_transforms.analysis.answers import ANSWERS
-from pinterest_transforms.entities import ENTITIES, GEO, USER, Entity
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.errors import BusyError, SettingsError, StreamError
 from pinterest_transforms.ingest import streams
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
@@ -77,15 +77,16 @@ def counted_of(place: Place, entity: Entity, name: str) -> int:
 def test_both_legs_give_equal_tables_and_answers(make_place: Callable[..., Place], make_streams: MakeStreams):
     chance = random.Random(0)
     landed, streamed = make_place(names=WORK), make_streams(*ENTITIES, shards=4)
-    lines = {entity: sent(entity, 60, seed=0) for entity in ENTITIES}
+    entities = (PIN, GEO)  # those of one answer; `tests/stack` compares all of them
+    lines = {entity: sent(entity, 60, seed=0) for entity in entities}
     parts = {entity: on_their_way(of_it, chance) for entity, of_it in lines.items()}
     for entity, of_it in parts.items():
         streamed.put_keyed([line for part in of_it for line in part], entity)
-    streamed.take(*ENTITIES)
+    streamed.take(*entities)
     all_landed = {entity: on_their_way(of_it, chance) for entity, of_it in lines.items()}
     for entity, of_it in all_landed.items():
         by_landing(landed, entity, of_it)
-    landed.take(*ENTITIES)
+    landed.take(*entities)
     for entity, landed_parts in all_landed.items():
         assert landed.rows(entity) == streamed.rows(entity) != {}
         assert set(bad(landed, entity)) == set(bad(streamed, entity))
@@ -96,7 +97,7 @@ def test_both_legs_give_equal_tables_and_answers(make_place: Callable[..., Place
             assert said == {(text, data): times[data or text.encode()] for text, data in said}
             assert counted_of(place, entity, "read") == times.total()
         assert Counter(data for _, data in streamed.raw(entity)) == times
-    answer = next(answer for answer in ANSWERS if len(answer.entities) > 1)
+    answer = next(answer for answer in ANSWERS if {*answer.entities} == {*entities})
     one, other = (
         answer.ordered(answer.compute(answer_tables.posts(p.spark, p.settings))).collect() for p in (landed, streamed)
     )
