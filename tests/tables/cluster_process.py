@@ -1,4 +1,7 @@
-"""A process that ingests a landing on two executors in processes of their own. Argument: settings as JSON."""
+"""A process that ingests a landing on two executors in processes of their own, into tables that are there.
+
+Argument: settings as JSON.
+"""
 
 import json
 import os
@@ -13,9 +16,12 @@ from local.runtime.spark_session import local_session, stop_session
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings
-from tests.support.table_places import WORK, set_up_only
+from pinterest_transforms.tables.creation import register_tables
+from tests.support.interpreting import INTERPRETED
 
 CLUSTER = {
+    **INTERPRETED,
+    "spark.sql.shuffle.partitions": "2",
     "spark.master": "local-cluster[2,1,2048]",
     "spark.driver.memory": "1g",
     "spark.executor.memory": "2048m",
@@ -27,7 +33,7 @@ if __name__ == "__main__":
     spark = local_session(settings.warehouse, extra=CLUSTER)
     work = Path(pyspark.__file__).parent / "work" / str(spark.sparkContext.applicationId)
     try:
-        set_up_only(spark, settings, *WORK)
+        register_tables(spark, settings)
         ingest_landing(spark, settings, ENTITIES, "cluster")
         executors = {folder.name for folder in work.iterdir()}
     finally:

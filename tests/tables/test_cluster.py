@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,6 +33,7 @@ def test_two_executors_give_equal_tables(make_place: Callable[..., Place], tmp_p
     place = make_place(names=WORK)
     put_everything(place)
     cluster = replace(place, settings=replace(place.settings, warehouse=str(tmp_path), schema="cluster"))
+    shutil.copytree(Path(place.settings.warehouse, place.settings.schema), tmp_path / "cluster")
     given = {key: value for key, value in asdict(cluster.settings).items() if value}
     paths = [str(HERE.parents[1]), str(HERE.parents[1] / "src")]
     done = subprocess.run(
