@@ -111,9 +111,10 @@ def ran(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 @pytest.fixture(scope="session")
 def connect(spark: SparkSession) -> Iterator[SparkSession]:
-    """A Spark Connect session, as serverless compute and databricks-connect give it."""
+    """A Spark Connect session, as serverless compute and databricks-connect give it. It interprets its plans."""
     session = connect_session(spark)
-    yield session
+    with interpreting(session):
+        yield session
     with connect_mode():
         session.stop()
 

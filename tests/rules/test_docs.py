@@ -70,10 +70,10 @@ def test_every_column_has_a_class_and_what_names_a_person_is_no_public_one() -> 
 
 
 @pytest.mark.parametrize("name", ["library.md", "explain.md"])
-def test_each_example_shows_what_the_page_says(spark: SparkSession, name: str) -> None:
+def test_each_example_shows_what_the_page_says(interpreted: SparkSession, name: str) -> None:
     page = (DOCS / name).read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```\n```text\n(.*?)```", page, re.DOTALL)
-    names: dict[str, object] = {"spark": spark}
+    names: dict[str, object] = {"spark": interpreted}
     assert len(blocks) == page.count("```python")
     for code, shown in blocks:
         out = io.StringIO()

@@ -39,10 +39,10 @@ def test_the_library_has_types() -> None:
     assert Path(pinterest_transforms.__file__).with_name("py.typed").is_file()
 
 
-def test_any_frame_of_texts_is_cleaned(spark: SparkSession) -> None:
+def test_any_frame_of_texts_is_cleaned(interpreted: SparkSession) -> None:
     repaired, rejected = '{"ind": 2, "country": 7, "latitude": 91}', '{"country": "Oman"}'
     lines = ['{"ind": 1, "country": "Peru"}', repaired, "", "{", rejected]
-    frame = spark.createDataFrame([(line.encode(), 5) for line in lines], "payload BINARY, other INT")
+    frame = interpreted.createDataFrame([(line.encode(), 5) for line in lines], "payload BINARY, other INT")
 
     geos, quarantined = clean(frame, GEO, column="payload")
 
@@ -60,12 +60,12 @@ def test_any_frame_of_texts_is_cleaned(spark: SparkSession) -> None:
     ]
 
 
-def test_where_a_record_came_from_is_carried_along(spark: SparkSession) -> None:
+def test_where_a_record_came_from_is_carried_along(interpreted: SparkSession) -> None:
     rows = [
         ('{"index": 1, "title": "old"}', ("0", "1", None, "f")),
         ('{"index": 1, "title": "new"}', ("0", "2", None, "f")),
     ]
-    frame = spark.createDataFrame(rows, f"value STRING, _source {SOURCE_TYPE.simpleString()}")
+    frame = interpreted.createDataFrame(rows, f"value STRING, _source {SOURCE_TYPE.simpleString()}")
 
     pins, quarantined = clean(frame, PIN)
 
@@ -74,11 +74,11 @@ def test_where_a_record_came_from_is_carried_along(spark: SparkSession) -> None:
     assert quarantined.count() == 0
 
 
-def test_without_a_source_one_version_of_a_key_is_left(spark: SparkSession) -> None:
+def test_without_a_source_one_version_of_a_key_is_left(interpreted: SparkSession) -> None:
     lines = ['{"index": 1, "title": "a"}', '{"index": 1, "title": "b"}', '{"index": 2, "title": null, "category": "x"}']
     titles = [
         [row["title"] for row in latest_per_key(clean(frame, PIN)[0]).orderBy("ind").collect()]
         for given in (lines, lines[::-1])
-        for frame in [spark.createDataFrame([(line,) for line in given], "value STRING")]
+        for frame in [interpreted.createDataFrame([(line,) for line in given], "value STRING")]
     ]
     assert titles == [["b", None], ["b", None]]
