@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pinterest_transforms import deduplication
-from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import CheckpointError, LandingError
 from pinterest_transforms.ingest import landing, landing_batches, landing_reader
 from pinterest_transforms.settings import Settings
@@ -40,34 +38,31 @@ def raws(place: Place) -> list[object]:
     return sorted(row[4] for row in place.noted())
 
 
-def test_any_order_any_batch_size_and_twice_give_equal_tables(place: Place, monkeypatch: pytest.MonkeyPatch):
+def test_any_order_any_batch_size_and_twice_give_equal_tables(place: Place):
     files = topic_lines(seed=1)
     wanted = newest(files)
     rubbish = sorted(line for lines in files.values() for line in lines if isinstance(line, str))
     chance = random.Random(2)
     for (partition, start), lines in files.items():
-        place.put(start, *lines, partition=partition, age=chance.randrange(9 * YEAR))
-    place.with_settings(max_files_per_batch=4).take()
+        for offset in (start, start + 1000):  # twice
+            place.put(offset, *lines, partition=partition, age=chance.randrange(9 * YEAR))
+    place.with_settings(max_files_per_batch=7).take()
     assert place.titles() == wanted
-    assert raws(place) == rubbish
-    assert sum(row["read"] for row in place.counted()) == 60
-    assert len(place.counted()) == 2
-    first = place.sources()
-
-    # Twice, and the checkpoint is gone: every file is read, and no key is few enough to be sent to every task.
-    for (partition, start), lines in files.items():
-        place.put(start + 1000, *lines, partition=partition, age=chance.randrange(9 * YEAR))
-    monkeypatch.setattr(deduplication, "_FEW", 0)
-    shutil.rmtree(place.settings.checkpoint(PIN))
-    place.take()
-    assert place.titles() == wanted
+    lines = [line for where in sorted(files) for line in files[where]]
+    at = {
+        line["index"]: (str(number // 30), 1000 + number % 30) for number, line in enumerate(lines) if "index" in line
+    }
+    assert place.sources() == at
     assert raws(place) == sorted(rubbish * 2)  # at another offset it is another record
-    assert place.sources() == {key: (shard, position + 1000) for key, (shard, position) in first.items()}
-    assert place.counted()[2:] == [counts(120, len(wanted), rejected=12)]
+    first, second = place.counted()
+    assert (first["read"] + second["read"], first["rejected"] + second["rejected"]) == (120, 12)
+    assert first["merged"] > 0 < second["merged"]
 
 
-def test_files_that_are_late_or_rewritten_or_passed_over_by_spark(place: Place, tmp_path: Path):
-    """Empty when first seen, gone for a moment, dated far ahead, behind a link to a folder, being written."""
+def test_files_that_are_late_or_gone_for_a_moment_or_rewritten_or_passed_over_by_spark(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Empty when first seen, gone while they are taken, dated far ahead, behind a link to a folder, being written."""
     place.put(0, pin(1, "a"), pin(2, "a"))
     half = '{"index": 6, "ti'
     place.put(100, pin(3, "a"), half)  # it is being written
@@ -75,9 +70,29 @@ def test_files_that_are_late_or_rewritten_or_passed_over_by_spark(place: Place, 
     real = tmp_path / "real"
     write(real / "abc.pin+1+0000000000.json", pin(13, "a"))
     (empty.parent.parent / "partition=1").symlink_to(real)
-    moment.rename(tmp_path / "aside")
     place.put(320, pin(14, "a"), age=-200 * YEAR)
-    place.take()
+    aside, process_files, raw_records = tmp_path / "aside", landing_batches.process_files, landing_reader.raw_records
+
+    def while_it_is_read(*given):
+        frame = raw_records(*given)
+        moment.rename(aside)
+        return frame
+
+    def without_it(*given):
+        if moment.exists():
+            moment.rename(aside)
+        return process_files(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(landing_reader, "raw_records", while_it_is_read)
+        with pytest.raises(LandingError) as error:
+            place.take()
+    said = f"a landing file must be readable to its end, got file://{moment}: run again, or land it again"
+    assert str(error.value) == said
+    aside.rename(moment)
+    with monkeypatch.context() as patched:
+        patched.setattr(landing_batches, "process_files", without_it)
+        place.take()
     assert place.titles() == dict.fromkeys((1, 2, 3, 13, 14), "a")
     assert raws(place) == [half]
 
@@ -86,7 +101,7 @@ def test_files_that_are_late_or_rewritten_or_passed_over_by_spark(place: Place, 
     place.put(200, pin(1, "a"))  # equal values, a later position
     place.put(100, pin(3, "a"), pin(6, "whole"), pin(5, "grown"))
     place.put(300, pin(11, "filled"))
-    (tmp_path / "aside").rename(moment)
+    aside.rename(moment)
     write(real / "abc.pin+1+0000000000.json", pin(13, "a"), pin(16, "grown"))
     place.put(400, pin(17, "dated now"))
     place.take()
@@ -125,40 +140,6 @@ def test_other_content_at_a_place_is_told_and_a_rebuild_leaves_nothing_of_an_ear
     place.put(0, pin(7, "new"), pin(2, "b"), age=-10)
     assert take(rebuild=True) == []
     assert (place.titles(), place.noted()) == ({7: "new", 2: "b"}, [])
-
-
-def test_a_file_that_is_gone_while_it_is_taken_is_taken_when_it_is_back(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    moment, aside = place.put(0, pin(1, "a")), tmp_path / "aside"
-    place.put(10, pin(2, "a"))
-    process_files, raw_records = landing_batches.process_files, landing_reader.raw_records
-
-    def without_it(*given):
-        if moment.exists():
-            moment.rename(aside)
-        return process_files(*given)
-
-    def while_it_is_read(*given):
-        frame = raw_records(*given)
-        moment.rename(aside)
-        return frame
-
-    with monkeypatch.context() as patched:
-        patched.setattr(landing_reader, "raw_records", while_it_is_read)
-        with pytest.raises(LandingError) as error:
-            place.take()
-    said = f"a landing file must be readable to its end, got file://{moment}: run again, or land it again"
-    assert str(error.value) == said
-    aside.rename(moment)
-    with monkeypatch.context() as patched:
-        patched.setattr(landing_batches, "process_files", without_it)
-        place.take()
-    assert place.titles() == {2: "a"}
-    aside.rename(moment)
-    place.take()
-    assert place.titles() == {1: "a", 2: "a"}
-    assert place.counted() == [counts(1, 1), counts(1, 1)]
 
 
 def test_an_empty_topic_then_a_file_too_large_then_what_is_right(place: Place):
