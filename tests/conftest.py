@@ -29,6 +29,8 @@ TEST_SETTINGS = {
 # A file goes to one of two workers as a whole. These take longest: begun last, they would leave the other idle.
 LONG = (
     "test_notebooks",
+    "test_erasure",
+    "test_undo",
     "test_streams",
     "test_delta_effects",
     "test_answers",

@@ -27,6 +27,7 @@ from pinterest_transforms.tables.views import SOURCES_VIEW, create_view_sql
 from tests.support.notebook_runs import SCHEMA, Ran
 from workspace.workspace_names import list_analyst_tables
 
+pytestmark = pytest.mark.usefixtures("interpreted")  # many plans of few records
 ANSWER = "posts_by_category_and_year"
 
 

@@ -1,7 +1,7 @@
 """A process that sets up the work's tables, takes one entity's landing, and kills itself in the first micro-batch.
 
-Arguments: the settings as JSON, the entity, and the `module.function` after which it dies. It says `ready` when Spark
-has started, and goes on when it is told anything.
+Arguments: the settings as JSON, the entity, the `module.function` after which it dies, and the tables. It says `ready`
+when Spark has started, and goes on when it is told anything.
 """
 
 import json
@@ -14,9 +14,9 @@ from local.runtime.spark_session import local_session
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Settings
-from pinterest_transforms.tables import creation
 from tests.conftest import TEST_SETTINGS
 from tests.support.interpreting import INTERPRETED
+from tests.support.table_places import set_up_only
 
 
 def die_after(step: str) -> None:
@@ -40,6 +40,5 @@ if __name__ == "__main__":
     sys.stdout.flush()
     if not sys.stdin.readline():  # the tests are gone
         sys.exit(1)
-    creation.answer_specs = list
-    creation.set_up(spark, settings)
+    set_up_only(spark, settings, *sys.argv[4:])
     ingest_landing(spark, settings, [entity], "process")

@@ -19,7 +19,7 @@ from pinterest_transforms.settings import Settings
 from tests.local.conftest import Call
 
 SETTINGS = Settings(leg="stream")
-POSTS = 300
+POSTS = 60
 
 
 def source(folder: Path) -> Path:
