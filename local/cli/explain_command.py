@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from local.cli.command_options import check_given_once
 from local.cli.query_command import find_schemas, schema_settings
+from pinterest_transforms.analysis.answer_posts import parse_cell
 from pinterest_transforms.analysis.answers import answer_named
-from pinterest_transforms.analysis.explain import parse_cell
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.operations.explanation import explain
 from pinterest_transforms.settings import Settings

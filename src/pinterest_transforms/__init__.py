@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pinterest_transforms.version import library_version
 
 if TYPE_CHECKING:
+    from pinterest_transforms.analysis.answer_posts import explain_answer
     from pinterest_transforms.analysis.answers import (
         ANSWERS,
         Answer,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         users_joined_by_year,
     )
     from pinterest_transforms.analysis.counted_posts import CleanTables
-    from pinterest_transforms.analysis.explain import explain_answer
     from pinterest_transforms.cleaning import clean
     from pinterest_transforms.deduplication import latest_per_key
     from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
@@ -75,7 +75,7 @@ __all__ = [
 
 _HOMES = {
     "analysis.counted_posts": ("CleanTables",),
-    "analysis.explain": ("explain_answer",),
+    "analysis.answer_posts": ("explain_answer",),
     "cleaning": ("clean",),
     "deduplication": ("latest_per_key",),
     "entities": ("ENTITIES", "GEO", "PIN", "USER", "Entity"),

@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from local.cli.explain_command import check_explanation
 from local.cli.local_cli import main
 from local.cli.query_command import QueryError, write_rows
+from pinterest_transforms.analysis.answer_posts import explain_answer
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.analysis.counted_posts import CleanTables
-from pinterest_transforms.analysis.explain import explain_answer
 from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import SettingsError, TableError
 from pinterest_transforms.operations.explanation import explain

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pinterest_transforms.analysis.answer_posts import explain_answer
 from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.analysis.counted_posts import CleanTables
-from pinterest_transforms.analysis.explain import explain_answer
 from pinterest_transforms.columns import year_utc
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.ingest import landing_reader

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
+from pinterest_transforms.analysis.answer_posts import explain_answer, posts_behind
 from pinterest_transforms.analysis.answers import ANSWERS, Answer
 from pinterest_transforms.analysis.counted_posts import CleanTables
-from pinterest_transforms.analysis.explain import explain_answer, posts_behind
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.schemas import clean_schema
