@@ -71,7 +71,7 @@ def test_a_rebuild_of_a_stream_that_is_killed_goes_on(make_streams: MakeStreams,
     monkeypatch.setitem(GEO.placeholders, "country", ("Spam",))
     monkeypatch.setattr(json_parsing, "rejection_reasons", forbid("country"))
     shutil.rmtree(place.checkpoint())
-    with dying_before(writers, "replace_quarantine"):
+    with dying_before(writers, "write_quarantine"):
         place.take(rebuild=True)
     place.put(geo(5, "new"))
     place.take()  # goes on with the rebuild, though not asked to, and then reads the stream from its start
