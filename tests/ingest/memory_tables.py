@@ -140,6 +140,9 @@ class MemoryEffects:
         there = {record.place: record.text for record in (*self.tables.clean.values(), *self._quarantined())}
         return sum(there.get(record.place, record.text) != record.text for record in self.records)
 
+    def has_quarantined(self) -> bool:
+        return bool(self.tables.quarantine)
+
     def archive_raw(self, known_until: float) -> None:
         with self.tables.process.effect():
             there = (
@@ -147,7 +150,7 @@ class MemoryEffects:
             )
             self.tables.raw += [record for record in self.records if record.place not in there]
 
-    def write_quarantine(self) -> None:
+    def write_quarantine(self, *, may_exist: bool) -> None:
         bad = [(record.kind, record) for record in self.records if record.kind in ("rejected", "repaired")]
         with self.tables.process.effect():
             if self.batch.mode == "replace":
@@ -155,9 +158,11 @@ class MemoryEffects:
                     *bad,
                     *((kind, one) for kind, one in self.tables.quarantine if self._kept(one)),
                 ]
-            else:
+            elif may_exist:
                 there = {(kind, one.place, one.text) for kind, one in self.tables.quarantine}
                 self.tables.quarantine += [(k, one) for k, one in bad if (k, one.place, one.text) not in there]
+            else:
+                self.tables.quarantine += bad
 
     def write_clean(self, since: int) -> int:
         usable = [record for record in self.records if record.usable]

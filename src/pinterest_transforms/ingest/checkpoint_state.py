@@ -39,6 +39,7 @@ class CheckpointState:
         commits: their last commits when a run ended, ``Commit.id`` by the table's name.
         rebuild: true while the first batch is to replace what it reads again.
         before: version of the clean table before a batch was first written, by the batch's id.
+        has_quarantined: whether quarantine holds records of the topic; null where that is not known yet.
         pending_files: landing files that are being ingested, by the id of that batch.
         next_batch_id: id of the next batch of the landing; in the stream leg, of a rebuild.
         last_offsets: the greatest offset that a landing file began with, by its partition.
@@ -56,6 +57,7 @@ class CheckpointState:
     commits: dict[str, str] = field(default_factory=dict)
     rebuild: bool = False
     before: dict[str, int] = field(default_factory=dict)
+    has_quarantined: bool | None = None
     pending_files: dict[str, list[str]] = field(default_factory=dict)
     next_batch_id: int = 0
     last_offsets: dict[str, int] = field(default_factory=dict)
@@ -150,10 +152,8 @@ def _load(path: str) -> CheckpointState | None:
     if not file.is_file():
         return None
     try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
-        saved.pop("has_quarantined", None)  # an older version's
-        return CheckpointState(path, **saved)
-    except (ValueError, TypeError, AttributeError) as error:
+        return CheckpointState(path, **json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
         raise CheckpointError(
             f"{path} must be a checkpoint's identity as JSON, got {error}; run --rebuild, for a stream new_checkpoint"
         ) from error

@@ -4,18 +4,18 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms import __version__
-from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, to_quarantine_rows, validate_and_clean
+from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, validate_and_clean
 from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
-from pinterest_transforms.ingest.excluded_records import blank_erased, blank_undone, is_within, overlapping, range_row
+from pinterest_transforms.ingest.excluded_records import blank_erased, blank_undone, overlapping, range_row
 from pinterest_transforms.ingest.landing_reader import (
     ORDER,
     SPLIT,
@@ -32,7 +32,7 @@ from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import position_conflicts, raw_archive, writers
 from pinterest_transforms.tables.commits import commits_since, last_commit
-from pinterest_transforms.tables.definitions import RUNS_TABLE
+from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
 from pinterest_transforms.tables.retry import with_retries
 from pinterest_transforms.tables.table_access import create_frame, is_refused
 
@@ -102,19 +102,24 @@ class DeltaEffects:
         """Positions of the batch at which the tables hold another content."""
         return position_conflicts.count_conflicts(self.spark, self._settings, self.context.entity, self.rows)
 
+    def has_quarantined(self) -> bool:
+        """Whether quarantine holds records of this topic; only this entity's one writer adds any."""
+        there = self.spark.table(self._settings.qualified(QUARANTINE_TABLE))
+        return bool(there.where(F.col("topic") == self._topic).head(1))
+
     def archive_raw(self, known_until: float) -> None:
         """Appends the records as they came."""
         first, last = self.counts.first_arrival, self.counts.last_arrival
         known = (first, last) if first / 1e6 <= known_until else None
         raw_archive.append(self.spark, self._settings, self.context.entity, self.rows, known)
 
-    def write_quarantine(self) -> None:
+    def write_quarantine(self, *, may_exist: bool) -> None:
         """Adds or replaces what was rejected and repaired."""
-        bad = to_quarantine_rows(self.rows, self._topic, datetime.now(UTC), distinct=self.ordered)
-        if self.batch.mode == "replace":
-            writers.replace_quarantine(self.spark, self._settings, self._topic, bad, self.rows, self.batch.files)
-        else:
-            writers.add_quarantine(self.spark, self._settings, self._topic, bad, is_within(self.sources))
+        files = self.batch.files if self.batch.mode == "replace" else None
+        distinct = self.ordered
+        writers.write_quarantine(
+            self.spark, self._settings, self._topic, self.rows, files, distinct=distinct, may_exist=may_exist
+        )
 
     def write_clean(self, since: int) -> int:
         """Appends to a table that nobody has written to, else merges; or replaces."""

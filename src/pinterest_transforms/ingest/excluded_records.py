@@ -5,8 +5,6 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import reduce
-from operator import or_
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -82,16 +80,6 @@ def overlapping(undone: Sequence[RecordRange], read: Sequence[RecordRange]) -> l
     return [
         one for one in undone if one[:2] in spans and one.first <= spans[one[:2]][1] and one.last >= spans[one[:2]][0]
     ]
-
-
-def is_within(ranges: Sequence[RecordRange]) -> Column:
-    """True for a row at a position from the first to the last that the ranges have of its shard."""
-    spans: dict[str, tuple[str, str]] = {}
-    for one in ranges:
-        first, last = spans.get(one.shard, (one.first, one.last))
-        spans[one.shard] = min(first, one.first), max(last, one.last)
-    source = F.col("_source")
-    return reduce(or_, ((source["shard"] == s) & source["position"].between(*span) for s, span in spans.items()))
 
 
 def range_frame(spark: SparkSession, ranges: Sequence[RecordRange]) -> DataFrame:

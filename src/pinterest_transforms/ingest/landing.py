@@ -102,6 +102,7 @@ def ingest_landing(
         LandingError: a file cannot be ingested.
     """
     shared = table_access.table_ids(spark, settings, QUARANTINE_TABLE, RUNS_TABLE)
+    none_quarantined = last_commit(spark, settings, QUARANTINE_TABLE).is_creation
 
     def ingest(entity: Entity) -> None:
         with entity_lock(settings, entity):
@@ -109,6 +110,8 @@ def ingest_landing(
             checkpoint = settings.checkpoint(entity)
             state = open_state(checkpoint, settings.topic_folder(entity), ids, reset=rebuild, rebuild=rebuild)
             check_commits(spark, settings, state.commits, REBUILD)
+            if state.has_quarantined is None and none_quarantined:
+                state.has_quarantined = False
             undone = read_undone(spark, settings, settings.topic(entity))
             _ingest_topic(spark, IngestContext(settings, entity, run_id, state, undone))
 

@@ -101,10 +101,13 @@ class Effects(Protocol):
     def count_conflicts(self) -> int:
         """Positions of the batch at which the tables hold another content."""
 
+    def has_quarantined(self) -> bool:
+        """Whether quarantine holds records of this topic."""
+
     def archive_raw(self, known_until: float) -> None:
         """Appends the records as they came; those that arrived by ``known_until`` only if they are not there."""
 
-    def write_quarantine(self) -> None:
+    def write_quarantine(self, *, may_exist: bool) -> None:
         """Adds rejected and repaired records that are not there; replaces the topic's where the batch replaces."""
 
     def write_clean(self, since: int) -> int:
@@ -147,14 +150,19 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
     replay = number in state.before or 0 <= batch.batch_id < max(map(int, state.before), default=0)
     if batch.check_conflicts and not replay:  # a replay finds its own rows
         state.conflicts += effects.count_conflicts()
+    bad, may_exist = counts.rejected + counts.repaired, True
+    if bad:
+        # What a killed run wrote counts too: it had saved so before.
+        may_exist = effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined
+        state.has_quarantined = True
     since = state.before[number] if number in state.before else effects.clean_version()
     if not replay:
         state.before = {number: since}
     state.save()
     if batch.archive:
         effects.archive_raw(math.inf if replay else float(state.progress.get("arrived", 0.0)))
-    if counts.rejected or counts.repaired or replaces:
-        effects.write_quarantine()
+    if bad or replaces:
+        effects.write_quarantine(may_exist=may_exist)
     usable, merged = counts.read - counts.rejected, 0
     if usable or replaces:
         # Where files have changed since a kill, the killed run may have written records that are no longer read.

@@ -1,11 +1,12 @@
 """How rows get into the clean tables and quarantine: append, MERGE, or in place of what was made before."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pinterest_transforms.cleaning import is_usable
+from pinterest_transforms.cleaning import is_usable, to_quarantine_rows
 from pinterest_transforms.deduplication import latest_per_key
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import QUARANTINE, clean_schema
@@ -101,51 +102,48 @@ def remove_ranges(spark: SparkSession, settings: Settings, table: str, which: st
     with_retries(lambda: spark.sql(statement, ranges=ranges).collect())
 
 
-def add_quarantine(spark: SparkSession, settings: Settings, topic: str, bad: DataFrame, is_known: Column) -> None:
-    """Adds rejected and repaired records; each is there once, however often it is delivered.
+def write_quarantine(
+    spark: SparkSession,
+    settings: Settings,
+    topic: str,
+    rows: DataFrame,
+    files: tuple[str, ...] | None,
+    *,
+    distinct: bool,
+    may_exist: bool,
+) -> None:
+    """Writes rejected and repaired records; each is there once, however often it is delivered.
 
     Args:
         spark: session.
         settings: names and places.
         topic: topic or stream of the records; made of a checked user id and a known entity.
-        bad: rows of ``quarantine``.
-        is_known: true for rows that are there and may be some of these.
-    """
-    name, columns = settings.qualified(QUARANTINE_TABLE), QUARANTINE.names
-    there = spark.table(name).where(F.col("topic") == topic)
-    if not there.where(is_known).head(1):  # nearly always: MERGE would only cost a join
-        with_retries(lambda: bad.writeTo(name).append())
-        return
-    # The topic stands as a literal, so that writers of other topics are never in the way.
-    statement = (
-        f"MERGE INTO {name} t USING {{bad}} s ON t.topic = '{topic}' AND t.kind = s.kind "
-        "AND t._source.shard = s._source.shard AND t._source.position = s._source.position "
-        "AND t.raw = s.raw AND t.raw_bytes <=> s.raw_bytes "
-        f"WHEN NOT MATCHED THEN INSERT ({_names(columns)}) VALUES ({_values(columns)})"
-    )
-    with_retries(lambda: spark.sql(statement, bad=bad).collect())
-
-
-def replace_quarantine(
-    spark: SparkSession, settings: Settings, topic: str, bad: DataFrame, rows: DataFrame, files: tuple[str, ...]
-) -> None:
-    """Replaces what was noted of those files by what they give now.
-
-    Args:
-        spark: session.
-        settings: names and places.
-        topic: topic or stream of the records.
-        bad: rows of ``quarantine``.
-        rows: all rows that were read.
-        files: keys of all files read.
+        rows: evaluated rows.
+        files: keys of all files read, where the batch replaces what was noted of them; None to add.
+        distinct: whether each position stands in the batch once.
+        may_exist: whether some may be there: of an earlier run, or of one that was killed.
     """
     name = settings.qualified(QUARANTINE_TABLE)
-    there = spark.table(name).where(F.col("topic") == topic)
-    both = bad.unionByName(exclude_reingested(there, rows, files).select(*bad.columns))
-    source = F.col("_source")
-    key = [source["shard"], source["position"], F.col("kind"), F.col("raw")]
-    whole = with_foreign_columns(both, there, both.columns, key)
-    with_retries(lambda: whole.writeTo(name).overwrite(F.col("topic") == topic))
+    bad = to_quarantine_rows(rows, topic, datetime.now(UTC), distinct=distinct)
+    if files is not None:
+        there = spark.table(name).where(F.col("topic") == topic)
+        both = bad.unionByName(exclude_reingested(there, rows, files).select(*bad.columns))
+        source = F.col("_source")
+        key = [source["shard"], source["position"], F.col("kind"), F.col("raw")]
+        whole = with_foreign_columns(both, there, both.columns, key)
+        with_retries(lambda: whole.writeTo(name).overwrite(F.col("topic") == topic))
+    elif may_exist:
+        columns = QUARANTINE.names
+        # The topic stands as a literal, so that writers of other topics are never in the way.
+        statement = (
+            f"MERGE INTO {name} t USING {{bad}} s ON t.topic = '{topic}' AND t.kind = s.kind "
+            "AND t._source.shard = s._source.shard AND t._source.position = s._source.position "
+            "AND t.raw = s.raw AND t.raw_bytes <=> s.raw_bytes "
+            f"WHEN NOT MATCHED THEN INSERT ({_names(columns)}) VALUES ({_values(columns)})"
+        )
+        with_retries(lambda: spark.sql(statement, bad=bad).collect())
+    else:
+        with_retries(lambda: bad.writeTo(name).append())
 
 
 def exclude_reingested(there: DataFrame, rows: DataFrame, files: tuple[str, ...]) -> DataFrame:
