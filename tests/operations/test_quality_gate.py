@@ -1,6 +1,6 @@
 """The quality gate: what it counts, what it lets pass, and the one line it fails with."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,6 @@ from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.errors import QualityError, SettingsError, TableError
 from pinterest_transforms.operations import quality_gate
 from pinterest_transforms.operations.quality_gate import QualityThresholds, TopicMetrics
-from tests.support.interpreting import interpreting
 from tests.support.spark_connect import connect_mode
 from tests.support.table_places import WORK, Place, pin
 
@@ -165,13 +164,6 @@ def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(measured: Pla
         return quality_gate.collect_metrics(place.spark, place.settings, now=datetime.now(UTC) + later)[0].read
 
     assert (read(timedelta(0)), read(timedelta(hours=25))) == (8, 0)
-
-
-@pytest.fixture(scope="module")
-def connect(connect: SparkSession) -> Iterator[SparkSession]:
-    """The session over Spark Connect has settings of its own."""
-    with interpreting(connect):
-        yield connect
 
 
 def test_the_figures_are_shown_over_spark_connect_too(measured: Place, connect: SparkSession):

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from local.cli.local_cli import main
 from local.runtime import spark_session
-from tests.support.interpreted_command import interpret
+from tests.support.interpreting import INTERPRETED
 
-interpret()
+settings = spark_session._spark_settings
+# Cold, each plan would be compiled.
+spark_session._spark_settings = lambda warehouse: {**settings(warehouse), **INTERPRETED}
 spark_session.stop_session = lambda _: None
 
 given = sys.argv[1:]

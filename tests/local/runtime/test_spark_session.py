@@ -9,7 +9,6 @@ from local.runtime.java import check_java, run_java
 from local.runtime.spark_java_process import MODULE_OPTIONS
 from local.runtime.spark_session import GIB, choose_driver_memory
 from pinterest_transforms.error_format import one_line
-from tests.support.interpreting import interpreting
 
 
 def _use_delta(spark: SparkSession, folder: Path, schema: str) -> DataFrame:
@@ -29,12 +28,11 @@ def _use_delta(spark: SparkSession, folder: Path, schema: str) -> DataFrame:
 
 
 def test_delta_works_on_a_connect_session_too(connect: SparkSession, tmp_path: Path) -> None:
-    with interpreting(connect):
-        table = _use_delta(connect, tmp_path / "t", "session_connect")
+    table = _use_delta(connect, tmp_path / "t", "session_connect")
 
-        rows = sorted((r.id, r.a) for r in table.collect())
-        assert rows == [(i, "old" if i < 5 else "new") for i in range(15) if i != 3]
-        connect.sql("DROP SCHEMA session_connect CASCADE")
+    rows = sorted((r.id, r.a) for r in table.collect())
+    assert rows == [(i, "old" if i < 5 else "new") for i in range(15) if i != 3]
+    connect.sql("DROP SCHEMA session_connect CASCADE")
 
 
 def test_both_sessions_are_what_they_say(spark: SparkSession, connect: SparkSession) -> None:
