@@ -39,6 +39,8 @@ _FIXED = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     # A batch has more pieces of generated code than the default keeps (100): each was compiled again in each batch.
     "spark.sql.codegen.cache.maxEntries": "5000",
+    # Each aggregation and sort of a task takes a page at least; by default 64 MiB, cleared first and kept for the next.
+    "spark.buffer.pageSize": "4m",
     # Spelling out each plan for a page that is off takes time, and noting each call's place in Python half of planning.
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.dataFrameQueryContext.enabled": "false",

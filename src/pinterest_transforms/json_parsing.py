@@ -68,18 +68,22 @@ def parse_json(records: DataFrame, entity: Entity) -> DataFrame:
     """
     for step in _steps(entity):
         records = records.withColumns(step)
-    return records.drop("_json")
+    return records.drop("_escaped", "_json")
 
 
 @once_a_session
 def _steps(entity: Entity) -> list[dict[str, Column]]:
-    """Two projections: Spark copies rows once per projection, and computes what is repeated within one once."""
-    raw = F.col("raw")
-    within = F.concat(F.lit("["), _mark_unpaired_surrogates(raw), F.lit(f',{{"{_END}":0}}]'))
+    """Projections: Spark copies rows once per projection, and computes what is repeated within one once.
+
+    The first one is copied together with the lines, so looking at the whole text once costs no more than its result.
+    """
+    raw, escaped = F.col("raw"), F.col("_escaped")
+    marked = F.when(escaped, _mark_unpaired_surrogates(raw)).otherwise(raw)
+    within = F.concat(F.lit("["), marked, F.lit(f',{{"{_END}":0}}]'))
     first, end = F.get("_json", F.lit(0)), F.get("_json", F.lit(1))
     readable = _true((F.size("_json") == 2) & F.map_contains_key(end, _END) & first.isNotNull())
     names, values = F.map_keys(first), F.map_values(first)
-    unpaired = _true(_has_surrogates(raw) & F.concat_ws("", names, values).contains(_UNPAIRED))
+    unpaired = escaped & _true(F.concat_ws("", names, values).contains(_UNPAIRED))
     # Nearly every record has its fields in the order of the source table: there they need not be searched for.
     order = [entity.key_fields[0], *entity.fields]
     usual = _true(readable & (names == F.array(*map(F.lit, order))) & ~unpaired)
@@ -96,6 +100,7 @@ def _steps(entity: Entity) -> list[dict[str, Column]]:
     shown = F.transform(names, lambda name: F.replace(name, F.lit(_UNPAIRED), F.lit("\ufffd")))
     own = F.arrays_overlap(names, F.array(*map(F.lit, entity.fields)))
     return [
+        {"_escaped": _has_surrogates(raw)},
         {"_json": F.from_json(within, "array<map<string,string>>", _READER)},
         {
             "readable": readable,
@@ -112,13 +117,12 @@ def _mark_unpaired_surrogates(raw: Column) -> Column:
     """The text with a mark in the place of each half of a surrogate pair, for which the reader would put a ``?``."""
     kept = F.regexp_replace(raw, rf"{_ESCAPE}{_HIGH}\\u{_LOW}", f"$1{_PAIR}$2$3")
     marked = F.regexp_replace(kept, rf"{_ESCAPE}[dD][89a-fA-F][0-9a-fA-F]{{2}}", f"$1{_UNPAIRED}")
-    restored = F.regexp_replace(marked, f"{_PAIR}(.{{4}})", r"\\u$1\\u")
-    return F.when(_has_surrogates(raw), restored).otherwise(raw)
+    return F.regexp_replace(marked, f"{_PAIR}(.{{4}})", r"\\u$1\\u")
 
 
 def _has_surrogates(raw: Column) -> Column:
-    """True if the text may hold an escaped half of a surrogate pair; null if it holds no escape at all."""
-    return F.when(raw.contains(r"\u"), raw.contains(r"\ud") | raw.contains(r"\uD"))
+    """True if the text may hold an escaped half of a surrogate pair."""
+    return raw.contains(r"\u") & (raw.contains(r"\ud") | raw.contains(r"\uD"))
 
 
 @once_a_session
