@@ -45,21 +45,16 @@ def read_undone(spark: SparkSession, settings: Settings, topic: str) -> tuple[Re
     """Records of a topic or stream that no run reads again, since their run was undone."""
     if not has_excluded(spark, settings, UNDONE_TABLE):
         return ()
-    rows = read_excluded(spark, settings, UNDONE_TABLE).where(F.col("topic") == topic).select(range_values("source"))
+    rows = (
+        read_excluded(spark, settings, UNDONE_TABLE)
+        .where(F.col("topic") == topic)
+        .select(range_values(F.col("source")))
+    )
     return tuple(RecordRange(*row[0]) for row in rows.collect())
 
 
-def range_values(column: str) -> Column:
+def range_values(source: Column) -> Column:
     """A range of a table as the values of ``RecordRange``."""
-    return _range_values(F.col(column))
-
-
-def ranges_values(column: str) -> Column:
-    """An array of ranges of a table as the values of ``RecordRange``."""
-    return F.transform(column, _range_values)
-
-
-def _range_values(source: Column) -> Column:
     arrived = F.coalesce(F.unix_micros(source["arrived"]), F.lit(0))
     return F.struct(source["shard"], F.coalesce(source["file"], F.lit("")), source["first"], source["last"], arrived)
 

@@ -15,7 +15,7 @@ from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.ingest.checkpoint_files import has_unfinished_batch
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
-from pinterest_transforms.ingest.excluded_records import has_excluded, ranges_values, read_excluded
+from pinterest_transforms.ingest.excluded_records import has_excluded, range_values, read_excluded
 from pinterest_transforms.ingest.micro_batch import RecordRange
 from pinterest_transforms.operations.undo_effects import UndoTopic, open_undo
 from pinterest_transforms.operations.undo_plan import RecordedBatch, apply_undo, plan_undo
@@ -96,7 +96,7 @@ def done_frame(spark: SparkSession, done: Sequence[UndoneTopic]) -> DataFrame:
 def _recorded_batches(spark: SparkSession, settings: Settings) -> dict[str, list[RecordedBatch]]:
     """Rows of ``runs`` by topic, the oldest first."""
     rows = table_access.read(spark, settings, RUNS_TABLE).orderBy("started", "batch_id")
-    values = ("topic", "run_id", "query_id", ranges_values("sources"), F.col("undone_at").isNotNull())
+    values = ("topic", "run_id", "query_id", F.transform("sources", range_values), F.col("undone_at").isNotNull())
     found: dict[str, list[RecordedBatch]] = {}
     for topic, run_id, query_id, sources, undone in rows.select(*values).collect():
         ranges = None if sources is None else tuple(RecordRange(*source) for source in sources)
