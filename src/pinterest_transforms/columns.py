@@ -29,7 +29,6 @@ _COUNT = r"\A(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d{1,9}0*)?[kKmMbB]?\z"
 # Below it every whole number has its own double.
 _DOUBLE_EXACT = 2**53
 _SAVED_IN = "Local save in "
-_NO_BREAK_SPACE = "\u00a0"
 UNPAIRED_SURROGATE = f"[{secrets.token_hex(8)}"
 """In the place of a text with half a surrogate pair: no sender can write it, and no rule can use it."""
 
@@ -46,7 +45,12 @@ def interpreted(rule: Callable[[Column], Column], value: Column) -> Column:
     without. So rare values do not make that code larger than the Java compiler takes, which is 8,000 bytes a method:
     above, it would be interpreted too, for the usual values as well.
     """
-    return F.when(value.isNotNull(), F.get(F.transform(F.array(value), rule), F.lit(0)))
+    return F.when(value.isNotNull(), _with_value(value, rule))
+
+
+def _with_value(value: Column, rule: Callable[[Column], Column]) -> Column:
+    """What a rule gives that names its value often, here once: Spark's analyzer and optimizer walk each copy of it."""
+    return F.get(F.transform(F.array(value), rule), F.lit(0))
 
 
 def trim_whitespace(raw: str | Column) -> Column:
@@ -56,11 +60,7 @@ def trim_whitespace(raw: str | Column) -> Column:
     'a b'
     """
     raw = _column(raw)
-    # As bytes, since a text's characters are counted before it is cut. Many texts end in one no-break space.
-    cut = F.substring(raw.cast("binary"), F.lit(1), F.octet_length(raw) - len(_NO_BREAK_SPACE.encode())).cast("string")
-    ends_in_one = raw.endswith(_NO_BREAK_SPACE) & _has_plain_ends(raw, last=-1 - len(_NO_BREAK_SPACE.encode()))
-    plain = F.when(_has_plain_ends(raw), raw).when(ends_in_one, cut)
-    return plain.otherwise(interpreted(_trim_any, raw))
+    return F.when(_has_plain_ends(raw), raw).otherwise(interpreted(_trim_any, raw))
 
 
 def _trim_any(raw: Column) -> Column:
@@ -68,10 +68,10 @@ def _trim_any(raw: Column) -> Column:
     return F.nullif(F.btrim(raw, F.lit(WHITE_SPACE)), F.lit(""))
 
 
-def _has_plain_ends(value: Column, last: int = -1) -> Column:
-    """True if the first character and the byte at the place ``last`` from the end are visible ASCII."""
-    byte = F.substring(value.cast("binary"), last, 1)
-    return (value >= "!") & (value < "\x7f") & byte.between(F.lit(b"!"), F.lit(b"~"))
+def _has_plain_ends(value: Column) -> Column:
+    """True if the first and the last character are visible ASCII."""
+    last = F.substring(value.cast("binary"), -1, 1)
+    return (value >= "!") & (value < "\x7f") & last.between(F.lit(b"!"), F.lit(b"~"))
 
 
 def null_if_placeholder(value: str | Column, placeholders: Sequence[str], cleaned: Column | None = None) -> Column:
@@ -86,7 +86,7 @@ def null_if_placeholder(value: str | Column, placeholders: Sequence[str], cleane
     """
     value = _column(value)
     cleaned = value if cleaned is None else cleaned
-    return F.when(~value.isin(list(placeholders)), cleaned) if placeholders else cleaned
+    return F.when(~value.isin([*placeholders]), cleaned) if placeholders else cleaned
 
 
 def may_be_no_text(value: str | Column) -> Column:
@@ -117,7 +117,7 @@ def parse_text(value: str | Column, kind: str | Column) -> Column:
         return F.when(is_text, pair["value"])
 
     value, pair = _column(value), F.struct(_column(value).alias("value"), _column(kind).alias("kind"))
-    return F.when(may_be_no_text(value), interpreted(text_alone, pair)).otherwise(value)
+    return F.when(may_be_no_text(value), _with_value(pair, text_alone)).otherwise(value)
 
 
 def parse_whole_number(value: str | Column, low: int, high: int) -> Column:
@@ -131,20 +131,22 @@ def parse_whole_number(value: str | Column, low: int, high: int) -> Column:
     """
 
     def exactly(value: Column) -> Column:
+        def usable(exact: Column) -> Column:
+            told_apart = ~value.contains("E") | (exact < _DOUBLE_EXACT)
+            whole = (exact == F.floor(exact)) & exact.between(F.lit(low), F.lit(high))
+            return F.when(whole & told_apart, exact.try_cast("bigint"))
+
         exact = F.when(value.rlike(_WHOLE) & (F.length(value) < 40), value).try_cast("decimal(37,17)")
-        told_apart = ~value.contains("E") | (exact < _DOUBLE_EXACT)
-        usable = (exact == F.floor(exact)) & exact.between(F.lit(low), F.lit(high)) & told_apart
-        return F.when(usable, exact.try_cast("bigint"))
+        return _with_value(exact, usable)
 
     value = _column(value)
-    return F.coalesce(_plain_digits(value, low, high), interpreted(exactly, value))
+    digits = F.when(_is_digits(value), value).try_cast("bigint")
+    return F.coalesce(F.when(digits.between(low, high), digits), interpreted(exactly, value))
 
 
-def _plain_digits(value: Column, low: int, high: int) -> Column:
-    """The quick way for what nearly every record has: digits and nothing else."""
-    number = value.try_cast("bigint")
-    # The cast also takes control characters around the digits.
-    return F.when(number.between(low, high) & (number.cast("string") == value), number)
+def _is_digits(value: Column) -> Column:
+    """True of what nearly every record has for a number: a few ASCII digits and nothing else, not even a sign."""
+    return (F.octet_length(value) < 20) & (F.ltrim(value, F.lit("0123456789")) == "")
 
 
 def parse_key(value: str | Column) -> Column:
@@ -173,11 +175,10 @@ def parse_follower_count(value: str | Column) -> Column:
     1100
     """
     value = _column(value)
-    digits = _without_last_byte(value)
-    quick = F.when(value.endswith("k"), _plain_digits(digits, 0, _INT_MAX) * 1_000).otherwise(
-        _plain_digits(value, 0, _INT_MAX)
-    )
-    return F.when(quick <= _INT_MAX, quick.cast("int")).otherwise(interpreted(_any_follower_count, value))
+    thousands = value.endswith("k") & (value < ":")  # a digit first, or less: of a k alone nothing would be left
+    digits = F.when(thousands, F.concat(_without_last_byte(value), F.lit("000"))).otherwise(value)
+    quick = F.when(_is_digits(digits), digits).try_cast("int")
+    return F.coalesce(quick, interpreted(_any_follower_count, value))
 
 
 def _any_follower_count(value: Column) -> Column:
@@ -187,14 +188,22 @@ def _any_follower_count(value: Column) -> Column:
     for letter, power in powers.items():
         factor = F.when(value.endswith(letter) | value.endswith(letter.upper()), power).otherwise(factor)
     bare = F.when(factor == 1, value).otherwise(_without_last_byte(value))
-    number = F.replace(bare, F.lit(","), F.lit("")).try_cast("decimal(20,9)") * factor
-    usable = value.rlike(_COUNT) & (F.length(value) < 40) & (number == F.floor(number)) & (number <= _INT_MAX)
-    return F.coalesce(F.when(usable, number.try_cast("int")), parse_whole_number(value, 0, _INT_MAX).cast("int"))
+    digits = F.when(value.rlike(_COUNT) & (F.length(value) < 40), F.replace(bare, F.lit(","), F.lit("")))
+
+    def usable(number: Column) -> Column:
+        return F.when((number == F.floor(number)) & (number <= _INT_MAX), number.try_cast("int"))
+
+    number = _with_value(digits.try_cast("decimal(20,9)") * factor, usable)
+    return F.coalesce(number, parse_whole_number(value, 0, _INT_MAX).cast("int"))
 
 
 def _without_last_byte(value: Column) -> Column:
-    # As bytes, since a text's characters are counted before it is cut.
-    return F.substring(value.cast("binary"), F.lit(1), F.octet_length(value) - 1).cast("string")
+    return _cut(value, F.lit(1), F.octet_length(value) - 1)
+
+
+def _cut(value: Column, start: Column, size: Column) -> Column:
+    """A part of a text, by bytes: the characters of a text are counted before it is cut."""
+    return F.substring(value.cast("binary"), start, size).cast("string")
 
 
 def parse_save_location(value: str | Column) -> Column:
@@ -203,18 +212,17 @@ def parse_save_location(value: str | Column) -> Column:
     >>> spark.range(1).select(parse_save_location(F.lit("Local save in /data/art"))).first()[0]
     '/data/art'
     """
-
-    def any_path(value: Column) -> Column:
-        path = F.coalesce(F.when(value.startswith(_SAVED_IN), trim_whitespace(_without_saved_in(value))), value)
-        return F.when(path.startswith("/"), path)
-
     value = _column(value)
-    return F.when(value.startswith(f"{_SAVED_IN}/"), _without_saved_in(value)).otherwise(interpreted(any_path, value))
+    return F.when(value.startswith(f"{_SAVED_IN}/"), _without_saved_in(value)).otherwise(interpreted(_any_path, value))
+
+
+def _any_path(value: Column) -> Column:
+    path = F.coalesce(F.when(value.startswith(_SAVED_IN), trim_whitespace(_without_saved_in(value))), value)
+    return _with_value(path, lambda path: F.when(path.startswith("/"), path))
 
 
 def _without_saved_in(value: Column) -> Column:
-    # As bytes, since a text's characters are counted before it is cut.
-    return F.substring(value.cast("binary"), len(_SAVED_IN) + 1, _INT_MAX).cast("string")
+    return _cut(value, F.lit(len(_SAVED_IN) + 1), F.lit(_INT_MAX))
 
 
 def parse_degrees(value: str | Column, limit: int) -> Column:
@@ -235,19 +243,17 @@ def parse_timestamp(value: str | Column) -> Column:
     '2020-08-28 03:52:47'
     """
     value = _column(value)
-    moment = F.coalesce(_plain_timestamp(value), interpreted(_any_timestamp, value))
-    low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
-    return F.when((moment >= low) & (moment < high), moment)
+    return F.coalesce(_plain_timestamp(value), interpreted(_any_timestamp, value))
 
 
 def _plain_timestamp(value: Column) -> Column:
     """The quick way for what nearly every record has: ``2020-08-28 03:52:47``, or with a T.
 
-    Of the texts that Spark takes for a timestamp of these years, these alone have 19 bytes, a 1 or a 2 first, a digit
+    Of the texts that Spark takes for a timestamp of these years, these alone have 19 bytes, the year first, a digit
     last and no fraction.
     """
     last = F.substring(value.cast("binary"), -1, 1)
-    shape = (F.octet_length(value) == 19) & (value >= "1") & (value < "3") & ~value.contains(".")
+    shape = (F.octet_length(value) == 19) & (value >= "1900") & (value < "2101") & ~value.contains(".")
     return F.when(shape & last.between(F.lit(b"0"), F.lit(b"9")), F.concat(value, F.lit("Z"))).try_cast("timestamp")
 
 
@@ -266,8 +272,15 @@ def _any_timestamp(value: Column) -> Column:
         F.when(value.rlike(_SLASH_DATE), slash),
         F.when(value.rlike(_DATE_ALONE), midnight),
     )
+    low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
+    moment = _with_value(iso, _zoned).try_cast("timestamp")
+    return _with_value(moment, lambda moment: F.when((moment >= low) & (moment < high), moment))
+
+
+def _zoned(iso: Column) -> Column:
+    """The text with its zone, UTC where it has none."""
     zoned = iso.endswith("Z") | F.substring(iso, -6, 1).isin("+", "-") | F.substring(iso, -5, 1).isin("+", "-")
-    return F.when(zoned, iso).otherwise(F.concat(iso, F.lit("Z"))).try_cast("timestamp")
+    return F.when(zoned, iso).otherwise(F.concat(iso, F.lit("Z")))
 
 
 def join_names(first: str | Column, last: str | Column) -> Column:
@@ -277,24 +290,3 @@ def join_names(first: str | Column, last: str | Column) -> Column:
     'Ada'
     """
     return F.nullif(F.concat_ws(" ", first, last), F.lit(""))
-
-
-def year_utc(moment: str | Column) -> Column:
-    """Year of a TIMESTAMP as INT, in UTC whatever the session's time zone.
-
-    >>> spark.range(1).select(year_utc(F.lit("2019-12-31T23:00:00Z").cast("timestamp"))).first()[0]
-    2019
-    """
-    days = F.floor(F.unix_seconds(moment) / 86_400).cast("int")
-    return F.year(F.date_from_unix_date(days))
-
-
-def age_group(years: str | Column) -> Column:
-    """Age group as STRING: 18-24, 25-35, 36-50, +50; none under 18.
-
-    >>> spark.range(1).select(age_group(F.lit(51))).first()[0]
-    '+50'
-    """
-    years = _column(years)
-    groups = F.when(years.between(18, 24), "18-24").when(years.between(25, 35), "25-35")
-    return groups.when(years.between(36, 50), "36-50").when(years > 50, "+50")

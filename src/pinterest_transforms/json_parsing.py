@@ -68,7 +68,7 @@ def parse_json(records: DataFrame, entity: Entity) -> DataFrame:
     """
     for step in _steps(entity):
         records = records.withColumns(step)
-    return records.drop("_escaped", "_json")
+    return records.drop("_escaped", "_json", "_unpaired", "_record")
 
 
 @once_a_session
@@ -81,21 +81,20 @@ def _steps(entity: Entity) -> list[dict[str, Column]]:
     marked = F.when(escaped, _mark_unpaired_surrogates(raw)).otherwise(raw)
     within = F.concat(F.lit("["), marked, F.lit(f',{{"{_END}":0}}]'))
     first, end = F.get("_json", F.lit(0)), F.get("_json", F.lit(1))
-    readable = _true((F.size("_json") == 2) & F.map_contains_key(end, _END) & first.isNotNull())
-    names, values = F.map_keys(first), F.map_values(first)
-    unpaired = escaped & _true(F.concat_ws("", names, values).contains(_UNPAIRED))
-    # Nearly every record has its fields in the order of the source table: there they need not be searched for.
-    order = [entity.key_fields[0], *entity.fields]
-    usual = _true(readable & (names == F.array(*map(F.lit, order))) & ~unpaired)
+    unpaired = escaped & _true(F.concat_ws("", F.map_keys(first), F.map_values(first)).contains(_UNPAIRED))
     replaced = F.transform_values(
         first, lambda _, value: F.when(value.contains(_UNPAIRED), UNPAIRED_SURROGATE).otherwise(value)
     )
-    record = F.when(unpaired, replaced).otherwise(first)
+    record, readable = F.col("_record"), F.col("readable")
+    names, values = F.map_keys(record), F.map_values(record)
+    # Nearly every record has its fields in the order of the source table: there they need not be searched for.
+    order = [entity.key_fields[0], *entity.fields]
+    usual = _true(readable & (names == F.array(*map(F.lit, order))) & ~F.col("_unpaired"))
     fields = {name: F.when(~usual, record[name]) for name in entity.key_fields}
     for place, name in enumerate(order):
         fields[name] = F.when(usual, F.get(values, F.lit(place))).otherwise(record[name])
     # With as many names as known fields have values there is no room for another one.
-    known = F.size(F.array_compact(F.array(*(first[name] for name in (*entity.key_fields, *entity.fields)))))
+    known = F.size(F.array_compact(F.array(*(record[name] for name in (*entity.key_fields, *entity.fields)))))
     strange = readable & ~usual & (F.size(names) != known)
     shown = F.transform(names, lambda name: F.replace(name, F.lit(_UNPAIRED), F.lit("\ufffd")))
     own = F.arrays_overlap(names, F.array(*map(F.lit, entity.fields)))
@@ -103,10 +102,14 @@ def _steps(entity: Entity) -> list[dict[str, Column]]:
         {"_escaped": _has_surrogates(raw)},
         {"_json": F.from_json(within, "array<map<string,string>>", _READER)},
         {
-            "readable": readable,
+            "readable": _true((F.size("_json") == 2) & F.map_contains_key(end, _END) & first.isNotNull()),
+            "_unpaired": unpaired,
+            "_record": F.when(unpaired, replaced).otherwise(first),
+        },
+        {
             "usual": usual,
             "is_text": F.is_valid_utf8(raw),
-            "names": F.when(strange, F.when(unpaired, shown).otherwise(names)),
+            "names": F.when(strange, F.when(F.col("_unpaired"), shown).otherwise(names)),
             "has_entity_fields": F.when(usual, F.lit(True)).otherwise(_true(own)),
             **{f"field_{name}": value for name, value in fields.items()},
         },

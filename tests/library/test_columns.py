@@ -9,6 +9,7 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms import columns
+from pinterest_transforms.analysis import counted_posts
 
 Table = Sequence[tuple[object, object]]
 WHITE_SPACE = [chr(point) for point in range(0x110000) if chr(point).isspace() and not 0x1C <= point <= 0x1F]
@@ -506,7 +507,9 @@ def test_a_year_is_utc_in_any_session_zone(spark: SparkSession, in_zone, zone: s
     }
     table = [(None, None), *((micros(moment), year) for moment, year in moments.items())]
     with in_zone(spark, zone):
-        assert_rule(spark, lambda value: columns.year_utc(F.timestamp_micros(value)), table, "int", given="bigint")
+        assert_rule(
+            spark, lambda value: counted_posts.year_utc(F.timestamp_micros(value)), table, "int", given="bigint"
+        )
 
 
 def test_age_groups_meet_at_their_edges(spark: SparkSession) -> None:
@@ -523,7 +526,7 @@ def test_age_groups_meet_at_their_edges(spark: SparkSession) -> None:
         (51, "+50"),
         (120, "+50"),
     ]
-    assert_rule(spark, columns.age_group, table, "string", given="int")
+    assert_rule(spark, counted_posts.age_group, table, "string", given="int")
 
 
 def test_every_rule_works_over_connect(connect: SparkSession) -> None:
@@ -539,8 +542,8 @@ def test_every_rule_works_over_connect(connect: SparkSession) -> None:
         "degrees": columns.parse_degrees(value, 90),
         "instant": F.unix_micros(columns.parse_timestamp(F.lit("08/28/2020, 03:52:47"))),
         "full_name": columns.join_names(value, F.lit("b")),
-        "year": columns.year_utc(F.timestamp_micros(F.lit(0))),
-        "age_group": columns.age_group(columns.parse_age(F.lit("51"))),
+        "year": counted_posts.year_utc(F.timestamp_micros(F.lit(0))),
+        "age_group": counted_posts.age_group(columns.parse_age(F.lit("51"))),
     }
     frame = connect.createDataFrame([("7",)], "given string").select(*(rules[name].alias(name) for name in rules))
     [row] = frame.collect()

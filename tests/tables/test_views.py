@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from pinterest_transforms.columns import age_group, year_utc
+from pinterest_transforms.analysis.counted_posts import age_group, year_utc
 from pinterest_transforms.schemas import PUBLIC, QUASI_IDENTIFIER, column_class
 from pinterest_transforms.tables.views import IDENTIFIED_VIEW, POSTS_VIEW, SOURCES_VIEW, view_columns, view_expressions
 from tests.support.table_places import WORK, Place
@@ -100,4 +100,4 @@ def test_ages_and_years_are_grouped_as_the_answers_group_them(spark: SparkSessio
     seconds = F.expr("timestamp_seconds(id * 31556952 DIV 4 - 2208988800)")
     users = spark.range(400).select((F.col("id") - 1).cast("int").alias("age"), seconds.alias("date_joined")).alias("u")
     shown = users.select(F.expr(expressions["age_group"]), F.expr(expressions["join_year"])).collect()
-    assert shown == users.select(age_group("age"), year_utc("date_joined")).collect()
+    assert shown == users.select(age_group(F.col("age")), year_utc(F.col("date_joined"))).collect()

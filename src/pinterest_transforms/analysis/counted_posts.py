@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pinterest_transforms.columns import age_group, year_utc
 from pinterest_transforms.entities import GEO, USER, Entity
 
 POST_YEARS, JOIN_YEARS = (2018, 2022), (2015, 2020)
@@ -87,3 +86,23 @@ def followers_by_join_year(posts: CleanTables, years: tuple[int, int] = JOIN_YEA
 def followers_by_age_group_and_join_year(posts: CleanTables, years: tuple[int, int] = JOIN_YEARS) -> DataFrame:
     """As ``followers_by_join_year``, with an age group."""
     return followers_by_join_year(posts, years).dropna(subset=["age_group"])
+
+
+def year_utc(moment: Column) -> Column:
+    """Year of a TIMESTAMP as INT, in UTC whatever the session's time zone.
+
+    >>> spark.range(1).select(year_utc(F.lit("2019-12-31T23:00:00Z").cast("timestamp"))).first()[0]
+    2019
+    """
+    days = F.floor(F.unix_seconds(moment) / 86_400).cast("int")
+    return F.year(F.date_from_unix_date(days))
+
+
+def age_group(years: Column) -> Column:
+    """Age group as STRING: 18-24, 25-35, 36-50, +50; none under 18.
+
+    >>> spark.range(1).select(age_group(F.lit(51))).first()[0]
+    '+50'
+    """
+    groups = F.when(years.between(18, 24), "18-24").when(years.between(25, 35), "25-35")
+    return groups.when(years.between(36, 50), "36-50").when(years > 50, "+50")

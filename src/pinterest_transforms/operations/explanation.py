@@ -8,8 +8,7 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.analysis.answer_posts import explain_answer
 from pinterest_transforms.analysis.answers import answer_named
-from pinterest_transforms.analysis.counted_posts import CleanTables
-from pinterest_transforms.columns import year_utc
+from pinterest_transforms.analysis.counted_posts import CleanTables, year_utc
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.landing import folder_exists
@@ -64,7 +63,7 @@ def _viewed_tables(spark: SparkSession, settings: Settings) -> CleanTables:
     """What the answers count, by the view that analysts may read: a user is a number in the year of joining."""
     view = table_access.read(spark, settings, SOURCES_VIEW)
     counted = ("ind", "category", "poster_name", "follower_count", "country", "age_group", "join_year")
-    joined = view.select(*counted, year_utc("timestamp").alias("post_year"))
+    joined = view.select(*counted, year_utc(F.col("timestamp")).alias("post_year"))
     pins, geolocations, users = (
         view.select("ind", F.col(f"{entity.name}_source").alias("_source"), *_user_columns(entity))
         for entity in (PIN, GEO, USER)

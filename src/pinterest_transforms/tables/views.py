@@ -21,7 +21,7 @@ VIEWS = {
     IDENTIFIED_VIEW: "One row per post: the pin with its geolocation and user, every column; for data stewards",
 }
 """The views and their comments."""
-# A year in UTC whatever the session's time zone, as `columns.year_utc` has it.
+# A year in UTC whatever the session's time zone, as `counted_posts.year_utc` has it.
 _JOIN_YEAR = "year(date_from_unix_date(CAST(floor(unix_seconds(u.date_joined) / 86400) AS INT)))"
 _AGE_GROUP = (
     "CASE WHEN u.age BETWEEN 18 AND 24 THEN '18-24' WHEN u.age BETWEEN 25 AND 35 THEN '25-35' "
