@@ -33,7 +33,7 @@ run-stream: .make/local .make/jars/.classes build/landing ## send the same posts
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" \
 		$(BIN)/python -m local stream --database build/source.db --warehouse build/stream
 
-stack: .make/local .make/jars/.stack mariadb ## run the whole system, from MariaDB to S3 and Kinesis, until Ctrl-C
+stack: .make/local .make/jars/.stack mariadb ## run the whole system, from MariaDB to S3 and Kinesis, until Ctrl-C (installs Debian's MariaDB if it is missing)
 	$(BIN)/python -m local stack --folder build/stack --posts $(POSTS) --seed $(SEED)
 
 ##@ Test
