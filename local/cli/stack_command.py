@@ -45,7 +45,7 @@ def _up(options: argparse.Namespace) -> None:
                 time.sleep(_GLANCE)
                 stack.check()
     except KeyboardInterrupt:
-        print("stopped: nothing of it runs any more", file=sys.stderr)
+        print("stopped: every part has ended", file=sys.stderr)
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

@@ -97,7 +97,7 @@ def ingest_streams(
         begun = [dict(context.state.before) for context in contexts]
         stack.callback(stop_all, running)
         for context in contexts:
-            _LOG.info("%s: reading from where it was left", context.topic, extra=context.log_fields)
+            _LOG.info("%s: starting the stream", context.topic, extra=context.log_fields)
             running.append(_started(spark, context, source))
         again = partial(_started, spark, source=source) if source.trigger == AVAILABLE_NOW else None
         watch(running, again, stop)

@@ -187,7 +187,7 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
     with log_lines() as said:
         place.take(GEO, USER, trigger="1 second")
     asking.join()
-    assert said[:2] == [f"streaming-abc-{name}: reading from where it was left" for name in ("geo", "user")]
+    assert said[:2] == [f"streaming-abc-{name}: starting the stream" for name in ("geo", "user")]
     assert said[-1] == "stopping, as requested"
     assert not place.spark.streams.active
     assert (place.countries(), place.rows(USER)) == ({1: "a"}, {1: ("Ada", None, None)})

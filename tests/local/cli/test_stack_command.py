@@ -39,4 +39,4 @@ def test_one_request_to_end_stops_the_stack(
     assert left == [KeyboardInterrupt]
     out, err = capsys.readouterr()
     assert out == "started\n"
-    assert err.endswith("stopped: nothing of it runs any more\n")
+    assert err.endswith("stopped: every part has ended\n")
