@@ -156,9 +156,9 @@ def build_quality_section(
         "repaired_by_column": render_table(repaired, "Repaired records by topic and column"),
     }
     parts = [
-        '<p class="note">A rejected record stands in quarantine with its text and every reason. A repaired one is '
-        "kept, with the unusable value left empty. Already there are records that came before or were overtaken. "
-        "One record may have several reasons.</p>"
+        '<p class="note">A rejected record is in quarantine with its text and every reason. A repaired one is '
+        "kept, with the unusable value left empty. A record is already there if it repeats one, or a later version of "
+        "its post was merged. One record may have several reasons.</p>"
     ]
     for name, figure in figures.items():
         title = figure.layout.meta["title"]
