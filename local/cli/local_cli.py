@@ -100,6 +100,8 @@ def _query_session(options: argparse.Namespace) -> "AbstractContextManager[tuple
     """A session whose result goes to standard output in the options' format, with progress for a terminal only."""
     from local.cli.query_command import SESSION_SETTINGS  # noqa: PLC0415 - as above
 
+    # One query is over before Java's optimizing compiler has paid for itself.
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
     if options.format != "table":
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
     return _open_session(options.warehouse.absolute(), SESSION_SETTINGS, quiet=not sys.stderr.isatty())
