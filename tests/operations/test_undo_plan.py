@@ -4,7 +4,7 @@ import pytest
 
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.ingest.micro_batch import RecordRange
-from pinterest_transforms.operations.undo_plan import RecordedBatch, plan_undo
+from pinterest_transforms.operations.undo_plan import RecordedBatch, UndoPlan, plan_undo
 
 
 def positions(shard: str, first: int, last: int) -> RecordRange:
@@ -49,3 +49,8 @@ def test_a_run_among_rows_that_do_not_say_what_they_read_is_refused(run_id: str)
             f"run {run_id}: runs of t must say which records they have read, got some of an older library version, or "
             "the first one after them: runs after the next rebuild can be undone"
         )
+
+
+def test_files_that_are_gone_or_were_rewritten_are_missing() -> None:
+    files = {name: RecordRange("0", name, "001", "002", arrived=5) for name in ("same", "rewritten", "gone")}
+    assert UndoPlan((), files).missing({"same": 5, "rewritten": 6}) == [files["rewritten"], files["gone"]]
