@@ -1,7 +1,6 @@
 """Each effect of a micro-batch on Delta tables may be repeated: twice is once. `micro_batch` says their order."""
 
 import json
-import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,8 +40,8 @@ class Leg(Place):
         return self.spark.createDataFrame(list(records), RAW_RECORD)
 
     @contextmanager
-    def effects(self, number: int, *records: tuple[object, ...], entity: Entity = PIN, **how) -> Iterator[DeltaEffects]:
-        context = IngestContext(self.settings, entity, "run", self.state)
+    def effects(self, number: int, *records: tuple[object, ...], **how) -> Iterator[DeltaEffects]:
+        context = IngestContext(self.settings, PIN, "run", self.state)
         batch = MicroBatch("run", number, **how)
         with evaluate(self.spark, context, batch, self.frame(*records)) as effects:
             yield effects
@@ -85,6 +84,11 @@ def record(number: int, line: Line, shard: int = 0, later: int = 0) -> tuple[obj
     return text, (SHARD.format(shard), position, ARRIVED + timedelta(seconds=later), None)
 
 
+def of_stream(effects: DeltaEffects, entity: Entity) -> DeltaEffects:
+    """The same records, as if another stream had brought them."""
+    return replace(effects, context=replace(effects.context, entity=entity))
+
+
 def text(key: int, title: str, followers: str = "9k") -> str:
     return f'{{"index": {key}, "title": "{title}", "follower_count": "{followers}"}}'
 
@@ -101,11 +105,11 @@ def test_clean_rows_and_raw_records_are_written_once_and_counted_once(leg: Leg):
         assert leg.titles() == wanted
         assert effects.write_clean(since) == 2  # after a kill: merged, and what the first attempt wrote is counted
         assert leg.titles() == wanted
-        for known_until in (0.0, arrived):  # nothing has arrived so far, and nothing is looked for; then all is there
-            effects.archive_raw(known_until)
-    leg.spark.sql(f"ALTER TABLE {leg.settings.qualified('abc_raw_table')} ADD COLUMNS (note STRING)")  # somebody did
-    with leg.effects(0, *first[2:], entity=GEO) as effects:
-        effects.archive_raw(math.inf)  # the same of another stream
+        effects.archive_raw(0.0)  # nothing has arrived so far, and nothing is looked for
+        # Somebody adds a column; then all is there, and nothing of another stream.
+        leg.spark.sql(f"ALTER TABLE {leg.settings.qualified('abc_raw_table')} ADD COLUMNS (note STRING)")
+        for each in (effects, of_stream(effects, GEO)):
+            each.archive_raw(arrived)
     later = [record(99, text(1, "earlier")), record(5, text(2, "tie by shard"), shard=1), record(200, text(3, "n"))]
     later += [record(10, text(2, "tie by shard"), shard=1, later=9), record(11, "[]")]
     with leg.effects(1, *later) as effects:
@@ -115,24 +119,20 @@ def test_clean_rows_and_raw_records_are_written_once_and_counted_once(leg: Leg):
         assert effects.write_clean(since) == 2
         assert leg.titles() == {**wanted, 2: ("tie by shard", 1, 10), 3: ("n", 0, 200)}
         effects.archive_raw(arrived + 1)
-    assert (leg.archived(), leg.archived(GEO)) == ([5, 9, 10, 10, 11, 99, 100, 200], [10, 11])
+    assert (leg.archived(), leg.archived(GEO)) == ([5, 9, 10, 10, 11, 99, 100, 200], [9, 10, 11, 100])
 
 
 def test_bad_records_are_quarantined_once(leg: Leg):
     bad = [record(2000, line) for line in ("[1]", "[2]", "[1]", text(20, "x", "lots"), b"\xff".decode("latin-1"))]
     not_text = leg.frame(record(2001, "ff")).selectExpr("CAST(unhex(raw) AS STRING) raw", "_source")
     context = IngestContext(leg.settings, PIN, "run", leg.state)
-    with leg.effects(0, *bad, entity=GEO) as effects:  # the same of another stream
-        assert not effects.has_quarantined()
-        effects.write_quarantine(may_exist=False)
-        assert effects.has_quarantined()
     with evaluate(leg.spark, context, MicroBatch("run", 0), leg.frame(*bad).union(not_text)) as effects:
-        assert not effects.has_quarantined()
-        effects.write_quarantine(may_exist=False)
+        for each in (of_stream(effects, GEO), effects):  # the same of another stream
+            assert not each.has_quarantined()
+            each.write_quarantine(may_exist=False)
+            assert each.has_quarantined()
         wanted = leg.texts()
-        for _ in range(2):
-            effects.write_quarantine(may_exist=True)
-        assert effects.has_quarantined()
+        effects.write_quarantine(may_exist=True)
     assert leg.texts() == wanted
     bad_of_stream = [
         (STREAM, "rejected", NOT_AN_OBJECT, "", "[1]", None),
@@ -172,17 +172,16 @@ def test_a_run_is_recorded_once_and_can_be_taken_back(leg: Leg):
         unknown = effects.unknown_fields()
         assert unknown == {"board": 3, "mood0": 1, "mood1": 1, "mood2": 1}
         assert effects.recorded_read() is None
-        for each, read in ((effects, 3), (another, 1)):
-            each.append_run(ARRIVED, 0.5, RunCounts(read, read, 0, 0, 0), unknown if each is effects else {})
+        effects.append_run(ARRIVED, 0.5, RunCounts(3, 2, 1, 0, 0), unknown)
+        another.append_run(ARRIVED, 0.5, RunCounts(1, 1, 0, 0, 0), {})
+        assert counts(3, 2, topic=STREAM, **unknown) in leg.counted()
         assert (effects.recorded_read(), another.recorded_read()) == (3, 1)
         other_query = replace(effects, context=replace(effects.context, state=CheckpointState("", "another")))
-        other_topic = replace(effects, context=replace(effects.context, entity=GEO))
+        other_topic = of_stream(effects, GEO)
         assert (other_query.recorded_read(), other_topic.recorded_read()) == (None, None)
         for each in (other_query, other_topic, effects, effects):
             each.remove_run()
         assert (effects.recorded_read(), another.recorded_read()) == (None, 1)
-        effects.append_run(ARRIVED, 0.5, RunCounts(3, 2, 1, 0, 0), unknown)
-    assert counts(3, 2, topic=STREAM, **unknown) in leg.counted()
 
 
 def test_records_of_a_stream_merge_by_their_sequence_numbers_over_spark_connect(
