@@ -142,14 +142,14 @@ def test_other_content_at_a_place_is_told_and_a_rebuild_leaves_nothing_of_an_ear
     assert (place.titles(), place.noted()) == ({7: "new", 2: "b"}, [])
 
 
-def test_an_empty_topic_then_a_file_too_large_then_what_is_right(place: Place):
+def test_an_empty_topic_then_a_file_too_large_then_other_tables_then_what_is_right(place: Place, tmp_path: Path):
     with log_lines() as said:
         place.take()
     assert said == ["abc.pin: nothing has arrived yet"]
     Path(place.settings.landing, "topics", "abc.pin", "partition=0").mkdir(parents=True)
     place.take()
 
-    place.put(0, pin(1, "small"))
+    place.put(0, pin(1, "small"), "rubbish")
     large = place.put(100, pin(2, "x" * 500))
     small = place.with_settings(max_file_bytes=100)
     torn = place.put(200, pin(3, "torn"))
@@ -161,29 +161,13 @@ def test_an_empty_topic_then_a_file_too_large_then_what_is_right(place: Place):
     with pytest.raises(LandingError) as error:
         small.take()
     assert str(error.value) == f"{said}; the other files were taken"
-    assert place.titles() == {1: "small"}
-    with pytest.raises(LandingError) as error:
-        small.take(rebuild=True)
-    assert str(error.value) == f"{said}; nothing was read"
-    assert (place.titles(), place.counted()) == ({1: "small"}, [counts(1, 1)])
+    assert (place.titles(), raws(place), place.counted()) == ({1: "small"}, ["rubbish"], [counts(2, 1, rejected=1)])
 
-    large.unlink()
-    torn.write_bytes(gzip.compress(json.dumps(pin(3, "whole")).encode()))
-    small.take()  # goes on with the rebuild
-    assert place.titles() == {1: "small", 3: "whole"}
-    assert place.sources()[3] == ("0", 200)
-    assert place.counted() == [counts(1, 1), counts(2, 2)]
-
-
-def test_checkpoints_belong_to_their_tables_and_landing(place: Place, tmp_path: Path):
-    place.put(0, pin(1, "a"), "rubbish")
-    place.take()
-
+    # A checkpoint belongs to its landing and its tables.
     elsewhere = place.with_settings(landing=str(tmp_path))
     write(tmp_path / "topics/abc.pin/partition=0/abc.pin+0+0000000000.json", pin(9, "elsewhere"))
     with pytest.raises(CheckpointError, match=r"source must be .*, got .*; nothing was read; run again with --rebuild"):
         elsewhere.take()
-
     place.spark.sql(f"DROP TABLE {place.settings.qualified('pins')}")
     shutil.rmtree(place.settings.table_folder("pins"))
     set_up_only(place.spark, place.settings, "pins")
@@ -191,10 +175,16 @@ def test_checkpoints_belong_to_their_tables_and_landing(place: Place, tmp_path: 
         place.take()
     assert place.rows() == {}
 
-    place.take(rebuild=True)
-    assert place.titles() == {1: "a"}
-    assert raws(place) == ["rubbish"]
-    assert place.counted() == [counts(2, 1, rejected=1)] * 2
+    with pytest.raises(LandingError) as error:
+        small.take(rebuild=True)
+    assert str(error.value) == f"{said}; nothing was read"
+    assert (raws(place), place.counted()) == (["rubbish"], [counts(2, 1, rejected=1)])
+    large.unlink()
+    torn.write_bytes(gzip.compress(json.dumps(pin(3, "whole")).encode()))
+    small.take()  # goes on with the rebuild
+    assert (place.titles(), raws(place)) == ({1: "small", 3: "whole"}, ["rubbish"])
+    assert place.sources()[3] == ("0", 200)
+    assert place.counted() == [counts(2, 1, rejected=1), counts(3, 2, rejected=1)]
 
 
 @pytest.mark.parametrize(
