@@ -12,6 +12,7 @@ from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest import landing
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
 from pinterest_transforms.ingest.delta_effects import IngestContext, materialize
+from pinterest_transforms.settings import Settings
 from tests.support.table_places import Place, counts, pin
 
 
@@ -31,51 +32,51 @@ def test_a_landing_is_ingested_over_spark_connect(place: Place, connect: SparkSe
     assert place.content() == before
 
 
-def test_where_no_frame_can_be_checkpointed_the_result_is_the_same(place: Place, monkeypatch: pytest.MonkeyPatch):
-    """Serverless compute may refuse to keep a frame; then a table keeps it, and is gone afterwards."""
+def test_another_failure_to_checkpoint_a_frame_is_raised(spark: SparkSession, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> DataFrame:
+        raise PySparkNotImplementedError(errorClass="CANNOT_BE_NONE", messageParameters={"arg_name": "disk"})
+
+    frame = spark.range(1)
+    monkeypatch.setattr(type(frame), "localCheckpoint", full)
+    with pytest.raises(PySparkNotImplementedError), materialize(spark, Settings(), PIN.name, frame):
+        pass
+
+
+def test_what_auto_loader_finds_is_taken_by_the_same_rule_where_no_frame_can_be_checkpointed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+):
+    """Auto Loader is on Databricks alone; here its rows are given.
+
+    Serverless compute may refuse to keep a frame; then a table keeps it, and is gone afterwards.
+    """
 
     def refused(*_: object, **__: object) -> DataFrame:
         raise PySparkNotImplementedError(errorClass="NOT_IMPLEMENTED", messageParameters={"feature": "localCheckpoint"})
 
     monkeypatch.setattr(type(place.table("pins")), "localCheckpoint", refused)
-    place.put(0, pin(1, "a"), pin(1, "b"), "[]", pin(2, "c", follower_count="lots"), pin(3, "d", board="walls"), age=9)
-    place.put(100, pin(1, "e"), pin(2, "f"), pin(2, "g"), "[]")
-    place.take()
-    assert place.titles() == {1: "e", 2: "g", 3: "d"}
-    assert [row[7] for row in place.noted()] == [103, 2, 3]
-    assert place.counted() == [counts(9, 3, rejected=2, repaired=1, board=1)]
-    assert not place.spark.catalog.tableExists(place.settings.qualified("staged_pin"))
-
-
-def test_another_failure_to_checkpoint_a_frame_is_raised(place: Place, monkeypatch: pytest.MonkeyPatch):
-    def full(*_: object, **__: object) -> DataFrame:
-        raise PySparkNotImplementedError(errorClass="CANNOT_BE_NONE", messageParameters={"arg_name": "disk"})
-
-    frame = place.table("pins")
-    monkeypatch.setattr(type(frame), "localCheckpoint", full)
-    with pytest.raises(PySparkNotImplementedError), materialize(place.spark, place.settings, PIN.name, frame):
-        pass
-
-
-def test_what_auto_loader_finds_is_taken_by_the_same_rule_and_no_sizes_are_kept(place: Place):
-    """Auto Loader is on Databricks alone; here its rows are given."""
     state = CheckpointState(f"{place.settings.checkpoint(PIN)}.json", "query")
     context = IngestContext(place.settings, PIN, "run", state)
+    files = [
+        place.put(0, pin(1, "a"), pin(1, "b"), "[]", pin(2, "c", follower_count="lots"), pin(3, "d", board="walls")),
+        place.put(100, pin(1, "e"), pin(2, "f"), pin(2, "g"), "[]"),
+    ]
     names = [
         "0/abc.pin+0+0000000005.JSON",
         "0/x.avro",
         "_temporary/abc.pin+0+9.json",
         "0/abc.pin+0+0000000000.keys.json",
     ]
-    others = [str(place.put(0, pin(9)).parent.parent / f"partition={name}") for name in names]
-    rows = [(str(place.put(offset, pin(offset, "a"))), 40) for offset in (0, 1)] + [(other, 7) for other in others]
+    others = [files[0].parent.parent / f"partition={name}" for name in names]
+    rows = [(str(file), 400) for file in (*files, *others)]
     for number, row in enumerate((rows[:3], [*rows[3:], rows[1]])):
         frame = place.spark.createDataFrame(row, "path string, length bigint")
         landing._ingest_rows(frame, context, number)
-    assert place.titles() == {0: "a", 1: "a"}
-    assert place.counted() == [counts(2, 2), counts(1, 0)]
+    assert place.titles() == {1: "e", 2: "g", 3: "d"}
+    assert [row[7] for row in place.noted()] == [103, 2, 3]
+    assert place.counted() == [counts(9, 3, rejected=2, repaired=1, board=1), counts(4, 0, rejected=1)]
+    assert not place.spark.catalog.tableExists(place.settings.qualified("staged_pin"))
     assert state.progress["others"] == 2
-    assert load_state(place.settings.checkpoint(PIN)).last_offsets == {"0": 1}
+    assert load_state(place.settings.checkpoint(PIN)).last_offsets == {"0": 100}
     assert not Path(place.settings.checkpoint(PIN), "files.jsonl").exists()  # nothing grows where nobody reads it
     frame = place.spark.createDataFrame([(rows[0][0], 10**9)], "path string, length bigint")
     with pytest.raises(LandingError) as error:
