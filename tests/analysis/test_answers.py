@@ -9,9 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import polars
+import pyarrow as pa
 import pytest
 from polars.selectors import datetime as datetime_columns
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from emulation.synthetic.delivery import Delivery
 from emulation.synthetic.generator import generate_rows
@@ -50,7 +52,7 @@ ZONES = ["Pacific/Auckland", "America/Los_Angeles"]
 
 # A recomputation that shares nothing with the library: own reading, own rules, own arithmetic.
 
-POSTS = 3000
+POSTS = 1500
 HARSH = Delivery(
     duplicates=0.2, updates=0.1, repairable=0.1, malformed=0.1, foreign=0.05, text_keys=0.1, unknown_fields=0.05
 )
@@ -170,7 +172,7 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = Settings(landing=str(tmp_path_factory.mktemp("landing")))
     for entity in ENTITIES:
         rows = (row for page in generate_rows(entity, POSTS, 11) for row in page)
-        write_landing(rows, entity, settings, delivery=HARSH, seed=11, records_per_file=700)
+        write_landing(rows, entity, settings, delivery=HARSH, seed=11, records_per_file=400)
     return settings
 
 
@@ -237,8 +239,8 @@ def posts_of(interpreted: SparkSession) -> MakePosts:
     """
 
     def frame(rows: list[dict], entity: Entity) -> DataFrame:
-        schema = clean_schema(entity)
-        return interpreted.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
+        schema = clean_schema(entity)  # of Arrow's rows Spark knows the number, and plans no shuffle
+        return interpreted.createDataFrame(pa.Table.from_pylist(rows, to_arrow_schema(schema)), schema)
 
     def make(pins: list[dict] = [], geos: list[dict] = [], users: list[dict] = []) -> CleanTables:  # noqa: B006
         return CleanTables(frame(pins, PIN), frame(geos, GEO), frame(users, USER))
