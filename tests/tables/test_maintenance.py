@@ -30,8 +30,10 @@ KEPT_FOR = "delta.deletedFileRetentionDuration"
 
 @pytest.fixture
 def maintained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Tables that are looked after: what is done to one is done to each."""
+    """Tables that are looked after: what is done to one is done to each. Only files of ``pins`` are removed."""
     names: list[str] = []
+    vacuum = maintenance._vacuum  # takes seconds, and is the same statement for each table
+    monkeypatch.setattr(maintenance, "_vacuum", lambda *given: vacuum(*given) if given[2] == "pins" else None)
     monkeypatch.setattr(
         maintenance, "work_specs", lambda given: [spec for spec in work_specs(given) if spec.name in names]
     )
@@ -61,9 +63,10 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
     """Of two tables; the notebook's test sees that each table has its turn."""
     maintained += ["pins", "quarantine"]
     place = make_place()
-    pins, quarantine = map(place.settings.qualified, maintained)
-    for values in ("(1, 'a', 'art')", "(2, 'c', 'tattoos')"):
-        place.spark.sql(f"INSERT INTO {pins} (ind, title, category) VALUES {values}")
+    spark, settings = place.spark, place.settings
+    pins, quarantine = map(settings.qualified, maintained)
+    spark.sql(f"INSERT INTO {pins} (ind, title, category) VALUES (1, 'a', 'art'), (2, 'c', 'tattoos')")
+    spark.sql(f"ALTER TABLE {pins} SET TBLPROPERTIES ('{KEPT_FOR}' = 'interval 24 hours')")
     values = ", ".join(
         f"('{topic}', 'rejected', '{text}', TIMESTAMP '{seen_at}Z')"
         for topic, text, seen_at in (
@@ -74,13 +77,23 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
         )
     )
     one_file = f"SELECT /*+ COALESCE(1) */ * FROM VALUES {values}"
-    place.spark.sql(f"INSERT INTO {quarantine} (topic, kind, raw, seen_at) {one_file}")
+    spark.sql(f"INSERT INTO {quarantine} (topic, kind, raw, seen_at) {one_file}")
     before = sorted(place.stored("pins").rows())
     old, young = (leftover(place, "pins", name, age) for name, age in (("old", 8 * DAY), ("young", 6 * DAY)))
     replaced = {Path(path).name for path in place.table("pins").inputFiles()}
 
+    content, check = place.content(), "spark.databricks.delta.retentionDurationCheck.enabled"
+    for hours in (0, 24, 167):
+        with pytest.raises(SettingsError) as error:
+            maintenance.maintain(spark, settings, Retention(vacuum_hours=hours))
+        assert str(error.value) == (
+            "vacuum_hours must be at least 168, so that readers and writers under way keep their files, "
+            f"got {hours}; {check}=false allows less"
+        )
+    assert place.content() == content
+
     with log_lines() as said:
-        done = by_table(maintenance.maintain(place.spark, place.settings, Retention(), now=NOW))
+        done = by_table(maintenance.maintain(spark, settings, Retention(), now=NOW))
 
     assert sorted(place.stored("pins").rows()) == before
     assert sorted(place.stored("quarantine")["raw"]) == ["[border]", "[new]"]
@@ -88,7 +101,7 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
     assert {name: one.rows_removed for name, one in done.items() if one.rows_removed} == {"quarantine": 2}
     assert (done["pins"].files_before, done["pins"].files_after) == (2, 1)
     assert done["pins"].bytes_after == Path(place.table("pins").inputFiles()[0].removeprefix("file:")).stat().st_size
-    assert f"{place.settings.schema}.pins" in said
+    assert f"{settings.schema}.pins" in said
 
     # The text of what was removed is in no file that the table still reads.
     texts = {
@@ -97,10 +110,22 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
         for row in polars.read_parquet(file.removeprefix("file:")).to_dicts()
     }
     assert texts == {"[border]", "[new]"}
+
     # Nothing that a reader under way may need is gone: only what no table has named for a week.
-    folder = place.settings.table_folder("pins")
+    def kept_for() -> str | None:
+        return table_access.properties(spark, settings, "pins").get(KEPT_FOR)
+
+    assert (old.exists(), young.exists(), kept_for()) == (False, True, "interval 168 hours")
+    # Unless the session allows less.
+    maintained.remove("quarantine")
+    spark.conf.set(check, "false")
+    try:
+        maintenance.maintain(spark, settings, Retention(vacuum_hours=24))
+    finally:
+        spark.conf.unset(check)
+    assert (young.exists(), kept_for()) == (False, "interval 24 hours")
+    folder = settings.table_folder("pins")
     assert folder is not None
-    assert (old.exists(), young.exists()) == (False, True)
     assert all((folder / name).exists() for name in replaced)
 
 
@@ -119,6 +144,7 @@ def test_with_nothing_to_do_no_file_is_written_anew_over_spark_connect_too(
     assert shown.columns == ["table", "rows_removed", "files_before", "files_after", "bytes_after"]
     assert [tuple(row)[:4] for row in shown.where("table = 'quarantine'").collect()] == [("quarantine", 0, 2, 2)]
 
+    maintained.append("pins")
     done = by_table(maintenance.maintain(connect, place.settings, Retention(), now=NOW))
     assert (done["quarantine"].rows_removed, done["quarantine"].files_after) == (1, 1)
 
@@ -133,10 +159,9 @@ def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(
     border = datetime(2026, 7, 1, tzinfo=UTC)
     days = [border - timedelta(seconds=1), border, NOW]
     records = [(f"record {at}", (SHARD, str(at), arrived, None)) for at, arrived in enumerate(days)]
-    rows = spark.createDataFrame(records, RAW_RECORD).coalesce(1)
-    for entity, parts in ((GEO, (rows.limit(1), rows.offset(1))), (PIN, (rows,))):
-        for some in parts:
-            raw_archive.append(spark, settings, entity, some, None)
+    rows = spark.createDataFrame(records, RAW_RECORD)
+    for entity, files in ((GEO, 2), (PIN, 1)):
+        raw_archive.append(spark, settings, entity, rows.coalesce(files), None)
     assert raw_archive.newest_arrival(spark, settings, GEO) == NOW.timestamp()
     assert raw_archive.newest_arrival(spark, settings, USER) is None
 
@@ -164,39 +189,6 @@ def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(
     with pytest.raises(TableError, match="records before 2026-07-01 were purged; set allow_losses=true"):
         place.take(rebuild=True)
     assert place.counted() == []
-
-
-def test_files_are_kept_for_a_week_at_least_unless_the_session_allows_less(
-    make_place: Callable[..., Place], maintained: list[str]
-):
-    maintained.append("pins")
-    place = make_place()
-    spark, settings = place.spark, place.settings
-    spark.sql(f"INSERT INTO {settings.qualified('pins')} (ind, title) VALUES (1, 'a')")
-    two_days = leftover(place, "pins", "two_days", 2 * DAY)
-    content, check = place.content(), "spark.databricks.delta.retentionDurationCheck.enabled"
-    for hours in (0, 24, 167):
-        with pytest.raises(SettingsError) as error:
-            maintenance.maintain(spark, settings, Retention(vacuum_hours=hours))
-        assert str(error.value) == (
-            "vacuum_hours must be at least 168, so that readers and writers under way keep their files, "
-            f"got {hours}; {check}=false allows less"
-        )
-    assert place.content() == content
-
-    def kept_for() -> str | None:
-        return table_access.properties(spark, settings, "pins").get(KEPT_FOR)
-
-    assert (two_days.exists(), kept_for()) == (True, None)
-    spark.conf.set(check, "false")
-    try:
-        maintenance.maintain(spark, settings, Retention(vacuum_hours=24))
-    finally:
-        spark.conf.unset(check)
-    assert (two_days.exists(), kept_for()) == (False, "interval 24 hours")
-    maintenance.maintain(spark, settings, Retention())
-    assert kept_for() == "interval 168 hours"
-    assert place.titles() == {1: "a"}
 
 
 @pytest.mark.parametrize(
