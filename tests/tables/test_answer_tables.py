@@ -1,7 +1,7 @@
 """Answer tables: what the functions compute, made anew only when clean tables have changed; and the posts view."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from tests.support.table_places import WORK, Killed, Place
 
 COUNTRIES = ("Peru", "Chad", None)
 BY_COUNTRY, BY_YEAR = answer_named("top_category_by_country"), answer_named("users_joined_by_year")
+# Of pins and geolocations, of users, and of pins and users. The notebooks' tests see that each of the ten is written.
+SOME = [BY_COUNTRY, BY_YEAR, answer_named("median_followers_by_age_group")]
 CATEGORIES = ("art", "tattoos", "art", None)
 
 
@@ -38,16 +40,18 @@ def fill(place: Place) -> None:
 
 
 @pytest.fixture(scope="module")
-def answered(make_place: Callable[..., Place]) -> Place:
+def answered(make_place: Callable[..., Place]) -> Iterator[Place]:
     place = make_place(names=WORK)
     fill(place)
-    with log_lines() as said:
-        written = answer_tables.refresh_answers(place.spark, place.settings)
-    assert said == ["answering 10 questions"]
-    for answer in ANSWERS:
-        rows = list(written[answer.name].itertuples(index=False, name=None))
-        assert sorted(stored(place, answer)) == sorted(rows) != []
-    return place
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(answer_tables, "ANSWERS", SOME)
+        with log_lines() as said:
+            written = answer_tables.refresh_answers(place.spark, place.settings)
+        assert said == ["answering 3 questions"]
+        for answer in SOME:
+            rows = list(written[answer.name].itertuples(index=False, name=None))
+            assert sorted(stored(place, answer)) == sorted(rows) != []
+        yield place
 
 
 def stored(place: Place, answer: Answer) -> list[tuple[object, ...]]:
@@ -60,7 +64,7 @@ def computed(place: Place, answer: Answer) -> list[tuple[object, ...]]:
 
 
 def test_a_kept_answer_is_what_its_function_computes_in_its_order(answered: Place):
-    for answer in ANSWERS[::3]:  # `answered` compares all of them with what the refresh computed
+    for answer in SOME:
         read = answer_tables.read_answer(answered.spark, answered.settings, answer)
         assert [tuple(row) for row in read.collect()] == computed(answered, answer) != []
 
@@ -115,7 +119,7 @@ def two(answered: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 def test_an_answer_table_has_comments_on_everything(answered: Place):
-    for answer in ANSWERS:
+    for answer in SOME:
         name = answered.settings.qualified(answer.name)
         about = answered.spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
         assert [row["data_type"] for row in about if row["col_name"] == "Comment"] == [answer.question]
