@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,10 +17,11 @@ from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.entities import ENTITIES, USER
 from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables import answer_tables
 from tests.local.conftest import Call
 
 SETTINGS = Settings(leg="stream")
-POSTS = 60
+POSTS = 20
 
 
 def source(folder: Path) -> Path:
@@ -29,11 +31,17 @@ def source(folder: Path) -> Path:
 
 
 @pytest.mark.usefixtures("keys")
-def test_a_source_goes_through_a_kinesis_of_its_own(call: Call, tmp_path: Path) -> None:
+def test_a_source_goes_through_a_kinesis_of_its_own(
+    call: Call, stream_tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file, warehouse = source(tmp_path), tmp_path / "warehouse"
-    code, out, err = call("stream", "--database", str(file), "--warehouse", str(warehouse))
+    shutil.copytree(stream_tables, warehouse / SETTINGS.schema)
+    # The answers are computed and shown; how they are stored does not depend on the leg.
+    monkeypatch.setattr(answer_tables, "_write", lambda _, __, answer, clean, ___: answer.compute(clean).toPandas())
+    given = ["stream", "--database", str(file), "--warehouse", str(warehouse), "--user-id", "abc"]
+    code, out, err = call(*given)
     assert code == 0, err
-    counted = {found[1]: int(found[2]) for found in re.finditer(r"streaming-12f6caff3559-(\w+) +(\d+) +\2 ", out)}
+    counted = {found[1]: int(found[2]) for found in re.finditer(r"streaming-abc-(\w+) +(\d+) +\2 ", out)}
     with connect(str(file)).connect() as connection:
         wanted = {
             e.name: connection.exec_driver_sql(f"SELECT count(*) FROM {e.source_table}").scalar() for e in ENTITIES
@@ -41,7 +49,7 @@ def test_a_source_goes_through_a_kinesis_of_its_own(call: Call, tmp_path: Path) 
     assert counted == wanted
     assert "Which category is the most popular in each country?" in out
     assert re.search(r"sent \d+, acknowledged \d+, retried 0, failed 0", err)
-    code, _, err = call("stream", "--database", str(file), "--warehouse", str(warehouse))
+    code, _, err = call(*given)
     assert (code, err) == (
         2,
         f"error: warehouse must have no streams yet where --database is sent to new ones, got some in {warehouse}\n",

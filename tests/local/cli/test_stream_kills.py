@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -18,7 +19,7 @@ from pinterest_transforms.settings import Settings
 from tests.local.cli.local_commands import command
 from tests.local.conftest import KEYS, Call
 
-POSTS, ROUNDS = 40, 2
+POSTS, ROUNDS = 12, 2
 
 
 def commits(folder: Path) -> int:
@@ -36,8 +37,11 @@ def wait_for_a_write(process: "Popen[str]", folder: Path, before: int) -> None:
 
 @pytest.mark.java
 @pytest.mark.usefixtures("keys")
-def test_a_stream_that_is_killed_and_stopped_has_every_record_once(call: Call, tmp_path: Path) -> None:
-    settings = Settings(leg="stream", warehouse=str(tmp_path / "warehouse"))
+def test_a_stream_that_is_killed_and_stopped_has_every_record_once(
+    call: Call, stream_tables: Path, tmp_path: Path
+) -> None:
+    settings = Settings(user_id="abc", leg="stream", warehouse=str(tmp_path / "warehouse"))
+    shutil.copytree(stream_tables, Path(settings.warehouse, settings.schema))
     stream, keys = settings.stream(GEO), []
     clean_folder = settings.table_folder(settings.clean_table(GEO))
     assert clean_folder
@@ -49,7 +53,7 @@ def test_a_stream_that_is_killed_and_stopped_has_every_record_once(call: Call, t
         kinesis.create(stream, 2)
         client = KinesisSourceConfig(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
         given = ["stream", "--endpoint", kinesis.url, "--region", "eu-west-1", "--entity", "geo"]
-        given += ["--warehouse", settings.warehouse]
+        given += ["--user-id", settings.user_id, "--warehouse", settings.warehouse]
 
         def put(number: int) -> None:
             # A third of the keys come again, in a later version; one record is of no use.
@@ -61,7 +65,7 @@ def test_a_stream_that_is_killed_and_stopped_has_every_record_once(call: Call, t
 
         put(0)
         with command(*given, "--trigger", "1 second", folder=tmp_path, **KEYS) as process:
-            wait_for_a_write(process, clean_folder, 1)  # the first one makes the table
+            wait_for_a_write(process, clean_folder, 1)  # the first one made the table
             process.kill()
             process.wait(timeout=30)
         put(1)
