@@ -13,7 +13,7 @@ from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import CheckpointError, TableError
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables.commits import Commit, commits_since, last_commit
-from tests.support.table_places import WORK, Place, forget_logs, lost_commit, pin
+from tests.support.table_places import PINS, Place, forget_logs, lost_commit, pin
 
 REMEDY = "nothing was read; run again with --rebuild to clean everything again"
 
@@ -21,7 +21,7 @@ REMEDY = "nothing was read; run again with --rebuild to clean everything again"
 @pytest.fixture(scope="module")
 def taken(make_place: Callable[..., Place]) -> Place:
     """Two runs, so that every table has been written to twice."""
-    place = make_place(names=WORK)
+    place = make_place(names=(*PINS, "users"))
     for offset in (0, 10):
         place.put(offset, pin(1, f"at {offset}"), pin(offset + 2, "b", follower_count="lots"), "rubbish")
         place.take()
