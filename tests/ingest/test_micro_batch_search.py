@@ -6,10 +6,15 @@ Thousands of histories in memory; `tests/ingest/delta` proves that each operatio
 import os
 from collections import Counter
 from itertools import product
+from unittest.mock import Mock
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from pinterest_transforms.ingest import micro_batch
+from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
+from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, begin_run, process_stream_batch
 from tests.ingest.memory_tables import Process, Record, process  # noqa: F401 - a fixture
 from tests.ingest.worlds import LandingWorld, StreamWorld, World, check_tables, records
 
@@ -58,6 +63,37 @@ def finished(world: World) -> None:
         places = sorted(record.place for record in world.tables.raw)
         assert places == sorted(record.place for record in world.stream)
         world.check_counts()
+
+
+def test_the_effects_of_a_batch_are_in_their_order(monkeypatch: pytest.MonkeyPatch):
+    """State before anything is written, raw records before what is made of them, the run's row after all tables."""
+    done = Mock()
+    done.counts, done.clean_version.return_value, done.write_clean.return_value = Counts(3, 3, 1), 0, 2
+    monkeypatch.setattr(micro_batch, "flush_to_disk", done.flush_to_disk)
+    monkeypatch.setattr(CheckpointState, "save", done.save)
+    state = CheckpointState("", has_quarantined=False, progress={"arrived": 9.0})
+    begin_run(state, "run")
+    for number in (0, 1):
+        done.reset_mock()
+        process_stream_batch(done, state, MicroBatch("run", number, archive=True))
+        order = ["clean_version", "save", "archive_raw", "write_quarantine", "write_clean", "append_run"]
+        assert [name for name, *_ in done.mock_calls] == [*order, "flush_to_disk", "save"]
+    assert [state.progress[name] for name in ("batches", "read", "rejected", "arrived")] == [2, 6, 2, 9]
+
+
+def test_other_content_at_a_place_is_counted_once(process: Process):  # noqa: F811
+    """A killed batch finds its own rows when it comes again, and a late file takes no offsets back."""
+    for dies_at in range(1, 30):
+        world = LandingWorld(process)
+        for start, keys in ((0, (0, 1, 2)), (10, (3,)), (0, (0, 2, 2)), (10, (4,))):
+            world.starts[0] = start
+            world.put(0, [Record(0, "", "", key) for key in keys])
+            world.run(dies_at)
+            assert world.run()
+        state = load_state(str(world.checkpoint))
+        assert state is not None
+        assert state.conflicts == 2
+        world.close()
 
 
 def test_a_file_that_is_gone_after_a_kill_counts_for_nothing(process: Process):  # noqa: F811
