@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pinterest_transforms.errors import CheckpointError
+from pinterest_transforms.ingest import ingested_files
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.landing_files import FileStamp
 
@@ -12,8 +13,12 @@ ONE, TWO = FileStamp(7, 1_795_787_319_927_577_018), FileStamp(9, 2)
 KEY = 'topics/abc.pin/a "b"\n/abc.pin+0+0000000000.json'
 
 
-def test_a_file_is_taken_until_its_size_or_time_is_another_one(tmp_path: Path) -> None:
+def test_a_file_is_taken_until_its_size_or_time_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    file = tmp_path / "pin" / "files.jsonl"
+    monkeypatch.setattr(ingested_files, "flush_to_disk", lambda: written.append(file.read_bytes()))
     IngestedFiles(str(tmp_path / "pin")).add({KEY: ONE})
+    assert written == [b""]  # the tables are on the disk before it is noted
     taken = IngestedFiles(str(tmp_path / "pin"))
     assert taken.is_ingested(KEY, ONE)
     assert not taken.is_ingested(KEY, ONE._replace(size=8))

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from pinterest_transforms.errors import LandingError
+from pinterest_transforms.ingest import landing_files
 from pinterest_transforms.ingest.landing_files import FileKind, FileStamp, Listing, file_kind, list_folder, why_unusable
 
 TOPIC = "abc.pin"
@@ -135,9 +137,26 @@ def test_each_file_is_found_once_whatever_links_lead_to_it(folder: Path, loop: s
 def test_files_and_folders_elsewhere_are_found_through_links(folder: Path, tmp_path: Path) -> None:
     put(tmp_path / "elsewhere/deep" / number(1))
     file = put(tmp_path / "another" / number(2))
-    (folder / "linked").symlink_to(tmp_path / "elsewhere")
-    (folder / number(2)).symlink_to(file)
+    for name in (".hidden", "linked"):
+        (folder / name).symlink_to(tmp_path / "elsewhere")
+    for name in (number(2), number(3)):  # the second one is the same file
+        (folder / name).symlink_to(file)
     assert listed(folder) == [number(2), f"linked/deep/{number(1)}"]
+
+
+def test_what_is_taken_away_while_it_is_listed_is_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder / "p" / number(1))
+    put(folder / "a.avro")
+    entries = landing_files._entries
+
+    def take_away(place: Path) -> list[os.DirEntry[str]]:
+        found = entries(place)
+        shutil.rmtree(folder, ignore_errors=True)
+        return found
+
+    monkeypatch.setattr(landing_files, "_entries", take_away)
+    assert list_folder(str(folder), TOPIC) == Listing(TOPIC)
+    assert not folder.exists()
 
 
 def test_what_must_not_be_read_is_named() -> None:
@@ -168,6 +187,7 @@ def test_what_cannot_be_taken_is_told_with_its_name(folder: Path) -> None:
         "whole": (whole, ""),
         "two members": (whole + whole, ""),
         "empty": (b"", ""),
+        "at the limit": (gzip.compress(bytes(50_000)), ""),
         "cut off": (whole[:-9], no_gzip),
         "a bit turned": (whole[:20] + bytes([whole[20] ^ 1]) + whole[21:], no_gzip),
         "plain": (b"{}\n", no_gzip),
@@ -184,7 +204,8 @@ def test_what_cannot_be_taken_is_told_with_its_name(folder: Path) -> None:
     assert why_unusable(str(colon), 3, 9, local=True) == (
         f"a landing file's path must have no colon beside one of \\*?[]{{}}, which Spark cannot read, got {colon}"
     )
-    assert why_unusable(str(put(folder / "hour=10:00" / number(0))), 3, 9, local=True) == ""
+    assert why_unusable(str(colon), 3, 9, local=False) == ""  # a bucket is read by its names
+    assert why_unusable(str(put(folder / "hour=10:00" / number(0))), 3, 3, local=True) == ""
     assert why_unusable(str(folder / "gone.json"), 1, 9, local=True) == (
         f"a landing file must be readable, got {folder / 'gone.json'}: No such file or directory"
     )

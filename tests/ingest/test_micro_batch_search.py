@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest import micro_batch
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
 from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, begin_run, process_stream_batch
@@ -109,6 +110,50 @@ def test_a_file_that_is_gone_after_a_kill_counts_for_nothing(process: Process): 
         assert all(row["already_there"] >= 0 for row in world.tables.runs)
         assert not begun or world.tables.numbers() == [(1, 1, 0, 0, 0, 0)]
         world.close()
+
+
+def test_a_file_that_is_gone_since_it_was_listed_is_not_taken_for_ingested(process: Process):  # noqa: F811
+    world = LandingWorld(process)
+    for partition in (0, 1):
+        world.put(partition, [Record(0, "", "")])
+    lines = world.landing.files.pop((0, 0))
+    assert world.run()
+    check_tables(world)
+    world.landing.files[0, 0] = lines
+    assert world.run()
+    check_tables(world)
+    world.close()
+
+
+def test_a_file_that_cannot_be_ingested_stands_in_the_way_of_a_rebuild_alone(process: Process):  # noqa: F811
+    """A rebuild without it would lose what was made of it."""
+    world = LandingWorld(process)
+    for partition in (0, 1):
+        world.put(partition, [Record(0, "", "")])
+    unusable = world.landing.unusable
+    world.landing.unusable = lambda path, _: "too large" if "partition=1" in path else ""
+    assert world.run()
+    before = (world.clean(), world.tables.numbers(), world.landing.reads)
+    for rebuild in (True, False):  # the second run goes on with it
+        with pytest.raises(LandingError, match=r"^too large; nothing was read$"):
+            world.run(rebuild=rebuild)
+    assert (world.clean(), world.tables.numbers(), world.landing.reads) == before
+    world.landing.unusable = unusable
+    assert world.run()
+    check_tables(world)
+    world.close()
+
+
+@pytest.mark.parametrize("make", [LandingWorld, StreamWorld])
+def test_a_rebuild_of_which_nothing_is_left_empties_the_tables(process: Process, make: type[World]):  # noqa: F811
+    world = make(process)
+    world.put(0, [Record(0, "", "", 1), Record(0, "", "", 2, "rejected")])
+    assert world.run()
+    world.change_rules("blank")
+    assert world.run(rebuild=True)
+    check_tables(world)
+    assert (world.clean(), world.quarantine()) == ({}, [])
+    world.close()
 
 
 def test_a_batch_that_has_grown_is_counted_again(process: Process):  # noqa: F811

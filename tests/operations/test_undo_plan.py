@@ -1,10 +1,12 @@
 """Which records an undo takes, where histories of a search do not go: rows of an older library, several runs in one."""
 
+from unittest.mock import Mock, call
+
 import pytest
 
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.ingest.micro_batch import RecordRange
-from pinterest_transforms.operations.undo_plan import RecordedBatch, UndoPlan, plan_undo
+from pinterest_transforms.operations.undo_plan import RecordedBatch, UndoPlan, apply_undo, plan_undo
 
 
 def positions(shard: str, first: int, last: int) -> RecordRange:
@@ -54,3 +56,15 @@ def test_a_run_among_rows_that_do_not_say_what_they_read_is_refused(run_id: str)
 def test_files_that_are_gone_or_were_rewritten_are_missing() -> None:
     files = {name: RecordRange("0", name, "001", "002", arrived=5) for name in ("same", "rewritten", "gone")}
     assert UndoPlan((), files).missing({"same": 5, "rewritten": 6}) == [files["rewritten"], files["gone"]]
+
+
+def test_an_undo_is_noted_before_anything_goes_and_marked_when_answers_are_right() -> None:
+    """A run that comes after a kill must not read the records again; one that is marked is never undone again."""
+    done = Mock()
+    apply_undo([done.one, done.two], done.refresh)
+    assert done.mock_calls == [
+        *(call.one.note_undone(), call.two.note_undone()),
+        *(call.one.restore_clean(), call.one.remove_quarantined(), call.one.remove_raw()),
+        *(call.two.restore_clean(), call.two.remove_quarantined(), call.two.remove_raw()),
+        *(call.refresh(), call.one.mark_undone(), call.two.mark_undone()),
+    ]
