@@ -6,6 +6,7 @@ Thousands of histories in memory; `tests/ingest/delta` proves that each operatio
 import os
 from collections import Counter
 from itertools import product
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest import micro_batch
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
-from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, begin_run, process_stream_batch
+from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, begin_rebuild, begin_run, process_stream_batch
 from tests.ingest.memory_tables import Process, Record, process  # noqa: F401 - a fixture
 from tests.ingest.worlds import LandingWorld, StreamWorld, World, check_tables, records
 
@@ -181,6 +182,24 @@ def test_what_arrives_after_a_killed_rebuild_is_merged(process: Process):  # noq
         assert world.run()
         check_tables(world)
         world.close()
+
+
+def test_a_rebuild_of_a_stream_forgets_what_its_tables_held(tmp_path: Path):
+    """Of tables that were made again there is none of the commits that the last run left."""
+    state = CheckpointState(f"{tmp_path}.json", tables={"pins": "0"}, commits={"pins": "7:a"}, before={"4": 7})
+    begin_rebuild(state, {"pins": "1"})
+    assert load_state(str(tmp_path)) == state
+    assert (state.tables, state.commits, state.rebuild, state.progress) == ({"pins": "1"}, {}, True, {"begun": 4.0})
+
+
+def test_the_oldest_files_are_ingested_first(process: Process):  # noqa: F811
+    world = LandingWorld(process)
+    world.landing.max_files = 1
+    for partition in (1, 0, 1):
+        world.put(partition, [Record(0, "", "")])
+    assert world.run()
+    assert [source.shard for row in world.tables.runs for source in row["ranges"]] == ["1", "0", "1"]
+    world.close()
 
 
 def test_a_rebuild_ends(process: Process):  # noqa: F811
