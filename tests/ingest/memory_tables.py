@@ -271,6 +271,7 @@ class MemoryLanding:
 
     @contextmanager
     def evaluate(self, paths: Sequence[str], batch: MicroBatch) -> Iterator[MemoryEffects]:
+        assert paths  # Spark cannot read no files
         self.reads += 1
         records = [self.tables.evaluate(record) for path in paths for record in self.files[self._place(path)]]
         yield MemoryEffects(self.tables, self.state.query_id, batch, records)

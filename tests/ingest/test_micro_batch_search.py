@@ -134,6 +134,7 @@ def test_a_file_that_cannot_be_ingested_stands_in_the_way_of_a_rebuild_alone(pro
     unusable = world.landing.unusable
     world.landing.unusable = lambda path, _: "too large" if "partition=1" in path else ""
     assert world.run()
+    assert world.tables.numbers() == [(1, 1, 0, 0, 0, 0)]
     before = (world.clean(), world.tables.numbers(), world.landing.reads)
     for rebuild in (True, False):  # the second run goes on with it
         with pytest.raises(LandingError, match=r"^too large; nothing was read$"):
