@@ -117,6 +117,7 @@ def test_a_file_that_is_gone_since_it_was_listed_is_not_taken_for_ingested(proce
     world = LandingWorld(process)
     for partition in (0, 1):
         world.put(partition, [Record(0, "", "")])
+    world.landing.max_files = 1
     lines = world.landing.files.pop((0, 0))
     assert world.run()
     check_tables(world)
@@ -154,8 +155,19 @@ def test_a_rebuild_of_which_nothing_is_left_empties_the_tables(process: Process,
     world.change_rules("blank")
     assert world.run(rebuild=True)
     check_tables(world)
-    assert (world.clean(), world.quarantine()) == ({}, [])
+    assert (world.clean(), world.quarantine(), world.is_rebuilding()) == ({}, [], False)
     world.close()
+
+
+def test_a_batch_that_was_begun_before_a_rebuild_is_taken_for_begun_after_it(process: Process):  # noqa: F811
+    for dies_at in range(30):
+        world = StreamWorld(process)
+        world.put(0, [Record(0, "", "", 1), Record(0, "", "", 2, "rejected")])
+        world.run(dies_at)
+        world.forget_commit()
+        assert world.run(rebuild=True)
+        finished(world)
+        world.close()
 
 
 def test_a_batch_that_has_grown_is_counted_again(process: Process):  # noqa: F811
@@ -191,6 +203,9 @@ def test_a_rebuild_of_a_stream_forgets_what_its_tables_held(tmp_path: Path):
     begin_rebuild(state, {"pins": "1"})
     assert load_state(str(tmp_path)) == state
     assert (state.tables, state.commits, state.rebuild, state.progress) == ({"pins": "1"}, {}, True, {"begun": 4.0})
+    state.before = {"-1": 7}  # killed, and asked for again: the stream's own batch is still the one that was begun
+    begin_rebuild(state, {"pins": "1"})
+    assert (state.next_batch_id, state.progress) == (-2, {"begun": 4.0})
 
 
 def test_the_oldest_files_are_ingested_first(process: Process):  # noqa: F811
