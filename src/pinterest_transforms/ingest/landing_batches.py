@@ -134,8 +134,8 @@ def process_files(landing: Landing, state: CheckpointState, paths: Sequence[str]
         landing.run_id,
         batch_id,
         mode="replace" if replace else "merge",
-        files=tuple(object_key(path, landing.topic) for path in there) if replace else (),
-        check_conflicts=not replace and bool(find_backward_partitions(starts, state.last_offsets)),
+        files=tuple(object_key(path, landing.topic) for path in there),
+        check_conflicts=bool(find_backward_partitions(starts, state.last_offsets)),
     )
     if there:
         with landing.evaluate(there, batch) as effects:
