@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pinterest_transforms.errors import LandingError
-from pinterest_transforms.ingest import micro_batch
+from pinterest_transforms.ingest import landing_batches, micro_batch
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
+from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, begin_rebuild, begin_run, process_stream_batch
 from tests.ingest.memory_tables import Process, Record, process  # noqa: F401 - a fixture
 from tests.ingest.worlds import LandingWorld, StreamWorld, World, check_tables, records
@@ -215,6 +216,26 @@ def test_the_oldest_files_are_ingested_first(process: Process):  # noqa: F811
         world.put(partition, [Record(0, "", "")])
     assert world.run()
     assert [source.shard for row in world.tables.runs for source in row["ranges"]] == ["1", "0", "1"]
+    world.close()
+
+
+def test_offsets_that_go_back_are_told_unless_everything_is_read_again(
+    process: Process,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    world, log = LandingWorld(process), Mock()
+    monkeypatch.setattr(landing_batches, "_LOG", log)
+    for start in (10, 0):
+        world.starts[0] = start
+        world.put(0, [Record(0, "", "")])
+        assert world.run()
+    [told] = log.warning.call_args_list
+    assert told.args[2].startswith("offsets of partition 0 go back from 10 to 0: ")
+    world.lose_checkpoint()
+    world.landing.state = state = world.open_state(reset=False)
+    state.last_offsets = {"0": 10}  # as `ingest_landing` finds them in the clean table
+    landing_batches.ingest_listed(world.landing, state, IngestedFiles(str(world.checkpoint)))
+    assert (world.landing.reads, log.warning.call_count) == (3, 1)
     world.close()
 
 
