@@ -9,6 +9,10 @@ def paths(*starts: tuple[int, int]) -> list[str]:
     return [f"x/abc.pin+{partition}+{start:010d}.json.gz" for partition, start in starts]
 
 
+def test_a_partitions_start_offsets_are_its_least_and_its_greatest() -> None:
+    assert start_offsets(paths((0, 5), (0, 9), (0, 7)), "abc.pin") == {"0": (5, 9)}
+
+
 @pytest.mark.parametrize(
     ("files", "compared", "said"),
     [
