@@ -86,7 +86,7 @@ def null_if_placeholder(value: str | Column, placeholders: Sequence[str], cleane
     """
     value = _column(value)
     cleaned = value if cleaned is None else cleaned
-    return F.when(~value.isin([*placeholders]), cleaned) if placeholders else cleaned
+    return F.when(~value.isin(list(placeholders)), cleaned) if placeholders else cleaned
 
 
 def may_be_no_text(value: str | Column) -> Column:
@@ -249,11 +249,12 @@ def parse_timestamp(value: str | Column) -> Column:
 def _plain_timestamp(value: Column) -> Column:
     """The quick way for what nearly every record has: ``2020-08-28 03:52:47``, or with a T.
 
-    Of the texts that Spark takes for a timestamp of these years, these alone have 19 bytes, the year first, a digit
-    last and no fraction.
+    Of the texts that Spark takes for a timestamp, these alone have 19 bytes, a year of four digits, a digit last and
+    no fraction. Spark also takes a year of five or six.
     """
-    last = F.substring(value.cast("binary"), -1, 1)
-    shape = (F.octet_length(value) == 19) & (value >= "1900") & (value < "2101") & ~value.contains(".")
+    fifth, last = (F.substring(value.cast("binary"), place, 1) for place in (5, -1))
+    year = (value >= "1900") & (value < "2101") & (fifth == F.lit(b"-"))
+    shape = year & (F.octet_length(value) == 19) & ~value.contains(".")
     return F.when(shape & last.between(F.lit(b"0"), F.lit(b"9")), F.concat(value, F.lit("Z"))).try_cast("timestamp")
 
 

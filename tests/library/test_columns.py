@@ -404,6 +404,8 @@ INSTANTS: list[tuple[object, object]] = [
     ("0000-01-01 00:00:00", None),
     ("9999-12-31 23:59:59", None),
     ("99999-01-01 00:00:00", None),
+    ("19000-01-1 03:52:47", None),  # a year of five digits in as many bytes as the usual spelling
+    ("20200-1-11 00:00:00", None),
     ("-2020-08-28 03:52:47", None),
     ("03:52:47", None),
     ("T03:52:47", None),
