@@ -158,11 +158,9 @@ class MemoryEffects:
                     *bad,
                     *((kind, one) for kind, one in self.tables.quarantine if self._kept(one)),
                 ]
-            elif may_exist:
-                there = {(kind, one.place, one.text) for kind, one in self.tables.quarantine}
-                self.tables.quarantine += [(k, one) for k, one in bad if (k, one.place, one.text) not in there]
             else:
-                self.tables.quarantine += bad
+                there = {(kind, one.place, one.text) for kind, one in self.tables.quarantine if may_exist}
+                self.tables.quarantine += [(k, one) for k, one in bad if (k, one.place, one.text) not in there]
 
     def write_clean(self, since: int) -> int:
         usable = [record for record in self.records if record.usable]

@@ -134,9 +134,8 @@ class LandingWorld(World):
     def ingest(self, *, rebuild: bool = False) -> None:
         state = self.open_state(reset=rebuild, rebuild=rebuild)
         self.landing.state = state
-        if (
-            state.has_quarantined is None and not self.tables.quarantine
-        ):  # as `ingest_landing` does for a table that nobody has written to
+        # As `ingest_landing` does for a table that nobody has written to.
+        if state.has_quarantined is None and not self.tables.quarantine:
             state.has_quarantined = False
         ingest_listed(self.landing, state, IngestedFiles(str(self.checkpoint)))
 

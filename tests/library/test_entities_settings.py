@@ -12,14 +12,7 @@ from pinterest_transforms import errors
 from pinterest_transforms.analysis import answers
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity, entities_named, entity_named
 from pinterest_transforms.errors import PinterestError, SettingsError
-from pinterest_transforms.schemas import (
-    CONTRACT,
-    QUARANTINE,
-    RANGE_TYPE,
-    RUNS,
-    SOURCE_TYPE,
-    clean_schema,
-)
+from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RANGE_TYPE, RUNS, SOURCE_TYPE, clean_schema
 from pinterest_transforms.settings import Settings, check_identifier, check_user_id, landing_key, quote_identifiers
 
 by_name = {"argvalues": ENTITIES, "ids": lambda entity: entity.name}

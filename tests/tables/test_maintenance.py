@@ -147,6 +147,7 @@ def test_with_nothing_to_do_no_file_is_written_anew_over_spark_connect_too(
     maintained.append("pins")
     done = by_table(maintenance.maintain(connect, place.settings, Retention(), now=NOW))
     assert (done["quarantine"].rows_removed, done["quarantine"].files_after) == (1, 1)
+    assert KEPT_FOR not in table_access.properties(connect, place.settings, "pins")  # a week is Delta's own
 
 
 def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(

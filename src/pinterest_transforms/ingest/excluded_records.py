@@ -45,12 +45,8 @@ def read_undone(spark: SparkSession, settings: Settings, topic: str) -> tuple[Re
     """Records of a topic or stream that no run reads again, since their run was undone."""
     if not has_excluded(spark, settings, UNDONE_TABLE):
         return ()
-    rows = (
-        read_excluded(spark, settings, UNDONE_TABLE)
-        .where(F.col("topic") == topic)
-        .select(range_values(F.col("source")))
-    )
-    return tuple(RecordRange(*row[0]) for row in rows.collect())
+    undone = read_excluded(spark, settings, UNDONE_TABLE).where(F.col("topic") == topic)
+    return tuple(RecordRange(*row[0]) for row in undone.select(range_values(F.col("source"))).collect())
 
 
 def range_values(source: Column) -> Column:
