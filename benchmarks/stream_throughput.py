@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +28,10 @@ from benchmarks.numbers import ratio, spread, verdict
 from benchmarks.report import machine, revision, table, write_page
 from emulation.source.source_records import column_names, to_json_line
 from emulation.synthetic.generator import generate_rows
-from local.kinesis.kinesis_endpoint import REGION, kinesis_endpoint
+from local.kinesis.emulator_streams import REGION
 from local.kinesis.kinesis_source import KinesisSource
 from local.runtime.spark_session import local_session, stop_session
+from local.stack.stack_part import Part
 from pinterest_transforms.entities import ENTITIES, PIN
 from pinterest_transforms.ingest import kinesis
 from pinterest_transforms.ingest.checkpoint_state import load_state
@@ -52,11 +54,17 @@ _TRICKLE, _TRICKLED = 100, 60.0
 @contextmanager
 def _kinesis() -> Iterator[str]:
     """The address of an emulator with the three streams."""
-    with kinesis_endpoint() as endpoint:
-        client = KinesisSourceConfig(endpoint=endpoint, region=REGION).client()
-        for entity in ENTITIES:
-            client.create_stream(StreamName=Settings().stream(entity), ShardCount=_SHARDS)
-        yield endpoint
+    with tempfile.TemporaryDirectory() as folder:
+        emulator = Part("kinesis", "local.kinesis.kinesis_emulator", [], Path(folder))
+        emulator.start()
+        try:
+            emulator.wait()
+            client = KinesisSourceConfig(endpoint=emulator.url, region=REGION).client()
+            for entity in ENTITIES:
+                client.create_stream(StreamName=Settings().stream(entity), ShardCount=_SHARDS)
+            yield emulator.url
+        finally:
+            emulator.stop()
 
 
 def _fill(endpoint: str, posts: int, work: Path) -> int:

@@ -1,5 +1,6 @@
 """``python -m local batch``: the batch notebooks, over any folder in the sink's layout, on this machine."""
 
+import argparse
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from local import PROJECT
+from local.cli.command_session import open_runner
 from pinterest_transforms.entities import ENTITIES, entities_named
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.settings import Settings
@@ -56,7 +58,6 @@ class BatchRun:
         entities_named(self.entity)
         if not (self.landing / "topics").is_dir():
             raise LandingError(f"landing must be a folder with topics/ in it, got {self.landing}")
-        check_no_file(self.warehouse)
         if self.warehouse.resolve() == self.landing.resolve():
             raise SettingsError(f"warehouse must be another folder than the landing, got {self.warehouse} for both")
         if not any(Path(settings.topic_folder(entity)).is_dir() for entity in ENTITIES):
@@ -65,9 +66,9 @@ class BatchRun:
             raise LandingError(f"landing must hold {wanted}, got {', '.join(found[:9]) or 'no topics'}")
         if self.report is not None and self.report.is_dir():
             raise SettingsError(f"report must be a file, got the folder {self.report}")
-        make_warehouse(self.warehouse)
+        make_folder(self.warehouse, "warehouse", self.warehouse)
         if self.report is not None:
-            _make_folder(self.report.parent, "report", self.report)
+            make_folder(self.report.parent, "report", self.report)
         return self
 
     def settings(self) -> Settings:
@@ -75,27 +76,12 @@ class BatchRun:
         return Settings(user_id=self.user_id, landing=str(self.landing), warehouse=str(self.warehouse))
 
 
-def make_warehouse(warehouse: Path) -> None:
-    """Creates the folder of the tables.
+def make_folder(folder: Path, what: str, path: Path) -> None:
+    """Creates a folder: the warehouse itself, or that of a file.
 
     Raises:
         SettingsError: no files can be written there.
     """
-    check_no_file(warehouse)
-    _make_folder(warehouse, "warehouse", warehouse)
-
-
-def check_no_file(warehouse: Path) -> None:
-    """Checks that a warehouse is a folder or does not exist.
-
-    Raises:
-        SettingsError: it is a file.
-    """
-    if warehouse.exists() and not warehouse.is_dir():
-        raise SettingsError(f"warehouse must be a folder, got the file {warehouse}")
-
-
-def _make_folder(folder: Path, what: str, path: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,9 +93,24 @@ def create_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
-def preload() -> None:
-    """Imports what ``run_batch`` needs, pandas and plotly, while Java starts."""
+def run(options: argparse.Namespace) -> None:
+    """Runs the command.
+
+    Raises:
+        PinterestError: an option is not usable, or a notebook fails.
+    """
+    batch = BatchRun(
+        landing=options.landing.absolute(),
+        warehouse=options.warehouse.absolute(),
+        user_id=options.user_id,
+        entity=options.entity,
+        rebuild=options.rebuild,
+        report=options.report.absolute() if options.report else None,
+    ).validate()
+    # pandas and plotly are imported while Java starts.
     Thread(target=import_module, args=("local.report.report_data",), daemon=True).start()
+    with open_runner(batch.warehouse) as (runner, _):
+        run_batch(runner, batch)
 
 
 def run_batch(runner: "Runner", batch: BatchRun, notebooks: Path = NOTEBOOKS) -> None:
@@ -118,7 +119,7 @@ def run_batch(runner: "Runner", batch: BatchRun, notebooks: Path = NOTEBOOKS) ->
     Raises:
         NotebookError: if one fails.
     """
-    from local.report.report_data import collect_report_data  # noqa: PLC0415 - see preload
+    from local.report.report_data import collect_report_data  # noqa: PLC0415 - slow to import, see run
     from local.report.report_file import write_report  # noqa: PLC0415
 
     settings = batch.settings()

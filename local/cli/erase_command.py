@@ -2,13 +2,11 @@
 
 import argparse
 import sys
-from dataclasses import dataclass
 
 import sqlalchemy as sa
-from pyspark.sql import SparkSession
 
 from emulation.source.database import build_table, connect, convert_database_errors
-from local.cli.step_progress import StepReporter
+from local.cli.command_session import open_session
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.ingest.excluded_records import count_lines, remove_lines
@@ -19,73 +17,39 @@ from pinterest_transforms.tables.creation import ensure_tables, register_tables
 _AT_ONCE = 500
 
 
-@dataclass(frozen=True)
-class Erasure:
-    """What is to be erased, and where.
-
-    Attributes:
-        options: the options of the command.
-        keys: keys of posts that they name.
-        legs: the legs that have tables; the batch leg with the landing.
-    """
-
-    options: argparse.Namespace
-    keys: tuple[int, ...]
-    legs: list[Settings]
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What was erased, or would be. It holds no personal value.
-
-    Attributes:
-        requested: number of posts that the options name.
-        earlier: number of posts that earlier runs have noted besides.
-        rows: a schema, or an empty text for what is beside the tables; and what was erased there.
-    """
-
-    requested: int
-    earlier: int
-    rows: list[tuple[str, ErasedRows]]
-
-
-def check_erasure(options: argparse.Namespace) -> Erasure:
-    """Checks what can be checked without Spark.
-
-    Raises:
-        SettingsError: an option is not usable.
-    """
-    erasure = Erasure(options, _given_keys(options), find_legs(options))
-    for path in options.failed:
-        if not path.is_file():
-            raise SettingsError(f"failed file must be there, got {path}")
-    return erasure
-
-
-def run_erasure(spark: SparkSession, erasure: Erasure, steps: StepReporter) -> Receipt:
-    """Counts what is to be erased; with ``--apply`` erases it.
+def run(options: argparse.Namespace) -> None:
+    """Counts what is to be erased; with ``--apply`` erases it. Prints no personal value.
 
     A run that was killed may have erased the user's name, by which its posts were found: whatever any leg has noted as
     erased is erased from every place.
 
     Raises:
+        SettingsError: an option is not usable.
         BusyError: a run is not finished.
     """
-    options, requested, noted = erasure.options, set(erasure.keys), set[int]()
-    for settings in erasure.legs:
-        (ensure_tables if options.apply else register_tables)(spark, settings)
-        noted.update(erased_keys(spark, settings))
-        if options.user:
-            requested.update(keys_of_user(spark, settings, options.user, options.joined))
-    keys, rows = requested | noted, []
-    for settings in erasure.legs:
-        if options.apply:
-            found = erase(spark, settings, keys, purge=options.purge)
-        else:
-            steps(f"counting in {settings.schema}")
-            found = count_rows(spark, settings, keys)
-        rows += [(settings.schema, row) for row in found]
-    return Receipt(len(requested), len(keys - requested), [*rows, *(("", row) for row in _elsewhere(keys, options))])
+    requested, noted = set(_given_keys(options)), set[int]()
+    legs, rows = find_legs(options), list[tuple[str, ErasedRows]]()
+    for path in options.failed:
+        if not path.is_file():
+            raise SettingsError(f"failed file must be there, got {path}")
+    with open_session(options.warehouse.absolute()) as (spark, steps):
+        for settings in legs:
+            (ensure_tables if options.apply else register_tables)(spark, settings)
+            noted.update(erased_keys(spark, settings))
+            if options.user:
+                requested.update(keys_of_user(spark, settings, options.user, options.joined))
+        keys = requested | noted
+        for settings in legs:
+            if options.apply:
+                found = erase(spark, settings, keys, purge=options.purge)
+            else:
+                steps(f"counting in {settings.schema}")
+                found = count_rows(spark, settings, keys)
+            rows += [(settings.schema, row) for row in found]
+        rows += [("", row) for row in _elsewhere(keys, options)]
+    earlier = len(keys - requested)
+    print(f"{len(requested)} posts" + (f", and {earlier} of earlier erasures" if earlier else ""))
+    _print_receipt(rows, options)
 
 
 def _given_keys(options: argparse.Namespace) -> tuple[int, ...]:
@@ -146,11 +110,10 @@ def _in_source(database: str, keys: list[int], *, apply: bool) -> list[ErasedRow
     return found
 
 
-def print_receipt(receipt: Receipt, options: argparse.Namespace) -> None:
-    """Prints the receipt on standard output, and what it leaves to be done on standard error."""
-    print(f"{receipt.requested} posts" + (f", and {receipt.earlier} of earlier erasures" if receipt.earlier else ""))
-    width = max(len(f"{schema}.{row.place}") for schema, row in receipt.rows)
-    for schema, row in receipt.rows:
+def _print_receipt(rows: list[tuple[str, ErasedRows]], options: argparse.Namespace) -> None:
+    """Prints the rows of each schema and place on standard output, and what is left to be done on standard error."""
+    width = max(len(f"{schema}.{row.place}") for schema, row in rows)
+    for schema, row in rows:
         version = "" if row.version is None else f"  version {row.version}"
         print(f"{f'{schema}.{row.place}'.lstrip('.'):<{width}}  {row.rows:>9,}{version}")
     if not options.apply:

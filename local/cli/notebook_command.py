@@ -1,13 +1,14 @@
 """``python -m local notebook``: one notebook on this machine, as a task of a job runs it there."""
 
+import argparse
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from local.cli.command_options import check_given_once
+from local.cli.command_session import open_runner
 from local.kinesis.kinesis_source import KinesisSource
-from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 
@@ -37,14 +38,19 @@ def select_widget_values(path: Path, given: Sequence[tuple[str, str]]) -> tuple[
     return own, [name for name in names if name not in own]
 
 
-def run_notebook(runner: Runner, path: Path, values: Mapping[str, str]) -> None:
+def run(options: argparse.Namespace) -> None:
     """Runs the notebook; prints its exit value on standard error.
 
     Raises:
-        NotebookError: it fails.
+        PinterestError: there is no such notebook, or it fails.
     """
-    runner.spark.dataSource.register(KinesisSource)
-    answer = runner.run(path, values)
-    if answer:
-        with runner.screen.paused():
-            print(f"{path.stem} exits with: {runner.screen.redact(answer)}", file=sys.stderr)
+    path = options.path.absolute()
+    values, others = select_widget_values(path, options.values)
+    if others:
+        print(f"left out, since {path.stem} has no such widget: {', '.join(others)}", file=sys.stderr)
+    with open_runner(values.get("warehouse", "")) as (runner, steps):
+        runner.spark.dataSource.register(KinesisSource)
+        answer = runner.run(path, values)
+        if answer:
+            with steps.paused():
+                print(f"{path.stem} exits with: {runner.screen.redact(answer)}", file=sys.stderr)

@@ -1,7 +1,10 @@
 """``python -m local sql``: one query over the tables of a warehouse folder, its rows to standard output."""
 
+import argparse
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,6 +14,8 @@ from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.types import StructField
 
+from local.cli.command_session import open_session
+from local.cli.step_progress import StepReporter
 from local.notebooks.display import Screen, collect_rows
 from local.notebooks.json_values import to_json_value
 from pinterest_transforms.entities import ENTITIES
@@ -22,7 +27,7 @@ from pinterest_transforms.tables.creation import register_tables
 TABLE_ROWS = 1000
 _BATCH = LEGS["batch"]
 # A result comes a partition at a time: small ones, and no bound on all of them together.
-SESSION_SETTINGS = {
+_SESSION_SETTINGS = {
     "spark.driver.maxResultSize": "0",
     "spark.sql.files.maxPartitionBytes": "16m",
     "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16m",
@@ -42,6 +47,32 @@ _NEEDS_QUOTES = re.compile(r'[",\r\n]|\A\s|\s\Z')
 
 class QueryError(PinterestError):
     """A query that cannot be run here."""
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints the rows of the query.
+
+    Raises:
+        PinterestError: the query or the warehouse is not usable.
+    """
+    check_query(options.query)
+    warehouse = options.warehouse.absolute()
+    schemas, schema = find_schemas(warehouse, options.schema)
+    with open_query_session(options) as (spark, steps):
+        steps("reading the tables")
+        use_warehouse(spark, warehouse, schemas, schema)
+        steps("running the query")
+        frame = open_query(spark, options.query, () if schema else schemas)
+        write_rows(frame, options.format, sys.stdout, steps.paused)
+
+
+def open_query_session(options: argparse.Namespace) -> AbstractContextManager[tuple[SparkSession, StepReporter]]:
+    """A session whose result goes to standard output in the options' format, with progress for a terminal only."""
+    # One query is over before Java's optimizing compiler has paid for itself.
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+    if options.format != "table":
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+    return open_session(options.warehouse.absolute(), _SESSION_SETTINGS, quiet=not sys.stderr.isatty())
 
 
 def check_query(text: str) -> str:

@@ -3,21 +3,39 @@
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import time
 from typing import NoReturn
 
+from local.cli.batch_command import NOTEBOOKS, PARAMETERS, make_folder, run_notebooks
+from local.cli.command_session import open_runner
+from local.cli.emulation_process import run_emulation
+from local.cli.step_progress import StepReporter
+from local.runtime.jars import fetch_delta_jars
+from local.stack.kafka_broker import fetch_kafka_jars
+from local.stack.s3a_session import build_s3a_settings, fetch_s3a_jars
 from local.stack.stack import Stack, read_environment
-from local.stack.stack_part import StackError
 from pinterest_transforms.settings import Settings
 
 _GLANCE = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+def fetch_jars(options: argparse.Namespace) -> None:
+    """Fetches the jars, and prints their files.
+
+    Raises:
+        JarError: one cannot be had.
+    """
+    files = fetch_delta_jars()
+    if options.stack:
+        files += [*fetch_kafka_jars(), *fetch_s3a_jars()]
+    for file in files:
+        print(file)
+
+
 def run(options: argparse.Namespace) -> None:
-    """Runs the chosen action.
+    """Starts the stack, or runs the batch notebooks over the bucket of one that runs.
 
     Raises:
         PinterestError: it cannot.
@@ -29,15 +47,14 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _up(options: argparse.Namespace) -> None:
-    from local.cli.step_progress import StepReporter  # noqa: PLC0415 - as in cli
-
     began = time.monotonic()
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     try:
         with StepReporter() as steps, Stack(options.folder, options.user_id, steps) as stack:
             steps(f"making a source of {options.posts:,} posts")
-            create_source(stack, options.posts, options.seed)
+            size = ("--posts", str(options.posts), "--seed", str(options.seed))
+            run_emulation("generate", *size, "--replace", environment=stack.environment)
             with steps.paused():
                 print(_format_addresses(stack, time.monotonic() - began), flush=True)
             steps("running until Ctrl-C")
@@ -53,23 +70,6 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-def create_source(stack: Stack, posts: int, seed: int) -> None:
-    """Makes the source in the stack's MariaDB, with the emulation's own command.
-
-    Raises:
-        StackError: it cannot be made.
-    """
-    made = subprocess.run(  # noqa: S603 - this very program
-        [sys.executable, "-m", "emulation", "generate", "--posts", str(posts), "--seed", str(seed), "--replace"],
-        env={**os.environ, **stack.environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        raise StackError(f"the source must be made, got {made.stderr.strip().removeprefix('error: ')}")
 
 
 def _format_addresses(stack: Stack, seconds: float) -> str:
@@ -97,20 +97,17 @@ in another terminal, in this folder:
 
 
 def _batch(options: argparse.Namespace) -> None:
-    from local.cli.batch_command import NOTEBOOKS, PARAMETERS, make_warehouse, run_notebooks  # noqa: PLC0415 - as in cli
-    from local.cli.local_cli import spark_run  # noqa: PLC0415
-    from local.notebooks.bucket_filesystem import Buckets  # noqa: PLC0415
-    from local.stack.s3a_session import build_s3a_settings  # noqa: PLC0415
+    from local.notebooks.bucket_filesystem import Buckets  # noqa: PLC0415 - boto3 is slow to import
 
     environment = read_environment(options.folder)
     warehouse = (options.warehouse or options.folder / "warehouse").absolute()
-    make_warehouse(warehouse)
+    make_folder(warehouse, "warehouse", warehouse)
     # Also for boto3, and for Spark's own processes.
     os.environ.update(environment)
     settings = Settings(
         user_id=environment["PINTEREST_USER_ID"], landing=environment["PINTEREST_LANDING"], warehouse=str(warehouse)
     )
-    with spark_run(warehouse, build_s3a_settings(environment)) as (runner, _):
+    with open_runner(warehouse, build_s3a_settings(environment)) as (runner, _):
         runner.dbutils_state.filesystem = Buckets(environment["AWS_ENDPOINT_URL_S3"])
         names = [name for name in PARAMETERS if name != "analyse" or options.what == "batch"]
         run_notebooks(runner, settings, {name: NOTEBOOKS / name for name in names}, access="external_location")

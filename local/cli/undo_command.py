@@ -4,27 +4,32 @@ import argparse
 
 from pyspark.sql import SparkSession
 
-from local.cli.step_progress import StepReporter
+from local.cli.command_session import open_session
+from local.cli.erase_command import find_legs
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.operations.summaries import runs
-from pinterest_transforms.operations.undo import UndoneTopic, undo_run
+from pinterest_transforms.operations.undo import undo_run
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables.creation import ensure_tables
 
 
-def undo(
-    spark: SparkSession, legs: list[Settings], options: argparse.Namespace, steps: StepReporter
-) -> list[UndoneTopic]:
-    """Undoes the run in the leg that it is of.
+def run(options: argparse.Namespace) -> None:
+    """Undoes the run in the leg that it is of; prints what was done to each topic.
 
     Raises:
         BusyError: a run is not finished.
         UndoError: the run cannot be undone.
     """
-    settings = _find_leg(spark, legs, options.run_id)
-    steps(f"undoing run {options.run_id}")
-    return undo_run(spark, settings, ENTITIES, options.run_id, allow_losses=options.allow_losses)
+    legs = find_legs(options)
+    with open_session(options.warehouse.absolute()) as (spark, steps):
+        settings = _find_leg(spark, legs, options.run_id)
+        steps(f"undoing run {options.run_id}")
+        done = undo_run(spark, settings, ENTITIES, options.run_id, allow_losses=options.allow_losses)
+    width = max(len(one.topic) for one in done)
+    for one in done:
+        removed = one.keys - one.restored
+        print(f"{one.topic:<{width}}  {removed:>9,} rows removed  {one.restored:>9,} restored")
 
 
 def _find_leg(spark: SparkSession, legs: list[Settings], run_id: str) -> Settings:
@@ -34,11 +39,3 @@ def _find_leg(spark: SparkSession, legs: list[Settings], run_id: str) -> Setting
             return settings
     tables = " or ".join(f"{settings.schema}.runs" for settings in legs)
     raise UndoError(f"run must be the run_id of a row of {tables}, got {run_id!r}")
-
-
-def print_undone(done: list[UndoneTopic]) -> None:
-    """Prints what was done to each topic."""
-    width = max(len(one.topic) for one in done)
-    for one in done:
-        removed = one.keys - one.restored
-        print(f"{one.topic:<{width}}  {removed:>9,} rows removed  {one.restored:>9,} restored")

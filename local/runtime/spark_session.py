@@ -7,7 +7,7 @@ import signal
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyspark import SparkConf, SparkContext
@@ -18,7 +18,7 @@ from local.runtime.jars import JAR_FOLDER, fetch_delta_jars
 from local.runtime.java import kill_java
 from local.runtime.spark_java_process import JavaProcess
 
-__all__ = ["choose_driver_memory", "command_session", "kill_java", "local_session", "stop_session"]
+__all__ = ["choose_driver_memory", "kill_java", "local_session", "stop_session"]
 
 GIB = 1024**3
 CLASS_ARCHIVE = JAR_FOLDER / "classes.jsa"
@@ -105,19 +105,6 @@ def local_session(
         # pyspark has replaced it.
         signal.signal(signal.SIGINT, handler)
     return SparkSession(context)
-
-
-@contextlib.contextmanager
-def command_session(warehouse: str | Path, *, extra: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
-    """The session of one command; stopped at its end, unless it ran in this process before.
-
-    After an error it still runs: the error's text may be in Java. ``stop_running_session`` stops it then.
-    """
-    ran_before = is_running()
-    spark = local_session(warehouse, extra=extra)
-    yield spark
-    if not ran_before:
-        stop_session(spark)
 
 
 def is_running() -> bool:

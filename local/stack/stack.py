@@ -20,14 +20,13 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from local.kinesis.kinesis_endpoint import REGION
 from local.stack import mariadb
 from local.stack.kafka_broker import fetch_kafka_jars
 from local.stack.stack_part import HOST, Part, StackError, free_port
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 
-STAGE = "prod"
+REGION, STAGE = "us-east-1", "prod"
 GROUP = "connect-sink"
 _ENVIRONMENT, _LOCK = "environment", "lock"
 _CREDENTIALS = {

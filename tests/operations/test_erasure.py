@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 from pyspark.sql import SparkSession
 
-from local.cli import local_cli
+from local.cli import erase_command, local_cli
 from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from pinterest_transforms.errors import BusyError, SettingsError
@@ -143,7 +143,7 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
         with dying_in(step, call):
             erasure.erase(spark, settings, (), purge=True)
         assert keys(landed) == {KEPT}
-    monkeypatch.setattr(local_cli, "_open_session", lambda *_: nullcontext((spark, lambda _: None)))
+    monkeypatch.setattr(erase_command, "open_session", lambda *_: nullcontext((spark, lambda _: None)))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert local_cli.main(given) == 0
     out, err = capsys.readouterr()

@@ -1,11 +1,11 @@
 """The posts behind a number, by a leg's tables: where each record came from, and its raw text while it is kept."""
 
 import gzip
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars
 import pytest
@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from local.cli.explain_command import check_explanation
 from local.cli.local_cli import main
-from local.cli.query_command import QueryError, write_rows
+from local.cli.query_command import QueryError
 from pinterest_transforms.analysis.answer_posts import explain_answer
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.analysis.counted_posts import CleanTables
@@ -22,7 +22,7 @@ from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import SettingsError, TableError
 from pinterest_transforms.operations.explanation import explain
 from pinterest_transforms.schemas import QUARANTINE, RAW, clean_schema
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import answer_tables
 from pinterest_transforms.tables.views import SOURCES_VIEW, create_view_sql
 from tests.support.notebook_runs import SCHEMA, Ran
@@ -64,14 +64,12 @@ def test_where_the_landing_is_gone_the_quarantine_has_the_repaired_records(ran: 
     assert len(set(found.values())) > 1
 
 
-def test_the_command_shows_them(ran: Ran, explained: list[Row]) -> None:
+def test_the_command_shows_them(ran: Ran, explained: list[Row], capsys: pytest.CaptureFixture[str]) -> None:
     year = explained[0]["post_year"]
-    place = {"warehouse": Path(ran.settings.warehouse), "schema": SCHEMA, "user_id": DEFAULT_USER_ID}
-    landing = Path(ran.settings.landing)
-    explanation = check_explanation(ANSWER, [("post_year", str(year))], **place, landing=landing, raw=False)
-    out = io.StringIO(newline="")
-    write_rows(explanation.open(ran.spark), "csv", out)
-    header, *lines = out.getvalue().splitlines()
+    given = ["explain", ANSWER, f"post_year={year}", "--schema", SCHEMA, "--format", "csv"]
+    given += ["--warehouse", ran.settings.warehouse, "--landing", ran.settings.landing]
+    assert main(given) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
     assert header == "ind,post_year,category,pin_file,pin_position,geo_file,geo_position"
     assert [int(line.split(",")[0]) for line in lines] == [
         post["ind"] for post in explained if post["post_year"] == year
@@ -189,7 +187,7 @@ def test_what_cannot_be_explained_is_told_without_spark(
 ) -> None:
     given = {"warehouse": _warehouse(tmp_path, "a", "b"), "schema": "a", "user_id": "abc", "raw": False, **changes}
     with pytest.raises((SettingsError, QueryError)) as error:
-        check_explanation(ANSWER, cell, landing=Path("/no/such"), **given)
+        check_explanation(SimpleNamespace(answer=ANSWER, cell=cell, landing=Path("/no/such"), **given))
     assert str(error.value) == message
 
 

@@ -15,7 +15,7 @@ from tests.support.interpreting import INTERPRETED
 settings = spark_session._spark_settings
 # Cold, each plan would be compiled.
 spark_session._spark_settings = lambda warehouse: {**settings(warehouse), **INTERPRETED}
-spark_session.stop_session = lambda _: None
+spark_session.stop_running_session = lambda: None
 
 given = sys.argv[1:]
 at = given.index("--")

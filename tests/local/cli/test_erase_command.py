@@ -8,7 +8,7 @@ import pytest
 
 from emulation.source.database import connect, count_rows, write_source
 from emulation.synthetic.generator import generate_rows
-from local.cli import erase_command, local_cli
+from local.cli import erase_command
 from local.cli.step_progress import StepReporter
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.operations.erasure import ErasedRows
@@ -34,7 +34,7 @@ def erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object
         asked.append((settings.landing, sorted(keys), purge))
         return [ErasedRows("pins", len(keys), 7)]
 
-    monkeypatch.setattr(local_cli, "_open_session", session)
+    monkeypatch.setattr(erase_command, "open_session", session)
     monkeypatch.setattr(erase_command, "ensure_tables", lambda *_: None)
     monkeypatch.setattr(erase_command, "register_tables", lambda *_: None)
     monkeypatch.setattr(erase_command, "erased_keys", lambda *_: ())

@@ -52,7 +52,11 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
             2,
             "error: user_id must be 3 to 32 of a-z and 0-9, got 'x;'",
         ),
-        ("batch --landing l --warehouse l/file", 2, "error: warehouse must be a folder, got the file {folder}/l/file"),
+        (
+            "batch --landing l --warehouse l/file --user-id xyz",
+            2,
+            "error: warehouse must be where files can be written, got {folder}/l/file: File exists",
+        ),
         (
             "batch --landing l --warehouse w --user-id abc123",
             2,

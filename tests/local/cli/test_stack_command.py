@@ -2,6 +2,7 @@
 
 import signal
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
@@ -16,6 +17,8 @@ def test_one_request_to_end_stops_the_stack(
     left = []
 
     class FakeStack:
+        environment: ClassVar[dict[str, str]] = {}
+
         def __init__(self, *_: object) -> None:
             """Nothing is started."""
 
@@ -31,7 +34,7 @@ def test_one_request_to_end_stops_the_stack(
             signal.raise_signal(number)
 
     monkeypatch.setattr(stack_command, "Stack", FakeStack)
-    monkeypatch.setattr(stack_command, "create_source", lambda *_: None)
+    monkeypatch.setattr(stack_command, "run_emulation", lambda *_, **__: "")
     monkeypatch.setattr(stack_command, "_format_addresses", lambda *_: "started")
 
     stack_command.run(SimpleNamespace(what="up", folder=None, user_id="abc", posts=1, seed=1))

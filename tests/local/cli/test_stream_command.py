@@ -10,8 +10,9 @@ import pytest
 
 from emulation.source.database import connect, write_source
 from emulation.synthetic.generator import generate_rows
+from local.cli.command_options import build_parser
 from local.cli.step_progress import StepReporter
-from local.cli.stream_command import StopRequest, StreamRun, run_stream
+from local.cli.stream_command import run_stream
 from local.kinesis.kinesis_emulator import serve_emulator
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
@@ -58,18 +59,14 @@ def test_a_source_goes_through_a_kinesis_of_its_own(
 
 def test_a_rebuild_needs_no_kinesis_and_takes_the_raw_records_of_one_entity(tmp_path: Path) -> None:
     names = ("catalog", "user_id", "entity", "run_id", "warehouse", "region", "endpoint", "initial_position", "trigger")
-    cells = [f"dbutils.widgets.text({name!r}, '')" for name in (*names, "rebuild", "leg")]
+    cells = [f"dbutils.widgets.text({name!r}, '')" for name in (*names, "rebuild")]
     told = "print(*(dbutils.widgets.get(n) for n in ('entity', 'endpoint', 'region', 'rebuild')), sep=',')"
-    for name in ("stream_kinesis", "analyse"):
-        (tmp_path / f"{name}.py").write_text("\n".join(["# Databricks notebook source", *cells, told]))
+    (tmp_path / "stream_kinesis.py").write_text("\n".join(["# Databricks notebook source", *cells, told]))
     out = io.StringIO()
-    stream = StreamRun(tmp_path / "w", SETTINGS.user_id, entity="user", switches=("rebuild",)).validate()
-    session, stopping = (
-        SimpleNamespace(dataSource=SimpleNamespace(register=lambda _: None)),
-        StopRequest(stream.settings(), print),
-    )
-    assert run_stream(Runner(session, Screen(out)), stream, StepReporter(io.StringIO()), stopping, tmp_path)
-    assert out.getvalue() == "user,,,true\n,,,\n"
+    options = build_parser().parse_args(["stream", "--warehouse", "w", "--entity", "user", "--rebuild"])
+    session = SimpleNamespace(dataSource=SimpleNamespace(register=lambda _: None))
+    run_stream(Runner(session, Screen(out)), options, StepReporter(io.StringIO()), "", "", tmp_path)
+    assert out.getvalue() == "user,,,true\n"
 
 
 @pytest.mark.parametrize(

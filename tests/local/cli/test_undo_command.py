@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cli import local_cli, undo_command
+from local.cli import undo_command
 from local.cli.step_progress import StepReporter
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.operations.undo import UndoneTopic
@@ -38,7 +38,7 @@ def _library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise UndoError("run gone: a file is gone")
         return [UndoneTopic(f"{settings.leg}.pin", 1200, 1000), UndoneTopic(f"{settings.landing[-3:]}.user", 2, 0)]
 
-    monkeypatch.setattr(local_cli, "_open_session", session)
+    monkeypatch.setattr(undo_command, "open_session", session)
     monkeypatch.setattr(undo_command, "ensure_tables", lambda *_: None)
     monkeypatch.setattr(undo_command, "runs", lambda _, settings, run: Rows(set(legs[settings.leg]) & {run}))
     monkeypatch.setattr(undo_command, "undo_run", undo_run)

@@ -1,0 +1,39 @@
+"""Spark for a command: its session, or a runner of notebooks, with progress on standard error."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import SparkSession
+
+from local.cli.step_progress import StepReporter
+from local.runtime.spark_session import local_session
+
+if TYPE_CHECKING:
+    from local.notebooks.notebook_runner import Runner
+
+
+@contextmanager
+def open_session(
+    warehouse: str | Path, extra: Mapping[str, str] | None = None, *, quiet: bool = False
+) -> Iterator[tuple[SparkSession, StepReporter]]:
+    """A session and progress; ``extra`` are Spark settings that win. The command line stops the session."""
+    with StepReporter(quiet=quiet) as steps:
+        steps("starting Spark")
+        yield local_session(warehouse, extra=extra), steps
+
+
+@contextmanager
+def open_runner(
+    warehouse: str | Path, extra: Mapping[str, str] | None = None
+) -> Iterator[tuple["Runner", StepReporter]]:
+    """A runner of notebooks with its session and screen, and progress."""
+    with open_session(warehouse, extra) as (spark, steps):
+        # Not before: pandas is slow to import, and is imported while Java starts.
+        from local.notebooks.display import Screen  # noqa: PLC0415
+        from local.notebooks.notebook_runner import Runner  # noqa: PLC0415
+
+        screen = Screen()
+        screen.paused = steps.paused
+        yield Runner(spark, screen, progress=steps), steps
