@@ -1,28 +1,26 @@
 """Kinesis on loopback and in memory, by AWS's rules.
 
-As a process it prints its port, and ends when its standard input does::
+As a process it ends with the one that started it::
 
     python -m local.kinesis.kinesis_emulator --port 4567
 
 Unlike Kinesis it makes and deletes streams at once, lets any credentials in, and has no rate limits.
 """
 
-import argparse
 import asyncio
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import orjson
 from aiohttp import web
 
-from emulation.cli.number_arguments import int_between
 from local.kinesis.emulator_operations import THROTTLED, KinesisOperations
 from local.kinesis.emulator_request import MEDIA_TYPE, EmulatorRequest, parse_request
 from local.kinesis.emulator_shards import KinesisError
+from local.runtime.part_process import HOST, build_part_parser, run_part, serve
 
 _BODY_BYTES = 32 * 1024**2
 
@@ -110,15 +108,11 @@ class KinesisEmulator(KinesisOperations):
         status, content = self.answer(operation, body)
         return web.Response(status=status, body=content, content_type=MEDIA_TYPE)
 
-    async def start(self, port: int = 0) -> web.AppRunner:
-        """Begins to serve on a loopback port, a free one for 0; the runner's ``cleanup`` ends it."""
+    def app(self) -> web.Application:
+        """Its one route."""
         app = web.Application(client_max_size=_BODY_BYTES)
         app.router.add_post("/", self.serve)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        return runner
+        return app
 
 
 def _use_control(control: Counter[str], operation: str) -> bool:
@@ -134,8 +128,15 @@ def serve_emulator(emulator: KinesisEmulator | None = None) -> Iterator[KinesisE
     """Serves an emulator on a free loopback port, in a thread; stopped at the end."""
     kinesis, loop, ready = emulator or KinesisEmulator(), asyncio.new_event_loop(), threading.Event()
 
+    async def start() -> web.AppRunner:
+        runner = web.AppRunner(kinesis.app(), access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, HOST, 0).start()
+        kinesis.url = f"http://{HOST}:{runner.addresses[0][1]}"
+        return runner
+
     def run() -> None:
-        runner = loop.run_until_complete(kinesis.start())
+        runner = loop.run_until_complete(start())
         ready.set()
         loop.run_forever()
         loop.run_until_complete(runner.cleanup())
@@ -152,22 +153,6 @@ def serve_emulator(emulator: KinesisEmulator | None = None) -> Iterator[KinesisE
         thread.join(10)
 
 
-async def _serve_until_input_ends(kinesis: KinesisEmulator, port: int) -> None:
-    runner = await kinesis.start(port)
-    print(kinesis.url.rpartition(":")[2], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await runner.cleanup()
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Serves until standard input ends."""
-    parser = argparse.ArgumentParser(prog="python -m local.kinesis.kinesis_emulator", description="Kinesis in memory.")
-    parser.add_argument(
-        "--port", type=int_between(0, 65_535), default=0, help="its loopback port (default: a free one)"
-    )
-    options = parser.parse_args(arguments)
-    asyncio.run(_serve_until_input_ends(KinesisEmulator(), options.port))
-
-
 if __name__ == "__main__":
-    main()
+    parser = build_part_parser("local.kinesis.kinesis_emulator", "Kinesis in memory.")
+    run_part(parser, lambda options: serve(KinesisEmulator().app(), options.port))

@@ -9,19 +9,15 @@ It listens on loopback alone, makes no topic on its own, and finds what it had w
 
 import argparse
 import os
-import subprocess
-import sys
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
 from pathlib import Path
 
-from emulation.cli.number_arguments import int_between
 from local.runtime.jars import JAR_FOLDER, fetch_jar_files, read_jar_list
 from local.runtime.java import check_java, run_java
+from local.runtime.part_process import build_part_parser, run_part
 from local.runtime.spark_environment import build_java_environment
-from local.stack.stack_part import end_with_parent
-from pinterest_transforms.errors import PinterestError
+from local.stack.stack_part import StackError
 
 VERSION = "4.3.1"
 JARS = read_jar_list(Path(__file__).with_name("kafka_jars.txt"))
@@ -30,10 +26,6 @@ _LOG_SETTINGS = Path(__file__).with_name("kafka_log4j2.properties")
 # A second of work at the start, and no more than a broker of three small topics needs.
 _JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m", "-Xshare:auto")
 _FORMAT_SECONDS = 120
-
-
-class BrokerError(PinterestError):
-    """The broker cannot be started."""
 
 
 def fetch_kafka_jars() -> list[Path]:
@@ -79,7 +71,7 @@ def prepare(folder: Path, port: int, controller_port: int) -> list[str]:
     """Makes the folder ready, where it is new; the command that runs the broker on it.
 
     Raises:
-        BrokerError: the folder cannot be made ready.
+        StackError: the folder cannot be made ready.
         JarError: Kafka's jars are not there and cannot be fetched.
         JavaError: there is no Java that Kafka runs on.
     """
@@ -98,37 +90,20 @@ def prepare(folder: Path, port: int, controller_port: int) -> list[str]:
 def _format(command: list[str]) -> None:
     """Gives a new folder its cluster's id, as Kafka's own tool does."""
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    try:
-        code, printed = run_java([*command, f"--cluster-id={cluster}"], _FORMAT_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise BrokerError(f"the broker's folder must be made within {_FORMAT_SECONDS} s") from None
+    code, printed = run_java([*command, f"--cluster-id={cluster}"], _FORMAT_SECONDS)
     if code:
         lines = printed.strip().splitlines() or ["nothing"]
-        raise BrokerError(f"the broker's folder must be made, got {lines[-1]}")
+        raise StackError(f"the broker's folder must be made, got {lines[-1]}")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def run(options: argparse.Namespace) -> None:
     """Becomes the broker."""
-    parser = argparse.ArgumentParser(
-        prog="python -m local.stack.kafka_broker", description="Apache Kafka on loopback, one node."
-    )
-    parser.add_argument("--folder", required=True, type=Path, help="where it keeps its data")
-    parser.add_argument("--port", required=True, type=int_between(0, 65_535), help="loopback port of its clients")
-    parser.add_argument(
-        "--controller-port",
-        required=True,
-        type=int_between(0, 65_535),
-        help="loopback port of the cluster's controller",
-    )
-    options = parser.parse_args(arguments)
-    end_with_parent()
-    try:
-        command = prepare(options.folder, options.port, options.controller_port)
-    except PinterestError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    command = prepare(options.folder, options.port, options.controller_port)
     os.execve(command[0], command, build_java_environment())  # noqa: S606 - to be the broker, not its parent
 
 
 if __name__ == "__main__":
-    main()
+    parser = build_part_parser("local.stack.kafka_broker", "Apache Kafka on loopback, one node.")
+    parser.add_argument("--folder", required=True, type=Path, help="where it keeps its data")
+    parser.add_argument("--controller-port", required=True, type=int, help="loopback port of the cluster's controller")
+    run_part(parser, run)

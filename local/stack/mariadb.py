@@ -11,23 +11,15 @@ import os
 import pwd
 import shutil
 import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from emulation.cli.number_arguments import int_between
-from local.stack.stack_part import HOST, end_with_parent
-from pinterest_transforms.errors import PinterestError
+from local.runtime.part_process import HOST, build_part_parser, run_part
+from local.stack.stack_part import StackError
 
 USER, DATABASE = "sender", "pinterest_data"
 PASSWORD_VARIABLE = "PINTEREST_MARIADB_PASSWORD"  # noqa: S105 - where it is found, not what it is
 # Debian keeps servers where not everybody looks.
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-_INSTALL_SECONDS = 120
-
-
-class MariaDbError(PinterestError):
-    """MariaDB is not installed, or does not start."""
 
 
 def prepare(folder: Path, port: int, password: str) -> list[str]:
@@ -39,7 +31,7 @@ def prepare(folder: Path, port: int, password: str) -> list[str]:
         password: of the user ``sender``, who may do anything in the database ``pinterest_data``.
 
     Raises:
-        MariaDbError: MariaDB is not installed, or cannot make the folder.
+        StackError: MariaDB is not installed, or cannot make the folder.
     """
     server, install = _find_command("mariadbd"), _find_command("mariadb-install-db")
     folder = folder.absolute()
@@ -63,29 +55,21 @@ def prepare(folder: Path, port: int, password: str) -> list[str]:
 def _find_command(name: str) -> str:
     command = shutil.which(name, path=_PATH)
     if command is None:
-        raise MariaDbError(f"MariaDB must be installed, got no {name}: make stack installs Debian's")
+        raise StackError(f"MariaDB must be installed, got no {name}: make stack installs Debian's")
     return command
 
 
 def _install(command: list[str], temporary: Path) -> None:
     options = ["--skip-test-db", "--auth-root-authentication-method=normal"]
-    try:
-        ran = subprocess.run(  # noqa: S603 - the server's own tool
-            [*command, *options],
-            cwd=temporary,
-            env={**os.environ, "TMPDIR": str(temporary)},
-            capture_output=True,
-            text=True,
-            timeout=_INSTALL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise MariaDbError(f"MariaDB's folder must be made within {_INSTALL_SECONDS} s") from None
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    ran = subprocess.run(  # noqa: S603 - the server's own tool
+        [*command, *options], cwd=temporary, env=environment, capture_output=True, text=True, check=False
+    )
     if ran.returncode:
         printed = (ran.stdout + ran.stderr).strip().splitlines() or ["nothing"]
         # The first error is the cause: "Aborting" and several lines of advice follow.
         errors = [line for line in printed if "ERROR" in line] or printed
-        raise MariaDbError(f"MariaDB's folder must be made, got {errors[0]}")
+        raise StackError(f"MariaDB's folder must be made, got {errors[0]}")
 
 
 def _build_init_sql(password: str) -> str:
@@ -98,23 +82,13 @@ def _build_init_sql(password: str) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def run(options: argparse.Namespace) -> None:
     """Becomes the server."""
-    parser = argparse.ArgumentParser(prog="python -m local.stack.mariadb", description="MariaDB on loopback.")
-    parser.add_argument("--folder", required=True, type=Path, help="where it keeps its data")
-    parser.add_argument("--port", required=True, type=int_between(0, 65_535), help="its loopback port")
-    options = parser.parse_args(arguments)
-    end_with_parent()
-    try:
-        password = os.environ.pop(PASSWORD_VARIABLE, "")
-        if not password:
-            raise MariaDbError(f"{PASSWORD_VARIABLE} must be set, got nothing")
-        command = prepare(options.folder, options.port, password)
-    except PinterestError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    command = prepare(options.folder, options.port, os.environ.pop(PASSWORD_VARIABLE))
     os.execv(command[0], command)  # noqa: S606 - to be the server, not its parent
 
 
 if __name__ == "__main__":
-    main()
+    parser = build_part_parser("local.stack.mariadb", "MariaDB on loopback.")
+    parser.add_argument("--folder", required=True, type=Path, help="where it keeps its data")
+    run_part(parser, run)

@@ -3,21 +3,19 @@
 python -m local.stack.s3 --port 4566
 """
 
+import argparse
 import logging
-import sys
-from collections.abc import Sequence
 
-from local.stack.stack_part import HOST, end_with_parent
+from local.runtime.part_process import HOST, build_part_parser, run_part
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Serves until it is ended; the options are those of moto's server."""
-    end_with_parent()
-    from moto.server import main as serve  # noqa: PLC0415 - takes a second
+def run(options: argparse.Namespace) -> None:
+    """Serves until it is ended."""
+    from moto.server import main  # noqa: PLC0415 - takes a second
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    serve(["--host", HOST, *(sys.argv[1:] if arguments is None else arguments)])
+    main(["--host", HOST, "--port", str(options.port)])
 
 
 if __name__ == "__main__":
-    main()
+    run_part(build_part_parser("local.stack.s3", "S3 in memory."), run)

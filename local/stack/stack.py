@@ -20,9 +20,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from local.runtime.part_process import HOST
 from local.stack import mariadb
 from local.stack.kafka_broker import fetch_kafka_jars
-from local.stack.stack_part import HOST, Part, StackError, free_port
+from local.stack.stack_part import Part, StackError, free_port
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 
@@ -87,7 +88,7 @@ class Stack:
         where = ["--kafka", self.bootstrap, "--s3", self.s3.url, "--bucket", self.settings.bucket]
         topics = ["--topics-regex", f"{user_id}.*"]
         self.sink = Part("sink", f"{_ROOM}.s3_sink.s3_sink", [*where, *topics, *files], logs, environment=_CREDENTIALS)
-        to = ["--proxy", self.proxy.url, "--kinesis", self.kinesis.url, "--user-id", user_id, "--stage", STAGE]
+        to = ["--proxy", self.proxy.url, "--kinesis", self.kinesis.url, "--user-id", user_id]
         self.gateway = Part(
             "gateway", f"{_ROOM}.api_gateway.api_gateway", to, logs, environment={**_CREDENTIALS, **key}
         )

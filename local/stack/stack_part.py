@@ -1,28 +1,24 @@
 """A part of the stack: one process that is started, awaited, killed and restarted on the same port."""
 
-import ctypes
 import os
 import random
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from local import PROJECT
+from local.runtime.part_process import HOST
 from pinterest_transforms.errors import PinterestError
 
-HOST = "127.0.0.1"
 # Below the ports that systems give to outgoing connections: one of those could take a part's port while it is down.
 _PORTS = range(20_000, 32_000)
 _TRIES = 100
 _START_SECONDS, _STOP_SECONDS = 120.0, 30.0
 _GLANCE = 0.05
-_PR_SET_PDEATHSIG = 1
 
 
 class StackError(PinterestError):
@@ -39,27 +35,6 @@ def free_port() -> int:
                 continue
             return port
     raise StackError(f"one of {_TRIES} ports from {_PORTS[0]} to {_PORTS[-1]} must be free, got none")
-
-
-def end_with_parent() -> None:
-    """Has this process end when the one that started it does, whatever becomes of that.
-
-    On Linux the kernel sees to it, also once this process has become another program; it goes by the thread that
-    started it. Elsewhere a thread looks now and then, which ends with this program.
-    """
-    parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-        return
-
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=look, daemon=True).start()
 
 
 class Part:
@@ -101,8 +76,7 @@ class Part:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 self._command,
-                # Closed when this process ends, by which the Kinesis emulator ends too.
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=PROJECT,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from local.runtime.part_process import HOST
 from local.stack.stack import read_environment
-from local.stack.stack_part import HOST
 from pinterest_transforms.settings import Settings
 from tests.stack.kafka_topics import Topics
 

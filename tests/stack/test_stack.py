@@ -160,8 +160,6 @@ def test_the_proxy_writes_to_a_real_broker_and_says_where(running: RunningStack)
     second = asked(pins, {"records": [{"key": 1, "value": [1]}, {"key": 1, "value": 2, "partition": 7}]})
     missing = asked(f"{proxy}/topics/{USER_ID}.none", {"records": [{"key": 1, "value": 1}]})
     large = asked(pins, {"records": [{"key": 1, "value": "x" * 2_000_000}]})
-    topics, topic = asked(f"{proxy}/topics"), asked(pins)
-    none = asked(f"{proxy}/topics/none")
     api, key = environment["PINTEREST_API_URL"], environment["PINTEREST_API_KEY"]
     paths = ("topics", f"topics/{USER_ID}.pin", "streams")
     over_api = [asked(f"{api}/{path}", kind="application/json", key=key)[0] for path in paths]
@@ -181,11 +179,8 @@ def test_the_proxy_writes_to_a_real_broker_and_says_where(running: RunningStack)
         (200, 50003),
         (200, 50002),
     ]
-    assert topics == (200, [f"{USER_ID}.geo", f"{USER_ID}.pin", f"{USER_ID}.user"])
-    assert (topic[1]["name"], len(topic[1]["partitions"])) == (f"{USER_ID}.pin", 2)
-    # The proxy tells whoever reaches it; the API's policy lets through what is sent, and the streams.
+    # The API's policy lets through what is sent, and the streams.
     assert (over_api, sent) == ([403, 403, 200], 200)
-    assert none == (404, {"error_code": 40401, "message": "Topic not found."})
     assert [value for *_, value in messages] == [b'{"a":1}', '{"b":"é\\n"}'.encode(), b"[1]"]
 
 

@@ -11,7 +11,7 @@ from yarl import URL
 
 from local.stack.api_gateway.mapping_templates import MappingContext, MappingError, render_mapping
 from local.stack.api_gateway.request_checks import DeniedError
-from local.stack.api_gateway.rest_api import Integration, MatchedMethod, Response
+from local.stack.api_gateway.rest_api import Integration, Response
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -22,6 +22,7 @@ _HOP_BY_HOP = {"connection", "content-length", "content-encoding", "date", "host
 # Of a caller these go no further than the gateway.
 _OWN = {"authorization", "x-api-key", "x-amz-date", "x-amz-security-token"}
 _JSON = "application/json"
+_DEFAULT_MS = 29_000
 
 
 @dataclass(frozen=True)
@@ -62,36 +63,33 @@ class Integrations:
         self._session, self._proxy, self._kinesis = session, proxy.rstrip("/"), kinesis.rstrip("/")
         self._credentials, self._region = credentials, region
 
-    async def execute(self, found: MatchedMethod, context: MappingContext) -> HttpResponse:
+    async def execute(self, integration: Integration, context: MappingContext) -> HttpResponse:
         """The answer to a request.
 
         Raises:
             DeniedError: there is none: the template refuses it, or the other side is not there.
         """
-        integration = found.method.integration
-        if integration.kind == "HTTP_PROXY":
+        if integration["Type"] == "HTTP_PROXY":
             return await self._forward(integration, context)
-        if integration.kind == "AWS":
-            return await self._call_service(integration, context)
-        raise DeniedError(500, "Internal server error")
+        return await self._call_service(integration, context)
 
     async def _forward(self, integration: Integration, context: MappingContext) -> HttpResponse:
         """The request as it is, but for what a template makes of it, to another address; its answer as it is."""
         body = _map_body(integration, context)
         headers = {n: v for n, v in context.header.items() if n not in _HOP_BY_HOP | _OWN}
-        method = integration.method if integration.method != "ANY" else context.variables["httpMethod"]
-        request = _BackendRequest(method, integration.uri, headers, dict(context.query), body)
+        method = integration["IntegrationHttpMethod"]
+        method = context.variables["httpMethod"] if method == "ANY" else method
+        request = _BackendRequest(method, integration["Uri"], headers, dict(context.query), body)
         _map_parameters(integration, request, context)
         request.url = self._proxy + _build_path(integration, urlsplit(request.url).path, context)
         return await self._send(integration, request)
 
     async def _call_service(self, integration: Integration, context: MappingContext) -> HttpResponse:
-        arn = _ARN.match(integration.uri)
+        arn = _ARN.match(integration["Uri"])
         if arn is None or arn["service"] not in _TARGETS:
             raise DeniedError(500, "Internal server error")
-        request = _BackendRequest(
-            integration.method, f"{self._kinesis}/", {"content-type": context.content_type}, {}, b""
-        )
+        headers = {"content-type": context.content_type}
+        request = _BackendRequest(integration["IntegrationHttpMethod"], f"{self._kinesis}/", headers, {}, b"")
         if arn["how"] == "action":
             request.headers["x-amz-target"] = f"{_TARGETS[arn['service']]}.{arn['what']}"
         else:
@@ -110,7 +108,7 @@ class Integrations:
         request.headers = dict(signed.headers.items())
 
     async def _send(self, integration: Integration, request: _BackendRequest) -> HttpResponse:
-        timeout = aiohttp.ClientTimeout(total=integration.seconds)
+        timeout = aiohttp.ClientTimeout(total=float(integration.get("TimeoutInMillis", _DEFAULT_MS)) / 1000)
         try:
             async with self._session.request(
                 request.method,
@@ -134,23 +132,22 @@ def _build_path(integration: Integration, path: str, context: MappingContext) ->
 
     Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/private-integration.html
     """
-    override = context.overrides.get("requestOverride")
-    whole = override.get("path") if isinstance(override, dict) else None
+    whole = context.request_override.get("path")
     if isinstance(whole, str):
         return quote(whole, safe="/")
-    return f"/{context.variables['stage']}{path}" if integration.private else path
+    private = integration.get("ConnectionType") == "VPC_LINK"
+    return f"/{context.variables['stage']}{path}" if private else path
 
 
 def _map_parameters(integration: Integration, request: _BackendRequest, context: MappingContext) -> None:
     """Fills path, query and headers: by the integration's parameters, then by what its template has overridden."""
-    override = context.overrides.get("requestOverride")
     places: dict[str, dict[str, str]] = {"path": {}, "querystring": request.query, "header": request.headers}
-    for name, source in integration.parameters.items():
+    for name, source in integration.get("RequestParameters", {}).items():
         _, _, place, last = name.split(".", 3)
         value = _find_source(source, context)
         if value is not None:
             places[place][last.lower() if place == "header" else last] = value
-    for place, given in (override if isinstance(override, dict) else {}).items():
+    for place, given in context.request_override.items():
         if not isinstance(given, dict):
             continue
         places[place].update({str(name).lower() if place == "header" else name: str(v) for name, v in given.items()})
@@ -176,12 +173,11 @@ def _find_source(source: str, context: MappingContext) -> str | None:
 
 
 def _map_body(integration: Integration, context: MappingContext) -> bytes:
-    template = integration.templates.get(context.content_type)
+    templates = integration.get("RequestTemplates", {})
+    template = templates.get(context.content_type)
     if template is None:
-        passes = integration.passthrough == "WHEN_NO_MATCH" or (
-            integration.passthrough == "WHEN_NO_TEMPLATES" and not integration.templates
-        )
-        if not passes:
+        passthrough = integration.get("PassthroughBehavior", "WHEN_NO_MATCH")
+        if not (passthrough == "WHEN_NO_MATCH" or (passthrough == "WHEN_NO_TEMPLATES" and not templates)):
             raise DeniedError(415, "Unsupported Media Type")
         return context.content
     try:
@@ -196,27 +192,27 @@ def _map_response(integration: Integration, answer: HttpResponse, context: Mappi
     if response is None:
         raise DeniedError(500, "Internal server error")
     headers = {"Content-Type": _JSON}
-    for name, source in response.parameters.items():
+    for name, source in response.get("ResponseParameters", {}).items():
         kept = {header.lower(): value for header, value in answer.headers.items()}
         value = source[1:-1] if source.startswith("'") else kept.get(source.rpartition(".")[2].lower())
         if value is not None:
             headers[name.split(".", 3)[3]] = value
-    template = response.templates.get(_JSON)
+    template = response.get("ResponseTemplates", {}).get(_JSON)
     if template is None:
-        return HttpResponse(response.status, answer.body, headers)
+        return HttpResponse(int(response["StatusCode"]), answer.body, headers)
     inner = MappingContext(answer.body, variables=context.variables)
     try:
         body = render_mapping(template, inner)
     except MappingError:
         raise DeniedError(500, "Internal server error") from None
-    override = inner.overrides["responseOverride"]
-    status = override.get("status", response.status) if isinstance(override, dict) else response.status
+    status = inner.response_override.get("status", response["StatusCode"])
     return HttpResponse(int(str(status)), body.encode(), headers)
 
 
 def _choose_response(integration: Integration, status: int) -> Response | None:
     """Patterns are looked at before the response without one, which takes the rest."""
-    for response in integration.responses:
-        if response.pattern is not None and re.fullmatch(response.pattern, str(status)):
+    responses = integration.get("IntegrationResponses", ())
+    for response in responses:
+        if (pattern := response.get("SelectionPattern")) and re.fullmatch(pattern, str(status)):
             return response
-    return next((response for response in integration.responses if response.pattern is None), None)
+    return next((response for response in responses if not response.get("SelectionPattern")), None)

@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway
 import base64
 import json
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -29,6 +29,10 @@ _ESCAPES = {
 }
 
 
+Overrides = dict[str, object]
+"""Values, or mappings of them, by the names that a template gives them."""
+
+
 class MappingError(PinterestError):
     """A mapping template cannot be rendered."""
 
@@ -43,7 +47,8 @@ class MappingContext:
         query: parameters of the query string.
         header: headers, by their names in lower case.
         variables: ``$context``, plain values.
-        overrides: what the template sets in ``$context.requestOverride`` and ``$context.responseOverride``.
+        request_override: what the template sets in ``$context.requestOverride``.
+        response_override: and in ``$context.responseOverride``.
     """
 
     content: bytes = b""
@@ -51,7 +56,8 @@ class MappingContext:
     query: Mapping[str, str] = field(default_factory=dict)
     header: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
-    overrides: MutableMapping[str, object] = field(default_factory=dict)
+    request_override: Overrides = field(default_factory=lambda: {"path": {}, "header": {}, "querystring": {}})
+    response_override: Overrides = field(default_factory=lambda: {"header": {}})
 
     @property
     def body(self) -> str:
@@ -174,15 +180,12 @@ def _escape(letter: str) -> str:
 
 
 def render_mapping(template: str, context: MappingContext) -> str:
-    """A template's text with everything filled in; what it overrides is left in ``context.overrides``.
+    """A template's text with everything filled in; what it overrides is left in the context.
 
     Raises:
         MappingError: it is not Velocity, or what it calls fails.
     """
-    overrides: dict[str, dict[str, object]] = {
-        "requestOverride": {"path": {}, "header": {}, "querystring": {}},
-        "responseOverride": {"header": {}},
-    }
+    overrides = {"requestOverride": context.request_override, "responseOverride": context.response_override}
     names = {
         "input": _Input(context),
         "util": _Util(),
@@ -195,5 +198,4 @@ def render_mapping(template: str, context: MappingContext) -> str:
         raise
     except Exception as error:
         raise MappingError(f"a mapping template fails: {' '.join(str(error).split())}") from None
-    context.overrides.update(overrides)
     return text

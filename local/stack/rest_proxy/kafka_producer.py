@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -11,40 +10,17 @@ from local.stack.rest_proxy.produce_request import Record
 
 # API Gateway gives up after 29 s: what became of the records must be known before.
 DELIVERY_MS = 20_000
-_POLL_SECONDS = 0.1
 _ANY_PARTITION = -1
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryReport:
-    """What became of a record: where it stands, or why it was not written."""
-
-    partition: int | None
-    offset: int | None
-    error: KafkaError | None
-
-
-class _PendingRequest:
-    """A request's records, until the last one is settled."""
-
-    def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.written: list[DeliveryReport] = [DeliveryReport(None, None, None)] * count
-        self.done: asyncio.Future[None] = loop.create_future()
-        self._left, self._loop, self._lock = count, loop, threading.Lock()
-
-    def settle(self, number: int, written: DeliveryReport) -> None:
-        """Takes what became of one; from any thread."""
-        self.written[number] = written
-        with self._lock:
-            self._left -= 1
-            last = not self._left
-        if last:
-            self._loop.call_soon_threadsafe(self._end)
-
-    def _end(self) -> None:
-        # The caller may have gone.
-        if not self.done.done():
-            self.done.set_result(None)
+RETRIABLE, NOT_RETRIABLE = 50003, 50002
+# Java's client finds out about a missing topic by waiting for it in vain, and calls that a time-out, which passes.
+_PASSES = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._MSG_TIMED_OUT,
+    KafkaError._QUEUE_FULL,
+)
+Offset = dict[str, int | str | None]
+"""Where a record stands, or why it was not written, as the proxy answers it."""
 
 
 class KafkaProducer:
@@ -67,29 +43,38 @@ class KafkaProducer:
                 "log_level": 0,
             }
         )
-        threading.Thread(target=self._hear, daemon=True, name="kafka-answers").start()
+        threading.Thread(target=self._poll, daemon=True, name="kafka-answers").start()
 
-    async def write(self, topic: str, records: Sequence[Record]) -> list[DeliveryReport]:
+    async def write(self, topic: str, records: Sequence[Record]) -> list[Offset]:
         """Writes records; what became of each, in their order."""
-        pending = _PendingRequest(len(records), self._loop)
-        for number, record in enumerate(records):
-            self._write(topic, number, record, pending)
-        await pending.done
-        return pending.written
+        return await asyncio.gather(*[self._produce(topic, record) for record in records])
 
-    def _write(self, topic: str, number: int, record: Record, pending: _PendingRequest) -> None:
-        def settled(error: KafkaError | None, message: Message) -> None:
-            where = (None, None) if error else (message.partition(), message.offset())
-            pending.settle(number, DeliveryReport(*where, error))
+    def _produce(self, topic: str, record: Record) -> "asyncio.Future[Offset]":
+        future: asyncio.Future[Offset] = self._loop.create_future()
+
+        def settle(error: KafkaError | None, message: Message | None = None) -> None:
+            place = (None, None) if error or message is None else (message.partition(), message.offset())
+            offset: Offset = {"partition": place[0], "offset": place[1], "error_code": None, "error": None}
+            if error:
+                passes = error.retriable() or error.code() in _PASSES
+                offset |= {"error_code": RETRIABLE if passes else NOT_RETRIABLE, "error": error.str()}
+            self._loop.call_soon_threadsafe(_finish, future, offset)
 
         partition = _ANY_PARTITION if record.partition is None else record.partition
         try:
-            self._producer.produce(topic, record.value, record.key, partition, on_delivery=settled)
+            self._producer.produce(topic, record.value, record.key, partition, on_delivery=settle)
         except BufferError:
-            pending.settle(number, DeliveryReport(None, None, KafkaError(KafkaError._QUEUE_FULL)))
+            settle(KafkaError(KafkaError._QUEUE_FULL))
         except KafkaException as refused:
-            pending.settle(number, DeliveryReport(None, None, refused.args[0]))
+            settle(refused.args[0])
+        return future
 
-    def _hear(self) -> None:
+    def _poll(self) -> None:
         while True:
-            self._producer.poll(_POLL_SECONDS)
+            self._producer.poll(0.1)
+
+
+def _finish(future: "asyncio.Future[Offset]", offset: Offset) -> None:
+    # The caller may have gone.
+    if not future.done():
+        future.set_result(offset)

@@ -9,15 +9,14 @@ MEDIA_TYPE = "application/vnd.kafka.v2+json"
 """Of answers."""
 
 _JSON_RECORDS = "application/vnd.kafka.json.v2+json"
-_BAD, _UNSUPPORTED, _UNPROCESSABLE = 400, 415, 422
 
 
 class RequestError(Exception):
     """The request is answered with an error as a whole."""
 
-    def __init__(self, status: int, code: int, message: str) -> None:
+    def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
-        self.status, self.code = status, code
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +32,22 @@ def check_media_type(given: str) -> None:
     """Checks that the content type is JSON: records of the other types have another encoding.
 
     Raises:
-        RefusedError: 415, they are not.
+        RequestError: 415, they are not.
     """
     if given.partition(";")[0].strip().lower() != _JSON_RECORDS:
-        raise RequestError(_UNSUPPORTED, _UNSUPPORTED, "HTTP 415 Unsupported Media Type")
+        raise RequestError(415, "HTTP 415 Unsupported Media Type")
 
 
 def parse_records(body: bytes) -> list[Record]:
     """The records of a request.
 
     Raises:
-        RefusedError: 400, the body is no JSON; 422, it has not what it must have.
+        RequestError: 400, the body is no JSON; 422, it has not what it must have.
     """
     try:
         found = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise RequestError(_BAD, _BAD, "Bad Request: the body must be JSON") from None
+        raise RequestError(400, "Bad Request: the body must be JSON") from None
     if not isinstance(found, dict):
         raise _unprocessable("the body must be an object")
     records = found.get("records")
@@ -76,7 +75,7 @@ def _to_json(value: object) -> bytes | None:
 
 
 def _unprocessable(message: str) -> RequestError:
-    return RequestError(_UNPROCESSABLE, _UNPROCESSABLE, message)
+    return RequestError(422, message)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -1,46 +1,36 @@
 """Emulates Confluent's S3 sink connector: JSON lines, the same object keys, at-least-once delivery.
 
     python -m local.stack.s3_sink.s3_sink --port 8083 --kafka 127.0.0.1:9092
-        --s3 http://127.0.0.1:4566 --bucket B --topics-regex 'abc.*'
+        --s3 http://127.0.0.1:4566 --bucket B --topics-regex 'abc.*' --group G --flush-size 1000 --rotate-ms 2000
 
 A file of a partition is written when it has ``flush.size`` records, or when the clock passes a multiple of
 ``rotate.schedule.interval.ms``; only then is it committed how far the partition is read. Killed in between, it writes
-the same file again, perhaps with more or fewer records. Its port answers with its state, as a Connect worker's does.
+the same file again, perhaps with more or fewer records. Its port shows that it runs, and answers nothing.
 
 Source: https://docs.confluent.io/kafka-connectors/s3-sink/current/overview.html
 """
 
 import argparse
-import json
+import socket
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from emulation.cli.number_arguments import int_between
+from local.runtime.part_process import HOST, build_part_parser, run_part
 from local.stack.s3_sink.sink_files import FinishedFile, PartitionFiles, PutObject, SinkError
-from local.stack.stack_part import HOST, end_with_parent
 
 _POLL_SECONDS, _AT_ONCE = 0.2, 1_000
-_MAX_NUMBER = 999_999_999
 # As short as the broker lets it be: so long a sink that was killed keeps its partitions from the next one.
 _SESSION_MS, _HEARTBEAT_MS = 3_000, 500
 
 
 class S3Sink:
-    """Reads topics, writes files.
-
-    Attributes:
-        files: records that are not written yet.
-        written: objects it has written so far.
-    """
+    """Reads topics, writes files."""
 
     def __init__(self, consumer: Consumer, files: PartitionFiles, put: PutObject) -> None:
-        self.files, self.written = files, 0
-        self._consumer, self._put = consumer, put
+        self._consumer, self._files, self._put = consumer, files, put
 
     def subscribe(self, topics_regex: str) -> None:
         """Reads the topics of a pattern from now on; those made later too."""
@@ -59,13 +49,12 @@ class S3Sink:
                 if not error.retriable():
                     print(f"error: {error.str()}", file=sys.stderr, flush=True)
                 continue
-            self._write(self.files.take(*_unpack_message(message), time.time()))
-        self._write(self.files.due(time.time()))
+            self._write(self._files.take(*_unpack_message(message), time.time()))
+        self._write(self._files.due(time.time()))
 
     def _write(self, finished: Sequence[FinishedFile]) -> None:
         for one in finished:
             self._put(one.key, one.body)
-            self.written += 1
             # Only now: committed records are never read again.
             place = TopicPartition(one.topic, one.partition, one.next_offset)
             try:
@@ -80,7 +69,7 @@ class S3Sink:
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Partitions that are not its own any more are read again from what was committed."""
         for place in partitions:
-            self.files.forget(place.topic, place.partition)
+            self._files.forget(place.topic, place.partition)
 
 
 def _unpack_message(message: Message) -> tuple[str, int, int, bytes | None]:
@@ -121,61 +110,23 @@ def open_bucket(endpoint: str, bucket: str) -> PutObject:
     return put
 
 
-def _serve_state(port: int, sink: S3Sink) -> None:
-    """Answers every request on a port with how far the sink is."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            content = json.dumps({"state": "RUNNING", "written": sink.written, "open": sink.files.open}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Requests are not logged."""
-
-    server = ThreadingHTTPServer((HOST, port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def run(options: argparse.Namespace) -> None:
     """Sinks until it is ended, or meets a record that it cannot write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m local.stack.s3_sink.s3_sink", description="Writes Kafka's topics into a bucket."
-    )
-    parser.add_argument(
-        "--port", required=True, type=int_between(0, 65_535), help="loopback port that serves its state"
-    )
+    files = PartitionFiles(options.flush_size, options.rotate_ms)
+    sink = S3Sink(open_consumer(options.kafka, options.group), files, open_bucket(options.s3, options.bucket))
+    sink.subscribe(options.topics_regex)
+    with socket.create_server((HOST, options.port)):
+        while True:
+            sink.step()
+
+
+if __name__ == "__main__":
+    parser = build_part_parser("local.stack.s3_sink.s3_sink", "Writes Kafka's topics into a bucket.")
     parser.add_argument("--kafka", required=True, metavar="HOST:PORT", help="the broker")
     parser.add_argument("--s3", required=True, metavar="URL", help="endpoint of S3")
     parser.add_argument("--bucket", required=True, help="where the objects go")
     parser.add_argument("--topics-regex", required=True, metavar="REGEX", help="which topics")
-    parser.add_argument("--group", default="connect-sink", help="consumer group (%(default)s)")
-    parser.add_argument(
-        "--flush-size",
-        type=int_between(1, _MAX_NUMBER),
-        default=1_000,
-        metavar="N",
-        help="records of a file (%(default)s)",
-    )
-    parser.add_argument(
-        "--rotate-ms", type=int_between(1, _MAX_NUMBER), default=2_000, metavar="MS", help="rotate.schedule.interval.ms"
-    )
-    options = parser.parse_args(arguments)
-    end_with_parent()
-    try:
-        files = PartitionFiles(options.flush_size, options.rotate_ms)
-        sink = S3Sink(open_consumer(options.kafka, options.group), files, open_bucket(options.s3, options.bucket))
-        sink.subscribe(options.topics_regex)
-        _serve_state(options.port, sink)
-        while True:
-            sink.step()
-    except SinkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    parser.add_argument("--group", required=True, help="consumer group")
+    parser.add_argument("--flush-size", required=True, type=int, metavar="N", help="flush.size")
+    parser.add_argument("--rotate-ms", required=True, type=int, metavar="MS", help="rotate.schedule.interval.ms")
+    run_part(parser, run)

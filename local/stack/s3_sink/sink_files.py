@@ -12,7 +12,7 @@ PutObject = Callable[[str, bytes], None]
 
 
 class SinkError(PinterestError):
-    """A setting of the sink, or a record, is not one that it can use."""
+    """A record is not one that the sink can write."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,9 @@ class PartitionFiles:
         Args:
             flush_size: records of a file at most.
             rotate_ms: a file is finished when the clock passes a multiple of it, in ms since 1970; 0 for never.
-
-        Raises:
-            SinkError: they are not usable.
         """
-        if flush_size < 1:
-            raise SinkError(f"flush.size must be at least 1, got {flush_size}")
-        if rotate_ms < 0:
-            raise SinkError(f"rotate.schedule.interval.ms must be at least 0, got {rotate_ms}")
         self._flush_size, self._rotate_ms = flush_size, rotate_ms
         self._open: dict[tuple[str, int], _OpenFile] = {}
-
-    @property
-    def open(self) -> int:
-        """Records that stand in no file yet."""
-        return sum(len(file.lines) for file in self._open.values())
 
     def take(self, topic: str, partition: int, offset: int, value: bytes | None, now: float) -> list[FinishedFile]:
         """Adds the next record of a partition; returns the files that it finished.

@@ -2,14 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
-from local.kinesis import kinesis_emulator
-from local.stack import kafka_broker
-from local.stack.rest_proxy import rest_proxy
-from local.stack.s3_sink import s3_sink
 from tests.local.cli.local_commands import PROJECT
 from tests.local.conftest import Call
 
@@ -74,25 +69,6 @@ def test_a_value_that_no_option_takes_is_one_line(arguments: str, said: str, cal
     assert (code, out) == (2, "")
     assert line.startswith(f"error: argument {said}, got ")
     assert line.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("main", "option", "value"),
-    [
-        (kafka_broker.main, "--controller-port", "99999"),
-        (kinesis_emulator.main, "--port", "-1"),
-        (s3_sink.main, "--flush-size", "-1"),
-        (rest_proxy.main, "--port", "1e3"),
-    ],
-)
-def test_numbers_of_the_parts_have_bounds(
-    main: Callable[[list[str]], None], option: str, value: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([option, value])
-
-    assert ended.value.code == 2
-    assert f"argument {option}: must be a whole number from " in capsys.readouterr().err
 
 
 def test_a_closed_output_is_one_line() -> None:

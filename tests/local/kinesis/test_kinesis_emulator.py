@@ -1,12 +1,9 @@
 """The Kinesis emulator by AWS's rules, as boto3 sees it: streams, controls, protocol."""
 
 import base64
-import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 
 import orjson
 import pytest
@@ -15,6 +12,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from local.kinesis.emulator_shards import KinesisError
 from local.kinesis.kinesis_emulator import KinesisEmulator
+from local.stack.stack_part import Part
 from tests.local.kinesis.kinesis_calls import (
     FIRST,
     SECOND,
@@ -29,9 +27,6 @@ from tests.local.kinesis.kinesis_calls import (
     shards,
     split,
 )
-
-ROOT = Path(__file__).parents[3]
-
 
 # Streams
 
@@ -185,10 +180,10 @@ def test_ten_thousand_records_are_answered_in_under_20_ms():
     assert min(seconds) < 0.02
 
 
-def test_a_process_prints_its_port_and_ends_with_its_input():
-    command = [sys.executable, "-m", "local.kinesis.kinesis_emulator"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
-        client = client_of(f"http://127.0.0.1:{int(process.stdout.readline())}")
-        assert client.list_streams()["StreamNames"] == []
-        process.stdin.close()
-        assert process.wait(10) == 0
+def test_a_process_serves_on_its_port_and_ends_when_asked(tmp_path):
+    part = Part("kinesis", "local.kinesis.kinesis_emulator", [], tmp_path)
+    part.start()
+    part.wait()
+    assert client_of(part.url).list_streams()["StreamNames"] == []
+    part.stop()
+    assert not part.is_running()

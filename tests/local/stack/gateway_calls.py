@@ -12,10 +12,10 @@ from botocore.credentials import Credentials
 from yarl import URL
 
 from infrastructure.templates import get_template_path
+from local.runtime.part_process import HOST
 from local.stack.api_gateway.api_gateway import Gateway
 from local.stack.api_gateway.integrations import Integrations
 from local.stack.api_gateway.rest_api import Api, read_api
-from local.stack.stack_part import HOST
 
 REGION, KEY = "us-east-1", "a-key"
 CREDENTIALS = Credentials("local", "a-secret")

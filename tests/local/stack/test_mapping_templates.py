@@ -7,7 +7,6 @@ from textwrap import dedent, indent
 import pytest
 
 from local.stack.api_gateway.mapping_templates import MappingContext, MappingError, render_mapping
-from local.stack.api_gateway.rest_api import ApiError, read_api
 from tests.local.stack.gateway_calls import Request, ask
 
 HEAD = """\
@@ -241,13 +240,3 @@ def test_a_path_that_is_not_understood_is_no_empty_text(text: str, message: str)
 def test_a_broken_template_is_an_error_and_no_answer() -> None:
     with pytest.raises(MappingError, match=r"^a mapping template fails: "):
         render_mapping("#foreach($x in $y) {", MappingContext(b"{}"))
-
-
-def test_a_resource_that_hangs_nowhere_is_told(tmp_path: Path) -> None:
-    file = tmp_path / "api.yaml"
-    file.write_text(HEAD.replace("!Ref Things, PathPart: own", "!Ref One, PathPart: own"), encoding="utf-8")
-
-    with pytest.raises(ApiError) as told:
-        read_api(file, {"UserId": "abc", "Access": "IAM"})
-
-    assert str(told.value) == "resources must hang below the API's root, got One, Own"

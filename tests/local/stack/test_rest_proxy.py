@@ -6,12 +6,12 @@ import json
 import aiohttp
 import pytest
 from aiohttp import web
-from confluent_kafka.admin import AdminClient
 
+from local.runtime.part_process import HOST
 from local.stack.rest_proxy.kafka_producer import KafkaProducer
 from local.stack.rest_proxy.produce_request import Record, RequestError, parse_records
-from local.stack.rest_proxy.rest_proxy import RestProxy
-from local.stack.stack_part import HOST, free_port
+from local.stack.rest_proxy.rest_proxy import build_app
+from local.stack.stack_part import free_port
 
 JSON = "application/vnd.kafka.json.v2+json"
 
@@ -63,9 +63,7 @@ def test_what_cannot_be_read_is_refused_as_a_whole(body: bytes, status: int, mes
 async def _answered(method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, object]:
     """The answer of a proxy whose broker is down."""
     kafka = f"{HOST}:{free_port()}"
-    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
-    producing = KafkaProducer(kafka, asyncio.get_running_loop(), delivery_ms=300)
-    runner = web.AppRunner(RestProxy(producing, admin).app())
+    runner = web.AppRunner(build_app(KafkaProducer(kafka, asyncio.get_running_loop(), delivery_ms=300)))
     await runner.setup()
     await web.TCPSite(runner, HOST, 0).start()
     url = f"http://{HOST}:{runner.addresses[0][1]}{path}"

@@ -25,7 +25,6 @@ def test_a_file_is_finished_at_flush_size_and_named_by_its_first_offset() -> Non
         ("topics/abc.pin/partition=1/abc.pin+1+0000000053.json", 53, 56),
     ]
     assert done[0].body == b'{"index":50}\n{"index":51}\n{"index":52}\n'
-    assert files.open == 1
 
 
 def test_the_clock_finishes_what_is_open_so_that_the_last_record_lands() -> None:
@@ -42,7 +41,7 @@ def test_an_open_file_of_the_last_turn_is_finished_before_the_next_record() -> N
     take(files, range(2), now=1_000.0)
 
     assert [(file.start, file.next_offset) for file in take(files, range(2, 3), now=1_003.0)] == [(0, 2)]
-    assert files.open == 1
+    assert [file.start for file in files.due(1_004.0)] == [2]
 
 
 def test_offsets_with_gaps_and_null_values_are_committed_and_make_no_line() -> None:
@@ -91,20 +90,6 @@ def test_a_value_that_is_no_json_stops_the_sink_with_its_place(value: bytes) -> 
     assert str(told.value) == "a record's value must be JSON, got other bytes in abc.pin-2 at 33"
 
 
-@pytest.mark.parametrize(
-    ("flush", "rotate", "message"),
-    [
-        (0, 1, "flush.size must be at least 1, got 0"),
-        (1, -1, "rotate.schedule.interval.ms must be at least 0, got -1"),
-    ],
-)
-def test_settings_that_cannot_be_are_told(flush: int, rotate: int, message: str) -> None:
-    with pytest.raises(SinkError) as told:
-        PartitionFiles(flush, rotate)
-
-    assert str(told.value) == message
-
-
 class _Message:
     def __init__(self, offset: int) -> None:
         self._offset = offset
@@ -150,4 +135,3 @@ def test_it_is_committed_only_after_the_object_is_there() -> None:
         "put 0000000002.json",
         "committed abc.pin-0 up to 4",
     ]
-    assert (sink.written, sink.files.open) == (2, 1)

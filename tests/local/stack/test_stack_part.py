@@ -7,9 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local.runtime.part_process import HOST
 from local.stack import stack_part
 from local.stack.stack import Stack, read_environment, write_environment
-from local.stack.stack_part import HOST, Part, StackError, free_port
+from local.stack.stack_part import Part, StackError, free_port
 
 SERVES = """\
 import socket, sys, time

@@ -1,0 +1,60 @@
+"""What the processes of emulators and servers share: one loopback port, an end with the process that started them."""
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from pinterest_transforms.errors import PinterestError
+
+HOST = "127.0.0.1"
+_PR_SET_PDEATHSIG = 1
+
+
+def build_part_parser(module: str, about: str) -> argparse.ArgumentParser:
+    """A parser with the option that every part has, ``--port``."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
+    parser.add_argument("--port", required=True, type=int, help="its loopback port")
+    return parser
+
+
+def run_part(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
+    """Runs a part until it is ended, or the process that started it has ended; an error is one line."""
+    options = parser.parse_args()
+    end_with_parent()
+    try:
+        run(options)
+    except PinterestError as error:
+        sys.exit(f"error: {error}")
+
+
+def serve(app: web.Application | Awaitable[web.Application], port: int) -> None:
+    """Serves until this process is ended."""
+    web.run_app(app, host=HOST, port=port, access_log=None, print=None, shutdown_timeout=0.1)
+
+
+def end_with_parent() -> None:
+    """Has this process end when the one that started it does, whatever becomes of that.
+
+    On Linux the kernel sees to it, also once this process has become another program; it goes by the thread that
+    started it. Elsewhere a thread looks now and then, which ends with this program.
+    """
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+        return
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()
