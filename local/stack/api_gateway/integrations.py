@@ -11,17 +11,16 @@ from yarl import URL
 
 from local.stack.api_gateway.mapping_templates import MappingContext, MappingError, render_mapping
 from local.stack.api_gateway.request_checks import DeniedError
-from local.stack.api_gateway.rest_api import Integration, Response
+from local.stack.api_gateway.rest_api import Integration
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
-_ARN = re.compile(r"\Aarn:[\w-]+:apigateway:[\w-]+:(?P<service>[\w-]+):(?P<how>action|path)/(?P<what>.+)\Z")
+_ARN = re.compile(r"\Aarn:[\w-]+:apigateway:[\w-]+:(?P<service>[\w-]+):action/(?P<action>.+)\Z")
 _TARGETS = {"kinesis": "Kinesis_20131202"}
 _HOP_BY_HOP = {"connection", "content-length", "content-encoding", "date", "host", "server", "transfer-encoding"}
 # Of a caller these go no further than the gateway.
 _OWN = {"authorization", "x-api-key", "x-amz-date", "x-amz-security-token"}
-_JSON = "application/json"
 _DEFAULT_MS = 29_000
 
 
@@ -88,16 +87,16 @@ class Integrations:
         arn = _ARN.match(integration["Uri"])
         if arn is None or arn["service"] not in _TARGETS:
             raise DeniedError(500, "Internal server error")
-        headers = {"content-type": context.content_type}
-        request = _BackendRequest(integration["IntegrationHttpMethod"], f"{self._kinesis}/", headers, {}, b"")
-        if arn["how"] == "action":
-            request.headers["x-amz-target"] = f"{_TARGETS[arn['service']]}.{arn['what']}"
-        else:
-            request.url += arn["what"]
-        request.body = _map_body(integration, context)
+        headers = {
+            "content-type": context.content_type,
+            "x-amz-target": f"{_TARGETS[arn['service']]}.{arn['action']}",
+        }
+        body = _map_body(integration, context)
+        request = _BackendRequest(integration["IntegrationHttpMethod"], f"{self._kinesis}/", headers, {}, body)
         _map_parameters(integration, request, context)
         self._sign(request, arn["service"])
-        return _map_response(integration, await self._send(integration, request), context)
+        answer = await self._send(integration, request)
+        return HttpResponse(_map_status(integration, answer.status), answer.body, {"Content-Type": "application/json"})
 
     def _sign(self, request: _BackendRequest, service: str) -> None:
         from botocore.auth import SigV4Auth  # noqa: PLC0415 - takes a while, and only wanted here
@@ -140,44 +139,32 @@ def _build_path(integration: Integration, path: str, context: MappingContext) ->
 
 
 def _map_parameters(integration: Integration, request: _BackendRequest, context: MappingContext) -> None:
-    """Fills path, query and headers: by the integration's parameters, then by what its template has overridden."""
-    places: dict[str, dict[str, str]] = {"path": {}, "querystring": request.query, "header": request.headers}
+    """Fills path, query and headers by the integration's parameters."""
+    path: dict[str, str] = {}
+    places = {"path": path, "querystring": request.query, "header": request.headers}
     for name, source in integration.get("RequestParameters", {}).items():
         _, _, place, last = name.split(".", 3)
         value = _find_source(source, context)
         if value is not None:
             places[place][last.lower() if place == "header" else last] = value
-    for place, given in context.request_override.items():
-        if not isinstance(given, dict):
-            continue
-        places[place].update({str(name).lower() if place == "header" else name: str(v) for name, v in given.items()})
-    for name, value in places["path"].items():
+    for name, value in path.items():
         # All the rest of a path keeps its slashes.
-        request.url = request.url.replace(f"{{{name}+}}", quote(value, safe="/")).replace(
-            f"{{{name}}}", quote(value, safe="/" if name == "proxy" else "")
-        )
+        request.url = request.url.replace(f"{{{name}}}", quote(value, safe="/" if name == "proxy" else ""))
 
 
 def _find_source(source: str, context: MappingContext) -> str | None:
     """What a parameter is mapped from: a text in quotes, or a part of the request."""
-    if source.startswith("'") and source.endswith("'"):
+    if source.startswith("'"):
         return source[1:-1]
-    if source == "method.request.body":
-        return context.body
-    start, _, rest = source.partition(".")
-    if start == "context":
-        return context.variables.get(rest)
-    _, place, name = rest.split(".", 2)
+    _, _, place, name = source.split(".", 3)
     found = {"path": context.path, "querystring": context.query, "header": context.header}[place]
     return found.get(name.lower() if place == "header" else name)
 
 
 def _map_body(integration: Integration, context: MappingContext) -> bytes:
-    templates = integration.get("RequestTemplates", {})
-    template = templates.get(context.content_type)
+    template = integration.get("RequestTemplates", {}).get(context.content_type)
     if template is None:
-        passthrough = integration.get("PassthroughBehavior", "WHEN_NO_MATCH")
-        if not (passthrough == "WHEN_NO_MATCH" or (passthrough == "WHEN_NO_TEMPLATES" and not templates)):
+        if integration.get("PassthroughBehavior", "WHEN_NO_MATCH") != "WHEN_NO_MATCH":
             raise DeniedError(415, "Unsupported Media Type")
         return context.content
     try:
@@ -186,33 +173,13 @@ def _map_body(integration: Integration, context: MappingContext) -> bytes:
         raise DeniedError(400, f"Invalid request body: {error}") from None
 
 
-def _map_response(integration: Integration, answer: HttpResponse, context: MappingContext) -> HttpResponse:
-    """The answer as the first of the integration's responses that fits its status makes it."""
-    response = _choose_response(integration, answer.status)
-    if response is None:
-        raise DeniedError(500, "Internal server error")
-    headers = {"Content-Type": _JSON}
-    for name, source in response.get("ResponseParameters", {}).items():
-        kept = {header.lower(): value for header, value in answer.headers.items()}
-        value = source[1:-1] if source.startswith("'") else kept.get(source.rpartition(".")[2].lower())
-        if value is not None:
-            headers[name.split(".", 3)[3]] = value
-    template = response.get("ResponseTemplates", {}).get(_JSON)
-    if template is None:
-        return HttpResponse(int(response["StatusCode"]), answer.body, headers)
-    inner = MappingContext(answer.body, variables=context.variables)
-    try:
-        body = render_mapping(template, inner)
-    except MappingError:
-        raise DeniedError(500, "Internal server error") from None
-    status = inner.response_override.get("status", response["StatusCode"])
-    return HttpResponse(int(str(status)), body.encode(), headers)
-
-
-def _choose_response(integration: Integration, status: int) -> Response | None:
-    """Patterns are looked at before the response without one, which takes the rest."""
+def _map_status(integration: Integration, status: int) -> int:
+    """The status of the first response whose pattern fits, else of the one without a pattern."""
     responses = integration.get("IntegrationResponses", ())
     for response in responses:
         if (pattern := response.get("SelectionPattern")) and re.fullmatch(pattern, str(status)):
-            return response
-    return next((response for response in responses if not response.get("SelectionPattern")), None)
+            return int(response["StatusCode"])
+    for response in responses:
+        if not response.get("SelectionPattern"):
+            return int(response["StatusCode"])
+    raise DeniedError(500, "Internal server error")

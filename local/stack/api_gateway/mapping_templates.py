@@ -29,10 +29,6 @@ _ESCAPES = {
 }
 
 
-Overrides = dict[str, object]
-"""Values, or mappings of them, by the names that a template gives them."""
-
-
 class MappingError(PinterestError):
     """A mapping template cannot be rendered."""
 
@@ -48,7 +44,6 @@ class MappingContext:
         header: headers, by their names in lower case.
         variables: ``$context``, plain values.
         request_override: what the template sets in ``$context.requestOverride``.
-        response_override: and in ``$context.responseOverride``.
     """
 
     content: bytes = b""
@@ -56,8 +51,7 @@ class MappingContext:
     query: Mapping[str, str] = field(default_factory=dict)
     header: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
-    request_override: Overrides = field(default_factory=lambda: {"path": {}, "header": {}, "querystring": {}})
-    response_override: Overrides = field(default_factory=lambda: {"header": {}})
+    request_override: dict[str, object] = field(default_factory=dict)
 
     @property
     def body(self) -> str:
@@ -185,11 +179,10 @@ def render_mapping(template: str, context: MappingContext) -> str:
     Raises:
         MappingError: it is not Velocity, or what it calls fails.
     """
-    overrides = {"requestOverride": context.request_override, "responseOverride": context.response_override}
     names = {
         "input": _Input(context),
         "util": _Util(),
-        "context": {**context.variables, **overrides},
+        "context": {**context.variables, "requestOverride": context.request_override},
         "stageVariables": {},
     }
     try:

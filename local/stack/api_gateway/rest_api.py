@@ -11,9 +11,14 @@ from urllib.parse import unquote
 from infrastructure.cfn_evaluator import CfnEvaluator
 from infrastructure.checks.template_view import as_list, as_mapping
 from infrastructure.templates import Value, load_template, section
+from pinterest_transforms.errors import PinterestError
 
 _PARAMETER = re.compile(r"\{([\w.-]+)(\+?)\}")
 _Resources = Mapping[str, dict[str, Value]]
+
+
+class ApiError(PinterestError):
+    """The template's API is not one that the gateway can serve."""
 
 
 class Response(TypedDict, total=False):
@@ -21,8 +26,6 @@ class Response(TypedDict, total=False):
 
     StatusCode: str
     SelectionPattern: str
-    ResponseTemplates: Mapping[str, str]
-    ResponseParameters: Mapping[str, str]
 
 
 class Integration(TypedDict, total=False):
@@ -108,6 +111,7 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
 
     Raises:
         TemplateError: the template cannot be read or evaluated.
+        ApiError: it maps answers in a way that is not known here.
     """
     loaded = load_template(template)
     declared = section(loaded, "Parameters")
@@ -135,13 +139,17 @@ def _read_method(resources: _Resources, root: str, properties: Mapping[str, Valu
     if validators.get(str(properties.get("RequestValidatorId")), {}).get("ValidateRequestBody"):
         for content_type, model in as_mapping(properties.get("RequestModels")).items():
             schemas[content_type] = models[str(model)]["Schema"]
+    integration = cast(Integration, properties["Integration"])
+    for response in integration.get("IntegrationResponses", ()):
+        if others := sorted(response.keys() - Response.__annotations__.keys()):
+            raise ApiError(f"responses must have StatusCode and SelectionPattern alone, got {', '.join(others)}")
     return Method(
         path=_build_path(_select_type(resources, "Resource"), root, str(properties["ResourceId"])) or "/",
         http_method=str(properties["HttpMethod"]),
         authorization=str(properties.get("AuthorizationType", "NONE")),
         key_required=properties.get("ApiKeyRequired") in (True, "true"),
         schemas=schemas,
-        integration=cast(Integration, properties["Integration"]),
+        integration=integration,
     )
 
 

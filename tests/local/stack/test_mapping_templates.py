@@ -7,6 +7,7 @@ from textwrap import dedent, indent
 import pytest
 
 from local.stack.api_gateway.mapping_templates import MappingContext, MappingError, render_mapping
+from local.stack.api_gateway.rest_api import ApiError
 from tests.local.stack.gateway_calls import Request, ask
 
 HEAD = """\
@@ -31,7 +32,6 @@ Resources:
     Type: AWS::ApiGateway::Resource
     Properties: { RestApiId: !Ref Api, ParentId: !Ref Things, PathPart: own }
 """
-ARN = "arn:aws:apigateway:us-east-1:kinesis:action/ListStreams"
 
 
 def template(folder: Path, *methods: tuple[str, str, str]) -> Path:
@@ -129,73 +129,37 @@ def test_headers_and_query_are_mapped_from_texts_and_from_the_request(tmp_path: 
             RequestParameters:
               integration.request.header.X-Fixed: "'one'"
               integration.request.header.X-From: method.request.querystring.q
-              integration.request.querystring.stage: context.stage
+              integration.request.querystring.from: method.request.header.X-Id
             """,
         ),
     )
 
-    _, came = ask(Request("GET", "/s/things/own?q=7"), template=file)
+    _, came = ask(Request("GET", "/s/things/own?q=7", headers={"X-Id": "me"}), template=file)
 
-    assert (came[0].method, came[0].path) == ("PUT", "/x?q=7&stage=s")
+    assert (came[0].method, came[0].path) == ("PUT", "/x?q=7&from=me")
     assert (came[0].headers["x-fixed"], came[0].headers["x-from"]) == ("one", "7")
 
 
-def test_a_mapping_template_overrides_path_and_header(tmp_path: Path) -> None:
-    file = template(
-        tmp_path,
-        (
-            "Own",
-            "POST",
-            """\
-            Type: AWS
-            IntegrationHttpMethod: POST
-            Uri: arn:aws:apigateway:us-east-1:kinesis:path/things/{id}
-            RequestTemplates:
-              application/json: |
-                #set($context.requestOverride.path.id = $input.params('X-Id'))
-                #set($context.requestOverride.header.X-More = "m")
-                {"all": $input.json('$'), "first": $input.json('$.list[0]')}
-            IntegrationResponses: [{ StatusCode: 202 }]
-            """,
-        ),
-    )
-    headers = {"X-Id": "a b"}
-
-    said, came = ask(Request("POST", "/s/things/own", b'{"list":[{"x":1}]}', headers), template=file)
-
-    assert said[0].status == 202
-    assert (came[0].path, came[0].headers["x-more"]) == ("/things/a%20b", "m")
-    assert json.loads(came[0].body) == {"all": {"list": [{"x": 1}]}, "first": {"x": 1}}
-
-
-ANSWERS = f"""\
-Type: AWS
-IntegrationHttpMethod: POST
-Uri: {ARN}
-RequestTemplates: {{ application/json: "{{}}" }}
-IntegrationResponses:
-  - StatusCode: 404
-    SelectionPattern: "4\\\\d{{2}}"
-    ResponseParameters: {{ method.response.header.X-Why: integration.response.header.X-Behind }}
-    ResponseTemplates:
-      application/json: '{{"said": $input.json("$.a")}}'
-"""
-
-
-def test_an_answer_is_made_anew_by_the_response_that_fits(tmp_path: Path) -> None:
-    file = template(tmp_path, ("Own", "GET", ANSWERS))
-
-    said, _ = ask(Request("GET", "/s/things/own"), template=file, answer=(400, b'{"a":[1]}'))
-
-    assert (said[0].status, said[0].body, said[0].headers["X-Why"]) == (404, b'{"said": [1]}', "b")
+def answers(responses: str) -> str:
+    uri = "arn:aws:apigateway:us-east-1:kinesis:action/ListStreams"
+    return f"Type: AWS\nIntegrationHttpMethod: POST\nUri: {uri}\nIntegrationResponses: {responses}\n"
 
 
 def test_an_answer_that_no_response_fits_is_500(tmp_path: Path) -> None:
-    file = template(tmp_path, ("Own", "GET", ANSWERS))
+    file = template(tmp_path, ("Own", "GET", answers('[{ StatusCode: 404, SelectionPattern: "4\\\\d{2}" }]')))
 
     said, _ = ask(Request("GET", "/s/things/own"), template=file)
 
     assert (said[0].status, json.loads(said[0].body)) == (500, {"message": "Internal server error"})
+
+
+def test_an_answer_that_the_gateway_cannot_map_is_no_answer_as_it_is(tmp_path: Path) -> None:
+    file = template(tmp_path, ("Own", "GET", answers("[{ StatusCode: 200, ResponseTemplates: {} }]")))
+
+    with pytest.raises(ApiError) as told:
+        ask(Request("GET", "/s/things/own"), template=file)
+
+    assert str(told.value) == "responses must have StatusCode and SelectionPattern alone, got ResponseTemplates"
 
 
 def test_an_answer_that_comes_too_late_is_504(tmp_path: Path) -> None:
