@@ -2,7 +2,7 @@
 
 import argparse
 import uuid
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
     from local.notebooks.notebook_runner import Runner
 
 NOTEBOOKS = PROJECT / "notebooks"
-# Which of the parameters each notebook declares a widget for.
-PARAMETERS = {
-    "mount_s3": ("access", "landing", "user_id"),
-    "clean_batch": ("catalog", "schema", "landing", "user_id", "entity", "run_id", "warehouse", "rebuild"),
-    "analyse": ("leg", "catalog", "schema", "user_id", "warehouse"),
-}
+BATCH_NOTEBOOKS = ("mount_s3", "clean_batch", "analyse")
 
 
 @dataclass(frozen=True)
@@ -126,7 +121,7 @@ def run_batch(runner: "Runner", batch: BatchRun, notebooks: Path = NOTEBOOKS) ->
     run_notebooks(
         runner,
         settings,
-        {name: notebooks / name for name in PARAMETERS},
+        [notebooks / name for name in BATCH_NOTEBOOKS],
         entity=batch.entity,
         rebuild="true" if batch.rebuild else "false",
     )
@@ -135,13 +130,13 @@ def run_batch(runner: "Runner", batch: BatchRun, notebooks: Path = NOTEBOOKS) ->
         write_report(batch.report, collect_report_data(runner.spark, settings, runner.screen.answers))
 
 
-def run_notebooks(runner: "Runner", settings: Settings, notebooks: Mapping[str, Path], **changes: str) -> None:
+def run_notebooks(runner: "Runner", settings: Settings, notebooks: Sequence[Path], **changes: str) -> None:
     """Runs batch notebooks one after another.
 
     Args:
         runner: what they share.
         settings: names and places.
-        notebooks: files, by their names in ``PARAMETERS``.
+        notebooks: their files.
         changes: values of widgets other than the usual ones.
 
     Raises:
@@ -160,7 +155,6 @@ def run_notebooks(runner: "Runner", settings: Settings, notebooks: Mapping[str, 
         "rebuild": "false",
         **changes,
     }
-    for name, file in notebooks.items():
-        answer = runner.run(file, {key: values[key] for key in PARAMETERS[name]})
-        if name == "mount_s3" and answer:
-            values["landing"] = answer
+    for file in notebooks:
+        # The one that makes the landing reachable exits with its path.
+        values["landing"] = runner.run(file, values) or values["landing"]

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import NoReturn
 
-from local.cli.batch_command import NOTEBOOKS, PARAMETERS, make_folder, run_notebooks
+from local.cli.batch_command import BATCH_NOTEBOOKS, NOTEBOOKS, make_folder, run_notebooks
 from local.cli.command_session import open_runner
 from local.cli.emulation_process import run_emulation
 from local.cli.step_progress import StepReporter
@@ -109,5 +109,5 @@ def _batch(options: argparse.Namespace) -> None:
     )
     with open_runner(warehouse, build_s3a_settings(environment)) as (runner, _):
         runner.dbutils_state.filesystem = Buckets(environment["AWS_ENDPOINT_URL_S3"])
-        names = [name for name in PARAMETERS if name != "analyse" or options.what == "batch"]
-        run_notebooks(runner, settings, {name: NOTEBOOKS / name for name in names}, access="external_location")
+        names = [name for name in BATCH_NOTEBOOKS if name != "analyse" or options.what == "batch"]
+        run_notebooks(runner, settings, [NOTEBOOKS / name for name in names], access="external_location")

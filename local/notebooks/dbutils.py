@@ -2,11 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from pinterest_transforms.error_format import redact
 from pinterest_transforms.errors import PinterestError
@@ -52,74 +51,22 @@ class FileInfo:
     name: str
 
 
-@dataclass(frozen=True)
-class MountInfo:
-    """One mount."""
-
-    mountPoint: str  # noqa: N815 - the platform's name
-    source: str
-
-
 class Filesystem(DbutilsModule):
-    """Files, and mounts of ``file:`` folders. Paths: ``/…``, ``file:/…``, ``dbfs:/mnt/…`` below a mount."""
+    """Folders of this machine, by paths ``/…`` and ``file:/…``."""
 
     def __init__(self) -> None:
         super().__init__("dbutils.fs")
-        self._mounts: dict[str, str] = {}
 
     def ls(self, path: str) -> list[FileInfo]:
         """Lists a folder, or one file."""
-        place = self._resolve(path)
+        if "://" in path or not path.startswith(("/", "file:/")):
+            raise DbutilsError(f"path must be absolute and of this machine, got {path!r}")
+        place = Path("/", path.removeprefix("file:").lstrip("/"))
         if not place.exists():
             raise DbutilsError(f"FileNotFoundException: No such file or directory: {path}")
         files = sorted(place.iterdir()) if place.is_dir() else [place]
         ends = {file: "/" if file.is_dir() else "" for file in files}
         return [FileInfo(f"file:{file}{end}", f"{file.name}{end}") for file, end in ends.items()]
-
-    def mounts(self) -> list[MountInfo]:
-        """Every mount."""
-        return [MountInfo(point, source) for point, source in sorted(self._mounts.items())]
-
-    def mount(
-        self,
-        source: str,
-        mount_point: str,
-        *,
-        extra_configs: Mapping[str, str] | None = None,  # noqa: ARG002 - the platform's name
-    ) -> bool:
-        """Makes a folder of this machine reachable below a mount point, until the process ends."""
-        if not source.startswith("file:"):
-            scheme = urlsplit(source).scheme or "a path without a scheme"
-            raise DbutilsError(
-                f"UnsupportedOperationException: mounts of {scheme} need a Databricks workspace with DBFS; "
-                "on one machine a mount's source must be a file: folder"
-            )
-        point = mount_point.rstrip("/")
-        if not point.startswith("/mnt/"):
-            raise DbutilsError(f"mount point must start with /mnt/, got {mount_point!r}")
-        if point in self._mounts:
-            raise DbutilsError(f"Directory already mounted: {point}")
-        if not _local(source).is_dir():
-            raise DbutilsError(f"a mount's source must be an existing folder, got {source}")
-        self._mounts[point] = source
-        return True
-
-    def _resolve(self, path: str) -> Path:
-        plain = path.removeprefix("dbfs:")
-        for point, source in self._mounts.items():
-            if plain == point or plain.startswith(f"{point}/"):
-                return _local(source) / plain.removeprefix(point).lstrip("/")
-        if path.startswith(("dbfs:", "/mnt/")):
-            raise DbutilsError(f"FileNotFoundException: {path} is below no mount")
-        return _local(path)
-
-
-def _local(path: str) -> Path:
-    if path.startswith("file:"):
-        return Path("/", path.removeprefix("file:").lstrip("/"))
-    if "://" in path or not path.startswith("/"):
-        raise DbutilsError(f"path must be absolute and of this machine, got {path!r}")
-    return Path(path)
 
 
 class Secrets(DbutilsModule):
@@ -144,7 +91,7 @@ class Secrets(DbutilsModule):
 
 
 class DbutilsState:
-    """State that the notebooks of one process share: mounts and secrets."""
+    """State that the notebooks of one process share."""
 
     def __init__(self) -> None:
         self.filesystem = Filesystem()
@@ -186,30 +133,12 @@ class Widgets(DbutilsModule):
     def get(self, name: str) -> str:
         """Value of a widget."""
         if name not in self._values:
-            raise DbutilsError(f"widget must be one of {_listed(self._values)}, got {name!r}")
+            raise DbutilsError(f"widget must be one of {', '.join(sorted(self._values)) or '(none)'}, got {name!r}")
         return self._values[name]
 
     def getAll(self) -> dict[str, str]:  # noqa: N802 - the platform's name
         """Values of all widgets by name."""
         return dict(self._values)
-
-    @property
-    def any_declared(self) -> bool:
-        """Whether any widget was declared until now."""
-        return bool(self._values)
-
-    def check_parameters(self) -> None:
-        """Checks that a widget was declared for every parameter.
-
-        Raises:
-            DbutilsError: if for one there was none.
-        """
-        if unknown := self._parameters.keys() - self._values.keys():
-            raise DbutilsError(f"parameter must be one of the widgets {_listed(self._values)}, got {_listed(unknown)}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "(none)"
 
 
 class Dbutils(DbutilsModule):

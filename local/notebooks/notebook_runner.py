@@ -3,7 +3,6 @@
 import builtins
 import contextlib
 import io
-import re
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +16,6 @@ from local.notebooks.display import Screen
 from local.notebooks.source_format import Cell, NotebookError, read_cells
 from pinterest_transforms.error_format import one_line
 
-_DECLARES = re.compile(r"\bwidgets\s*\.\s*(?:text|dropdown)\s*\(")
-
 
 def _no_progress(_: str) -> None:
     """Nobody watches."""
@@ -31,7 +28,7 @@ class Runner:
     Attributes:
         spark: the session they get.
         screen: where they display.
-        dbutils_state: mounts and secrets.
+        dbutils_state: what ``dbutils`` shares between them.
         progress: called with the name of each step.
     """
 
@@ -49,7 +46,7 @@ class Runner:
 
         Args:
             path: the notebook's file; ``.py`` may be left out.
-            parameters: values of its widgets, as a job gives them.
+            parameters: values of its widgets, as a job gives them; others are passed over.
 
         Raises:
             NotebookError: if it cannot be read, or a cell fails; one line with file, cell and line of the file.
@@ -80,11 +77,10 @@ class _Run:
                 self._run_cells(read_cells(self._path))
             except NotebookExit as done:
                 ended = done.value
-        self._dbutils.widgets.check_parameters()
         return ended
 
     def _run_cells(self, cells: list[Cell]) -> None:
-        for at, cell in enumerate(cells):
+        for cell in cells:
             if cell.is_markdown:
                 continue
             self._runner.progress(f"{self._path.stem}: {cell.title or f'cell {cell.number} of {len(cells)}'}")
@@ -94,10 +90,6 @@ class _Run:
                 exec(compile(padded, str(self._path), "exec", dont_inherit=True), self._names)  # noqa: S102 - that is the task
             except (Exception, SystemExit) as error:
                 raise _cell_error(self._path, cell, error, self._runner.screen.redact) from error
-            declared_later = any(_DECLARES.search(later.source) for later in cells[at + 1 :])
-            if self._dbutils.widgets.any_declared and not declared_later:
-                # An unknown parameter is reported before the work rather than after it.
-                self._dbutils.widgets.check_parameters()
 
 
 def _find_file(path: Path) -> Path:

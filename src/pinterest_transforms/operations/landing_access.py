@@ -104,7 +104,6 @@ def resolve_landing_path(
 def _mount(dbutils: Dbutils, settings: Settings, access: str, name: str, scope: str) -> str:
     if not _MOUNT_NAME.match(name):
         raise SettingsError(f"mount_name must be 1 to 64 letters, digits, _ or -, got {name!r}")
-    # On one machine a mount stands for a folder; on the platform for the sink's bucket.
     source = settings.landing or f"s3a://{settings.bucket}"
     point = f"/mnt/{name}"
     for mount in dbutils.fs.mounts():

@@ -25,8 +25,6 @@ def test_parameters_win_over_defaults(runner: Runner, write: Write) -> None:
 @pytest.mark.parametrize(
     ("cell", "parameters", "message"),
     [
-        ("dbutils.widgets.text('a', '')", {"b": "1"}, "parameter must be one of the widgets a, got b"),
-        ("pass", {"b": "1"}, "parameter must be one of the widgets (none), got b"),
         ("dbutils.widgets.dropdown('a', 'x', ['x', 'y'])", {"a": "z"}, "widget a must be one of x, y, got 'z'"),
         ("dbutils.widgets.dropdown('a', 'w', ['x', 'y'])", {}, "widget a must be one of x, y, got 'w'"),
         ("dbutils.widgets.text('a', '')\ndbutils.widgets.get('b')", {}, "widget must be one of a, got 'b'"),
@@ -39,16 +37,6 @@ def test_wrong_parameters_are_told(
         runner.run(write(cell), parameters)
 
     assert str(told.value).endswith(message)
-
-
-def test_a_parameter_nobody_asked_for_is_told_before_the_work(runner: Runner, write: Write, out: io.StringIO) -> None:
-    path = write("dbutils.widgets.text('a', '')", "dbutils.widgets.text('b', '')", "print('work')")
-
-    runner.run(path, {"b": "1"})
-    with pytest.raises(PinterestError, match="parameter must be one of the widgets a, b, got c"):
-        runner.run(path, {"c": "1"})
-
-    assert out.getvalue() == "work\n"
 
 
 def test_a_secret_is_read_and_never_shown(
