@@ -10,8 +10,14 @@ from jsonschema import Draft201909Validator
 from open_data_contract_standard.model import OpenDataContractStandard
 
 from local.contract import contract_file
-from local.contract.contract_changes import breaking_changes
-from local.contract.contract_file import CONTRACT_FILE, check_changes, format_contract, read_contract, write_contract
+from local.contract.contract_file import (
+    CONTRACT_FILE,
+    breaking_changes,
+    check_changes,
+    format_contract,
+    read_contract,
+    write_contract,
+)
 from local.contract.data_contract import Fields, build_contract
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
@@ -71,11 +77,7 @@ def _add(contract: Fields, table: str, **column: object) -> None:
         (copy.copy, []),
         (lambda c: _remove(c, "users", "age"), ["users.age: removed"]),
         (lambda c: _remove_table(c, "runs"), ["runs: table removed"]),
-        (lambda c: _column(c, "users", "age").update(name="years"), ["users.age: renamed to years"]),
-        (
-            lambda c: _column(c, "users", "age").update(name="years", physicalType="DOUBLE", description="x"),
-            ["users.age: removed"],
-        ),
+        (lambda c: _column(c, "users", "age").update(name="years"), ["users.age: removed"]),
         (lambda c: _column(c, "pins", "ind").update(physicalType="INT"), ["pins.ind: type BIGINT -> INT"]),
         (lambda c: _column(c, "pins", "title").update(physicalType="INT"), ["pins.title: type STRING -> INT"]),
         (lambda c: _column(c, "pins", "title").update(required=True), ["pins.title: nullable -> required"]),
@@ -97,7 +99,7 @@ def test_a_breaking_change_is_named_with_its_column(change, expected: list[str])
     before = build_contract()
     after = copy.deepcopy(before)
     change(after)
-    assert breaking_changes(before, after) == expected
+    assert list(breaking_changes(before, after)) == expected
 
 
 def test_a_breaking_change_is_written_with_a_new_major_version_only(
