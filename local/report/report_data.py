@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from pyspark.sql import SparkSession
 
-from local.report.report_file import AnswerBlock, QualityBlock, ReportData
+from local.report.report_file import ReportData
 from pinterest_transforms import __version__
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.cleaning import REJECTED
@@ -54,13 +54,11 @@ def collect_report_data(
             topic: _to_datetime(topics.loc[topic, "latest_arrival"]) for topic in map(settings.source_name, ENTITIES)
         },
         latest_post=_to_datetime(freshness["latest_post"].max()),
-        answers=tuple(AnswerBlock(answer.name, answer.question, found[answer.name]) for answer in ANSWERS),
-        quality=QualityBlock(
-            runs,
-            _select_causes(totals[rejected], "reason"),
-            _select_causes(totals[~rejected], "column"),
-            _count_unknown_fields(runs),
-        ),
+        answers={answer.name: found[answer.name] for answer in ANSWERS},
+        runs=runs,
+        rejected_by_reason=_select_causes(totals[rejected], "reason"),
+        repaired_by_column=_select_causes(totals[~rejected], "column"),
+        unknown_fields=_count_unknown_fields(runs),
         tables=tables,
         landing=tuple(line for topic in landed for line in landing_reader.listing(spark, settings, topic).remarks()),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from local.report.report_page import Page, Section, render_page
+from local.report.report_page import render_page
 from local.report.report_sections import (
     build_answer_section,
     build_quality_section,
@@ -19,41 +19,6 @@ from local.report.report_sections import (
     render_facts,
     render_key_numbers,
 )
-
-__all__ = ["AnswerBlock", "QualityBlock", "ReportData", "write_report"]
-
-
-@dataclass(frozen=True)
-class AnswerBlock:
-    """One answer.
-
-    Attributes:
-        name: name of the answer's table, one of ``answers.ANSWERS``.
-        question: the question as the page shows it.
-        frame: every row of the answer, in the order it is to be shown.
-    """
-
-    name: str
-    question: str
-    frame: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class QualityBlock:
-    """What was read and what became of it.
-
-    Attributes:
-        runs: rows of the table ``runs``; topic, started, seconds, read, merged, already_there, rejected and repaired
-            are used.
-        rejected_by_reason: columns topic, reason, records.
-        repaired_by_column: columns topic, column, records.
-        unknown_fields: columns topic, field, records.
-    """
-
-    runs: pd.DataFrame
-    rejected_by_reason: pd.DataFrame
-    repaired_by_column: pd.DataFrame
-    unknown_fields: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -69,8 +34,12 @@ class ReportData:
         posts: posts in the clean tables.
         latest_arrivals: for each topic, when its newest record arrived; None if nothing arrived.
         latest_post: timestamp of the newest post; None if there is none.
-        answers: the answers, in the order of the page.
-        quality: the quality of the data.
+        answers: every row of each answer by the name of its table, in the order of the page.
+        runs: rows of the table ``runs``; topic, started, seconds, read, merged, already_there, rejected and repaired
+            are used.
+        rejected_by_reason: columns topic, reason, records.
+        repaired_by_column: columns topic, column, records.
+        unknown_fields: columns topic, field, records.
         tables: a row for each table, any columns (such as table, rows, version, schema_version); may be empty.
         landing: remarks on the landing's files, such as those that are not ingested; one line each.
     """
@@ -83,8 +52,11 @@ class ReportData:
     posts: int
     latest_arrivals: Mapping[str, datetime | None]
     latest_post: datetime | None
-    answers: tuple[AnswerBlock, ...]
-    quality: QualityBlock
+    answers: Mapping[str, pd.DataFrame]
+    runs: pd.DataFrame
+    rejected_by_reason: pd.DataFrame
+    repaired_by_column: pd.DataFrame
+    unknown_fields: pd.DataFrame
     tables: pd.DataFrame
     landing: tuple[str, ...] = ()
 
@@ -111,13 +83,9 @@ def write_report(path: Path, data: ReportData) -> Path:
 
 
 def _build_page(data: ReportData) -> str:
-    quality = data.quality
-    answers = [build_answer_section(block.name, block.question, block.frame) for block in data.answers]
-    sections: list[Section] = [
-        *answers,
-        build_quality_section(
-            quality.runs, quality.rejected_by_reason, quality.repaired_by_column, quality.unknown_fields
-        ),
+    sections = [
+        *(build_answer_section(name, frame) for name, frame in data.answers.items()),
+        build_quality_section(data.runs, data.rejected_by_reason, data.repaired_by_column, data.unknown_fields),
         build_tables_section(data.tables),
     ]
     facts = render_facts(
@@ -131,5 +99,4 @@ def _build_page(data: ReportData) -> str:
         data.latest_post,
         data.latest_arrivals,
     )
-    numbers = render_key_numbers(data.posts, quality.runs)
-    return render_page(Page(data.title, facts, numbers, tuple(sections)))
+    return render_page(data.title, facts, render_key_numbers(data.posts, data.runs), sections)

@@ -7,6 +7,7 @@ text of the data ever get into the markup, the browser would still not run it.
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from html import escape
@@ -38,40 +39,30 @@ class Section:
     figures: dict[str, go.Figure] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Page:
-    """Title (plain text), facts and key numbers (HTML), and the sections."""
-
-    title: str
-    facts: str
-    numbers: str
-    sections: tuple[Section, ...]
-
-
 def to_script_json(value: object) -> str:
     """JSON that may stand inside ``<script>``: ASCII only, and nothing in it can end the element or open a comment."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).translate(_UNSAFE_IN_SCRIPT)
 
 
-def render_page(page: Page) -> str:
-    """The whole page."""
+def render_page(title: str, facts: str, numbers: str, sections: Sequence[Section]) -> str:
+    """The whole page, of its title (plain text), facts and key numbers (HTML), and sections."""
     library, script = _read_plotly(), _read_asset("report.js")
-    figures = {name: figure for section in page.sections for name, figure in section.figures.items()}
+    figures = {name: figure for section in sections for name, figure in section.figures.items()}
     drawn = {name: json.loads(to_json(figure, engine="json")) for name, figure in figures.items()}
-    index = "\n".join(f'<li><a href="#{escape(s.anchor)}">{escape(s.title)}</a></li>' for s in page.sections)
-    sections = "\n".join(
+    index = "\n".join(f'<li><a href="#{escape(s.anchor)}">{escape(s.title)}</a></li>' for s in sections)
+    bodies = "\n".join(
         f'<section id="{escape(s.anchor)}" aria-labelledby="{escape(s.anchor)}-title">\n'
         f'<h2 id="{escape(s.anchor)}-title">{escape(s.title)}</h2>\n{s.body}\n</section>'
-        for s in page.sections
+        for s in sections
     )
     return Template(_read_asset("report.html")).substitute(
         policy=_build_policy(library, script),
-        title=escape(page.title),
+        title=escape(title),
         style=_read_asset("report.css"),
-        facts=page.facts,
-        numbers=page.numbers,
+        facts=facts,
+        numbers=numbers,
         index=index,
-        sections=sections,
+        sections=bodies,
         figures=to_script_json(drawn),
         plotly=library,
         script=script,

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from local.report.report_page import Section
+from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.analysis.chart_text import counted, number
 from pinterest_transforms.analysis.charts import AGE_GROUPS, figure_for, quality_figures, untitled
 
@@ -70,8 +71,9 @@ def _render_pairs(kind: str, pairs: Sequence[tuple[str, str]]) -> str:
     return f'<dl class="{kind}">\n' + "\n".join(lines) + "\n</dl>"
 
 
-def build_answer_section(name: str, question: str, frame: pd.DataFrame) -> Section:
+def build_answer_section(name: str, frame: pd.DataFrame) -> Section:
     """The section of an answer: its finding, its chart, and all its rows."""
+    question = answer_named(name).question
     figure = figure_for(name, frame, top=_ROWS_IN_CHART)
     if "age_group" in frame.columns:
         order = frame["age_group"].map({group: at for at, group in enumerate(AGE_GROUPS)})

@@ -12,9 +12,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from local.report.report_file import AnswerBlock, QualityBlock, ReportData, write_report
+from local.report.report_file import ReportData, write_report
 from local.report.report_sections import render_table, render_time
 from pinterest_transforms.analysis import answers
+from pinterest_transforms.errors import SettingsError
 
 EVIL = "<script>alert(1)</script>"
 ENDS = '</script><img src=x onerror="alert(2)"> & \u2028 \x00 مرحبا 🌸'
@@ -47,12 +48,6 @@ RUNS = pd.DataFrame(
     ],
     columns=["topic", "started", "seconds", "read", "merged", "already_there", "rejected", "repaired"],
 )
-QUALITY = QualityBlock(
-    runs=RUNS,
-    rejected_by_reason=pd.DataFrame([("x.pin", "no usable key", 8_765)], columns=["topic", "reason", "records"]),
-    repaired_by_column=pd.DataFrame([("x.pin", "follower_count", 4_321)], columns=["topic", "column", "records"]),
-    unknown_fields=pd.DataFrame([("x.pin", "<i>colour", 17)], columns=["topic", "field", "records"]),
-)
 DATA = ReportData(
     title="Posts <1>",
     made_at=MADE,
@@ -62,8 +57,11 @@ DATA = ReportData(
     posts=11_001,
     latest_arrivals={"x.pin": MADE, "x.geo": None},
     latest_post=datetime(2022, 11, 2, 3, 52),
-    answers=tuple(AnswerBlock(name, question, ANSWERS[name]) for name, question in QUESTIONS.items()),
-    quality=QUALITY,
+    answers={name: ANSWERS[name] for name in QUESTIONS},
+    runs=RUNS,
+    rejected_by_reason=pd.DataFrame([("x.pin", "no usable key", 8_765)], columns=["topic", "reason", "records"]),
+    repaired_by_column=pd.DataFrame([("x.pin", "follower_count", 4_321)], columns=["topic", "column", "records"]),
+    unknown_fields=pd.DataFrame([("x.pin", "<i>colour", 17)], columns=["topic", "field", "records"]),
     tables=pd.DataFrame([("pins", 11_001, 3)], columns=["table", "rows", "delta_version"]),
     landing=("x.pin: 1 file is not named <topic>… and not taken: 'a.JSON'",),
 )
@@ -72,8 +70,9 @@ EMPTY = replace(
     posts=0,
     latest_arrivals={},
     latest_post=None,
-    answers=tuple(replace(block, frame=block.frame.iloc[:0]) for block in DATA.answers),
-    quality=QualityBlock(RUNS.iloc[:0], pd.DataFrame(), pd.DataFrame(), pd.DataFrame()),
+    answers={name: frame.iloc[:0] for name, frame in DATA.answers.items()},
+    runs=RUNS.iloc[:0],
+    **dict.fromkeys(("rejected_by_reason", "repaired_by_column", "unknown_fields"), pd.DataFrame()),
     tables=pd.DataFrame(),
 )
 
@@ -241,15 +240,15 @@ def test_an_empty_warehouse_gives_a_page_too(tmp_path):
 def test_a_report_that_fails_leaves_the_earlier_one(tmp_path):
     path = tmp_path / "report.html"
     path.write_text("earlier", encoding="utf-8")
-    broken = replace(DATA, answers=(AnswerBlock("no_such_answer", "?", pd.DataFrame()),))
-    with pytest.raises(ValueError, match="answer must be one of"):
+    broken = replace(DATA, answers={"no_such_answer": pd.DataFrame()})
+    with pytest.raises(SettingsError, match="answer must be one of"):
         write_report(path, broken)
     assert [(p.name, p.read_text(encoding="utf-8")) for p in tmp_path.iterdir()] == [("report.html", "earlier")]
 
 
 def test_half_a_surrogate_pair_does_not_stop_the_report(tmp_path):
     frame = pd.DataFrame([("Peru", "a\ud83cb", 1)], columns=["country", "poster_name", "follower_count"])
-    data = replace(DATA, answers=(AnswerBlock("top_user_by_country", "Who?", frame),))
+    data = replace(DATA, answers={"top_user_by_country": frame})
     assert "a�b" in Reader(write_report(tmp_path / "r.html", data).read_text(encoding="utf-8")).cells
 
 
