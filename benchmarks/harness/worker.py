@@ -20,7 +20,8 @@ from py4j.java_gateway import JavaClass
 from pyspark.sql import SparkSession
 
 from benchmarks.peers.variants import MAKERS
-from local.runtime.spark_session import kill_java, local_session, stop_session
+from local.runtime.java import kill_java
+from local.runtime.spark_session import local_session, stop_session
 from pinterest_transforms.settings import Settings
 
 Command = dict[str, str]

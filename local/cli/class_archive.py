@@ -13,7 +13,8 @@ from pathlib import Path
 from pyspark import SparkContext
 
 from local import PROJECT
-from local.cli.batch_command import BatchRun, run_batch
+from local.cli.batch_command import check_batch, run_batch
+from local.cli.command_options import build_parser
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
 from local.runtime.spark_session import CLASS_ARCHIVE, local_session
@@ -42,8 +43,11 @@ def create_archive() -> None:
         # Java prints a line about each class that it leaves out: thousands.
         options = (f"-XX:ArchiveClassesAtExit={unfinished}", "-Xlog:disable")
         spark = local_session(folder / "warehouse", java_options=options)
-        batch = BatchRun(folder / "landing", folder / "warehouse", DEFAULT_USER_ID, report=folder / "report.html")
-        run_batch(Runner(spark, Screen(io.StringIO())), batch)
+        command = ["batch", "--report", str(folder / "report.html")]
+        for name in ("landing", "warehouse"):
+            command += [f"--{name}", str(folder / name)]
+        batch = build_parser().parse_args([*command, "--user-id", DEFAULT_USER_ID])
+        run_batch(Runner(spark, Screen(io.StringIO())), check_batch(batch), batch)
         java = SparkContext._gateway.proc  # type: ignore[union-attr]
         spark.stop()
         # Java ends when nobody writes to it any more, and writes the archive then.

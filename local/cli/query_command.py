@@ -76,7 +76,7 @@ def open_query_session(options: argparse.Namespace) -> AbstractContextManager[tu
 
 
 def check_query(text: str) -> str:
-    """The query, if it is one statement that only reads; without a semicolon at its end.
+    """The first word of a query, if it is one statement that may only read.
 
     Raises:
         QueryError: if it is empty, more than one statement, or one that is not a query.
@@ -88,7 +88,7 @@ def check_query(text: str) -> str:
     first = re.split(r"[^A-Za-z]", statements[0].lstrip("( \t\r\n"), maxsplit=1)[0].upper()
     if first not in _STARTS:
         raise QueryError(f"query must start with one of {', '.join(_STARTS)}, got {first or statements[0][:20]!r}")
-    return text
+    return first
 
 
 def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> DataFrame:
@@ -102,10 +102,10 @@ def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> D
     Raises:
         QueryError: if it does not parse, names an unknown table or column, or would change something.
     """
-    check_query(text)
+    first = check_query(text)
     try:
         plan = spark._jsparkSession.sessionState().sqlParser().parsePlan(text)
-        if not _describes(text) and _has_change(spark, plan):
+        if first not in _DESCRIBING and _has_change(spark, plan):
             raise QueryError("query must only read, and this one would change something")
         return spark.sql(text)
     except (ParseException, AnalysisException) as error:
@@ -202,11 +202,6 @@ def _csv_line(row: Row, fields: list[StructField]) -> str:
 def _csv_value(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return '"' + text.replace('"', '""') + '"' if not text or _NEEDS_QUOTES.search(text) else text
-
-
-def _describes(text: str) -> bool:
-    bare = _OPAQUE.sub(lambda found: " " if _COMMENT.match(found[0]) else "q", text).lstrip("( \t\r\n")
-    return bare.upper().startswith(_DESCRIBING)
 
 
 def _has_change(spark: SparkSession, plan: object) -> bool:

@@ -21,7 +21,7 @@ class StepReporter:
     """Reports the steps of a run, one at a time: call it, from any thread, with the name of the step."""
 
     def __init__(self, err: TextIO | None = None, *, quiet: bool = False) -> None:
-        self._console = Console(file=err or sys.stderr, highlight=False, markup=False, emoji=False)
+        self._console = Console(file=err or sys.stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
         self._live = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -30,7 +30,6 @@ class StepReporter:
             transient=True,
             redirect_stdout=False,
         )
-        self._quiet = quiet
         self._lock = threading.RLock()
         self._started = time.monotonic()
         self._step_started = self._started
@@ -41,7 +40,7 @@ class StepReporter:
         """The step that begins now; the one before has ended."""
         what = clean_text(what)
         with self._lock:
-            if what == self._step or self._quiet:
+            if what == self._step:
                 return
             self._end_step()
             self._step, self._step_started = what, time.monotonic()
@@ -91,7 +90,7 @@ class StepReporter:
                 for task, line in zip(tasks, lines, strict=False):
                     self._live.update(task, description=line)
                 with self._lock:
-                    for line in () if live or self._quiet or lines == printed else lines:
+                    for line in () if live or lines == printed else lines:
                         self._console.print(line, soft_wrap=True)
                 printed = lines
 

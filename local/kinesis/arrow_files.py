@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyspark.sql.datasource import InputPartition
 
-from local.kinesis.shard_reader import ShardOffsets, get_sequence_number
+from local.kinesis.shard_reader import ShardOffsets
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import RecordTypeDef
@@ -33,13 +33,10 @@ _BATCH_RECORDS = 5_000
 
 @dataclass(frozen=True)
 class RecordRange:
-    """Records of one shard behind a place and up to a sequence number: batches of a file, or Kinesis again."""
+    """Some batches of a file."""
 
-    shard: str
-    start: str
-    until: str
-    file: str = ""
-    batches: tuple[int, ...] = ()
+    file: str
+    batches: tuple[int, ...]
 
 
 class KinesisInputPartition(InputPartition):
@@ -52,16 +49,16 @@ class KinesisInputPartition(InputPartition):
 
 @dataclass(frozen=True)
 class ReadAhead:
-    """What was read between two places: shard, file and the records of each of its batches."""
+    """What was read between two places: files, and the records of each of their batches."""
 
     start: ShardOffsets
     end: ShardOffsets
-    files: list[tuple[str, str, list[int]]]
+    files: list[tuple[str, list[int]]]
 
     @property
     def records(self) -> int:
         """How many there are."""
-        return sum(sum(batch_sizes) for _, _, batch_sizes in self.files)
+        return sum(sum(batch_sizes) for _, batch_sizes in self.files)
 
 
 class ArrowFile:
@@ -108,14 +105,12 @@ def plan_tasks(done: ReadAhead) -> list[InputPartition]:
     each = _SMALL if records <= _SMALL else max(1, records // (os.cpu_count() or 1))
     tasks: list[list[RecordRange]] = []
     room = 0
-    for shard, file, batch_sizes in done.files:
+    for file, batch_sizes in done.files:
         for number, size in enumerate(batch_sizes):
             if room <= 0:
                 tasks.append([])
                 room = each
-            tasks[-1].append(
-                RecordRange(shard, done.start.get(shard, ""), get_sequence_number(done.end[shard]), file, (number,))
-            )
+            tasks[-1].append(RecordRange(file, (number,)))
             room -= size
     return [KinesisInputPartition(ranges) for ranges in tasks]
 

@@ -1,8 +1,8 @@
 """``kinesis`` as a streaming source on one machine: the columns and options of the platform's own, over boto3.
 
 The driver's reader reads ahead to find out where a micro-batch ends, since Kinesis does not report it; what it has read
-stands in Arrow files until the batch is done, and tasks read those. A batch that is run again after a death reads
-Kinesis again, between the two places that Spark has kept.
+stands in Arrow files until the batch is done, and tasks read those. For a batch that is run again after a death it
+reads Kinesis again, between the two places that Spark has kept.
 """
 
 import os
@@ -20,15 +20,7 @@ import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 from pyspark.sql.types import StructType
 
-from local.kinesis.arrow_files import (
-    ArrowFile,
-    KinesisInputPartition,
-    ReadAhead,
-    RecordRange,
-    build_batch,
-    plan_tasks,
-    read_batches,
-)
+from local.kinesis.arrow_files import ArrowFile, KinesisInputPartition, ReadAhead, plan_tasks, read_batches
 from local.kinesis.kinesis_options import open_client, parse_initial_position, validate_options
 from local.kinesis.shard_reader import TRIM_HORIZON, Limits, ShardOffsets, ShardReader, get_sequence_number
 
@@ -59,7 +51,7 @@ class KinesisSource(DataSource):
 
 
 class KinesisReader(DataSourceStreamReader):
-    """Reads one stream; lives in the driver's Python, and a copy without state in each task's."""
+    """Reads one stream; lives in the driver's Python, and a copy that only reads files in each task's."""
 
     def __init__(self, options: dict[str, str]) -> None:
         self._options = options
@@ -107,20 +99,13 @@ class KinesisReader(DataSourceStreamReader):
                     self._next = self._next or self._executor.submit(self._read_ahead, until)
                 return plan_tasks(ahead)
         self._start, self._offsets = str(end["start"]), until
-        return [
-            KinesisInputPartition([RecordRange(shard, before.get(shard, self._start), get_sequence_number(at))])
-            for shard, at in until.items()
-            if get_sequence_number(at) != get_sequence_number(before.get(shard, ""))
-        ]
+        self._read_aheads.append(self._read_again(before, until))
+        return plan_tasks(self._read_aheads[-1])
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """The records of a task, as Arrow batches."""
         for record_range in cast(KinesisInputPartition, partition).ranges:
-            if record_range.file:
-                yield from read_batches(record_range)
-            else:
-                records = list(self._shards().read_range(record_range.shard, record_range.start, record_range.until))
-                yield build_batch(records, self._options["streamname"], record_range.shard)
+            yield from read_batches(record_range)
 
     def commit(self, end: dict[str, object]) -> None:
         """Removes the files of the finished batches."""
@@ -128,7 +113,7 @@ class KinesisReader(DataSourceStreamReader):
         if end["shards"] in ends:
             done = ends.index(cast(ShardOffsets, end["shards"])) + 1
             for ahead in self._read_aheads[:done]:
-                for _, file, _ in ahead.files:
+                for file, _ in ahead.files:
                     Path(file).unlink(missing_ok=True)
             del self._read_aheads[:done]
 
@@ -166,6 +151,7 @@ class KinesisReader(DataSourceStreamReader):
         return self._reader
 
     def _read_ahead(self, offsets: ShardOffsets) -> ReadAhead:
+        """What has come since."""
         reader = self._shards()
         reader.start = self._start
         with ExitStack() as stack:
@@ -173,13 +159,26 @@ class KinesisReader(DataSourceStreamReader):
 
             def take(shard: str, records: list["RecordTypeDef"]) -> None:
                 if shard not in files:
-                    self._files += 1
-                    path = Path(self._make_folder(), f"{self._files}.arrow")
-                    files[shard] = stack.enter_context(ArrowFile(path, self._options["streamname"], shard))
+                    files[shard] = stack.enter_context(self._new_file(shard))
                 files[shard].add(records)
 
             end = reader.read(offsets, take)
-        return ReadAhead(offsets, end, [(shard, str(file.path), file.batch_sizes) for shard, file in files.items()])
+        return ReadAhead(offsets, end, [(str(file.path), file.batch_sizes) for file in files.values()])
+
+    def _read_again(self, before: ShardOffsets, until: ShardOffsets) -> ReadAhead:
+        """What stands between two places, by the sequence numbers."""
+        files = []
+        for shard, at in until.items():
+            last = get_sequence_number(at)
+            if last != get_sequence_number(before.get(shard, "")):
+                with self._new_file(shard) as file:
+                    file.add(list(self._shards().read_range(shard, before.get(shard, self._start), last)))
+                files.append((str(file.path), file.batch_sizes))
+        return ReadAhead(before, until, files)
+
+    def _new_file(self, shard: str) -> ArrowFile:
+        self._files += 1
+        return ArrowFile(Path(self._make_folder(), f"{self._files}.arrow"), self._options["streamname"], shard)
 
 
 def _is_main() -> bool:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -90,12 +90,12 @@ class Secrets(DbutilsModule):
         return redact(text, self._read)
 
 
+@dataclass
 class DbutilsState:
     """State that the notebooks of one process share."""
 
-    def __init__(self) -> None:
-        self.filesystem = Filesystem()
-        self.secrets = Secrets()
+    filesystem: Filesystem = field(default_factory=Filesystem)
+    secrets: Secrets = field(default_factory=Secrets)
 
 
 class NotebookModule(DbutilsModule):

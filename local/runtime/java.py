@@ -37,7 +37,7 @@ def find_java() -> str:
     """
     home = os.environ.get("JAVA_HOME", "")
     if home:
-        command = Path(home, "bin", "java.exe" if os.name == "nt" else "java")
+        command = Path(home, "bin", "java")
         if not os.access(command, os.X_OK):
             raise JavaError(f"{NEEDED}, and no java was found: JAVA_HOME is {home}, which has no bin/java")
         return str(command)
@@ -130,7 +130,7 @@ def end_process(process: "subprocess.Popen[bytes]", seconds: float = _END_SECOND
         try:
             process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            _signal_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+            _signal_group(process, signal.SIGKILL)
             process.wait()
     if process in _started:
         _started.remove(process)
@@ -139,8 +139,6 @@ def end_process(process: "subprocess.Popen[bytes]", seconds: float = _END_SECOND
 def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
     try:
         os.killpg(process.pid, number)
-    except AttributeError:  # Windows has no groups
-        process.kill()
     except OSError:
         process.send_signal(number)
 

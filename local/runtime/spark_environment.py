@@ -1,6 +1,7 @@
 """The environment of Java and Spark: without the settings of other installations of Spark, Hadoop and Java."""
 
 import os
+import pwd
 import re
 import sys
 import tempfile
@@ -94,11 +95,7 @@ def build_identity_options() -> list[str]:
 def has_user_name() -> bool:
     """Whether the system has a name for the user of this process; in a container it may have none."""
     try:
-        import pwd  # noqa: PLC0415 - not on every system
-
         return bool(pwd.getpwuid(os.getuid()).pw_name)
-    except ImportError:
-        return True
     except KeyError:
         return False
 

@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import pyspark
+from py4j.java_gateway import JavaGateway  # type: ignore[import-untyped]
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.java_gateway import launch_gateway
 from pyspark.serializers import UTF8Deserializer, read_int
@@ -47,15 +47,6 @@ MODULE_OPTIONS = (
 _NOISE = (b"Picked up JAVA_TOOL_OPTIONS",)
 
 
-class Gateway(Protocol):
-    """The part of py4j's gateway that is used here."""
-
-    proc: "subprocess.Popen[bytes]"
-
-    def shutdown(self) -> None:
-        """Closes the connections to Java."""
-
-
 class JavaProcess:
     """One Java process, from its start on."""
 
@@ -84,7 +75,7 @@ class JavaProcess:
                 environment=set_spark_environment() | {"_PYSPARK_DRIVER_CONN_INFO_PATH": str(self._connection_file)},
             )
 
-    def connect(self) -> Gateway:
+    def connect(self) -> JavaGateway:
         """The connection to it, once its port is known.
 
         Raises:
@@ -100,7 +91,7 @@ class JavaProcess:
         self._folder.cleanup()
         os.environ.update(zip(names, values, strict=True))
         try:
-            gateway: Gateway = launch_gateway()  # type: ignore[no-untyped-call]
+            gateway = launch_gateway()  # type: ignore[no-untyped-call]
         finally:
             for name in names:
                 del os.environ[name]
@@ -108,7 +99,7 @@ class JavaProcess:
         self._output.pass_on()
         if not has_user_name():
             # Hadoop asks the system, which has no name for this user, unless one is set.
-            user = gateway.jvm.org.apache.hadoop.security.UserGroupInformation  # type: ignore[attr-defined]
+            user = gateway.jvm.org.apache.hadoop.security.UserGroupInformation
             user.setLoginUser(user.createRemoteUser(make_user_name()))
         return gateway
 

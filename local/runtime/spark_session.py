@@ -18,8 +18,6 @@ from local.runtime.jars import JAR_FOLDER, fetch_delta_jars
 from local.runtime.java import kill_java
 from local.runtime.spark_java_process import JavaProcess
 
-__all__ = ["choose_driver_memory", "kill_java", "local_session", "stop_session"]
-
 GIB = 1024**3
 CLASS_ARCHIVE = JAR_FOLDER / "classes.jsa"
 """Spark's classes for a quicker start, as ``class_archive`` writes them."""

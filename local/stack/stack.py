@@ -57,9 +57,6 @@ class Stack:
         folder: Path,
         user_id: str,
         report: Callable[[str], None] = lambda _: None,
-        *,
-        flush_size: int = 1_000,
-        rotate_ms: int = 2_000,
     ) -> None:
         """Makes the parts; none is started.
 
@@ -67,8 +64,6 @@ class Stack:
             folder: where all of its state goes.
             user_id: whose topics, streams and bucket.
             report: called with the name of each step.
-            flush_size: records of a file of the sink at most.
-            rotate_ms: how long a file of the sink may stay open, in ms.
         """
         self.folder, self.settings, self._report = folder, Settings(user_id=user_id), report
         self._password, self._key = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
@@ -84,7 +79,7 @@ class Stack:
         self.s3 = Part("s3", f"{_ROOM}.s3", [], logs)
         self.kinesis = Part("kinesis", "local.kinesis.kinesis_emulator", [], logs)
         self.proxy = Part("rest-proxy", f"{_ROOM}.rest_proxy.rest_proxy", ["--kafka", self.bootstrap], logs)
-        files = ["--flush-size", str(flush_size), "--rotate-ms", str(rotate_ms), "--group", GROUP]
+        files = ["--flush-size", "1000", "--rotate-ms", "2000", "--group", GROUP]
         where = ["--kafka", self.bootstrap, "--s3", self.s3.url, "--bucket", self.settings.bucket]
         topics = ["--topics-regex", f"{user_id}.*"]
         self.sink = Part("sink", f"{_ROOM}.s3_sink.s3_sink", [*where, *topics, *files], logs, environment=_CREDENTIALS)

@@ -12,7 +12,8 @@ import pytest
 from databricks.sdk.service.jobs import Run, RunResultState
 from pyspark.sql import SparkSession
 
-from local.cli.batch_command import BatchRun, run_batch
+from local.cli.batch_command import check_batch, run_batch
+from local.cli.command_options import build_parser
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.analysis.answers import ANSWERS
@@ -72,8 +73,9 @@ def local(interpreted: SparkSession, landing: Path, tmp_path_factory: pytest.Tem
     """The tables that the batch notebooks make of the same landing where no job runs them."""
     made = tmp_path_factory.mktemp("local") / "made"
     forget_tables(interpreted, "pinterest*")
-    batch = BatchRun(landing, made, DEFAULT_USER_ID).validate()
-    run_batch(Runner(interpreted, Screen(io.StringIO())), batch)
+    command = ["batch", "--landing", str(landing), "--warehouse", str(made), "--user-id", DEFAULT_USER_ID]
+    batch = build_parser().parse_args(command)
+    run_batch(Runner(interpreted, Screen(io.StringIO())), check_batch(batch), batch)
     return made
 
 

@@ -12,10 +12,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from local.cli import local_cli
-from local.cli.batch_command import BatchRun, run_batch
+from local.cli.batch_command import check_batch, run_batch
+from local.cli.command_options import build_parser
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
-from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import DEFAULT_USER_ID
 from tests.local.cli.local_commands import PROJECT, command, run
 from tests.local.conftest import Call
@@ -256,9 +256,10 @@ def notebooks(tmp_path: Path) -> Path:
 def test_a_batch_runs_the_notebooks_with_their_parameters(notebooks: Path, tmp_path: Path) -> None:
     (tmp_path / "topics" / f"{DEFAULT_USER_ID}.pin").mkdir(parents=True)
     out, told = io.StringIO(), []
-    batch = BatchRun(tmp_path, tmp_path / "w", DEFAULT_USER_ID, entity="pin", rebuild=True).validate()
+    places = ["--landing", str(tmp_path), "--warehouse", str(tmp_path / "w"), "--user-id", DEFAULT_USER_ID]
+    batch = build_parser().parse_args(["batch", *places, "--entity", "pin", "--rebuild"])
 
-    run_batch(Runner(None, Screen(out), progress=told.append), batch, notebooks)  # type: ignore[arg-type]
+    run_batch(Runner(None, Screen(out), progress=told.append), check_batch(batch), batch, notebooks)  # type: ignore[arg-type]
 
     assert out.getvalue().splitlines() == [
         f"mount_s3 volume {tmp_path} {DEFAULT_USER_ID}",
@@ -268,8 +269,8 @@ def test_a_batch_runs_the_notebooks_with_their_parameters(notebooks: Path, tmp_p
     assert told == ["mount_s3: cell 1 of 1", "clean_batch: cell 1 of 1", "analyse: cell 1 of 1"]
 
 
-def test_an_entity_must_be_one(tmp_path: Path) -> None:
-    (tmp_path / "topics").mkdir()
+def test_an_entity_must_be_one(call: Call) -> None:
+    code, _, err = call("batch", "--landing", "l", "--warehouse", "w", "--entity", "pins")
 
-    with pytest.raises(PinterestError, match="entity must be one of pin, geo, user, got 'pins'"):
-        BatchRun(tmp_path, tmp_path / "w", DEFAULT_USER_ID, entity="pins").validate()
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("error: argument --entity: invalid choice: 'pins' (choose from ")
