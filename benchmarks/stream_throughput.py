@@ -10,7 +10,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -52,19 +51,13 @@ _TRICKLE, _TRICKLED = 100, 60.0
 
 
 @contextmanager
-def _kinesis() -> Iterator[str]:
+def _kinesis(work: Path) -> Iterator[str]:
     """The address of an emulator with the three streams."""
-    with tempfile.TemporaryDirectory() as folder:
-        emulator = Part("kinesis", "local.kinesis.kinesis_emulator", [], Path(folder))
-        emulator.start()
-        try:
-            emulator.wait()
-            client = KinesisSourceConfig(endpoint=emulator.url, region=REGION).client()
-            for entity in ENTITIES:
-                client.create_stream(StreamName=Settings().stream(entity), ShardCount=_SHARDS)
-            yield emulator.url
-        finally:
-            emulator.stop()
+    with Part("kinesis", "local.kinesis.kinesis_emulator", (), work) as emulator:
+        client = KinesisSourceConfig(endpoint=emulator.url, region=REGION).client()
+        for entity in ENTITIES:
+            client.create_stream(StreamName=Settings().stream(entity), ShardCount=_SHARDS)
+        yield emulator.url
 
 
 def _fill(endpoint: str, posts: int, work: Path) -> int:
@@ -214,25 +207,22 @@ def measure(posts: int, rounds: int, history: int, work: Path) -> str:
     try:
         ours: list[float] = []
         raws: list[float] = []
-        with _kinesis() as endpoint:
+        with _kinesis(work) as endpoint:
             records = _fill(endpoint, posts, work)
             for number in range(rounds + 1):
                 clean = _clean(place(f"clean{number}", endpoint), records)
                 raw = _raw(place(f"raw{number}", endpoint), records)
-                print(
-                    f"round {number}: clean {records / clean:,.0f} records/s, raw {records / raw:,.0f} records/s",
-                    flush=True,
-                )
+                print(f"round {number}: clean {records / clean:,.0f}, raw {records / raw:,.0f} records/s", flush=True)
                 if number:  # the first one warms up
                     ours.append(records / clean)
                     raws.append(records / raw)
         states: list[tuple[float, int]] = []
-        with _kinesis() as endpoint:
+        with _kinesis(work) as endpoint:
             many = _fill(endpoint, history, work)
             long = place("long", endpoint)
             seconds = _clean(long, many, lambda taken: states.append((taken, long.state())) if taken else None)
             print(f"{many:,} records in {seconds:,.0f} s", flush=True)
-        with _kinesis() as endpoint:
+        with _kinesis(work) as endpoint:
             waited, lasted = _trickled(place("trickle", endpoint))
         return _page(records, ours, raws, (many, seconds, states), (waited, lasted))
     finally:

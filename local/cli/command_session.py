@@ -1,5 +1,8 @@
-"""Spark for a command: its session, or a runner of notebooks, with progress on standard error."""
+"""What commands start: a session of Spark or a runner of notebooks, with progress on standard error; the emulation."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from local.cli.step_progress import StepReporter
 from local.runtime.spark_session import local_session
+from pinterest_transforms.errors import PinterestError
 
 if TYPE_CHECKING:
     from local.notebooks.notebook_runner import Runner
@@ -37,3 +41,23 @@ def open_runner(
         screen = Screen()
         screen.paused = steps.paused
         yield Runner(spark, screen, progress=steps), steps
+
+
+def run_emulation(*arguments: str, environment: Mapping[str, str]) -> str:
+    """Runs ``python -m emulation`` with these variables besides; the last line that it prints.
+
+    Raises:
+        PinterestError: it fails; with what it prints last.
+    """
+    done = subprocess.run(  # noqa: S603 - this project's own command
+        [sys.executable, "-m", "emulation", *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.strip().splitlines() or ["nothing"]
+    if done.returncode:
+        raise PinterestError(f"emulation {arguments[0]} must succeed, got: {lines[-1].removeprefix('error: ')}")
+    return lines[-1]

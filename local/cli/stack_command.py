@@ -8,8 +8,7 @@ import time
 from typing import NoReturn
 
 from local.cli.batch_command import BATCH_NOTEBOOKS, NOTEBOOKS, make_folder, run_notebooks
-from local.cli.command_session import open_runner
-from local.cli.emulation_process import run_emulation
+from local.cli.command_session import open_runner, run_emulation
 from local.cli.step_progress import StepReporter
 from local.runtime.jars import fetch_delta_jars
 from local.stack.kafka_broker import fetch_kafka_jars

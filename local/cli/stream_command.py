@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from local.cli.batch_command import NOTEBOOKS, create_run_id, make_folder
-from local.cli.command_session import open_runner
-from local.cli.emulation_process import run_emulation
+from local.cli.command_session import open_runner, run_emulation
 from local.cli.local_cli import stop_process
 from local.cli.step_progress import StepReporter
 from local.kinesis.emulator_streams import REGION

@@ -50,14 +50,12 @@ class Page:
 
     Attributes:
         records: a JSON object each.
-        size: their bytes as Kinesis counts them.
         position: where to go on.
         at_tip: nothing comes after them for now; in a closed shard, ever.
         arrival: when the last of them arrived, in ms.
     """
 
     records: list[bytes]
-    size: int
     position: int
     at_tip: bool
     arrival: int
@@ -114,9 +112,9 @@ class Shard:
         last = min(first + limit, bisect_right(self._ends, before + READ_BYTES, first))
         at_tip = last == len(self._numbers)
         if last == first:
-            return Page([], 0, position, at_tip, 0)
+            return Page([], position, at_tip, 0)
         after = self._numbers[last - 1] + 1
-        return Page(self._rendered[first:last], self._ends[last - 1] - before, after, at_tip, self._arrivals[last - 1])
+        return Page(self._rendered[first:last], after, at_tip, self._arrivals[last - 1])
 
     def position_at(self, moment: int) -> int | None:
         """The number of the first record that arrived then or later, in ms; None if there is none yet."""

@@ -5,7 +5,7 @@ import contextlib
 import io
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,45 +51,33 @@ class Runner:
         Raises:
             NotebookError: if it cannot be read, or a cell fails; one line with file, cell and line of the file.
         """
-        return _Run(self, _find_file(Path(path)), dict(parameters or {})).run_to_end()
-
-
-class _Run:
-    """One run of one notebook: its names, its widgets."""
-
-    def __init__(self, runner: Runner, path: Path, parameters: dict[str, str]) -> None:
-        self._runner = runner
-        self._path = path
-        self._dbutils = Dbutils(runner.dbutils_state, parameters)
-        self._names: dict[str, object] = {
+        file = _find_file(Path(path))
+        names: dict[str, object] = {
             "__name__": "__main__",
             "__builtins__": builtins,
-            "spark": runner.spark,
-            "dbutils": self._dbutils,
-            "display": runner.screen.display,
+            "spark": self.spark,
+            "dbutils": Dbutils(self.dbutils_state, parameters or {}),
+            "display": self.screen.display,
         }
-
-    def run_to_end(self) -> str:
-        """Runs every cell, in the notebook's folder, as the platform does."""
-        ended = ""
-        with contextlib.chdir(self._path.parent), _redirect_output(self._runner):
+        # In the notebook's folder, as on the platform; what it prints goes where it displays, and no secret with it.
+        with contextlib.chdir(file.parent), _Printed(self.screen) as out, contextlib.redirect_stdout(out):
             try:
-                self._run_cells(read_cells(self._path))
+                self._run_cells(file, read_cells(file), names)
             except NotebookExit as done:
-                ended = done.value
-        return ended
+                return done.value
+        return ""
 
-    def _run_cells(self, cells: list[Cell]) -> None:
+    def _run_cells(self, file: Path, cells: list[Cell], names: dict[str, object]) -> None:
         for cell in cells:
             if cell.is_markdown:
                 continue
-            self._runner.progress(f"{self._path.stem}: {cell.title or f'cell {cell.number} of {len(cells)}'}")
+            self.progress(f"{file.stem}: {cell.title or f'cell {cell.number} of {len(cells)}'}")
             # Padded, so that a traceback's line numbers are the file's.
             padded = "\n" * (cell.first_line - 1) + cell.source
             try:
-                exec(compile(padded, str(self._path), "exec", dont_inherit=True), self._names)  # noqa: S102 - that is the task
+                exec(compile(padded, str(file), "exec", dont_inherit=True), names)  # noqa: S102 - that is the task
             except (Exception, SystemExit) as error:
-                raise _cell_error(self._path, cell, error, self._runner.screen.redact) from error
+                raise _cell_error(file, cell, error, self.screen.redact) from error
 
 
 def _find_file(path: Path) -> Path:
@@ -132,14 +120,3 @@ class _Printed(io.TextIOBase):
     def _begun(self) -> str:
         """This thread's line that has no end yet."""
         return getattr(self._thread, "begun", "")
-
-
-@contextlib.contextmanager
-def _redirect_output(runner: Runner) -> Iterator[None]:
-    """What a notebook prints goes where it displays, and no secret with it."""
-    printed = _Printed(runner.screen)
-    with contextlib.redirect_stdout(printed):
-        try:
-            yield
-        finally:
-            printed.flush()

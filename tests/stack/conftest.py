@@ -32,13 +32,9 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory, shared_temporary_folder: P
     """Its port; there is a database, and a user that may do anything in it. Its clock is India's, as RDS's may be."""
     folder = tmp_path_factory.mktemp("mariadb")
     environment = {PASSWORD_VARIABLE: PASSWORD, "TZ": "IST-5:30", "TMPDIR": str(shared_temporary_folder)}
-    part = Part("mariadb", "local.stack.mariadb", ["--folder", str(folder)], folder, environment=environment)
-    part.start()
-    try:
-        part.wait()
+    options = ["--folder", str(folder)]
+    with Part("mariadb", "local.stack.mariadb", options, folder, environment=environment) as part:
         yield part.port
-    finally:
-        part.stop()
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,7 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-de
 """
 
 import argparse
-import json
 import os
-import uuid
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -22,10 +20,9 @@ from aiohttp import web
 
 from infrastructure.templates import get_template_path
 from local.runtime.part_process import build_part_parser, run_part, serve
-from local.stack.api_gateway.integrations import HttpResponse, Integrations
+from local.stack.api_gateway.integrations import Integrations
 from local.stack.api_gateway.mapping_templates import MappingContext
 from local.stack.api_gateway.request_checks import (
-    ApiRequest,
     DeniedError,
     check_body,
     check_key,
@@ -58,46 +55,32 @@ class Gateway:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answers one request."""
         try:
-            answer = await self._respond(request)
+            return await self._respond(request)
         except DeniedError as denied:
-            answer = HttpResponse(denied.status, json.dumps(denied.body).encode(), {"Content-Type": "application/json"})
+            return web.json_response(denied.body, status=denied.status)
         except web.HTTPRequestEntityTooLarge:
-            answer = HttpResponse(413, b'{"message":"Request Too Long"}', {"Content-Type": "application/json"})
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+            return web.json_response({"message": "Request Too Long"}, status=413)
 
-    async def _respond(self, request: web.Request) -> HttpResponse:
-        raw = request.rel_url.raw_path
-        _, stage, *rest = raw.split("/", 2)
+    async def _respond(self, request: web.Request) -> web.Response:
+        _, stage, *rest = request.rel_url.raw_path.split("/", 2)
         if stage != self._api.stage:
             raise DeniedError(403, "Forbidden")
-        request_data = ApiRequest(
-            method=request.method,
-            url=f"{request.scheme}://{request.host}{request.raw_path}",
-            path="/" + "".join(rest),
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=await request.read(),
-        )
-        found = self._api.find(request_data.method, request_data.path)
+        path, body = "/" + "".join(rest), await request.read()
+        found = self._api.find(request.method, path)
         if found is None:
             raise DeniedError(403, "Missing Authentication Token")
         method, path_parameters = found
-        check_signature(request_data, method, self._credentials, self._region)
-        check_policy(request_data, self._api)
-        check_key(request_data, method, self._key)
+        check_signature(request, body, method, self._credentials, self._region)
+        check_policy(request, path, self._api)
+        check_key(request, method, self._key)
         context = MappingContext(
-            content=request_data.body,
+            content=body,
             path=path_parameters,
             query=dict(request.rel_url.query),
-            header=request_data.headers,
-            variables={
-                "httpMethod": request_data.method,
-                "path": raw,
-                "resourcePath": method.path,
-                "stage": stage,
-                "requestId": str(uuid.uuid4()),
-            },
+            header=request.headers,
+            variables={"httpMethod": request.method, "stage": stage},
         )
-        check_body(request_data, method, context.content_type)
+        check_body(body, method, context.content_type)
         return await self._integrations.execute(method.integration, context)
 
 

@@ -1,12 +1,12 @@
 """Executes integrations: maps a request, sends it to its backend, and maps the response."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 import aiohttp
+from aiohttp import web
 from yarl import URL
 
 from local.stack.api_gateway.mapping_templates import MappingContext, MappingError, render_mapping
@@ -22,15 +22,6 @@ _HOP_BY_HOP = {"connection", "content-length", "content-encoding", "date", "host
 # Of a caller these go no further than the gateway.
 _OWN = {"authorization", "x-api-key", "x-amz-date", "x-amz-security-token"}
 _DEFAULT_MS = 29_000
-
-
-@dataclass(frozen=True)
-class HttpResponse:
-    """What a caller gets."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
 
 
 @dataclass
@@ -62,7 +53,7 @@ class Integrations:
         self._session, self._proxy, self._kinesis = session, proxy.rstrip("/"), kinesis.rstrip("/")
         self._credentials, self._region = credentials, region
 
-    async def execute(self, integration: Integration, context: MappingContext) -> HttpResponse:
+    async def execute(self, integration: Integration, context: MappingContext) -> web.Response:
         """The answer to a request.
 
         Raises:
@@ -72,10 +63,10 @@ class Integrations:
             return await self._forward(integration, context)
         return await self._call_service(integration, context)
 
-    async def _forward(self, integration: Integration, context: MappingContext) -> HttpResponse:
+    async def _forward(self, integration: Integration, context: MappingContext) -> web.Response:
         """The request as it is, but for what a template makes of it, to another address; its answer as it is."""
         body = _map_body(integration, context)
-        headers = {n: v for n, v in context.header.items() if n not in _HOP_BY_HOP | _OWN}
+        headers = {n.lower(): v for n, v in context.header.items() if n.lower() not in _HOP_BY_HOP | _OWN}
         method = integration["IntegrationHttpMethod"]
         method = context.variables["httpMethod"] if method == "ANY" else method
         request = _BackendRequest(method, integration["Uri"], headers, dict(context.query), body)
@@ -83,7 +74,7 @@ class Integrations:
         request.url = self._proxy + _build_path(integration, urlsplit(request.url).path, context)
         return await self._send(integration, request)
 
-    async def _call_service(self, integration: Integration, context: MappingContext) -> HttpResponse:
+    async def _call_service(self, integration: Integration, context: MappingContext) -> web.Response:
         arn = _ARN.match(integration["Uri"])
         if arn is None or arn["service"] not in _TARGETS:
             raise DeniedError(500, "Internal server error")
@@ -96,7 +87,9 @@ class Integrations:
         _map_parameters(integration, request, context)
         self._sign(request, arn["service"])
         answer = await self._send(integration, request)
-        return HttpResponse(_map_status(integration, answer.status), answer.body, {"Content-Type": "application/json"})
+        return web.Response(
+            status=_map_status(integration, answer.status), body=answer.body, content_type="application/json"
+        )
 
     def _sign(self, request: _BackendRequest, service: str) -> None:
         from botocore.auth import SigV4Auth  # noqa: PLC0415 - takes a while, and only wanted here
@@ -106,7 +99,7 @@ class Integrations:
         SigV4Auth(self._credentials, service, self._region).add_auth(signed)
         request.headers = dict(signed.headers.items())
 
-    async def _send(self, integration: Integration, request: _BackendRequest) -> HttpResponse:
+    async def _send(self, integration: Integration, request: _BackendRequest) -> web.Response:
         timeout = aiohttp.ClientTimeout(total=float(integration.get("TimeoutInMillis", _DEFAULT_MS)) / 1000)
         try:
             async with self._session.request(
@@ -119,7 +112,7 @@ class Integrations:
                 allow_redirects=False,
             ) as answer:
                 kept = {n: v for n, v in answer.headers.items() if n.lower() not in _HOP_BY_HOP}
-                return HttpResponse(answer.status, await answer.read(), kept)
+                return web.Response(status=answer.status, body=await answer.read(), headers=kept)
         except TimeoutError:
             raise DeniedError(504, "Endpoint request timed out") from None
         except aiohttp.ClientError:
@@ -158,7 +151,7 @@ def _find_source(source: str, context: MappingContext) -> str | None:
         return source[1:-1]
     _, _, place, name = source.split(".", 3)
     found = {"path": context.path, "querystring": context.query, "header": context.header}[place]
-    return found.get(name.lower() if place == "header" else name)
+    return found.get(name)
 
 
 def _map_body(integration: Integration, context: MappingContext) -> bytes:

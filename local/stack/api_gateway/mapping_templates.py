@@ -41,7 +41,7 @@ class MappingContext:
         content: the body as it came.
         path: parameters of the path.
         query: parameters of the query string.
-        header: headers, by their names in lower case.
+        header: headers; their names are the same whatever their case.
         variables: ``$context``, plain values.
         request_override: what the template sets in ``$context.requestOverride``.
     """
@@ -124,9 +124,8 @@ class _Input:
 
     def params(self, name: str) -> _Text:
         """A parameter of path, query or headers, in this order."""
-        # Names of headers are the same whatever their case.
-        places = ((self._context.path, name), (self._context.query, name), (self._context.header, name.lower()))
-        return _Text(next((values[wanted] for values, wanted in places if wanted in values), ""))
+        places = (self._context.path, self._context.query, self._context.header)
+        return _Text(next((values[name] for values in places if name in values), ""))
 
     def _at(self, path: str) -> object:
         if not self._parsed:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from local.runtime.part_process import HOST, build_part_parser, run_part
-from local.stack.s3_sink.sink_files import FinishedFile, PartitionFiles, PutObject, SinkError
+from local.stack.s3_sink.sink_files import PartitionFiles, PutObject, SinkError, SinkFile
 
 _POLL_SECONDS, _AT_ONCE = 0.2, 1_000
 # As short as the broker lets it be: so long a sink that was killed keeps its partitions from the next one.
@@ -52,7 +52,7 @@ class S3Sink:
             self._write(self._files.take(*_unpack_message(message), time.time()))
         self._write(self._files.due(time.time()))
 
-    def _write(self, finished: Sequence[FinishedFile]) -> None:
+    def _write(self, finished: Sequence[SinkFile]) -> None:
         for one in finished:
             self._put(one.key, one.body)
             # Only now: committed records are never read again.

@@ -15,38 +15,35 @@ class SinkError(PinterestError):
     """A record is not one that the sink can write."""
 
 
-@dataclass(frozen=True)
-class FinishedFile:
-    """A file that is to be written.
+@dataclass
+class SinkFile:
+    """Records of a partition that go into one object.
 
     Attributes:
         topic: whose records they are.
         partition: of the topic.
         start: offset of the first record.
-        next_offset: offset behind the last one.
-        body: the records, a line each.
+        turn: which multiple of ``rotate.schedule.interval.ms`` it was begun in.
+        next_offset: offset behind the last record.
+        lines: the records.
     """
 
     topic: str
     partition: int
     start: int
+    turn: int
     next_offset: int
-    body: bytes
+    lines: list[bytes] = field(default_factory=list)
 
     @property
     def key(self) -> str:
         """Key of its object."""
         return landing_key(self.topic, self.partition, self.start)
 
-
-@dataclass
-class _OpenFile:
-    """A file that is not finished."""
-
-    start: int
-    turn: int
-    next_offset: int
-    lines: list[bytes] = field(default_factory=list)
+    @property
+    def body(self) -> bytes:
+        """Content of its object: each record on a line."""
+        return b"".join(line + b"\n" for line in self.lines)
 
 
 class PartitionFiles:
@@ -60,9 +57,9 @@ class PartitionFiles:
             rotate_ms: a file is finished when the clock passes a multiple of it, in ms since 1970; 0 for never.
         """
         self._flush_size, self._rotate_ms = flush_size, rotate_ms
-        self._open: dict[tuple[str, int], _OpenFile] = {}
+        self._open: dict[tuple[str, int], SinkFile] = {}
 
-    def take(self, topic: str, partition: int, offset: int, value: bytes | None, now: float) -> list[FinishedFile]:
+    def take(self, topic: str, partition: int, offset: int, value: bytes | None, now: float) -> list[SinkFile]:
         """Adds the next record of a partition; returns the files that it finished.
 
         A null value, which JSON lines have no line for, is passed over (``behavior.on.null.values=ignore``).
@@ -81,17 +78,17 @@ class PartitionFiles:
             return finished
         line = _build_line(topic, partition, offset, value)
         if file is None:
-            file = self._open[place] = _OpenFile(offset, self._turn(now), offset)
+            file = self._open[place] = SinkFile(topic, partition, offset, self._turn(now), offset)
         file.lines.append(line)
         file.next_offset = offset + 1
         if len(file.lines) >= self._flush_size:
-            finished.append(self._finished(place))
+            finished.append(self._open.pop(place))
         return finished
 
-    def due(self, now: float) -> list[FinishedFile]:
+    def due(self, now: float) -> list[SinkFile]:
         """Files that the clock, in seconds since 1970, has finished."""
         turn = self._turn(now)
-        return [self._finished(place) for place, file in list(self._open.items()) if file.turn != turn]
+        return [self._open.pop(place) for place, file in list(self._open.items()) if file.turn != turn]
 
     def forget(self, topic: str, partition: int) -> None:
         """Drops the file of a partition that is somebody else's now."""
@@ -99,10 +96,6 @@ class PartitionFiles:
 
     def _turn(self, now: float) -> int:
         return round(now * 1000) // self._rotate_ms if self._rotate_ms else 0
-
-    def _finished(self, place: tuple[str, int]) -> FinishedFile:
-        file = self._open.pop(place)
-        return FinishedFile(*place, file.start, file.next_offset, b"\n".join(file.lines) + b"\n")
 
 
 def _build_line(topic: str, partition: int, offset: int, value: bytes) -> bytes:
