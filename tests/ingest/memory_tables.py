@@ -145,19 +145,16 @@ class MemoryEffects:
 
     def archive_raw(self, known_until: float) -> None:
         with self.tables.process.effect():
-            there = (
-                {record.place for record in self.tables.raw} if self.counts.first_arrival / 1e6 <= known_until else ()
-            )
+            known = self.tables.raw if self.counts.first_arrival / 1e6 <= known_until else []
+            there = {record.place for record in known}
             self.tables.raw += [record for record in self.records if record.place not in there]
 
     def write_quarantine(self, *, may_exist: bool) -> None:
         bad = [(record.kind, record) for record in self.records if record.kind in ("rejected", "repaired")]
         with self.tables.process.effect():
             if self.batch.mode == "replace":
-                self.tables.quarantine = [
-                    *bad,
-                    *((kind, one) for kind, one in self.tables.quarantine if self._kept(one)),
-                ]
+                kept = [(kind, one) for kind, one in self.tables.quarantine if self._kept(one)]
+                self.tables.quarantine = bad + kept
             else:
                 there = {(kind, one.place, one.text) for kind, one in self.tables.quarantine if may_exist}
                 self.tables.quarantine += [(k, one) for k, one in bad if (k, one.place, one.text) not in there]
@@ -193,11 +190,11 @@ class MemoryEffects:
     def append_run(self, started: datetime, seconds: float, counts: RunCounts, unknown: dict[str, int]) -> None:
         assert started.tzinfo
         assert seconds >= 0
+        came = () if self.batch.mode == "replace" and not self.batch.files else read_ranges(self.records)
+        row = {"run_id": self.batch.run_id, "query_id": self.query_id, "batch_id": self.batch.batch_id}
+        row |= {"ranges": came, "undone": False, "unknown": unknown.get("board", 0), **vars(counts)}
         with self.tables.process.effect():
-            row = {"query_id": self.query_id, "batch_id": self.batch.batch_id, **vars(counts)}
-            came = () if self.batch.mode == "replace" and not self.batch.files else read_ranges(self.records)
-            row |= {"run_id": self.batch.run_id, "ranges": came, "undone": False}
-            self.tables.runs.append({**row, "unknown": unknown.get("board", 0)})
+            self.tables.runs.append(row)
 
     def _is_same(self, row: dict[str, object]) -> bool:
         return (row["query_id"], row["batch_id"]) == (self.query_id, self.batch.batch_id)
