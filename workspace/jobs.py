@@ -1,7 +1,6 @@
 """Runs a deployed job, waits until it ends, and reports failed tasks."""
 
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 
 from databricks.sdk import WorkspaceClient
@@ -12,38 +11,7 @@ from workspace.redacted_output import RedactedOutput
 from workspace.step_reporter import convert_errors
 from workspace.workspace_errors import SDK_ERRORS, WorkspaceError, describe_error, shorten
 
-_ENDED = (RunLifeCycleState.TERMINATED, RunLifeCycleState.SKIPPED, RunLifeCycleState.INTERNAL_ERROR)
-# States of tasks that did not run because of another task.
-_NOT_RUN = ("upstream_failed", "upstream_canceled", "excluded", "skipped", "disabled")
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """State of a run or task.
-
-    Attributes:
-        word: the platform's state in lower case: ``running``, ``success``, ``failed`` …
-        ended: it has ended.
-        succeeded: it has ended with success.
-        message: the platform's message.
-    """
-
-    word: str
-    ended: bool = False
-    succeeded: bool = False
-    message: str = ""
-
-
-def get_run_status(state: RunState | None) -> RunStatus:
-    """The status of a run or task."""
-    life = state.life_cycle_state if state else None
-    if state is None or life is None:
-        return RunStatus("pending")
-    if life not in _ENDED:
-        return RunStatus(life.value.lower())
-    result = state.result_state
-    word = (result.value if result else life.value).lower()
-    return RunStatus(word, True, result is RunResultState.SUCCESS, state.state_message or "")
+_FAILED = (RunResultState.FAILED, RunResultState.TIMEDOUT, RunResultState.CANCELED)
 
 
 def find_job(client: WorkspaceClient, name: str) -> int:
@@ -103,10 +71,12 @@ def run_job(client: WorkspaceClient, output: RedactedOutput, job_id: int, *, tim
             f"the state of the run cannot be read; it continues: {describe_error(error)} ({log.page})"
         ) from None
     log.write(run)
-    status = get_run_status(run.state)
-    output.log(f"run {run_id}: {status.word}, {time.monotonic() - started:.0f} s")
-    if not status.succeeded:
-        raise WorkspaceError(_log_failures(client, output, run, status))
+    state = run.state or RunState()
+    output.log(f"run {run_id}: {_get_word(state)}, {time.monotonic() - started:.0f} s")
+    if state.result_state is not RunResultState.SUCCESS:
+        failed = _log_failed_tasks(client, output, run)
+        reason = f" in {', '.join(failed)}" if failed else f": {shorten(state.state_message or 'no reason given')}"
+        raise WorkspaceError(f"run must end with success, got {_get_word(state)}{reason} ({log.page})")
     return run
 
 
@@ -130,7 +100,7 @@ class _TaskLog:
             self.page = run.run_page_url
             self._output.log(self.page)
         for task in _select_last_attempts(run):
-            word = get_run_status(task.state).word
+            word = _get_word(task.state)
             if self._logged.get(task.task_key) != word:
                 self._logged[task.task_key] = word
                 took = (task.setup_duration or 0) + (task.execution_duration or 0)
@@ -138,37 +108,32 @@ class _TaskLog:
                 self._output.log(f"  {task.task_key}: {word}{seconds}")
 
 
-def _log_failures(client: WorkspaceClient, output: RedactedOutput, run: Run, status: RunStatus) -> str:
-    """Logs each failed task with its error and page; returns the message for the run."""
+def _log_failed_tasks(client: WorkspaceClient, output: RedactedOutput, run: Run) -> list[str]:
+    """Logs each failed task with its error and page; returns their names. Tasks after them did not run."""
     failed = []
     for task in _select_last_attempts(run):
-        task_status = get_run_status(task.state)
-        if task_status.ended and not task_status.succeeded and task_status.word not in _NOT_RUN:
+        state = task.state or RunState()
+        if state.result_state in _FAILED or state.life_cycle_state is RunLifeCycleState.INTERNAL_ERROR:
             failed.append(task.task_key)
-            page = f" ({task.run_page_url})" if task.run_page_url else ""
-            output.log(
-                f"error: task {task.task_key} {task_status.word}: {_read_error(client, task, task_status)}{page}"
-            )
-    named_tasks = f" in {', '.join(failed)}" if failed else ""
-    message = f": {shorten(status.message)}" if status.message and not failed else ""
-    page = f" ({run.run_page_url})" if run.run_page_url else ""
-    return f"run must end with success, got {status.word}{named_tasks}{message}{page}"
+            try:
+                error = client.jobs.get_run_output(task.run_id or 0).error
+            except SDK_ERRORS:
+                error = None
+            reason = shorten(error or state.state_message or "no reason given")
+            output.log(f"error: task {task.task_key} {_get_word(state)}: {reason} ({task.run_page_url})")
+    return failed
 
 
-def _read_error(client: WorkspaceClient, task: RunTask, task_status: RunStatus) -> str:
-    try:
-        error = client.jobs.get_run_output(task.run_id or 0).error
-    except SDK_ERRORS:
-        error = None
-    return shorten(error or task_status.message or "no reason given")
+def _get_word(state: RunState | None) -> str:
+    """The platform's word for a state, in lower case."""
+    found = state and (state.result_state or state.life_cycle_state)
+    return found.value.lower() if found else "pending"
 
 
 def _select_last_attempts(run: Run) -> list[RunTask]:
     latest: dict[str, RunTask] = {}
-    for task in run.tasks or []:
-        before = latest.get(task.task_key)
-        if before is None or (task.attempt_number or 0) >= (before.attempt_number or 0):
-            latest[task.task_key] = task
+    for task in sorted(run.tasks or [], key=lambda task: task.attempt_number or 0):
+        latest[task.task_key] = task
     return list(latest.values())
 
 
