@@ -6,38 +6,23 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
-from databricks.sdk.service.workspace import SecretMetadata
 
 from pinterest_transforms.errors import SettingsError
 from workspace.redacted_output import RedactedOutput
 from workspace.step_reporter import StepReporter, convert_errors
-from workspace.unity_catalog.sql_warehouse import StatementError, Warehouse
+from workspace.unity_catalog.sql_warehouse import Warehouse
 from workspace.workspace_errors import WorkspaceError
-from workspace.workspace_names import ACCESS_NAME, KEY_NAMES, quote_table
+from workspace.workspace_names import KEY_NAMES, quote_table
 
 _ACCESS = re.compile(r"\A[A-Z0-9]{16,128}\Z")
 _SECRET = re.compile(r"\A[!-~]{16,128}\Z")
 
 
-@dataclass(frozen=True)
-class KeyPair:
-    """An AWS access key, without its values in ``repr``.
-
-    Attributes:
-        access: the access key id.
-        secret: the secret access key.
-    """
-
-    access: str = field(repr=False)
-    secret: str = field(repr=False)
-
-
-def build_key_pair(output: RedactedOutput, access: str, secret: str) -> KeyPair:
-    """A checked pair; both values are hidden in the output.
+def check_keys(output: RedactedOutput, access: str, secret: str) -> tuple[str, str]:
+    """Access key id and secret access key, checked; both values are hidden in the output.
 
     Raises:
         SettingsError: a value is invalid. The message does not contain it.
@@ -52,10 +37,10 @@ def build_key_pair(output: RedactedOutput, access: str, secret: str) -> KeyPair:
         raise SettingsError(f"access key must be 16 to 128 of A-Z and 0-9, got {len(access)} characters that are not")
     if not _SECRET.match(secret):
         raise SettingsError(f"secret key must be 16 to 128 characters without spaces, got {len(secret)}")
-    return KeyPair(access, secret)
+    return access, secret
 
 
-def read_keys_from_prompt(output: RedactedOutput) -> KeyPair:
+def read_keys_from_prompt(output: RedactedOutput) -> tuple[str, str]:
     """Prompts at the terminal without echo."""
     if not sys.stdin.isatty():
         raise SettingsError("a prompt needs a terminal, got none: use --secrets-from environment or table")
@@ -63,33 +48,38 @@ def read_keys_from_prompt(output: RedactedOutput) -> KeyPair:
         # Where echo cannot be turned off, getpass only warns.
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            return build_key_pair(output, getpass.getpass("Access key ID: "), getpass.getpass("Secret access key: "))
+            return check_keys(output, getpass.getpass("Access key ID: "), getpass.getpass("Secret access key: "))
         except (getpass.GetPassWarning, EOFError):
             raise SettingsError("a prompt needs a terminal without echo, got none") from None
 
 
-def read_keys_from_environment(output: RedactedOutput, scope: str) -> KeyPair:
+def read_keys_from_environment(output: RedactedOutput, scope: str) -> tuple[str, str]:
     """Reads ``PINTEREST_SECRET_<SCOPE>_ACCESS_KEY`` and ``…_SECRET_KEY``, as ``python -m local`` does."""
     start = "PINTEREST_SECRET_" + re.sub(r"[^A-Z0-9]", "_", scope.upper())
     names = (f"{start}_ACCESS_KEY", f"{start}_SECRET_KEY")
     missing = [name for name in names if not os.environ.get(name)]
     if missing:
         raise SettingsError(f"{' and '.join(missing)} must be set in the environment, got nothing")
-    return build_key_pair(output, os.environ[names[0]], os.environ[names[1]])
+    return check_keys(output, os.environ[names[0]], os.environ[names[1]])
 
 
-def read_keys_from_table(output: RedactedOutput, warehouse: Warehouse, table: str) -> KeyPair:
+def read_keys_from_table(output: RedactedOutput, warehouse: Warehouse, table: str) -> tuple[str, str]:
     """Reads the row of the course's table, columns ``Access key ID`` and ``Secret access key``."""
     found = warehouse.query(f"SELECT `Access key ID`, `Secret access key` FROM {quote_table(table)} LIMIT 2").rows
     output.hide(*(value for row in found for value in row))
     if len(found) != 1:
         raise WorkspaceError(f"credentials table {table} must have one row, got {'none' if not found else 'several'}")
     access, secret = found[0]
-    return build_key_pair(output, access or "", secret or "")
+    return check_keys(output, access or "", secret or "")
 
 
 def put_keys(
-    client: WorkspaceClient, reporter: StepReporter, scope: str, read: Callable[[], KeyPair], *, replace: bool = False
+    client: WorkspaceClient,
+    reporter: StepReporter,
+    scope: str,
+    read: Callable[[], tuple[str, str]],
+    *,
+    replace: bool = False,
 ) -> None:
     """Stores the keys in the scope. Both are written together, so that two keys are never mixed.
 
@@ -101,21 +91,20 @@ def put_keys(
         replace: write even if both secrets exist.
     """
     step = f"secrets of scope {scope} ({', '.join(KEY_NAMES)})"
-    try:
-        with convert_errors(step):
-            existing = {secret.key for secret in _list_secrets(client, scope)}
-    except LookupError:
-        raise WorkspaceError(
-            f"secret scope must exist, the bundle creates it (databricks bundle deploy), got none named {scope!r}"
-        ) from None
+    with convert_errors(step):
+        try:
+            existing = {secret.key for secret in client.secrets.list_secrets(scope)}
+        except NotFound:
+            raise WorkspaceError(
+                f"secret scope must exist, the bundle creates it (databricks bundle deploy), got none named {scope!r}"
+            ) from None
     if existing.issuperset(KEY_NAMES) and not replace:
         reporter.report_existing(step)
         return
 
     def put() -> None:
-        pair = read()
-        for name in KEY_NAMES:
-            client.secrets.put_secret(scope, name, string_value=pair.access if name == ACCESS_NAME else pair.secret)
+        for name, value in zip(KEY_NAMES, read(), strict=True):
+            client.secrets.put_secret(scope, name, string_value=value)
 
     if existing.isdisjoint(KEY_NAMES):
         reporter.create(step, put)
@@ -124,26 +113,12 @@ def put_keys(
 
 
 def drop_credentials_table(warehouse: Warehouse, reporter: StepReporter, table: str, *, drop: bool) -> None:
-    """Drops the course's table if requested, else logs that it still has the keys."""
+    """Drops the course's table if requested, else logs that it keeps the keys."""
     step = f"credentials table {table}"
-    try:
-        warehouse.query(f"SELECT 1 FROM {quote_table(table)} LIMIT 0")
-    except StatementError as error:
-        if not error.missing:
-            raise
-        reporter.report_absent(step)
-        return
     if drop:
-        reporter.drop(step, lambda: warehouse.query(f"DROP TABLE {quote_table(table)}"))
+        reporter.drop(step, lambda: warehouse.query(f"DROP TABLE IF EXISTS {quote_table(table)}"))
         reporter.output.log(
             "its keys were readable until now: create new ones in AWS, then run `python -m workspace rotate`"
         )
     else:
-        reporter.output.log(f"{step} still has the keys in plain text: --drop-credentials-table drops it")
-
-
-def _list_secrets(client: WorkspaceClient, scope: str) -> list[SecretMetadata]:
-    try:
-        return list(client.secrets.list_secrets(scope))
-    except NotFound:
-        raise LookupError from None
+        reporter.output.log(f"{step} keeps the keys in plain text until --drop-credentials-table drops it")

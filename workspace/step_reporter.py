@@ -31,15 +31,11 @@ class StepReporter:
 
     def report_existing(self, name: str) -> None:
         """Reports that the object exists as requested."""
-        self._report(name, "exists", "existing")
+        self._report(name, "exists")
 
-    def report_absent(self, name: str) -> None:
-        """Reports that the object does not exist, as requested."""
-        self._report(name, "does not exist", "absent")
-
-    def report_waiting(self, name: str, reason: str) -> None:
+    def report_waiting(self, name: str) -> None:
         """Reports that the step depends on something that does not exist yet."""
-        self._report(name, f"waiting, {reason}", "waiting")
+        self._report(name, "waiting", ", it does not exist yet")
 
     def create(self, name: str, action: Callable[[], Result]) -> Result | None:
         """Creates an object; returns the action's result, or None in a dry run."""
@@ -47,7 +43,7 @@ class StepReporter:
 
     def update(self, name: str, change: str, action: Callable[[], Result]) -> Result | None:
         """Updates an object; returns the action's result, or None in a dry run."""
-        return self._run(name, "updated", f", {change}" if change else "", action)
+        return self._run(name, "updated", f", {change}", action)
 
     def drop(self, name: str, action: Callable[[], Result]) -> Result | None:
         """Drops an object; returns the action's result, or None in a dry run."""
@@ -55,21 +51,21 @@ class StepReporter:
 
     def format_summary(self) -> str:
         """The counts in one line."""
-        counts = ", ".join(f"{count} {word}" for word, count in self._counts.items()) or "nothing to do"
+        counts = ", ".join(f"{word}: {count}" for word, count in self._counts.items()) or "nothing to do"
         return f"{counts}; nothing was changed, this was a dry run" if self.dry_run else counts
 
     def _run(self, name: str, verb: str, change: str, action: Callable[[], Result]) -> Result | None:
         if self.dry_run:
-            self._report(name, f"would be {verb}{change}", f"would be {verb}")
+            self._report(name, f"would be {verb}", change)
             return None
         with convert_errors(name):
             result = action()
-        self._report(name, f"{verb}{change}", verb)
+        self._report(name, verb, change)
         return result
 
-    def _report(self, name: str, line: str, word: str) -> None:
+    def _report(self, name: str, word: str, more: str = "") -> None:
         self._counts[word] += 1
-        self.output.write(f"{name}: {line}")
+        self.output.write(f"{name}: {word}{more}")
 
 
 @contextmanager

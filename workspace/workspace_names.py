@@ -7,12 +7,7 @@ from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings, quote_identifiers
 
 # Secrets that the notebooks `stream_kinesis` and `mount_s3` read.
-ACCESS_NAME = "access_key"
-SECRET_NAME = "secret_key"  # noqa: S105 - a name
-KEY_NAMES = (ACCESS_NAME, SECRET_NAME)
-
-# The table of AWS keys in the course.
-CREDENTIALS_TABLE = "hive_metastore.default.authentication_credentials"
+KEY_NAMES = ("access_key", "secret_key")
 
 # The library's list is in `analysis`, which imports Spark; a test compares the two.
 ANSWERS = (

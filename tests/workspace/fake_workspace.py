@@ -37,7 +37,6 @@ class Fake:
     calls: list[Call] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     scopes: dict[str, dict[str, str]] = field(default_factory=dict)
-    storage_credentials: dict[str, Body] = field(default_factory=dict)
     credentials: dict[str, Body] = field(default_factory=dict)
     locations: dict[str, Body] = field(default_factory=dict)
     profiles: list[str] = field(default_factory=list)

@@ -72,5 +72,5 @@ def test_a_table_that_does_not_exist_yet_is_waiting(deployed: Fake, capsys: pyte
     del deployed.tables[COLUMNS][1][1:]
     assert main(SET_UP) == 1
     out = capsys.readouterr().out
-    assert out.count(": waiting, the table does not exist yet\n") == 4
+    assert out.count(": waiting, it does not exist yet\n") == 4
     assert [row[:2] for row in deployed.tables[KEYS][1]] == [["pins", "pins_pk"]]

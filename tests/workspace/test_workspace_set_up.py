@@ -49,7 +49,8 @@ def deployed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
 def test_all_requested_objects_are_created(deployed: Fake) -> None:
     assert main(EVERYTHING) == 0
     assert set(deployed.scopes["pinterest"]) == {"access_key", "secret_key"}
-    assert deployed.storage_credentials["pinterest"]["aws_iam_role"] == {"role_arn": ROLE}
+    assert deployed.credentials["pinterest"]["purpose"] == "STORAGE"
+    assert deployed.credentials["pinterest"]["aws_iam_role"] == {"role_arn": ROLE}
     location = deployed.locations["landing"]
     assert (location["url"], location["credential_name"]) == ("s3://user-12f6caff3559-bucket", "pinterest")
     assert location["read_only"] is True
@@ -67,7 +68,7 @@ def test_a_second_set_up_changes_nothing(deployed: Fake, capsys: pytest.CaptureF
     assert len(deployed.writes) == before
     steps = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("  ")]
     assert all(line.endswith(": exists") for line in steps[:-1])
-    assert steps[-1] == f"{len(steps) - 1} existing"
+    assert steps[-1] == f"exists: {len(steps) - 1}"
 
 
 def test_a_dry_run_changes_nothing_and_reads_no_secret(
@@ -160,7 +161,7 @@ def test_another_role_and_another_url_are_updates(deployed: Fake, capsys: pytest
 def test_a_storage_credential_is_no_service_credential(deployed: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     deployed.credentials["kinesis"] = {"purpose": "STORAGE", "aws_iam_role": {"role_arn": STREAM_ROLE}}
     assert main(["set-up", "--service-credential", "kinesis", "--service-role", STREAM_ROLE]) == 1
-    assert "must be a credential for services, got one of that name for STORAGE" in capsys.readouterr().err
+    assert "service credential kinesis must have purpose SERVICE, got STORAGE of that name" in capsys.readouterr().err
 
 
 def test_a_failed_location_is_one_line_with_its_name(deployed: Fake, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,9 +179,12 @@ def test_a_failed_location_is_one_line_with_its_name(deployed: Fake, capsys: pyt
     [
         ([], "set-up must have something to create, got nothing (python -m workspace set-up --help)"),
         (["--storage-role", ROLE], "storage-role must come with --storage-credential, got none"),
-        (["--storage-credential", "a"], "storage-credential must come with --storage-role, got none"),
+        (
+            ["--storage-credential", "a"],
+            "storage-credential must come with --storage-role or --external-location, got none",
+        ),
         (["--external-location", "a"], "external-location must come with --storage-credential, got none"),
-        (["--service-credential", "a"], "service-credential must come with --service-role, got none"),
+        (["--service-credential", "a"], "service-credential must come with --service-role or --runner, got none"),
         (["--service-role", ROLE], "service-role must come with --service-credential, got none"),
         (["--runner", "a"], "runner must come with --external-location or --service-credential, got none"),
         (

@@ -187,7 +187,7 @@ def test_the_job_of_a_dev_target_is_found_by_its_prefix(job: Fake) -> None:
 )
 def test_a_job_must_be_one(job: Fake, jobs: dict[int, str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     job.jobs = jobs
-    assert main([*SMOKE, "--target-name", "pinterest_batch"]) == 1
+    assert main([*SMOKE, "--job", "pinterest_batch"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
     assert not any(call.path.endswith("run-now") for call in job.calls)
 

@@ -1,4 +1,4 @@
-"""Access of Databricks to AWS: storage credential, external location, service credential, instance profile."""
+"""Access of Databricks to AWS: storage and service credentials, external location, instance profile."""
 
 import json
 from collections.abc import Callable
@@ -6,12 +6,7 @@ from typing import TypeVar
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
-from databricks.sdk.service.catalog import (
-    AwsIamRole,
-    AwsIamRoleRequest,
-    AwsIamRoleResponse,
-    CredentialPurpose,
-)
+from databricks.sdk.service.catalog import AwsIamRole, CredentialPurpose
 
 from workspace.step_reporter import StepReporter, convert_errors
 from workspace.workspace_errors import WorkspaceError
@@ -21,51 +16,35 @@ Securable = TypeVar("Securable")
 _COMMENT = "Pinterest pipeline"
 
 
-def set_up_storage_credential(client: WorkspaceClient, reporter: StepReporter, name: str, role: str) -> None:
-    """Creates a storage credential with an IAM role, and prints the trust policy that the role needs.
+def set_up_credential(
+    client: WorkspaceClient, reporter: StepReporter, purpose: CredentialPurpose, name: str, role: str
+) -> None:
+    """Creates a credential with an IAM role, and prints the trust policy that the role needs.
 
     It is not validated: the role cannot trust an external id before the credential exists.
     """
-    step, api, wanted = f"storage credential {name}", client.storage_credentials, AwsIamRoleRequest(role_arn=role)
-    existing = _get(step, lambda: api.get(name))
-    if existing is None:
-        existing = reporter.create(
-            step, lambda: api.create(name, aws_iam_role=wanted, comment=_COMMENT, skip_validation=True)
-        )
-    elif change := _compare_role(reporter, step, existing.aws_iam_role, role):
-        existing = reporter.update(step, change, lambda: api.update(name, aws_iam_role=wanted, skip_validation=True))
-    _write_trust_policy(reporter, role, existing.aws_iam_role if existing else None)
-
-
-def set_up_service_credential(client: WorkspaceClient, reporter: StepReporter, name: str, role: str) -> None:
-    """Creates a service credential for Kinesis with an IAM role, and prints the trust policy that the role needs."""
-    step, api, wanted = f"service credential {name}", client.credentials, AwsIamRole(role_arn=role)
-    existing = _get(step, lambda: api.get_credential(name))
-    if existing is None:
-        existing = reporter.create(
+    step, api, wanted = f"{purpose.value.lower()} credential {name}", client.credentials, AwsIamRole(role_arn=role)
+    found = _get(step, lambda: api.get_credential(name))
+    if found is None:
+        found = reporter.create(
             step,
             lambda: api.create_credential(
-                name, aws_iam_role=wanted, purpose=CredentialPurpose.SERVICE, comment=_COMMENT, skip_validation=True
+                name, aws_iam_role=wanted, purpose=purpose, comment=_COMMENT, skip_validation=True
             ),
         )
-    elif existing.purpose not in (CredentialPurpose.SERVICE, None):
-        raise WorkspaceError(
-            f"{step} must be a credential for services, got one of that name for {existing.purpose.value}"
-        )
-    elif change := _compare_role(reporter, step, existing.aws_iam_role, role):
-        existing = reporter.update(
+    elif found.purpose not in (purpose, None):
+        raise WorkspaceError(f"{step} must have purpose {purpose.value}, got {found.purpose.value} of that name")
+    elif found.aws_iam_role and found.aws_iam_role.role_arn == role:
+        reporter.report_existing(step)
+    else:
+        change = f"role {found.aws_iam_role.role_arn if found.aws_iam_role else 'none'} -> {role}"
+        found = reporter.update(
             step, change, lambda: api.update_credential(name, aws_iam_role=wanted, skip_validation=True)
         )
-    _write_trust_policy(reporter, role, existing.aws_iam_role if existing else None)
-
-
-def _compare_role(reporter: StepReporter, step: str, found: AwsIamRole | AwsIamRoleResponse | None, role: str) -> str:
-    """The change that the credential's role needs; empty, and reported, if none."""
-    arn = (found.role_arn if found else None) or ""
-    if arn == role:
-        reporter.report_existing(step)
-        return ""
-    return f"role {arn} -> {role}"
+    aws = found.aws_iam_role if found else None
+    if aws and aws.unity_catalog_iam_arn and aws.external_id:
+        policy = build_trust_policy(role, aws.unity_catalog_iam_arn, aws.external_id)
+        reporter.output.write(f"  in AWS, trust policy of {role}: {policy}")
 
 
 def set_up_external_location(
@@ -112,12 +91,6 @@ def build_trust_policy(role: str, trusted: str, external_id: str) -> str:
         for principal, condition in principals
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def _write_trust_policy(reporter: StepReporter, role: str, found: AwsIamRole | AwsIamRoleResponse | None) -> None:
-    if found and found.unity_catalog_iam_arn and found.external_id:
-        policy = build_trust_policy(role, found.unity_catalog_iam_arn, found.external_id)
-        reporter.output.write(f"  in AWS, trust policy of {role}: {policy}")
 
 
 def _get(step: str, get: Callable[[], Securable]) -> Securable | None:

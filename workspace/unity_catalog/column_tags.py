@@ -33,7 +33,7 @@ def tag_columns(warehouse: Warehouse, reporter: StepReporter, settings: Settings
     for table, classes in read_classes(settings).items():
         step = f"tags of the columns of {settings.catalog}.{settings.schema}.{table}"
         if table not in existing:
-            reporter.report_waiting(step, "it does not exist yet")
+            reporter.report_waiting(step)
             continue
         found = tagged.get(table, {})
         missing = {column: name for column, name in classes.items() if found.get(column) != name}

@@ -51,7 +51,7 @@ def apply_grants(client: WorkspaceClient, reporter: StepReporter, grants: Sequen
         step = str(grant)
         held = _read_privileges(client, grant, step)
         if held is None:
-            reporter.report_waiting(step, "it does not exist yet")
+            reporter.report_waiting(step)
         elif held & {grant.privilege, Privilege.ALL_PRIVILEGES}:
             reporter.report_existing(step)
         else:

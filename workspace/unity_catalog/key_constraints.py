@@ -36,11 +36,6 @@ def build_key_statements(settings: Settings) -> Iterator[tuple[str, str, str, st
             yield table, f"{table}_{to}_fk", column["name"], _build(settings, table, f"{table}_{to}_fk", clause)
 
 
-def build_not_null_statement(settings: Settings, table: str, column: str) -> str:
-    """The statement that makes a column NOT NULL; it fails where the column holds a null."""
-    return f"ALTER TABLE {settings.qualified(table)} ALTER COLUMN {quote_identifiers(column)} SET NOT NULL"
-
-
 def _build(settings: Settings, table: str, name: str, clause: str) -> str:
     return f"ALTER TABLE {settings.qualified(table)} ADD CONSTRAINT {quote_identifiers(name)} {clause}"
 
@@ -51,12 +46,15 @@ def add_keys(warehouse: Warehouse, reporter: StepReporter, settings: Settings) -
     existing = read_information(warehouse, settings, "table_constraints", "constraint_name", "constraint_type")
     for table, name, column, statement in build_key_statements(settings):
         if table not in nullable:
-            reporter.report_waiting(statement, "the table does not exist yet")
+            reporter.report_waiting(statement)
         elif name in existing.get(table, {}):
             reporter.report_existing(statement)
         else:
             if nullable[table].get(column) == "YES":
-                not_null = build_not_null_statement(settings, table, column)
+                # It fails where the column holds a null.
+                not_null = (
+                    f"ALTER TABLE {settings.qualified(table)} ALTER COLUMN {quote_identifiers(column)} SET NOT NULL"
+                )
                 reporter.create(not_null, partial(warehouse.query, not_null))
                 nullable[table][column] = "NO"
             reporter.create(statement, partial(warehouse.query, statement))
