@@ -39,17 +39,17 @@ _LISTS: Mapping[str, tuple[str, ...]] = {
 def check_versions(view: TemplateView) -> Iterator[str]:
     """Versions and classes exist; a misspelt one fails half an hour into a deploy."""
     for setting, allowed in _LISTS.items():
-        for value in (*find_all(view.everything, setting), *_list_allowed_values(view, setting)):
+        for value in (*find_all(view.resources, setting), *_list_allowed_values(view, setting)):
             if value not in allowed:
                 yield f"{setting} must be one of {', '.join(allowed)}, got {value}"
-    for value in (*find_all(view.everything, "KafkaVersionsList"),):
+    for value in (*find_all(view.resources, "KafkaVersionsList"),):
         if set(map(str, as_list(value))) - set(KAFKA_VERSIONS):
             yield f"KafkaVersionsList must be of {', '.join(KAFKA_VERSIONS)}, got {value}"
     for value in _list_allowed_values(view, "BrokerType"):
         if not _BROKER_TYPE.match(str(value)):
             yield f"BrokerType must be one that new clusters may have, got {value}"
     for setting, classes in CLASSES.items():
-        for value in find_all(view.everything, setting):
+        for value in find_all(view.resources, setting):
             if value not in classes:
                 yield f"{setting} must be {', '.join(classes)}, got {value}"
 
@@ -91,7 +91,7 @@ def check_sink_settings(view: TemplateView) -> Iterator[str]:
         found = {key: str(value) for key, value in as_mapping(properties.get("ConnectorConfiguration")).items()}
         # In an evaluated template a reference to the bucket is its logical id.
         if found.get("s3.bucket.name") == "Bucket":
-            found["s3.bucket.name"] = str(get_path(view.everything, "Bucket", "Properties", "BucketName"))
+            found["s3.bucket.name"] = str(get_path(view.resources["Bucket"], "Properties", "BucketName"))
         yield from _compare(name, found, parse_properties(files["connector.properties"]))
     for name, properties in view.of("AWS::KafkaConnect::WorkerConfiguration"):
         text = base64.b64decode(str(properties.get("PropertiesFileContent"))).decode()

@@ -1,10 +1,9 @@
 """A template with parameters and evaluated functions, for checks."""
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 
 from infrastructure.cfn_evaluator import CfnEvaluator
-from infrastructure.templates import Template, Value, section
+from infrastructure.templates import Template, Value
 
 BROKERS = "b-1.example.kafka.us-east-1.amazonaws.com:9098"
 USER_ID = "0ab"
@@ -23,34 +22,17 @@ class TemplateView:
     Args:
         stack: the stack.
         template: its template in long form.
-        given: values of parameters; one without value and default has its name as value.
+        given: values of parameters.
+
+    Attributes:
+        resources: the evaluated resources.
     """
 
     def __init__(self, stack: str, template: Template, given: Mapping[str, str]) -> None:
         self.stack, self.template = stack, template
         self.given = {"UserId": USER_ID, **given}
-
-    @cached_property
-    def evaluator(self) -> CfnEvaluator:
-        """The evaluator of the template."""
-        values = {}
-        for name, parameter in section(self.template, "Parameters").items():
-            if name in self.given:
-                values[name] = self.given[name]
-            elif "Default" not in parameter:
-                several = str(parameter.get("Type")).startswith("List<")
-                values[name] = ",".join(f"{name}{number}" for number in "123") if several else name
-        return CfnEvaluator(self.template, values)
-
-    @cached_property
-    def resources(self) -> dict[str, dict[str, Value]]:
-        """The evaluated resources."""
-        return self.evaluator.resources()
-
-    @property
-    def everything(self) -> Value:
-        """All resources as one value."""
-        return dict[str, Value](self.resources)
+        self.evaluator = CfnEvaluator(template, self.given)
+        self.resources = self.evaluator.resources()
 
     def of(self, *kinds: str) -> Iterator[tuple[str, dict[str, Value]]]:
         """Name and properties of the resources of these types."""
@@ -78,7 +60,7 @@ def get_path(value: Value, *path: str) -> Value:
     return value
 
 
-def find_all(value: Value, name: str) -> Iterator[Value]:
+def find_all(value: object, name: str) -> Iterator[Value]:
     """All values of a key, at any depth."""
     if isinstance(value, dict):
         for key, entry in value.items():

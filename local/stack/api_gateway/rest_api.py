@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from infrastructure.cfn_evaluator import CfnEvaluator
 from infrastructure.checks.template_view import as_list, as_mapping
-from infrastructure.templates import Value, load_template, section
+from infrastructure.templates import Value, load_template
 from pinterest_transforms.errors import PinterestError
 
 _PARAMETER = re.compile(r"\{([\w.-]+)(\+?)\}")
@@ -113,12 +113,7 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
         TemplateError: the template cannot be read or evaluated.
         ApiError: it maps answers in a way that is not known here.
     """
-    loaded = load_template(template)
-    declared = section(loaded, "Parameters")
-    named = {name: name for name, parameter in declared.items() if "Default" not in parameter}
-    # The templates of other stacks have other parameters.
-    known = {name: value for name, value in parameters.items() if name in declared}
-    resources = CfnEvaluator(loaded, {**named, **known}).resources()
+    resources = CfnEvaluator(load_template(template), parameters).resources()
     ((api_id, api),) = _select_type(resources, "RestApi").items()
     (stage,) = _select_type(resources, "Stage").values()
     root = f"{api_id}.RootResourceId"
