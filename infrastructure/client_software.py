@@ -55,11 +55,8 @@ def collect_software(software: Path, settings: Settings, brokers: str, region: s
     shutil.rmtree(to, ignore_errors=True)
     write_files(render(settings, brokers, region), to)
     for file in (*archives, *(PROJECT / "infrastructure/client").iterdir(), PROJECT / "requirements/client.txt"):
-        try:
-            # Keeps the modification time, by which `s3 sync` skips unchanged files.
-            shutil.copy2(file, to / file.name)
-        except OSError as error:
-            raise SettingsError(f"software {file} must be readable, got: {error.strerror}") from None
+        # Keeps the modification time, by which `s3 sync` skips unchanged files.
+        shutil.copy2(file, to / file.name)
     local = (PROJECT / "requirements/local.txt").read_text(encoding="utf-8")
     (to / "seed.txt").write_text(extract_requirement(local, "numpy"), encoding="utf-8")
     zip_emulation(to / "emulation.zip")

@@ -12,7 +12,6 @@ from infrastructure.stacks import CloudFormation
 from infrastructure.templates import get_template
 from orchestration.publishing import Dag
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.settings import Settings
 
 
 @dataclass
@@ -21,17 +20,11 @@ class Deployment:
 
     Attributes:
         cloud: CloudFormation.
-        settings: the user id.
-        region: AWS region.
         software: folder of the archives for the client machine and the connector; None if not given.
-        dry_run: print the commands and run none.
     """
 
     cloud: CloudFormation
-    settings: Settings
-    region: str
     software: Path | None = None
-    dry_run: bool = False
 
     def deploy(self, stack: str) -> None:
         """Deploys a stack with its files.
@@ -48,8 +41,8 @@ class Deployment:
             "orchestration": self._deploy_orchestration,
         }
         special.get(stack, lambda: self.cloud.deploy(stack))()
-        if not self.dry_run:
-            for name, value in (self.cloud.outputs(stack) or {}).items():
+        if not self.cloud.aws.dry_run:
+            for name, value in self.cloud.outputs(stack).items():
                 print(f"{name} = {value}", flush=True)
 
     def check(self, stacks: tuple[str, ...]) -> None:
@@ -60,21 +53,20 @@ class Deployment:
         """
         if "api" in stacks and (found := find_stale_deployments(get_template("api"))):
             raise SettingsError(found[0])
-        wants_software = bool({"streaming", "client"} & set(stacks))
-        if wants_software and not (self.dry_run and self.software is None):
-            folder = self._get_software()
-            for pattern in (*ARCHIVES, PLUGIN):
-                find_archive(folder, pattern)
-        if self.dry_run and wants_software:
-            print("# streaming and client need --software DIR", flush=True)
-        if self.dry_run and "orchestration" in stacks:
-            print("# a new orchestration needs --param DagsBucketName=…", flush=True)
-        new = "orchestration" in stacks and not self.cloud.status("orchestration")
-        if new and "DagsBucketName" not in self.cloud.given:
-            raise SettingsError(
-                "DagsBucketName must be a globally unique bucket name, given with --param, got none "
-                "(the default, mwaa-dags-bucket, is taken)"
-            )
+        if {"streaming", "client"} & set(stacks):
+            if self.cloud.aws.dry_run:
+                print("# streaming and client need --software DIR", flush=True)
+            if self.software or not self.cloud.aws.dry_run:
+                for pattern in (*ARCHIVES, PLUGIN):
+                    find_archive(self._get_software(), pattern)
+        if "orchestration" in stacks:
+            if self.cloud.aws.dry_run:
+                print("# a new orchestration needs --param DagsBucketName=…", flush=True)
+            if not self.cloud.status("orchestration") and "DagsBucketName" not in self.cloud.given:
+                raise SettingsError(
+                    "DagsBucketName must be a globally unique bucket name, given with --param, got none "
+                    "(the default, mwaa-dags-bucket, is taken)"
+                )
 
     def brokers(self) -> str:
         """Addresses of the brokers, which MSK returns in any order, and no template can read.
@@ -86,7 +78,7 @@ class Deployment:
             *("--query", "BootstrapBrokerStringSaslIam", "--output", "text"),
             dry_run_result="<brokers>",
         )
-        return found if self.dry_run else ",".join(sorted(check_brokers(found).split(",")))
+        return found if self.cloud.aws.dry_run else ",".join(sorted(check_brokers(found).split(",")))
 
     def _get_streaming_output(self, name: str) -> str:
         """An output of the streaming stack, or the parameter given in its place."""
@@ -95,20 +87,22 @@ class Deployment:
     def _deploy_streaming(self) -> None:
         """Deploys all but the connector, uploads its plugin, then deploys it with the brokers' addresses."""
         self.cloud.deploy("streaming")
-        plugin = PLUGIN if self.dry_run and self.software is None else find_archive(self._get_software(), PLUGIN).name
-        key = f"plugins/{plugin}"
-        self._copy(str(Path(self.software or "SOFTWARE") / plugin), key)
+        plugin = find_archive(self.software, PLUGIN) if self.software else Path("SOFTWARE", PLUGIN)
+        key = f"plugins/{plugin.name}"
+        self.cloud.aws.run("s3", "cp", "--only-show-errors", str(plugin), f"s3://{self.cloud.settings.bucket}/{key}")
         self.cloud.deploy("streaming", BootstrapBrokers=self.brokers(), PluginKey=key)
 
     def _deploy_client(self) -> None:
         """Uploads the software to the bucket, then deploys the machine, which installs it from there."""
         brokers = self.brokers()
+        target = f"s3://{self._get_streaming_output('BucketName')}/software"
         with tempfile.TemporaryDirectory(prefix="pinterest-software-") as folder:
-            if not self.dry_run:
-                collect_software(self._get_software(), self.settings, brokers, self.region, Path(folder))
-            source = "SOFTWARE" if self.dry_run else folder
-            bucket = self._get_streaming_output("BucketName")
-            self.cloud.aws.run("s3", "sync", "--only-show-errors", "--delete", source, f"s3://{bucket}/software")
+            if not self.cloud.aws.dry_run:
+                collect_software(
+                    self._get_software(), self.cloud.settings, brokers, self.cloud.aws.region, Path(folder)
+                )
+            source = "SOFTWARE" if self.cloud.aws.dry_run else folder
+            self.cloud.aws.run("s3", "sync", "--only-show-errors", "--delete", source, target)
         before = self.cloud.find_output("client", "ClientInstanceId")
         self.cloud.deploy("client")
         if before not in ("", self.cloud.find_output("client", "ClientInstanceId")):
@@ -139,7 +133,12 @@ class Deployment:
         self.cloud.deploy("orchestration")
         bucket = self.cloud.output("orchestration", "DagsBucketName")
         version = self._put_requirements(bucket)
-        self._publish(bucket)
+        dag = Dag(user_id=self.cloud.settings.user_id)
+        with tempfile.TemporaryDirectory(prefix="pinterest-dag-") as folder:
+            file = Path(folder, dag.file_name)
+            file.write_text(dag.text(), encoding="utf-8")
+            source = f"DAG/{file.name}" if self.cloud.aws.dry_run else str(file)
+            self.cloud.aws.run("s3", "cp", "--only-show-errors", source, f"s3://{bucket}/dags/{file.name}")
         self.cloud.deploy("orchestration", RequirementsVersion=version)
 
     def _put_requirements(self, bucket: str) -> str:
@@ -158,16 +157,6 @@ class Deployment:
             *("--metadata", f"sha256={digest}", "--query", "VersionId", "--output", "text"),
             dry_run_result="<version>",
         )
-
-    def _publish(self, bucket: str) -> None:
-        dag = Dag(user_id=self.settings.user_id)
-        with tempfile.TemporaryDirectory(prefix="pinterest-dag-") as folder:
-            (Path(folder) / dag.file_name).write_text(dag.text(), encoding="utf-8")
-            source = str(Path("DAG" if self.dry_run else folder) / dag.file_name)
-            self.cloud.aws.run("s3", "cp", "--only-show-errors", source, f"s3://{bucket}/dags/{dag.file_name}")
-
-    def _copy(self, file: str, key: str) -> None:
-        self.cloud.aws.run("s3", "cp", "--only-show-errors", file, f"s3://{self.settings.bucket}/{key}")
 
     def _get_software(self) -> Path:
         if self.software is None:

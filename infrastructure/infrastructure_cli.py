@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infrastructure.api_deployment_hash import write_digest
-from infrastructure.aws_cli import AwsCli, DryRun
+from infrastructure.aws_cli import AwsCli
 from infrastructure.checks.template_checks import check_all
 from infrastructure.deployment import Deployment
-from infrastructure.infrastructure_errors import DeployError
 from infrastructure.settings_files import check_region, render, write_files
-from infrastructure.stack_deletion import StackDeletion
+from infrastructure.stack_deletion import destroy
 from infrastructure.stacks import CloudFormation, parse_parameters, select_stacks
 from infrastructure.templates import STACKS, get_template_path
 from pinterest_transforms.error_format import OneLineParser, clean_text
@@ -109,12 +108,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = build_parser().parse_args(arguments)
         code: int = options.run(options)
-    except DeployError as error:
-        print(f"error: {clean_text(str(error))}", file=sys.stderr)
-        return FAILED
-    except PinterestError as error:
-        print(f"error: {clean_text(str(error))}", file=sys.stderr)
-        return USAGE
     except KeyboardInterrupt:
         print("interrupted; CloudFormation continues an operation that has started", file=sys.stderr)
         return INTERRUPTED
@@ -122,6 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except (PinterestError, OSError) as error:
+        print(f"error: {clean_text(str(error))}", file=sys.stderr)
+        return USAGE if isinstance(error, SettingsError) else FAILED
     return code
 
 
@@ -136,9 +132,7 @@ def _render(options: argparse.Namespace) -> int:
 
 def _deploy(options: argparse.Namespace) -> int:
     stacks = select_stacks(options.stack)
-    settings = Settings(user_id=options.user_id)
-    cloud = CloudFormation(_build_aws(options), settings.user_id, parse_parameters(options.param, stacks))
-    deployment = Deployment(cloud, settings, options.region, options.software, options.dry_run)
+    deployment = Deployment(_build_cloud(options, parse_parameters(options.param, stacks)), options.software)
     deployment.check(stacks)
     for stack in stacks:
         deployment.deploy(stack)
@@ -146,18 +140,15 @@ def _deploy(options: argparse.Namespace) -> int:
 
 
 def _destroy(options: argparse.Namespace) -> int:
-    stacks = select_stacks(options.stack)
-    settings = Settings(user_id=options.user_id)
     if not (options.yes or options.dry_run):
         raise SettingsError("destroy must be confirmed with --yes (--dry-run prints what it would do)")
-    cloud = CloudFormation(_build_aws(options), settings.user_id)
-    StackDeletion(cloud, options.delete_data, options.dry_run).destroy(stacks)
+    destroy(_build_cloud(options, {}), select_stacks(options.stack), delete_data=options.delete_data)
     return 0
 
 
-def _build_aws(options: argparse.Namespace) -> AwsCli:
-    region = check_region(options.region)
-    return (DryRun if options.dry_run else AwsCli)(region, options.profile)
+def _build_cloud(options: argparse.Namespace, given: dict[str, str]) -> CloudFormation:
+    aws = AwsCli(check_region(options.region), options.profile, options.dry_run)
+    return CloudFormation(aws, Settings(user_id=options.user_id), given)
 
 
 def _check(_: argparse.Namespace) -> int:

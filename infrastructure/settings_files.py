@@ -33,8 +33,7 @@ def check_brokers(brokers: str) -> str:
     Raises:
         SettingsError: they are not a comma-separated list of ``host:port``.
     """
-    ports = [int(each.rpartition(":")[2]) for each in brokers.split(",")] if _BROKERS.match(brokers) else [0]
-    if not all(0 < port < 65536 for port in ports):
+    if not _BROKERS.match(brokers):
         raise SettingsError(f"bootstrap must be a comma-separated list of host:port, got {brokers!r}")
     return brokers
 
@@ -60,17 +59,10 @@ def render(settings: Settings, brokers: str, region: str) -> dict[str, str]:
 
 
 def write_files(files: Mapping[str, str], folder: Path) -> None:
-    """Writes settings files into a folder, which is created.
-
-    Raises:
-        SettingsError: it cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"folder {folder} cannot be written: {error.strerror}") from None
+    """Writes settings files into a folder, which is created."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def parse_properties(text: str, name: str = "properties") -> dict[str, str]:

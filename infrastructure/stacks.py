@@ -4,22 +4,15 @@ Stacks pass values as parameters, not as exports: a template can be deployed alo
 and no import locks a stack. A parameter that is not given is the output with the same name of an earlier stack.
 """
 
-import re
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infrastructure.aws_cli import AwsCli, parse_outputs
+from infrastructure.aws_cli import AwsCli
 from infrastructure.infrastructure_errors import DeployError
-from infrastructure.templates import STACKS, Value, get_template, get_template_path, section
+from infrastructure.templates import STACKS, get_template, get_template_path, section
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.settings import check_user_id
-
-_DRY_RUN = "<dry_run>"
-
-
-def stack_name(user_id: str, stack: str) -> str:
-    """Name of a stack in CloudFormation: it must begin with a letter, which a user id need not."""
-    return f"pinterest-{check_user_id(user_id)}-{stack}"
+from pinterest_transforms.settings import Settings
 
 
 def select_stacks(stack: str) -> tuple[str, ...]:
@@ -33,12 +26,6 @@ def select_stacks(stack: str) -> tuple[str, ...]:
     return STACKS if stack == "all" else (stack,)
 
 
-def read_parameters(stack: str) -> dict[str, bool]:
-    """The parameters of a stack's template, and whether each has a default."""
-    declared = section(get_template(stack), "Parameters")
-    return {name: "Default" in parameter for name, parameter in declared.items()}
-
-
 def find_producer(parameter: str, stack: str) -> str:
     """The earlier stack with an output of this name; empty if there is none."""
     for earlier in STACKS[: STACKS.index(stack)]:
@@ -50,7 +37,11 @@ def find_producer(parameter: str, stack: str) -> str:
 def find_dependents(stack: str) -> list[str]:
     """The later stacks with a parameter from this stack."""
     later = STACKS[STACKS.index(stack) + 1 :]
-    return [name for name in later if any(find_producer(each, name) == stack for each in read_parameters(name))]
+    return [
+        name
+        for name in later
+        if any(find_producer(each, name) == stack for each in section(get_template(name), "Parameters"))
+    ]
 
 
 def parse_parameters(pairs: Sequence[str], stacks: Sequence[str]) -> dict[str, str]:
@@ -59,7 +50,7 @@ def parse_parameters(pairs: Sequence[str], stacks: Sequence[str]) -> dict[str, s
     Raises:
         SettingsError: an option is invalid, or no stack has the parameter.
     """
-    known = {name for stack in stacks for name in read_parameters(stack)} - {"UserId"}
+    known = {name for stack in stacks for name in section(get_template(stack), "Parameters")} - {"UserId"}
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -67,28 +58,8 @@ def parse_parameters(pairs: Sequence[str], stacks: Sequence[str]) -> dict[str, s
             raise SettingsError(f"param must be Name=Value, got {pair!r}")
         if name not in known:
             raise SettingsError(f"param must be one of {', '.join(sorted(known))}, got {name!r}")
-        if name in found:
-            raise SettingsError(f"param {name} must be given once, got {found[name]!r} and {value!r}")
-        for stack in stacks:
-            _check_value(section(get_template(stack), "Parameters").get(name, {}), name, value)
         found[name] = value
     return found
-
-
-def _check_value(parameter: Mapping[str, Value], name: str, value: str) -> None:
-    """Checks a value before the first deploy; AWS would only when it deploys the stack, perhaps an hour later."""
-    allowed, pattern = parameter.get("AllowedValues"), parameter.get("AllowedPattern")
-    if isinstance(allowed, list) and value not in map(str, allowed):
-        raise SettingsError(f"param {name} must be one of {', '.join(map(str, allowed))}, got {value!r}")
-    if isinstance(pattern, str) and not re.fullmatch(pattern, value):
-        raise SettingsError(f"param {name} must match {pattern}, got {value!r}")
-    least, most = parameter.get("MinValue"), parameter.get("MaxValue")
-    if parameter.get("Type") == "Number":
-        number = int(value) if re.fullmatch(r"\d{1,12}", value) else None
-        low = least if isinstance(least, int) else 0
-        if number is None or number < low or (isinstance(most, int) and number > most):
-            upper = f" to {most}" if most is not None else " or more"
-            raise SettingsError(f"param {name} must be a number, {low}{upper}, got {value!r}")
 
 
 @dataclass
@@ -97,14 +68,18 @@ class CloudFormation:
 
     Attributes:
         aws: the command line.
-        user_id: the user id.
+        settings: the user id.
         given: given parameters of all stacks.
     """
 
     aws: AwsCli
-    user_id: str
+    settings: Settings
     given: Mapping[str, str] = field(default_factory=dict)
-    _known: dict[str, dict[str, str] | None] = field(default_factory=dict, init=False)
+    _outputs: dict[str, dict[str, str]] = field(default_factory=dict, init=False)
+
+    def stack_name(self, stack: str) -> str:
+        """Name of a stack in CloudFormation: it must begin with a letter, which a user id need not."""
+        return f"pinterest-{self.settings.user_id}-{stack}"
 
     def deploy(self, stack: str, **more: str) -> None:
         """Creates or updates a stack, and waits.
@@ -118,17 +93,17 @@ class CloudFormation:
         """
         values = {**self.parameters(stack), **more}
         self.aws.run(
-            *("cloudformation", "deploy", "--stack-name", stack_name(self.user_id, stack)),
+            *("cloudformation", "deploy", "--stack-name", self.stack_name(stack)),
             *("--template-file", str(get_template_path(stack)), "--capabilities", "CAPABILITY_NAMED_IAM"),
-            *("--no-fail-on-empty-changeset", "--tags", "project=pinterest", f"user={self.user_id}"),
+            *("--no-fail-on-empty-changeset", "--tags", "project=pinterest", f"user={self.settings.user_id}"),
             *("--parameter-overrides", *(f"{name}={value}" for name, value in values.items())),
         )
-        self._known.pop(stack, None)
+        self._outputs.pop(stack, None)
 
     def parameters(self, stack: str) -> dict[str, str]:
         """The stack's parameters, given or outputs of earlier stacks; others keep their value or default."""
-        values = {"UserId": self.user_id}
-        for name, has_default in read_parameters(stack).items():
+        values = {"UserId": self.settings.user_id}
+        for name in section(get_template(stack), "Parameters"):
             if name in self.given:
                 values[name] = self.given[name]
             elif producer := find_producer(name, stack):
@@ -136,8 +111,6 @@ class CloudFormation:
                 # Without that stack, CloudFormation keeps the value given before.
                 if found or not self.status(stack):
                     values[name] = found or self.output(producer, name)
-            elif not has_default and name not in values:
-                raise DeployError(f"parameter {name} of {stack} must be given with --param, got none")
         return values
 
     def output(self, stack: str, name: str) -> str:
@@ -153,25 +126,27 @@ class CloudFormation:
 
     def find_output(self, stack: str, name: str) -> str:
         """An output of a stack; empty if the stack does not exist or has no outputs."""
-        outputs = self.outputs(stack)
-        return f"<{stack}.{name}>" if outputs is None else outputs.get(name, "")
+        return self.outputs(stack).get(name, f"<{stack}.{name}>" if self.aws.dry_run else "")
 
-    def outputs(self, stack: str) -> Mapping[str, str] | None:
-        """All outputs of a stack, queried once; None in a dry run."""
-        if stack not in self._known:
-            answer = self.aws.find(
-                *("cloudformation", "describe-stacks", "--stack-name", stack_name(self.user_id, stack)),
-                *("--query", "Stacks[0].Outputs", "--output", "json"),
-                dry_run_result=_DRY_RUN,
-            )
-            self._known[stack] = None if answer == _DRY_RUN else parse_outputs(answer or "")
-        return self._known[stack]
+    def outputs(self, stack: str) -> Mapping[str, str]:
+        """All outputs of a stack, queried once; none in a dry run."""
+        if stack not in self._outputs:
+            answer = json.loads(self._describe(stack, "Stacks[0].Outputs", "json", "null") or "null")
+            self._outputs[stack] = {entry["OutputKey"]: entry["OutputValue"] for entry in answer or []}
+        return self._outputs[stack]
 
     def status(self, stack: str) -> str:
         """Status of a stack; empty if it does not exist."""
+        return self._describe(stack, "Stacks[0].StackStatus", "text", "<exists>")
+
+    def parameter(self, stack: str, name: str) -> str:
+        """The present value of a stack's parameter; empty if there is none."""
+        return self._describe(stack, f"Stacks[0].Parameters[?ParameterKey=='{name}'].ParameterValue", "text", "")
+
+    def _describe(self, stack: str, query: str, form: str, dry_run_result: str) -> str:
         found = self.aws.find(
-            *("cloudformation", "describe-stacks", "--stack-name", stack_name(self.user_id, stack)),
-            *("--query", "Stacks[0].StackStatus", "--output", "text"),
-            dry_run_result="<exists>",
+            *("cloudformation", "describe-stacks", "--stack-name", self.stack_name(stack)),
+            *("--query", query, "--output", form),
+            dry_run_result=dry_run_result,
         )
         return found or ""

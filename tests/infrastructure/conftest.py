@@ -69,7 +69,7 @@ class FakeAws:
             self.answer("describe-stacks", f"pinterest-0ab-{stack}", err=said, code=254)
 
     def does(self, code: str) -> None:
-        """Python that runs before an answer is looked for; ``arguments``, ``json``, ``pathlib``, ``sys`` are there."""
+        """Python that runs before an answer is looked for; ``arguments``, ``room`` and ``sys`` are there."""
         program = self.room / "aws"
         program.write_text(program.read_text().replace("for answer in", f"{code}for answer in"))
 

@@ -1,13 +1,31 @@
 """Destroying, against a fake of the AWS command line."""
 
-import json
+from collections.abc import Iterator
+from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
+from infrastructure.aws_cli import AwsCli
 from infrastructure.infrastructure_cli import main
 from infrastructure.templates import STACKS
 
 ID = ["--user-id", "0ab"]
+
+
+@pytest.fixture(autouse=True)
+def s3() -> Iterator[Any]:
+    """S3 with the stacks' buckets, which are empty."""
+    with mock_aws():
+        s3 = boto3.resource("s3", region_name="us-east-1")
+        for name in ("user-0ab-bucket", "mwaa-dags-bucket"):
+            s3.create_bucket(Bucket=name).Versioning().enable()
+        yield s3
+
+
+def count_versions(s3: Any, bucket: str) -> int:
+    return len(list(s3.Bucket(bucket).object_versions.all()))
 
 
 def destroyed(calls: list[list[str]]) -> list[str]:
@@ -23,8 +41,10 @@ def test_stacks_are_destroyed_in_reverse_order(aws, capsys) -> None:
 
 
 @pytest.mark.parametrize("bucket", ["user-0ab-bucket", "mwaa-dags-bucket"])
-def test_a_bucket_that_is_not_empty_stops_the_destroy(aws, capsys, bucket: str) -> None:
-    aws.answer("list-object-versions", bucket, out=json.dumps([{"Key": "k", "VersionId": "v"}]))
+def test_a_bucket_that_is_not_empty_stops_the_destroy(aws, s3, capsys, bucket: str) -> None:
+    # A deleted object is an old version and a marker.
+    s3.Object(bucket, "k").put(Body=b"x")
+    s3.Object(bucket, "k").delete()
     assert main(["destroy", "all", *ID, "--yes"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"error: bucket {bucket} must be empty: --delete-data deletes all of its objects and versions"
@@ -32,20 +52,15 @@ def test_a_bucket_that_is_not_empty_stops_the_destroy(aws, capsys, bucket: str) 
     assert destroyed(aws.calls()) == []
 
 
-def test_delete_data_empties_the_buckets(aws) -> None:
-    held = json.dumps([{"Key": "topics/x", "VersionId": "v1"}, {"Key": "topics/x", "VersionId": "v2"}])
-    # Empty at the second look.
-    emptied = aws.room / "emptied"
-    aws.does(
-        f"if 'delete-objects' in arguments:\n    open({str(emptied)!r}, 'w').write(open(arguments[5][7:]).read())\n"
-        f"if 'list-object-versions' in arguments and pathlib.Path({str(emptied)!r}).exists():\n    sys.exit(0)\n"
-    )
-    aws.answer("list-object-versions", "user-0ab-bucket", out=held)
+def test_delete_data_empties_the_buckets(aws, s3) -> None:
+    for body in (b"one", b"two"):
+        s3.Object("user-0ab-bucket", "topics/x").put(Body=body)
+    s3.Object("user-0ab-bucket", "topics/x").delete()
     assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 1  # client and others still use it
-    assert not emptied.exists()
+    assert count_versions(s3, "user-0ab-bucket") == 3
     aws.gone("client", "api", "databricks")
     assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
-    assert json.loads(emptied.read_text()) == {"Objects": json.loads(held), "Quiet": True}
+    assert count_versions(s3, "user-0ab-bucket") == 0
     assert destroyed(aws.calls()) == ["streaming"]
 
 
@@ -65,38 +80,23 @@ def test_a_stack_whose_creation_failed_is_destroyed(aws) -> None:
     assert destroyed(aws.calls()) == ["orchestration"]
 
 
-def test_objects_are_deleted_in_batches(aws) -> None:
-    held = [{"Key": f"topics/{number}", "VersionId": "v"} for number in range(1500)]
-    calls = aws.room / "deleted"
-    aws.does(
-        f"left = pathlib.Path({str(calls)!r})\nseen = len(left.read_text().split()) if left.exists() else 0\n"
-        "if 'delete-objects' in arguments:\n"
-        "    gone = json.loads(pathlib.Path(arguments[5][7:]).read_text())['Objects']\n"
-        "    with open(left, 'a') as file: file.write(''.join(one['Key'] + '\\n' for one in gone))\n"
-        "    sys.exit(0 if len(gone) <= 1000 else 255)\n"
-        "if 'list-object-versions' in arguments:\n"
-        f"    print(json.dumps(json.loads({json.dumps(json.dumps(held))})[seen:]))\n    sys.exit(0)\n"
-    )
+def test_objects_written_during_the_deletion_are_deleted(aws, s3, monkeypatch: pytest.MonkeyPatch) -> None:
     aws.gone("client", "api", "databricks")
-    assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
-    assert calls.read_text().split() == [one["Key"] for one in held]
-
-
-def test_objects_written_during_the_deletion_are_deleted(aws) -> None:
-    aws.gone("client", "api", "databricks")
-    full = aws.room / "full"
     aws.does(
-        f"full = pathlib.Path({str(full)!r})\n"
-        "first = not full.exists()\n"
-        "if 'delete-objects' in arguments: full.write_text('')\n"
-        "if 'delete-stack' in arguments and first: full.write_text('late')\n"
-        "if 'wait' in arguments and full.read_text(): sys.exit('DELETE_FAILED')\n"
-        "if 'list-object-versions' in arguments and not first and full.read_text():\n"
-        '    sys.exit(print(\'[{"Key": "topics/late", "VersionId": "v"}]\'))\n'
+        "if 'wait' in arguments and not (room / 'late').exists():\n"
+        "    (room / 'late').touch()\n    sys.exit('DELETE_FAILED')\n"
     )
+    run = AwsCli.run
+
+    def write_late(cli: AwsCli, *arguments: str, **more: str) -> str:
+        if "wait" in arguments and not (aws.room / "late").exists():
+            s3.Object("user-0ab-bucket", "topics/late").put(Body=b"x")
+        return run(cli, *arguments, **more)
+
+    monkeypatch.setattr(AwsCli, "run", write_late)
     assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
     assert destroyed(aws.calls()) == ["streaming", "streaming"]
-    assert full.read_text() == ""
+    assert count_versions(s3, "user-0ab-bucket") == 0
 
 
 def test_a_stack_in_use_is_not_destroyed(aws, capsys) -> None:
@@ -130,22 +130,28 @@ def test_a_dry_run_of_destroy_destroys_nothing(aws, capsys) -> None:
     assert all(line.startswith("aws ") for line in said)
     shown = [line.split() for line in said if "delete-stack" in line]
     assert [line[4].rpartition("-")[2] for line in shown] == list(reversed(STACKS))
-    assert "delete-objects" not in " ".join(said)
 
 
 def test_a_dry_run_prints_the_deletion_of_data(aws, capsys) -> None:
     assert main(["destroy", "streaming", *ID, "--dry-run", "--delete-data"]) == 0
     said = capsys.readouterr().out
-    assert "delete-objects --bucket '<streaming.BucketName>'" in said
+    assert "# deletes every version of every object in <streaming.BucketName>\n" in said
     assert aws.calls() == []
 
 
-def test_a_bucket_that_the_stack_did_not_create_is_kept(aws) -> None:
+def test_a_bucket_that_the_stack_did_not_create_is_kept(aws, s3) -> None:
     aws.gone("client", "api", "databricks")
     aws.answer("describe-stacks", "pinterest-0ab-streaming", "Outputs", out="null")
-    aws.answer("list-object-versions", out=json.dumps([{"Key": "k", "VersionId": "v"}]))
+    s3.Object("user-0ab-bucket", "k").put(Body=b"x")
     assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 0
-    assert "delete-objects" not in {call[1] for call in aws.calls()}
+    assert count_versions(s3, "user-0ab-bucket") == 1
+
+
+def test_a_bucket_that_was_deleted_by_hand_is_an_empty_one(aws, s3) -> None:
+    aws.gone("client", "api", "databricks")
+    s3.Bucket("user-0ab-bucket").delete()
+    for more in ([], ["--delete-data"]):
+        assert main(["destroy", "streaming", *ID, "--yes", *more]) == 0
 
 
 def test_a_source_whose_creation_failed_is_not_protected(aws) -> None:
