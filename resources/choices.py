@@ -1,10 +1,10 @@
-"""The choices that change the shape of jobs: the CLI runs these functions on each job that the YAML files declare.
+"""The choices that change jobs and grants: the CLI runs these functions on what the YAML files declare.
 
 The YAML is the classic form; `compute=serverless` makes it into the other one. Plain YAML could not: a target may
 override parts, but it takes no part away, and one choice would need a copy of each job in each target.
 """
 
-from databricks.bundles.core import Bundle, VariableOrList, job_mutator
+from databricks.bundles.core import Bundle, VariableOrList, job_mutator, schema_mutator
 from databricks.bundles.jobs import (
     AwsAttributes,
     Continuous,
@@ -18,6 +18,7 @@ from databricks.bundles.jobs import (
     PerformanceTarget,
     QueueSettings,
 )
+from databricks.bundles.schemas import Schema
 
 from resources.variables import MOUNTS, Variables, each, plain, value
 
@@ -113,6 +114,13 @@ def notifications(job: Job) -> Job:
         messages.on_duration_warning_threshold_exceeded = _addresses(messages.on_duration_warning_threshold_exceeded)
         messages.on_streaming_backlog_exceeded = _addresses(messages.on_streaming_backlog_exceeded)
     return job
+
+
+@schema_mutator
+def schema_grants(schema: Schema) -> Schema:
+    """A grant to nobody (a variable that is empty, as in dev) is left out."""
+    schema.grants = [grant for grant in each(schema.grants) if grant.principal]
+    return schema
 
 
 def _addresses(addresses: VariableOrList[str]) -> VariableOrList[str]:
