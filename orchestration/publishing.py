@@ -52,20 +52,12 @@ class Dag:
 
     def text(self) -> str:
         """Text of its file."""
-        text = _SOURCE.read_text(encoding="utf-8")
+        lines = _SOURCE.read_text(encoding="utf-8").split("\n")
         for name, value in asdict(self).items():
             if value is not None:
-                text = _with_setting(text, name.upper(), json.dumps(value, ensure_ascii=False))
-        return text
-
-
-def _with_setting(text: str, name: str, value: str) -> str:
-    lines = text.split("\n")
-    places = [at for at, line in enumerate(lines) if line.startswith(f"{name} = ")]
-    if len(places) != 1:
-        raise PublishError(f"{_SOURCE.name} must set {name} in one place, found {len(places)}")
-    lines[places[0]] = f"{name} = {value}"
-    return "\n".join(lines)
+                [place] = [at for at, line in enumerate(lines) if line.startswith(f"{name.upper()} = ")]
+                lines[place] = f"{name.upper()} = {json.dumps(value, ensure_ascii=False)}"
+        return "\n".join(lines)
 
 
 def publish(dag: Dag, to: str) -> tuple[str, bool]:
@@ -82,16 +74,16 @@ def publish(dag: Dag, to: str) -> tuple[str, bool]:
         SettingsError: if ``to`` is neither.
         PublishError: if it cannot be written there.
     """
-    content = dag.text().encode()
-    if "://" in to:
-        return _to_bucket(dag, content, to)
-    return _to_folder(dag, content, to)
+    content, bucket = dag.text().encode(), _S3.match(to)
+    if bucket:
+        prefix = (bucket["prefix"] or "").strip("/")
+        return _to_bucket(content, bucket["bucket"], f"{prefix}/{dag.file_name}".lstrip("/"))
+    if not to or "://" in to:
+        raise SettingsError(f"to must be a folder or s3://bucket/prefix/, got {to!r}")
+    return _to_folder(content, Path(to, dag.file_name))
 
 
-def _to_folder(dag: Dag, content: bytes, to: str) -> tuple[str, bool]:
-    if not to:
-        raise SettingsError("to must be a folder or s3://bucket/prefix/, got ''")
-    file = Path(to, dag.file_name)
+def _to_folder(content: bytes, file: Path) -> tuple[str, bool]:
     try:
         if file.is_file() and file.read_bytes() == content:
             return str(file), False
@@ -101,19 +93,16 @@ def _to_folder(dag: Dag, content: bytes, to: str) -> tuple[str, bool]:
         part.write_bytes(content)
         part.replace(file)
     except OSError as error:
-        raise PublishError(f"to must be a folder that can be written to, got {to!r}: {error.strerror}") from error
+        raise PublishError(
+            f"to must be a folder that can be written to, got '{file.parent}': {error.strerror}"
+        ) from error
     return str(file), True
 
 
-def _to_bucket(dag: Dag, content: bytes, to: str) -> tuple[str, bool]:
+def _to_bucket(content: bytes, bucket: str, key: str) -> tuple[str, bool]:
     import boto3  # noqa: PLC0415 - a folder needs no boto3
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-    match = _S3.match(to)
-    if match is None:
-        raise SettingsError(f"to must be a folder or s3://bucket/prefix/, got {to!r}")
-    bucket, prefix = match["bucket"], (match["prefix"] or "").strip("/")
-    key = f"{prefix}/{dag.file_name}" if prefix else dag.file_name
     try:
         s3 = boto3.client("s3")
         try:
