@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from infrastructure.api_deployment_hash import find_stale_deployments
 from infrastructure.checks.resource_policy import evaluate_policy
 from infrastructure.checks.template_view import TemplateView, as_list, as_mapping, get_path
-from infrastructure.templates import Value, section
+from infrastructure.templates import Value
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 
@@ -159,10 +159,6 @@ def check_authorization(view: TemplateView) -> Iterator[str]:
                 yield f"{name} must have throttling"
             if settings.get("DataTraceEnabled") is not False:
                 yield f"{name}: DataTraceEnabled must be false, bodies have names of people"
-        if not get_path(properties, "AccessLogSetting", "DestinationArn"):
-            yield f"{name} must have an access log"
-    if section(view.template, "Resources") and view.stack == "api" and not list(view.of("AWS::ApiGateway::Stage")):
-        yield "a stage must exist"
 
 
 def _get_status(answers: list[dict[str, Value]], backend: str) -> str:

@@ -6,30 +6,40 @@ from infrastructure.checks.template_view import TemplateView, as_list, as_mappin
 from infrastructure.templates import Value
 
 _TRUE = (True, "true")
-# By resource type: paths of settings with their allowed values; None for any value, such as a key's name.
-_AT_REST: Mapping[str, tuple[tuple[tuple[str, ...], tuple[Value, ...] | None], ...]] = {
-    "AWS::Kinesis::Stream": ((("StreamEncryption", "KeyId"), None),),
-    "AWS::RDS::DBInstance": (
-        (("KmsKeyId",), None),
-        (("ManageMasterUserPassword",), _TRUE),
-        (("MasterUserSecret", "KmsKeyId"), None),
-    ),
-    "AWS::MSK::Cluster": ((("EncryptionInfo", "EncryptionAtRest", "DataVolumeKMSKeyId"), None),),
-    "AWS::MWAA::Environment": ((("KmsKey",), None),),
+# By resource type: paths of settings with their allowed values; none for any value, such as a key's name.
+_SETTINGS: Mapping[str, Mapping[str, tuple[Value, ...]]] = {
+    "AWS::Kinesis::Stream": {"StreamEncryption.KeyId": ()},
+    "AWS::KafkaConnect::Connector": {
+        "KafkaClusterEncryptionInTransit.EncryptionType": ("TLS",),
+        "KafkaClusterClientAuthentication.AuthenticationType": ("IAM",),
+    },
+    "AWS::MSK::Cluster": {
+        "EncryptionInfo.EncryptionAtRest.DataVolumeKMSKeyId": (),
+        "ClientAuthentication.Sasl.Iam.Enabled": _TRUE,
+    },
+    "AWS::MWAA::Environment": {"KmsKey": ()},
+    "AWS::RDS::DBInstance": {
+        "KmsKeyId": (),
+        "ManageMasterUserPassword": _TRUE,
+        "MasterUserSecret.KmsKeyId": (),
+        "DBParameterGroupName": (),
+    },
 }
-_IN_TRANSIT: Mapping[str, tuple[tuple[tuple[str, ...], tuple[Value, ...] | None], ...]] = {
-    "AWS::MSK::Cluster": ((("ClientAuthentication", "Sasl", "Iam", "Enabled"), _TRUE),),
-    "AWS::KafkaConnect::Connector": (
-        (("KafkaClusterEncryptionInTransit", "EncryptionType"), ("TLS",)),
-        (("KafkaClusterClientAuthentication", "AuthenticationType"), ("IAM",)),
-    ),
-    "AWS::RDS::DBInstance": ((("DBParameterGroupName",), None),),
-}
+
+
+def check_encryption_settings(view: TemplateView) -> Iterator[str]:
+    """Stores have a customer managed key, and their clients use TLS."""
+    for kind, settings in _SETTINGS.items():
+        for name, properties in view.of(kind):
+            for path, allowed in settings.items():
+                found = get_path(properties, *path.split("."))
+                if not found or (allowed and found not in allowed):
+                    must = f"be {allowed[0]}" if allowed else "be set"
+                    yield f"{name}: {path} must {must}, got {found}"
 
 
 def check_encryption_at_rest(view: TemplateView) -> Iterator[str]:
-    """Data at rest is encrypted with a customer managed key."""
-    yield from _check_settings(view, _AT_REST)
+    """Buckets are encrypted with a customer managed key, and disks are encrypted."""
     for name, properties in view.of("AWS::S3::Bucket"):
         rules = as_list(get_path(properties, "BucketEncryption", "ServerSideEncryptionConfiguration"))
         defaults = [as_mapping(as_mapping(rule).get("ServerSideEncryptionByDefault")) for rule in rules]
@@ -42,8 +52,7 @@ def check_encryption_at_rest(view: TemplateView) -> Iterator[str]:
 
 
 def check_encryption_in_transit(view: TemplateView) -> Iterator[str]:
-    """Network traffic uses TLS."""
-    yield from _check_settings(view, _IN_TRANSIT)
+    """Requests to buckets, to the proxy and through the load balancer use TLS."""
     policies = dict(view.of("AWS::S3::BucketPolicy"))
     for name, _ in view.of("AWS::S3::Bucket"):
         if not any(policy.get("Bucket") == name and _denies_plain_text(policy) for policy in policies.values()):
@@ -58,18 +67,6 @@ def check_encryption_in_transit(view: TemplateView) -> Iterator[str]:
         # TCP passes through TLS of the two ends.
         if properties.get("Protocol") not in ("TLS", "HTTPS", "TCP"):
             yield f"{name}: Protocol must be TLS, or TCP that passes TLS through, got {properties.get('Protocol')}"
-
-
-def _check_settings(
-    view: TemplateView, table: Mapping[str, tuple[tuple[tuple[str, ...], tuple[Value, ...] | None], ...]]
-) -> Iterator[str]:
-    for kind, settings in table.items():
-        for name, properties in view.of(kind):
-            for path, allowed in settings:
-                found = get_path(properties, *path)
-                if not found or (allowed is not None and found not in allowed):
-                    must = f"be {allowed[0]}" if allowed else "be set"
-                    yield f"{name}: {'.'.join(path)} must {must}, got {found}"
 
 
 def _denies_plain_text(policy: dict[str, Value]) -> bool:

@@ -1,4 +1,4 @@
-"""Checks of parameters, outputs and size."""
+"""Checks of parameters and outputs."""
 
 import re
 from collections.abc import Iterator
@@ -6,10 +6,8 @@ from pathlib import Path
 
 from infrastructure.checks.template_view import TemplateView
 from infrastructure.stacks import find_producer
-from infrastructure.templates import STACKS, get_template, get_template_path, section
+from infrastructure.templates import STACKS, get_template, section
 
-# CloudFormation accepts no larger template from the command line.
-MAX_BYTES = 51_200
 _USER_ID = "[a-z0-9]{3,32}"
 _SECRET = re.compile(r"password|secret|token|credential|privatekey", re.IGNORECASE)
 _ROOM = Path(__file__).parent.parent
@@ -51,10 +49,3 @@ def check_outputs_used(view: TemplateView) -> Iterator[str]:
     for name in section(view.template, "Outputs"):
         if name not in taken and f'"{name}"' not in text and f"`{name}`" not in text:
             yield f"output {name} must be used by a later stack, or be in docs/infrastructure.md"
-
-
-def check_size(view: TemplateView) -> Iterator[str]:
-    """The template is not larger than CloudFormation accepts."""
-    size = get_template_path(view.stack).stat().st_size
-    if size > MAX_BYTES:
-        yield f"the template must have at most {MAX_BYTES} bytes, got {size}"

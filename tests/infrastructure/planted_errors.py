@@ -211,7 +211,6 @@ PLANTED = [
     ("api", drop("Api", P, "Policy"), "Api must have a resource policy"),
     ("api", drop("Stage", P, "MethodSettings", 0, "ThrottlingRateLimit"), "Stage must have throttling"),
     ("api", put("Stage", P, "MethodSettings", 0, "DataTraceEnabled", to=True), "DataTraceEnabled must be false"),
-    ("api", drop("Stage", P, "AccessLogSetting"), "Stage must have an access log"),
     # names
     ("streaming", put("Bucket", P, "BucketName", "Fn::Sub", to="${UserId}-bucket"), "BucketName user-0ab-bucket"),
     ("streaming", put("GeoStream", P, "Name", "Fn::Sub", to="streaming-${UserId}-geos"), "Name streaming-0ab-geo"),
