@@ -6,10 +6,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from infrastructure.infrastructure_errors import DeployError
+from pinterest_transforms.errors import PinterestError
 
 _ERROR_LINES = 3
 _MISSING = ("does not exist", "Not Found", "NotFoundException")
+
+
+class DeployError(PinterestError):
+    """AWS or its command line reports an error."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ import base64
 import re
 from collections.abc import Mapping
 
-from infrastructure.infrastructure_errors import TemplateError
-from infrastructure.templates import Template, Value, section
+from infrastructure.templates import Template, TemplateError, Value, section
 
 _NO_VALUE: Value = {"Ref": "AWS::NoValue"}
 _PSEUDO_PARAMETERS: Mapping[str, Value] = {

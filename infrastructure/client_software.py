@@ -4,7 +4,6 @@ import hashlib
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from infrastructure.settings_files import render, write_files
@@ -35,7 +34,7 @@ def find_archive(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-def collect_software(software: Path, settings: Settings, brokers: str, region: str, to: Path) -> list[str]:
+def collect_software(software: Path, settings: Settings, brokers: str, region: str, to: Path) -> None:
     """Collects the files of ``software/`` in the bucket into a folder, with a list of checksums.
 
     Args:
@@ -43,16 +42,12 @@ def collect_software(software: Path, settings: Settings, brokers: str, region: s
         settings: the user id.
         brokers: addresses of the brokers.
         region: AWS region of the bucket.
-        to: the folder, which is emptied first.
-
-    Returns:
-        Names of the files.
+        to: the folder, an empty or a new one.
 
     Raises:
         SettingsError: an archive is missing.
     """
     archives = [find_archive(software, pattern) for pattern in ARCHIVES]
-    shutil.rmtree(to, ignore_errors=True)
     write_files(render(settings, brokers, region), to)
     for file in (*archives, *(PROJECT / "infrastructure/client").iterdir(), PROJECT / "requirements/client.txt"):
         # Keeps the modification time, by which `s3 sync` skips unchanged files.
@@ -60,10 +55,8 @@ def collect_software(software: Path, settings: Settings, brokers: str, region: s
     local = (PROJECT / "requirements/local.txt").read_text(encoding="utf-8")
     (to / "seed.txt").write_text(extract_requirement(local, "numpy"), encoding="utf-8")
     zip_emulation(to / "emulation.zip")
-    names = sorted(file.name for file in to.iterdir())
-    sums = "".join(f"{_sha256(to / name)}  {name}\n" for name in names)
+    sums = "".join(f"{_sha256(file)}  {file.name}\n" for file in sorted(to.iterdir()))
     (to / "SHA256SUMS").write_text(sums, encoding="utf-8")
-    return [*names, "SHA256SUMS"]
 
 
 def extract_requirement(requirements: str, package: str) -> str:
@@ -81,16 +74,11 @@ def extract_requirement(requirements: str, package: str) -> str:
 
 def zip_emulation(file: Path) -> None:
     """Writes the emulation and the library into a reproducible zip file."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive_file:
-        for source in _list_sources():
-            entry = zipfile.ZipInfo(source.relative_to(PROJECT).as_posix(), _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive_file.writestr(entry, source.read_bytes())
-
-
-def _list_sources() -> Iterator[Path]:
-    for room in _ROOMS:
-        yield from sorted(path for path in (PROJECT / room).rglob("*.py") if "__pycache__" not in path.parts)
+    with zipfile.ZipFile(file, "w") as archive_file:
+        for room in _ROOMS:
+            for source in sorted((PROJECT / room).rglob("*.py")):
+                entry = zipfile.ZipInfo(source.relative_to(PROJECT).as_posix(), _EPOCH)
+                archive_file.writestr(entry, source.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def _sha256(file: Path) -> str:

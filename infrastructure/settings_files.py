@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template as Text
 
-from infrastructure.infrastructure_errors import TemplateError
+from infrastructure.templates import TemplateError
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infrastructure.infrastructure_errors import DeployError
+from infrastructure.aws_cli import DeployError
 from infrastructure.stacks import CloudFormation, find_dependents
 
 _BUCKETS = {"streaming": "BucketName", "orchestration": "DagsBucketName"}

@@ -8,8 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infrastructure.aws_cli import AwsCli
-from infrastructure.infrastructure_errors import DeployError
+from infrastructure.aws_cli import AwsCli, DeployError
 from infrastructure.templates import STACKS, get_template, get_template_path, section
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import yaml
 
-from infrastructure.infrastructure_errors import TemplateError
+from pinterest_transforms.errors import PinterestError
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 Template: TypeAlias = dict[str, Value]
@@ -14,6 +14,10 @@ Template: TypeAlias = dict[str, Value]
 FOLDER = Path(__file__).with_name("templates")
 # In deployment order; destroyed in reverse order.
 STACKS = ("network", "source", "streaming", "client", "api", "orchestration", "databricks")
+
+
+class TemplateError(PinterestError):
+    """A CloudFormation template cannot be read or evaluated."""
 
 
 class _Loader(yaml.SafeLoader):

@@ -4,8 +4,8 @@ import pytest
 
 from infrastructure.checks.names import CLASSES
 from infrastructure.infrastructure_cli import main
-from infrastructure.infrastructure_errors import TemplateError
 from infrastructure.settings_files import FILES, parse_properties, render
+from infrastructure.templates import TemplateError
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings, landing_key

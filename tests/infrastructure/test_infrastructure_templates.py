@@ -3,8 +3,7 @@
 import pytest
 
 from infrastructure.cfn_evaluator import CfnEvaluator
-from infrastructure.infrastructure_errors import TemplateError
-from infrastructure.templates import STACKS, get_template_path, load_template, parse_template, section
+from infrastructure.templates import STACKS, TemplateError, get_template_path, load_template, parse_template, section
 
 TEXT = """
 Parameters:
