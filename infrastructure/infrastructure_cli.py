@@ -12,23 +12,13 @@ from infrastructure.checks.template_checks import check_all
 from infrastructure.deployment import Deployment
 from infrastructure.settings_files import check_region, render, write_files
 from infrastructure.stack_deletion import destroy
-from infrastructure.stacks import CloudFormation, parse_parameters, select_stacks
+from infrastructure.stacks import CloudFormation, parse_parameters
 from infrastructure.templates import STACKS, get_template_path
 from pinterest_transforms.error_format import OneLineParser, clean_text
 from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-
-_DEPLOY = """\
-examples:
-  python -m infrastructure deploy all --dry-run
-      prints every command and runs none
-  python -m infrastructure deploy all --software software --param DagsBucketName=mwaa-dags-bucket-123456789012
-      deploys all stacks in their order, or updates those that differ
-  python -m infrastructure deploy api --param Access=API_KEY
-      deploys one stack
-"""
 
 
 def build_parser() -> OneLineParser:
@@ -47,8 +37,7 @@ def build_parser() -> OneLineParser:
         "deploy",
         help="create or update a stack",
         description=f"Deploys a stack, or all in their order: {', '.join(STACKS)}.",
-        epilog=_DEPLOY,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="docs/infrastructure.md has examples.",
         allow_abbrev=False,
     )
     _add_stack(command)
@@ -93,7 +82,7 @@ def _add_names(command: argparse.ArgumentParser) -> None:
 
 
 def _add_stack(command: argparse.ArgumentParser) -> None:
-    command.add_argument("stack", metavar="STACK|all", help=f"all, or one of {', '.join(STACKS)}")
+    command.add_argument("stack", choices=("all", *STACKS), metavar="STACK", help=f"all, or one of {', '.join(STACKS)}")
     _add_names(command)
     command.add_argument("--profile", default="", metavar="NAME", help="profile of the AWS command line")
     command.add_argument("--dry-run", action="store_true", help="print the commands, and run none")
@@ -131,7 +120,7 @@ def _render(options: argparse.Namespace) -> int:
 
 
 def _deploy(options: argparse.Namespace) -> int:
-    stacks = select_stacks(options.stack)
+    stacks = _select_stacks(options)
     deployment = Deployment(_build_cloud(options, parse_parameters(options.param, stacks)), options.software)
     deployment.check(stacks)
     for stack in stacks:
@@ -142,8 +131,12 @@ def _deploy(options: argparse.Namespace) -> int:
 def _destroy(options: argparse.Namespace) -> int:
     if not (options.yes or options.dry_run):
         raise SettingsError("destroy must be confirmed with --yes (--dry-run prints what it would do)")
-    destroy(_build_cloud(options, {}), select_stacks(options.stack), delete_data=options.delete_data)
+    destroy(_build_cloud(options, {}), _select_stacks(options), delete_data=options.delete_data)
     return 0
+
+
+def _select_stacks(options: argparse.Namespace) -> tuple[str, ...]:
+    return STACKS if options.stack == "all" else (options.stack,)
 
 
 def _build_cloud(options: argparse.Namespace, given: dict[str, str]) -> CloudFormation:

@@ -14,17 +14,6 @@ from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 
 
-def select_stacks(stack: str) -> tuple[str, ...]:
-    """The selected stacks in deployment order.
-
-    Raises:
-        SettingsError: it is neither a stack nor ``all``.
-    """
-    if stack != "all" and stack not in STACKS:
-        raise SettingsError(f"stack must be all or one of {', '.join(STACKS)}, got {stack!r}")
-    return STACKS if stack == "all" else (stack,)
-
-
 def find_producer(parameter: str, stack: str) -> str:
     """The earlier stack with an output of this name; empty if there is none."""
     for earlier in STACKS[: STACKS.index(stack)]:

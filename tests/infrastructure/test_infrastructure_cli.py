@@ -9,7 +9,6 @@ import pytest
 
 from infrastructure.client_software import PROJECT
 from infrastructure.infrastructure_cli import main
-from infrastructure.templates import STACKS
 
 ID = ["--user-id", "0ab"]
 
@@ -42,7 +41,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["deploy", "nonsense"], f"stack must be all or one of {', '.join(STACKS)}, got 'nonsense'"),
+        (["deploy", "nonsense"], None),
         (["deploy", "network", "--user-id", "x;"], "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
         (["deploy", "network", "--param", "VpcCidr"], "param must be Name=Value, got 'VpcCidr'"),
         (
