@@ -1,11 +1,11 @@
 """Stores the AWS keys that notebooks read in the secret scope; they are never printed."""
 
+import argparse
 import getpass
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
@@ -13,15 +13,65 @@ from databricks.sdk.errors import NotFound
 from pinterest_transforms.errors import SettingsError
 from workspace.redacted_output import RedactedOutput
 from workspace.step_reporter import StepReporter, convert_errors
-from workspace.unity_catalog.sql_warehouse import Warehouse
+from workspace.unity_catalog.sql_warehouse import Warehouse, choose_warehouse
 from workspace.workspace_errors import WorkspaceError
-from workspace.workspace_names import KEY_NAMES, quote_table
+from workspace.workspace_names import KEY_NAMES, check_scope, quote_table
 
 _ACCESS = re.compile(r"\A[A-Z0-9]{16,128}\Z")
 _SECRET = re.compile(r"\A[!-~]{16,128}\Z")
 
 
-def check_keys(output: RedactedOutput, access: str, secret: str) -> tuple[str, str]:
+def check_secret_options(options: argparse.Namespace) -> None:
+    """Checks the scope, the table, and that only a table that was read is dropped."""
+    check_scope(options.scope)
+    quote_table(options.credentials_table)
+    if options.drop_credentials_table and options.secrets_from != "table":
+        raise SettingsError(
+            f"drop-credentials-table must come with --secrets-from table, got {options.secrets_from or 'none'}"
+        )
+
+
+def store_keys(client: WorkspaceClient, reporter: StepReporter, options: argparse.Namespace, *, replace: bool) -> None:
+    """Stores the keys in the scope that the bundle creates. Both are written together, so that two are never mixed.
+
+    Args:
+        client: the workspace.
+        reporter: reports the steps.
+        options: where the keys are, and the scope.
+        replace: write even if both secrets exist.
+    """
+    scope, table, from_table = options.scope, options.credentials_table, options.secrets_from == "table"
+    warehouse = choose_warehouse(client, options.warehouse) if from_table else None
+    step = f"secrets of scope {scope} ({', '.join(KEY_NAMES)})"
+    with convert_errors(step):
+        try:
+            existing = {secret.key for secret in client.secrets.list_secrets(scope)}
+        except NotFound:
+            raise WorkspaceError(
+                f"secret scope must exist, the bundle creates it (databricks bundle deploy), got none named {scope!r}"
+            ) from None
+
+    def put() -> None:
+        if warehouse:
+            keys = _read_table(reporter.output, warehouse, table)
+        elif options.secrets_from == "environment":
+            keys = _read_environment(reporter.output, scope)
+        else:
+            keys = _read_prompt(reporter.output)
+        for name, value in zip(KEY_NAMES, keys, strict=True):
+            client.secrets.put_secret(scope, name, string_value=value)
+
+    if existing.issuperset(KEY_NAMES) and not replace:
+        reporter.report_existing(step)
+    elif existing.isdisjoint(KEY_NAMES):
+        reporter.create(step, put)
+    else:
+        reporter.update(step, "both", put)
+    if warehouse:
+        _drop_table(warehouse, reporter, table, drop=options.drop_credentials_table)
+
+
+def _check_keys(output: RedactedOutput, access: str, secret: str) -> tuple[str, str]:
     """Access key id and secret access key, checked; both values are hidden in the output.
 
     Raises:
@@ -40,7 +90,7 @@ def check_keys(output: RedactedOutput, access: str, secret: str) -> tuple[str, s
     return access, secret
 
 
-def read_keys_from_prompt(output: RedactedOutput) -> tuple[str, str]:
+def _read_prompt(output: RedactedOutput) -> tuple[str, str]:
     """Prompts at the terminal without echo."""
     if not sys.stdin.isatty():
         raise SettingsError("a prompt needs a terminal, got none: use --secrets-from environment or table")
@@ -48,71 +98,32 @@ def read_keys_from_prompt(output: RedactedOutput) -> tuple[str, str]:
         # Where echo cannot be turned off, getpass only warns.
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            return check_keys(output, getpass.getpass("Access key ID: "), getpass.getpass("Secret access key: "))
+            return _check_keys(output, getpass.getpass("Access key ID: "), getpass.getpass("Secret access key: "))
         except (getpass.GetPassWarning, EOFError):
             raise SettingsError("a prompt needs a terminal without echo, got none") from None
 
 
-def read_keys_from_environment(output: RedactedOutput, scope: str) -> tuple[str, str]:
+def _read_environment(output: RedactedOutput, scope: str) -> tuple[str, str]:
     """Reads ``PINTEREST_SECRET_<SCOPE>_ACCESS_KEY`` and ``…_SECRET_KEY``, as ``python -m local`` does."""
     start = "PINTEREST_SECRET_" + re.sub(r"[^A-Z0-9]", "_", scope.upper())
     names = (f"{start}_ACCESS_KEY", f"{start}_SECRET_KEY")
     missing = [name for name in names if not os.environ.get(name)]
     if missing:
         raise SettingsError(f"{' and '.join(missing)} must be set in the environment, got nothing")
-    return check_keys(output, os.environ[names[0]], os.environ[names[1]])
+    return _check_keys(output, os.environ[names[0]], os.environ[names[1]])
 
 
-def read_keys_from_table(output: RedactedOutput, warehouse: Warehouse, table: str) -> tuple[str, str]:
+def _read_table(output: RedactedOutput, warehouse: Warehouse, table: str) -> tuple[str, str]:
     """Reads the row of the course's table, columns ``Access key ID`` and ``Secret access key``."""
     found = warehouse.query(f"SELECT `Access key ID`, `Secret access key` FROM {quote_table(table)} LIMIT 2").rows
     output.hide(*(value for row in found for value in row))
     if len(found) != 1:
         raise WorkspaceError(f"credentials table {table} must have one row, got {'none' if not found else 'several'}")
     access, secret = found[0]
-    return check_keys(output, access or "", secret or "")
+    return _check_keys(output, access or "", secret or "")
 
 
-def put_keys(
-    client: WorkspaceClient,
-    reporter: StepReporter,
-    scope: str,
-    read: Callable[[], tuple[str, str]],
-    *,
-    replace: bool = False,
-) -> None:
-    """Stores the keys in the scope. Both are written together, so that two keys are never mixed.
-
-    Args:
-        client: the workspace.
-        reporter: reports the step.
-        scope: the secret scope, which the bundle creates.
-        read: returns the keys; called only if they are written.
-        replace: write even if both secrets exist.
-    """
-    step = f"secrets of scope {scope} ({', '.join(KEY_NAMES)})"
-    with convert_errors(step):
-        try:
-            existing = {secret.key for secret in client.secrets.list_secrets(scope)}
-        except NotFound:
-            raise WorkspaceError(
-                f"secret scope must exist, the bundle creates it (databricks bundle deploy), got none named {scope!r}"
-            ) from None
-    if existing.issuperset(KEY_NAMES) and not replace:
-        reporter.report_existing(step)
-        return
-
-    def put() -> None:
-        for name, value in zip(KEY_NAMES, read(), strict=True):
-            client.secrets.put_secret(scope, name, string_value=value)
-
-    if existing.isdisjoint(KEY_NAMES):
-        reporter.create(step, put)
-    else:
-        reporter.update(step, "both", put)
-
-
-def drop_credentials_table(warehouse: Warehouse, reporter: StepReporter, table: str, *, drop: bool) -> None:
+def _drop_table(warehouse: Warehouse, reporter: StepReporter, table: str, *, drop: bool) -> None:
     """Drops the course's table if requested, else logs that it keeps the keys."""
     step = f"credentials table {table}"
     if drop:

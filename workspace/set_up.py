@@ -2,19 +2,12 @@
 
 import argparse
 
-from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.catalog import CredentialPurpose, Privilege, SecurableType
 
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings, check_identifier
 from workspace.redacted_output import RedactedOutput
-from workspace.secret_scope import (
-    drop_credentials_table,
-    put_keys,
-    read_keys_from_environment,
-    read_keys_from_prompt,
-    read_keys_from_table,
-)
+from workspace.secret_scope import check_secret_options, store_keys
 from workspace.step_reporter import StepReporter
 from workspace.unity_catalog.aws_credentials import (
     set_up_credential,
@@ -29,11 +22,9 @@ from workspace.workspace_client import connect
 from workspace.workspace_errors import WorkspaceError
 from workspace.workspace_names import (
     check_instance_profile,
-    check_scope,
     list_analyst_tables,
     list_steward_tables,
     parse_role_arn,
-    quote_table,
 )
 
 # An option, and others of which it needs one.
@@ -62,7 +53,7 @@ def set_up(options: argparse.Namespace, output: RedactedOutput) -> None:
     settings = _check_options(options)
     client, reporter = connect(output, options.profile), StepReporter(output, dry_run=options.dry_run)
     if options.secrets_from:
-        _store_keys(client, reporter, options, replace=False)
+        store_keys(client, reporter, options, replace=False)
     if options.storage_role:
         set_up_credential(client, reporter, CredentialPurpose.STORAGE, options.storage_credential, options.storage_role)
     if options.external_location:
@@ -86,9 +77,9 @@ def set_up(options: argparse.Namespace, output: RedactedOutput) -> None:
 
 def rotate(options: argparse.Namespace, output: RedactedOutput) -> None:
     """Replaces the keys in the scope."""
-    _check_secrets(options)
+    check_secret_options(options)
     client, reporter = connect(output, options.profile), StepReporter(output, dry_run=options.dry_run)
-    _store_keys(client, reporter, options, replace=True)
+    store_keys(client, reporter, options, replace=True)
     output.write(reporter.format_summary())
     output.log("running jobs keep the old keys: restart streams, then deactivate the old key in AWS")
 
@@ -107,35 +98,14 @@ def _check_options(options: argparse.Namespace) -> Settings:
         check_instance_profile(options.instance_profile)
     if options.url and not options.url.startswith("s3://"):
         raise SettingsError(f"url must begin with s3://, got {options.url!r}")
-    _check_secrets(options)
+    check_secret_options(options)
     if not any(getattr(options, name) for name in _REQUESTS):
         raise SettingsError("set-up must have something to create, got nothing (python -m workspace set-up --help)")
     return Settings(user_id=options.user_id, leg=options.leg, catalog=options.catalog, schema=options.schema)
 
 
-def _check_secrets(options: argparse.Namespace) -> None:
-    check_scope(options.scope)
-    quote_table(options.credentials_table)
-    if options.drop_credentials_table and options.secrets_from != "table":
-        raise SettingsError(
-            f"drop-credentials-table must come with --secrets-from table, got {options.secrets_from or 'none'}"
-        )
-
-
 def _spell(name: str) -> str:
     return name.replace("_", "-")
-
-
-def _store_keys(client: WorkspaceClient, reporter: StepReporter, options: argparse.Namespace, *, replace: bool) -> None:
-    output, scope, table = reporter.output, options.scope, options.credentials_table
-    if options.secrets_from == "prompt":
-        put_keys(client, reporter, scope, lambda: read_keys_from_prompt(output), replace=replace)
-    elif options.secrets_from == "environment":
-        put_keys(client, reporter, scope, lambda: read_keys_from_environment(output, scope), replace=replace)
-    else:
-        warehouse = choose_warehouse(client, options.warehouse)
-        put_keys(client, reporter, scope, lambda: read_keys_from_table(output, warehouse, table), replace=replace)
-        drop_credentials_table(warehouse, reporter, table, drop=options.drop_credentials_table)
 
 
 def _build_grants(options: argparse.Namespace, settings: Settings) -> list[Grant]:

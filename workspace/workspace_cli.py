@@ -15,30 +15,18 @@ from workspace.smoke import smoke
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
-_SET_UP = """\
-examples:
-  python -m workspace set-up --dry-run --secrets-from prompt --analysts analysts --stewards stewards
-      prints what would be created
-  python -m workspace set-up --storage-credential pinterest --storage-role arn:aws:iam::123456789012:role/landing \\
-      --external-location pinterest-landing
-      creates the access to the bucket, and prints the trust policy that the role needs in AWS
-  python -m workspace set-up --secrets-from table --drop-credentials-table
-      stores the keys of the course's table in the secret scope, and drops the table
-"""
-_MORE = "Each command has its own --help. Authentication: --profile, or the environment (DATABRICKS_…)."
-
 
 def build_parser() -> OneLineParser:
     """The parser of all commands."""
     about = "Sets up what a bundle cannot: secrets, AWS credentials, grants, tags, keys; and runs the deployed job."
-    top = OneLineParser(prog="python -m workspace", description=about, epilog=_MORE, allow_abbrev=False)
+    more = "Each command has its own --help. Authentication: --profile, or the environment (DATABRICKS_…)."
+    top = OneLineParser(prog="python -m workspace", description=about, epilog=more, allow_abbrev=False)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     command = commands.add_parser(
         "set-up",
         help="create secrets, credentials, grants, tags and keys",
         description="Creates the requested objects that do not exist, and updates those that differ. It is idempotent.",
-        epilog=_SET_UP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="docs/workspace.md has examples.",
         allow_abbrev=False,
     )
     _add_secrets(command, required=False)
