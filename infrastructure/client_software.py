@@ -25,8 +25,6 @@ def find_archive(folder: Path, pattern: str) -> Path:
     Raises:
         SettingsError: no file or several files match.
     """
-    if not folder.is_dir():
-        raise SettingsError(f"software must be a folder, got {folder}")
     found = sorted(file for file in folder.glob(pattern) if file.is_file())
     if len(found) != 1:
         got = ", ".join(file.name for file in found) or "none"

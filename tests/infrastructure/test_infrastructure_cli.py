@@ -53,7 +53,10 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
             "param must be one of InterfaceEndpoints, VpcCidr, got 'UserId'",
         ),
         (["deploy", "network", "--region", "x y"], "region must be an AWS region such as us-east-1, got 'x y'"),
-        (["deploy", "client", "--software", "/no/where"], "software must be a folder, got /no/where"),
+        (
+            ["deploy", "client", "--software", "/no/where"],
+            "software /no/where must hold one kafka_2.13-3.9.*.tgz, got none",
+        ),
         (
             ["render", "--bootstrap", "h:1", "--to", ""],
             "to must be a folder for these files only, got the current folder",
