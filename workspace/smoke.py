@@ -14,7 +14,7 @@ from workspace.workspace_client import connect
 from workspace.workspace_errors import WorkspaceError, shorten
 from workspace.workspace_names import ANSWERS
 
-_MAX_WIDTH = 40
+_ROWS, _MAX_WIDTH = 3, 40
 
 
 def smoke(options: argparse.Namespace, output: RedactedOutput) -> None:
@@ -24,15 +24,13 @@ def smoke(options: argparse.Namespace, output: RedactedOutput) -> None:
         SettingsError: an option is invalid.
         WorkspaceError: a task failed, the timeout was exceeded, or an answer is empty.
     """
-    if options.rows < 1:
-        raise SettingsError(f"rows must be at least 1, got {options.rows}")
     if not 0 < options.timeout < float("inf"):
         raise SettingsError(f"timeout must be over 0, got {options.timeout:g}")
     client = connect(output, options.profile)
     # Checked before the job is run, whose answers could not be read otherwise.
     warehouse = choose_warehouse(client, options.warehouse)
     run = run_job(client, output, find_job(client, options.job), timeout=60 * options.timeout)
-    empty = _show_answers(warehouse, _read_settings(run), output, options.rows)
+    empty = _show_answers(warehouse, _read_settings(run), output)
     if empty:
         raise WorkspaceError(f"answers must not be empty, got none in {', '.join(empty)}")
 
@@ -47,11 +45,11 @@ def _read_settings(run: Run) -> Settings:
     )
 
 
-def _show_answers(warehouse: Warehouse, settings: Settings, output: RedactedOutput, rows: int) -> list[str]:
+def _show_answers(warehouse: Warehouse, settings: Settings, output: RedactedOutput) -> list[str]:
     """Prints row count and first rows of each answer; returns the names of empty ones."""
     empty = []
     for answer in ANSWERS:
-        query = f"SELECT *, count(*) OVER () FROM {settings.qualified(answer)} ORDER BY ALL LIMIT {rows}"
+        query = f"SELECT *, count(*) OVER () FROM {settings.qualified(answer)} ORDER BY ALL LIMIT {_ROWS}"
         found = warehouse.query(query)
         total = found.rows[0][-1] if found.rows else "0"
         output.write(f"\n{answer}: {total} row{'' if total == '1' else 's'}")

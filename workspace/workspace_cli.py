@@ -48,7 +48,6 @@ def build_parser() -> OneLineParser:
     )
     command.add_argument("--job", default="pinterest_batch", metavar="NAME", help="the job's name (%(default)s)")
     command.add_argument("--timeout", type=float, default=60, metavar="MINUTES", help="maximum wait (%(default)s)")
-    command.add_argument("--rows", type=int, default=3, metavar="N", help="rows printed per answer (%(default)s)")
     _add_connection(command)
     command.set_defaults(run=smoke)
     return top

@@ -70,7 +70,7 @@ def check_resource_policy(view: TemplateView) -> Iterator[str]:
     for name, properties in view.of("AWS::ApiGateway::RestApi"):
         policy = [as_mapping(statement) for statement in as_list(get_path(properties, "Policy", "Statement"))]
         settings = Settings(user_id=view.given["UserId"])
-        stage = str(view.evaluator.value({"Ref": "StageName"}))
+        [stage] = [str(stage["StageName"]) for _, stage in view.of("AWS::ApiGateway::Stage")]
         for entity in ENTITIES:
             names = {"topic": settings.topic(entity), "stream": settings.stream(entity)}
             own = [

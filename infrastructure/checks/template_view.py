@@ -31,8 +31,7 @@ class TemplateView:
     def __init__(self, stack: str, template: Template, given: Mapping[str, str]) -> None:
         self.stack, self.template = stack, template
         self.given = {"UserId": USER_ID, **given}
-        self.evaluator = CfnEvaluator(template, self.given)
-        self.resources = self.evaluator.resources()
+        self.resources = CfnEvaluator(template, self.given).resources()
 
     def of(self, *kinds: str) -> Iterator[tuple[str, dict[str, Value]]]:
         """Name and properties of the resources of these types."""
