@@ -75,13 +75,13 @@ format: .make/dev ## format the code
 
 ##@ Measure
 bench: .make/dev .make/jars/.complete ## measure speed, write the pages in benchmarks/ (about an hour)
-	$(BIN)/python -m benchmarks.rules
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.senders
 	$(BIN)/python -m benchmarks.stream_throughput
 
 bench-large: .make/dev .make/jars/.complete ## measure one million and ten million posts (an hour, 25 GB of disk)
-	$(BIN)/python -m benchmarks.large
+	$(BIN)/python -m benchmarks --variants ours --heap 2g --rounds 1 \
+		--sizes 1000000 10000000 --histories --output benchmarks/large.md
 
 ##@ Databricks
 wheel: .make/dev ## build the library's wheel in dist/

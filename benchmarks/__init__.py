@@ -1,1 +1,1 @@
-"""How long the batch takes beside reading raw, the plain notebook way and Polars: ``python -m benchmarks``."""
+"""How long the batch takes beside reading raw and the plain notebook way: ``python -m benchmarks``."""

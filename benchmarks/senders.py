@@ -13,16 +13,14 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.harness.children import BenchError
-from benchmarks.landings import ROOT, source_of
-from benchmarks.numbers import ratio, spread, verdict
-from benchmarks.report import machine, revision, table, write_page
+from benchmarks.children import BenchError
+from benchmarks.landings import make_source
+from benchmarks.pages import ROOT, machine, ratio, spread, table, verdict, write_page
 from emulation.producer.kafka_rest import HEADERS, build_body
 from emulation.source.database import connect
 from emulation.source.post_reader import read_posts_by_key
 from pinterest_transforms.settings import Settings
 
-RESULTS = Path(__file__).with_name("senders.md")
 NEW, KEPT, OURS = "one a request, new connections", "one a request, one connection", "batches"
 FASTER_BAR = 30
 _SINGLE = {NEW: 1_000, KEPT: 2_000}
@@ -56,15 +54,14 @@ def _counted(port: int) -> int:
 def send_singly(port: int, source: Path, posts: int, *, keep: bool) -> float:
     """Seconds per record of the way most senders go: read a post, send each of its records in its own request."""
     settings, engine = Settings(), connect(str(source))
-    began, count, connection = time.perf_counter(), 0, None
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    began, count = time.perf_counter(), 0
     for record in chain.from_iterable(read_posts_by_key(engine, limit=posts)):
-        if connection is None or not keep:
-            connection = http.client.HTTPConnection("127.0.0.1", port)
         connection.request("POST", f"/topics/{settings.topic(record.entity)}", build_body([record]), HEADERS)
         connection.getresponse().read()
         count += 1
         if not keep:
-            connection.close()
+            connection.close()  # the next request opens it again
     seconds = time.perf_counter() - began
     engine.dispose()
     if (arrived := _counted(port)) != count:
@@ -90,9 +87,9 @@ def send_batches(port: int, source: Path, work: Path) -> tuple[float, int]:
     return seconds / count, peak
 
 
-def measure(posts: int, memory: Sequence[int], rounds: int, work: Path) -> str:
-    """The page: rates, and memory over sizes of source."""
-    source = source_of(posts)
+def measure(posts: int, memory: Sequence[int], rounds: int, work: Path) -> list[str]:
+    """The page's lines: rates, and memory over sizes of source."""
+    source = make_source(posts, work)
     times: dict[str, list[float]] = {name: [] for name in (NEW, KEPT, OURS)}
     with _serving() as port:
         for number in range(rounds + 1):
@@ -102,19 +99,15 @@ def measure(posts: int, memory: Sequence[int], rounds: int, work: Path) -> str:
             print(f"round {number}: {rates}", flush=True)
             for name in found if number else ():  # the first one warms up
                 times[name].append(found[name])
-        peaks = {size: send_batches(port, source_of(size), work)[1] for size in memory}
+        peaks = {size: send_batches(port, make_source(size, work), work)[1] for size in memory}
     return _page(posts, times, peaks)
 
 
-def _page(posts: int, times: dict[str, list[float]], peaks: dict[int, int]) -> str:
+def _page(posts: int, times: dict[str, list[float]], peaks: dict[int, int]) -> list[str]:
     faster = {name: ratio(times[name], times[OURS]) for name in (NEW, KEPT)}
-    bar = f"at least {FASTER_BAR}: {verdict(faster[NEW].median, FASTER_BAR, least=True)}"
+    bar = verdict(faster[NEW].median, FASTER_BAR, least=True)
     rows = [[name, spread(1 / each for each in found).text(digits=0)] for name, found in times.items()]
-    lines = [
-        "# What sending costs",
-        "",
-        f"Measured on {time.strftime('%Y-%m-%d', time.gmtime())}, {revision()}, {len(times[OURS])} rounds.",
-        "",
+    return [
         *table(
             ["`batches` in records a second, over", "times", "bar"],
             [[NEW, faster[NEW].text(), bar], [KEPT, faster[KEPT].text(), "–"]],
@@ -130,11 +123,8 @@ def _page(posts: int, times: dict[str, list[float]], peaks: dict[int, int]) -> s
         *table(
             ["posts in the source", "peak memory MiB"], [[f"{n:,}", f"{peak / MIB:,.0f}"] for n, peak in peaks.items()]
         ),
-        "## Machine",
-        "",
         *machine({}),
     ]
-    return "\n".join(lines) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,13 +135,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--posts", type=int, default=200_000, help="of the source whose rate is measured (200000)")
     parser.add_argument("--memory", type=int, nargs="*", default=[10_000, 100_000, 1_000_000], help="sizes of sources")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (5)")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="the page that is written")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("senders.md"), help="the written page")
     options = parser.parse_args(arguments)
 
-    def measured(work: Path) -> str:
+    def measure_into(work: Path) -> list[str]:
         return measure(options.posts, options.memory, options.rounds, work)
 
-    return write_page("senders", options.output, measured)
+    return write_page(options.output, "What sending costs", options.rounds, measure_into)
 
 
 if __name__ == "__main__":

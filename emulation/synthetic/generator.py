@@ -4,7 +4,7 @@ Source: the data contract, sections 2 and 3. A row depends on the seed and its i
 the same bytes on any machine, and a larger source starts with the rows of a smaller one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ from emulation.synthetic.countries import COUNTRIES
 from emulation.synthetic.phrases import CATEGORIES
 from emulation.synthetic.pools import Texts, build_category_pools, build_people, build_posters
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
-from pinterest_transforms.errors import SettingsError
 
 Columns = list[list[str] | list[int] | list[float]]
 
@@ -58,18 +57,17 @@ def generate_rows(entity: Entity, posts: int, seed: int, chunk_size: int = CHUNK
         posts: number of keys, from 0; a few have no row in this table.
         seed: the random seed.
         chunk_size: keys per list; it does not change the rows.
-
-    Raises:
-        SettingsError: ``posts`` or ``chunk_size`` is below 1.
     """
-    for name, given in (("posts", posts), ("chunk_size", chunk_size)):
-        if given < 1:
-            raise SettingsError(f"{name} must be at least 1, got {given}")
     for start in range(0, posts, chunk_size):
-        keys = np.arange(start, min(start + chunk_size, posts))
-        random = ColumnRandom(seed, keys[~ColumnRandom(seed, keys).flags(f"no {entity.name}", MISSING[entity.name])])
-        rows: Iterator[Row] = zip(random.index.tolist(), *_GENERATORS[entity.name](random), strict=True)
-        yield list(rows)
+        yield generate_rows_of_keys(entity, range(start, min(start + chunk_size, posts)), seed)
+
+
+def generate_rows_of_keys(entity: Entity, keys: Sequence[int], seed: int) -> list[Row]:
+    """Generates the rows of these keys; a few have none."""
+    index = np.array(keys)
+    random = ColumnRandom(seed, index[~ColumnRandom(seed, index).flags(f"no {entity.name}", MISSING[entity.name])])
+    rows: Iterator[Row] = zip(random.index.tolist(), *_GENERATORS[entity.name](random), strict=True)
+    return list(rows)
 
 
 def format_timestamps(moments: npt.NDArray[np.datetime64], random: ColumnRandom, column: str) -> list[str]:

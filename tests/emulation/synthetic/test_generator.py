@@ -11,7 +11,6 @@ from emulation.synthetic.column_random import ColumnRandom
 from emulation.synthetic.countries import COUNTRIES
 from emulation.synthetic.phrases import CATEGORIES
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
-from pinterest_transforms.errors import SettingsError
 
 POSTS = 20_000
 SPELLINGS = {
@@ -178,9 +177,3 @@ def test_rows_depend_on_neither_chunk_size_nor_posts(entity: Entity) -> None:
     assert rows_of(entity, 1500, chunk=1) == made
     assert rows_of(entity, 1500, chunk=997) == made
     assert rows_of(entity, 3000)[: len(made)] == made
-
-
-@pytest.mark.parametrize(("posts", "chunk", "named"), [(0, 10, "posts"), (10, 0, "chunk_size")])
-def test_sizes_of_zero_are_an_error(posts: int, chunk: int, named: str) -> None:
-    with pytest.raises(SettingsError, match=rf"\A{named} must be at least 1, got 0\Z"):
-        next(generator.generate_rows(PIN, posts, 1, chunk))

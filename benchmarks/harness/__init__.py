@@ -1,1 +1,0 @@
-"""Child processes that are measured, and checks of what they wrote."""
