@@ -2,25 +2,21 @@
 
 import email.utils
 import ipaddress
-import os
 import re
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from http import HTTPStatus
-from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import orjson
-import requests
 from requests import exceptions as errors
 
 from emulation.emulation_errors import SendError, shorten
-from emulation.producer.http_deadline import Deadline, open_session
+from emulation.producer.http_deadline import DeadlineSession
 from emulation.producer.request_auth import RequestAuth
 
 NO_CONNECTION = "no connection"
@@ -29,10 +25,6 @@ NO_CONNECTION = "no connection"
 _MAX_TEXT = 200
 _HTML = re.compile(rb"\s*<(?:!|html|head|body|\?xml)", re.IGNORECASE)
 _CONNECT_TIMEOUT = 10.0
-_CHECK_SECONDS = 0.1
-"""Seconds between two checks of the deadlines."""
-_CHUNK_SIZE, _MAX_BODY = 2**16, 2**24
-"""Bytes per read, and more bytes than any response of the API has."""
 
 
 @dataclass(frozen=True)
@@ -109,22 +101,14 @@ class HttpClient:
     def __init__(self, auth: RequestAuth, *, timeout: float) -> None:
         self._auth, self._timeout = auth, timeout
         self._local = threading.local()
-        self._deadlines: list[Deadline] = []
-        self._closed = threading.Event()
+        self._sessions: list[DeadlineSession] = []
 
     def __enter__(self) -> "HttpClient":
-        threading.Thread(target=self._check_deadlines, daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._closed.set()
-        for deadline in self._deadlines:
-            deadline.abort()
-
-    def _check_deadlines(self) -> None:
-        while not self._closed.wait(min(_CHECK_SECONDS, self._timeout / 10)):
-            for deadline in tuple(self._deadlines):
-                deadline.check()
+        for session in self._sessions:
+            session.abort()
 
     def request(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         """Sends a request and reads the whole response; once more after expired credentials were refreshed.
@@ -137,32 +121,23 @@ class HttpClient:
             return self._request_once(method, url, body, headers)
         return response
 
-    def _get_session(self, url: str) -> tuple[requests.Session, Deadline]:
-        """Session and deadline of the calling thread."""
-        if not hasattr(self._local, "session"):
-            self._local.session = open_session(find_proxy(*urlsplit(url)[:2]), find_ca_bundle())
-            self._local.deadline = Deadline()
-            self._deadlines.append(self._local.deadline)
-        return self._local.session, self._local.deadline
-
     def _request_once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
-        session, deadline = self._get_session(url)
-        signed = self._auth.add_headers(method, url, body, headers)
+        if not hasattr(self._local, "session"):
+            self._local.session = DeadlineSession(self._auth)
+            self._sessions.append(self._local.session)
+        session: DeadlineSession = self._local.session
         timeouts = (min(_CONNECT_TIMEOUT, self._timeout), self._timeout)
-        deadline.start(self._timeout)
         try:
-            with session.request(
-                method, url, data=body, headers=signed, timeout=timeouts, allow_redirects=False, stream=True
-            ) as received:
-                retry_after = _parse_retry_after(received.headers.get("Retry-After", ""))
-                response = HttpResponse(received.status_code, self._redact(_read_body(received)), retry_after)
-        except errors.RequestException as error:
-            deadline.check()
-            response = _convert_error(error, url, connected=deadline.connected)
-        finally:
-            deadline.stop()
+            with session.limit(self._timeout):
+                received = session.request(
+                    method, url, data=body, headers=dict(headers), timeout=timeouts, allow_redirects=False
+                )
+            retry_after = _parse_retry_after(received.headers.get("Retry-After", ""))
+            response = HttpResponse(received.status_code, self._redact(received.content), retry_after)
+        except OSError as error:  # all errors of requests are
+            response = _convert_error(error, url, connected=session.connected)
         # Without a length, an aborted response looks complete.
-        return HttpResponse(0, b"time-out") if deadline.expired and deadline.connected else response
+        return HttpResponse(0, b"time-out") if session.expired and session.connected else response
 
     def _redact(self, content: bytes) -> bytes:
         """The body without credentials that the server may echo."""
@@ -171,28 +146,16 @@ class HttpClient:
         return content
 
 
-def _read_body(response: requests.Response) -> bytes:
-    """The whole body.
-
-    Raises:
-        RequestException: it is incomplete, or larger than any response of the API.
-    """
-    chunks, size = [], 0
-    for chunk in response.iter_content(_CHUNK_SIZE):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > _MAX_BODY:
-            raise errors.ContentDecodingError(f"a response must have at most {_MAX_BODY} bytes")
-    return b"".join(chunks)
-
-
-def _convert_error(error: errors.RequestException, url: str, *, connected: bool) -> HttpResponse:
+def _convert_error(error: OSError, url: str, *, connected: bool) -> HttpResponse:
     """The response of a failed request.
 
     Raises:
         SendError: no other request can succeed.
     """
     host = urlsplit(url).hostname
+    if not isinstance(error, errors.RequestException):
+        # The file of trusted certificates is not there.
+        raise SendError(shorten(str(error))) from None
     if isinstance(error, errors.SSLError) and not connected:
         raise SendError(f"TLS with {host} failed: {type(error).__name__}") from None
     if isinstance(error, errors.InvalidProxyURL) or "SOCKS" in str(error):
@@ -205,26 +168,6 @@ def _convert_error(error: errors.RequestException, url: str, *, connected: bool)
         return HttpResponse(0, b"time-out")
     truncated = isinstance(error, errors.ChunkedEncodingError | errors.ContentDecodingError)
     return HttpResponse(0, b"incomplete response" if truncated else b"connection lost")
-
-
-def find_ca_bundle() -> str | None:
-    """File or folder of trusted certificates from the variables of curl, OpenSSL and requests.
-
-    Raises:
-        SendError: the path does not exist.
-    """
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-        if path := os.environ.get(name):
-            if not Path(path).exists():
-                raise SendError(f"{name} must be a file or folder of certificates, got {path}")
-            return path
-    return None
-
-
-@cache
-def find_proxy(scheme: str, host: str) -> str | None:
-    """The proxy of the environment for a host and port."""
-    return None if proxy_bypass(host) else getproxies().get(scheme)
 
 
 def _parse_retry_after(value: str) -> float:

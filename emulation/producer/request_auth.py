@@ -1,9 +1,10 @@
 """Authentication of API Gateway requests: none, an API key, or AWS IAM (Signature Version 4)."""
 
 import os
-import threading
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from requests import PreparedRequest
+from requests.auth import AuthBase
 
 from emulation.emulation_errors import SendError, shorten
 
@@ -37,8 +38,8 @@ def open_aws_session() -> "tuple[Session, Credentials]":
     return session, credentials
 
 
-class RequestAuth:
-    """No authentication; subclasses add headers.
+class RequestAuth(AuthBase):
+    """No authentication, and no password of ``.netrc``; subclasses add headers.
 
     Attributes:
         secrets: values to redact in responses.
@@ -46,9 +47,9 @@ class RequestAuth:
 
     secrets: tuple[str, ...] = ()
 
-    def add_headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
-        """The request's headers with authentication."""
-        return headers
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """The request with authentication."""
+        return request
 
     def refresh(self) -> bool:
         """Reloads credentials after the server reported that they expired; False if there are none to reload."""
@@ -63,12 +64,12 @@ class ApiKeyAuth(RequestAuth):
             raise SendError("PINTEREST_API_KEY must be set, got nothing")
         if not key.isascii() or not key.isprintable():
             raise SendError("PINTEREST_API_KEY must be printable ASCII, got other characters")
-        self._key = key
         self.secrets = (key,)
 
-    def add_headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
-        """The headers and ``x-api-key``."""
-        return {**headers, "x-api-key": self._key}
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """The request with ``x-api-key``."""
+        request.headers["x-api-key"] = self.secrets[0]
+        return request
 
 
 class IamAuth(RequestAuth):
@@ -77,21 +78,21 @@ class IamAuth(RequestAuth):
     def __init__(self) -> None:
         session, self._credentials = open_aws_session()
         self._region = session.region_name
-        self._lock = threading.Lock()
 
     def refresh(self) -> bool:
         """Reads the credentials again: a file or role may have newer ones."""
-        with self._lock:
-            _, self._credentials = open_aws_session()
+        _, self._credentials = open_aws_session()
         return True
 
-    def add_headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """The headers and a signature of the whole request."""
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """The request with a signature of its body, and of the headers that no proxy changes."""
         from botocore.auth import SigV4Auth  # noqa: PLC0415 - as above
         from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
         frozen = self._credentials.get_frozen_credentials()
         self.secrets = tuple(filter(None, (frozen.secret_key, frozen.token, frozen.access_key)))
-        request = AWSRequest(method=method, url=url, data=body, headers=dict(headers))
-        SigV4Auth(frozen, "execute-api", self._region).add_auth(request)
-        return dict(request.headers.items())
+        headers = {name: request.headers[name] for name in ("Content-Type", "Accept") if name in request.headers}
+        signed = AWSRequest(method=request.method, url=request.url, data=request.body, headers=headers)
+        SigV4Auth(frozen, "execute-api", self._region).add_auth(signed)
+        request.headers.update(signed.headers.items())
+        return request

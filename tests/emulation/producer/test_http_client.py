@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from emulation.emulation_errors import SendError
-from emulation.producer import http_client
 from emulation.producer.http_client import HttpClient
 from emulation.producer.request_auth import IamAuth, RequestAuth
 from emulation.producer.retry_policy import RetryPolicy
@@ -60,14 +59,10 @@ def test_netrc_is_ignored(server: Server, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_proxy_of_the_environment_is_used(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    http_client.find_proxy.cache_clear()
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("http_proxy", server.url)
     monkeypatch.setattr(server, "url", "http://nowhere.invalid/s")
-    try:
-        assert send(server, tmp_path, records(1)).counts.acknowledged == 1
-    finally:
-        http_client.find_proxy.cache_clear()
+    assert send(server, tmp_path, records(1)).counts.acknowledged == 1
 
 
 Answer = Callable[[socket.socket], object]
@@ -133,13 +128,6 @@ def silent(_connection: socket.socket) -> None:
     time.sleep(10)
 
 
-def endless(connection: socket.socket) -> None:
-    connection.recv(2**16)
-    connection.sendall(OK + b"\r\n")
-    while True:
-        connection.sendall(bytes(2**20))
-
-
 FAILING = {
     "trickles before the status": (trickling(b"", b"H"), "time-out"),
     "trickles in the headers": (trickling(OK, b"X: y\r\n"), "time-out"),
@@ -150,7 +138,6 @@ FAILING = {
     "ends in the body": (saying(OK + b"Content-Length: 1000\r\n\r\n{}"), "incomplete response"),
     "ends in a chunk": (saying(OK + b"Transfer-Encoding: chunked\r\n\r\nff\r\n{}"), "incomplete response"),
     "says that it is packed and is not": (saying(OK + b"Content-Encoding: gzip\r\n\r\n{}"), "incomplete response"),
-    "never ends": (endless, "incomplete response"),
     "ends without a word": (saying(b""), "connection lost"),
     "speaks something else": (saying(b"220 mail ready\r\n"), "connection lost"),
 }
@@ -231,6 +218,5 @@ def test_tls_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             with pytest.raises(SendError, match=r"^TLS with"):
                 ask(other)
             trusting.setenv(name, str(tmp_path / "nowhere"))
-            said = f"^{name} must be a file or folder of certificates, got {tmp_path}/nowhere$"
-            with pytest.raises(SendError, match=said):
+            with pytest.raises(SendError, match=f"TLS CA certificate bundle, invalid path: {tmp_path}/nowhere$"):
                 ask(good)
