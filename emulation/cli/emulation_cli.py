@@ -4,17 +4,21 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+
+from sqlalchemy import Engine
 
 from emulation.cli.number_arguments import MAX_POSTS, SEED, int_between
 from emulation.cli.progress_display import track
 from emulation.cli.send_command import add_commands
 from emulation.emulation_errors import format_unexpected_error, redact
-from emulation.source.database import DATABASE, check_no_source, connect, describe_database, write_source
+from emulation.source.database import DATABASE, connect, describe_database, write_source
 from emulation.source.source_records import Row
+from emulation.source.table_reader import TableReader
 from emulation.synthetic.delivery import DELIVERIES
-from emulation.synthetic.landing_writer import PARTITIONS, RECORDS_PER_FILE, check_landing_target, export_source
+from emulation.synthetic.landing_writer import RECORDS_PER_FILE, check_landing_target, write_landing
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
@@ -22,7 +26,7 @@ from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 
 POSTS = 11_000
 MAX_DEFAULT_FILES = 100
-"""Approximate maximum number of files per topic without --records-per-file."""
+"""Approximate maximum number of files per topic."""
 
 _EPILOG = """\
 examples:
@@ -70,43 +74,37 @@ def _print(line: str) -> None:
 def generate(options: argparse.Namespace) -> tuple[str, int]:
     """Generates the source, and landing files with ``--landing``; returns the output line and the exit code."""
     started = time.monotonic()
-    _check_numpy()
+    generate_rows = _load_generator()
     settings = Settings(user_id=options.user_id, landing=options.landing)
     if options.landing:
         check_landing_target(settings)
         _create_landing(options.landing)
     engine = connect(options.database)
     try:
-        if not options.replace:
-            check_no_source(engine)
-        rows = write_source(engine, _generate_tables(options.posts, options.seed), replace=options.replace)
+        tables = (
+            (e, track(f"generating {e.source_table}", options.posts, generate_rows(e, options.posts, options.seed)))
+            for e in ENTITIES
+        )
+        rows = write_source(engine, tables, replace=options.replace)
         counts = ", ".join(f"{count:,} rows in {table}" for table, count in rows.items())
         line = f"made {options.posts:,} posts ({counts}) in {describe_database(engine)}"
         if options.landing:
-            topics = export_source(
-                engine,
-                settings,
-                partitions=options.partitions,
-                records_per_file=options.records_per_file or max(RECORDS_PER_FILE, options.posts // MAX_DEFAULT_FILES),
-                delivery=DELIVERIES[options.delivery],
-                seed=options.seed,
-                track=track,
-            )
-            records, files = sum(topic.records for topic in topics), sum(topic.files for topic in topics)
+            records, files = _write_landing(engine, rows, settings, options)
             line += f", {records:,} records in {files:,} files in {options.landing}"
     finally:
         engine.dispose()
     return f"{line}, {time.monotonic() - started:.1f} s", 0
 
 
-def _check_numpy() -> None:
-    """Checks for numpy, which is not on a client machine that only sends."""
+def _load_generator() -> Callable[[Entity, int, int], Iterator[list[Row]]]:
+    """The generator; its numpy is not on a client machine that only sends."""
     try:
-        import numpy as np  # noqa: F401, PLC0415 - only checked
+        from emulation.synthetic.generator import generate_rows  # noqa: PLC0415
     except ModuleNotFoundError:
         raise SettingsError(
             "numpy must be installed for generate, got none: pip install --require-hashes -r requirements/local.txt"
         ) from None
+    return generate_rows
 
 
 def _create_landing(folder: str) -> None:
@@ -117,11 +115,23 @@ def _create_landing(folder: str) -> None:
         raise LandingError(f"landing {folder} cannot be written: {error.strerror}") from None
 
 
-def _generate_tables(posts: int, seed: int) -> Iterator[tuple[Entity, Iterator[Sequence[Row]]]]:
-    from emulation.synthetic.generator import generate_rows  # noqa: PLC0415 - numpy is not on a client machine
-
+def _write_landing(
+    engine: Engine, rows: dict[str, int], settings: Settings, options: argparse.Namespace
+) -> tuple[int, int]:
+    """Writes landing files of the source; the numbers of records and files."""
+    records = files = 0
     for entity in ENTITIES:
-        yield entity, track(f"generating {entity.source_table}", posts, generate_rows(entity, posts, seed))
+        pages = TableReader(engine, entity).read_pages()
+        written = write_landing(
+            chain.from_iterable(track(f"landing {entity.name}", rows[entity.source_table], pages)),
+            entity,
+            settings,
+            records_per_file=max(RECORDS_PER_FILE, options.posts // MAX_DEFAULT_FILES),
+            delivery=DELIVERIES[options.delivery],
+            seed=options.seed,
+        )
+        records, files = records + written.records, files + written.files
+    return records, files
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -167,13 +177,4 @@ def _add_landing_options(command: argparse.ArgumentParser) -> None:
         choices=sorted(DELIVERIES),
         default="usual",
         help="once: each row once; usual: with duplicates and updates; dirty: and unusable records (usual)",
-    )
-    group.add_argument(
-        "--partitions", type=int_between(1, 1000), default=PARTITIONS, metavar="N", help=f"per topic ({PARTITIONS})"
-    )
-    group.add_argument(
-        "--records-per-file",
-        type=int_between(1, MAX_POSTS),
-        metavar="N",
-        help=f"records per file (the larger of {RECORDS_PER_FILE} and a hundredth of the posts)",
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from emulation.cli.progress_display import ProgressDisplay
+from emulation.cli.progress_display import display_text
 from emulation.cli.signal_handler import SignalHandler
 from emulation.emulation_errors import SendError
 from emulation.producer import kinesis_streams
@@ -137,9 +137,7 @@ def _send_to(run: _SendRun, sink: Sink) -> tuple[str, int]:
         cursor = _open_cursor(run, engine, sink)
         log = DeliveryLog(cursor, run.failed)
         counts = log.counts
-        display = ProgressDisplay(
-            lambda: _format_progress(counts, time.monotonic() - started), lambda: counts.sent + counts.codes.total()
-        )
+        display = display_text(lambda: _format_progress(counts, time.monotonic() - started))
         try:
             with SignalHandler() as signals, log, display:
                 log.complete = _send_posts(run, engine, sink, log, signals)

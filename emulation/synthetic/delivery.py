@@ -7,13 +7,12 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 
 from emulation.source.source_records import JsonRecord, Row, column_names, to_json_line
 from emulation.synthetic import faults
 from pinterest_transforms.entities import Entity
-from pinterest_transforms.errors import SettingsError
 
 KeyedLine = tuple[int, str]
 
@@ -45,62 +44,11 @@ class Delivery:
     text_keys: float = 0.0
     unknown_fields: float = 0.0
 
-    def __post_init__(self) -> None:
-        """Checks each share and their sum."""
-        for name, share in self.shares():
-            if not 0 <= share <= 1:
-                raise SettingsError(f"share {name} must be 0 to 1, got {share}")
-        total = sum(share for _, share in self.shares())
-        if total > 1:
-            raise SettingsError(f"shares must be at most 1 together, got {total}")
-
-    def shares(self) -> list[tuple[str, float]]:
-        """Names and values of the shares, in their order."""
-        return [(field.name, getattr(self, field.name)) for field in fields(self)]
-
 
 ONCE = Delivery(duplicates=0, updates=0)
 USUAL = Delivery()
 DIRTY = Delivery(repairable=0.005, malformed=0.003, foreign=0.002, text_keys=0.01, unknown_fields=0.005)
 DELIVERIES = {"once": ONCE, "usual": USUAL, "dirty": DIRTY}
-
-
-@dataclass(frozen=True)
-class _FaultInjector:
-    """Applies faults to the records of one entity.
-
-    Attributes:
-        entity: the kind of record.
-        key: name of its key field.
-        generator: draws updated values.
-        foreign: keys and lines of another kind.
-    """
-
-    entity: Entity
-    key: str
-    generator: random.Random
-    foreign: list[KeyedLine]
-
-    def apply(self, fault: str, number: int, record: JsonRecord, line: KeyedLine) -> tuple[list[KeyedLine], str, str]:
-        """Lines before the record, the record's line, and a later line or ``""``; ``number`` counts this fault."""
-        before: list[KeyedLine] = []
-        now, later = line[1], ""
-        match fault:
-            case "duplicates":
-                later = now
-            case "updates":
-                later = faults.update_record(record, self.entity, self.generator)
-            case "repairable":
-                now = faults.set_unusable_value(record, self.entity, number)
-            case "malformed":
-                before = [(line[0], faults.malform_line(record, now, self.key, number))]
-            case "foreign":
-                before = [self.foreign[number % len(self.foreign)]]
-            case "text_keys":
-                now = faults.change_key_type(record, self.key, number)
-            case _:
-                now = to_json_line({**record, faults.UNKNOWN_FIELD: "Weekend ideas"})
-        return before, now, later
 
 
 def deliver(
@@ -116,11 +64,10 @@ def deliver(
         counts: receives ``rows`` and the number of each fault by the name of its share.
     """
     names, key = column_names(entity), entity.key_fields[0]
-    bounds = list(accumulate(share for _, share in delivery.shares()))
-    fault_names = [name for name, _ in delivery.shares()]
+    shares = asdict(delivery)
+    bounds = list(accumulate(shares.values()))
     generator = random.Random(f"{seed}/{entity.name}")
     foreign = faults.generate_foreign_records(entity, seed) if delivery.foreign else []
-    injector = _FaultInjector(entity, key, generator, foreign)
     delayed: list[tuple[int, int, int, str]] = []
     number = 0
     for number, row in enumerate(rows, 1):
@@ -132,10 +79,24 @@ def deliver(
         if draw >= bounds[-1]:
             yield owner, line
             continue
-        fault = next(name for name, bound in zip(fault_names, bounds, strict=True) if draw < bound)
-        before, now, later = injector.apply(fault, counts[fault], record, (owner, line))
+        fault = next(name for name, bound in zip(shares, bounds, strict=True) if draw < bound)
+        count, now, later = counts[fault], line, ""
         counts[fault] += 1
-        yield from before
+        match fault:
+            case "duplicates":
+                later = line
+            case "updates":
+                later = faults.update_record(record, entity, generator)
+            case "repairable":
+                now = faults.set_unusable_value(record, entity, count)
+            case "malformed":
+                yield owner, faults.malform_line(record, line, key, count)
+            case "foreign":
+                yield foreign[count % len(foreign)]
+            case "text_keys":
+                now = faults.change_key_type(record, key, count)
+            case "unknown_fields":
+                now = to_json_line({**record, faults.UNKNOWN_FIELD: "Weekend ideas"})
         yield owner, now
         if later:
             heapq.heappush(delayed, (number + 1 + generator.randrange(MAX_DELAY), number, owner, later))

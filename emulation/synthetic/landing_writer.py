@@ -6,16 +6,12 @@ and renamed when it is complete.
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Engine
-
-from emulation.source.database import count_rows
 from emulation.source.source_records import Row
-from emulation.source.table_reader import TableReader
 from emulation.synthetic.delivery import USUAL, Delivery, deliver
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import LandingError, SettingsError
@@ -24,11 +20,6 @@ from pinterest_transforms.settings import Settings, landing_key
 
 PARTITIONS = 3
 RECORDS_PER_FILE = 1000
-TEMPORARY = ".tmp"
-
-Pages = Iterator[Sequence[Row]]
-Track = Callable[[str, int, Pages], Pages]
-"""Returns the pages unchanged and shows their progress, given a description and the expected number of rows."""
 
 
 @dataclass
@@ -36,13 +27,11 @@ class WrittenTopic:
     """What was written for one topic.
 
     Attributes:
-        topic: its name.
         records: number of lines.
         files: number of files.
         counts: ``rows`` of the source, and the number of each fault by the name of its share.
     """
 
-    topic: str
     records: int = 0
     files: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -97,16 +86,12 @@ def write_landing(
         seed: decides which records have a fault; the same rows and seed give the same files.
 
     Raises:
-        SettingsError: a number is below 1.
         LandingError: the folder cannot be written.
     """
-    for name, number in (("partitions", partitions), ("records_per_file", records_per_file)):
-        if number < 1:
-            raise SettingsError(f"{name} must be at least 1, got {number}")
-    written = WrittenTopic(settings.topic(entity))
+    written, topic = WrittenTopic(), settings.topic(entity)
     try:
-        offsets = _read_next_offsets(_list_files(settings, entity), settings.topic(entity))
-        buffers = [_PartitionBuffer(settings, entity, number, offsets.get(number, 0)) for number in range(partitions)]
+        offsets = _read_next_offsets(_list_files(settings, entity), topic)
+        buffers = [_PartitionBuffer(Path(settings.landing), topic, n, offsets.get(n, 0)) for n in range(partitions)]
         for key, line in deliver(rows, entity, delivery, seed, written.counts):
             buffer = buffers[assign_partition(key, partitions)]
             buffer.lines.append(line)
@@ -119,57 +104,20 @@ def write_landing(
     return written
 
 
-def export_source(
-    engine: Engine,
-    settings: Settings,
-    *,
-    partitions: int = PARTITIONS,
-    records_per_file: int = RECORDS_PER_FILE,
-    delivery: Delivery = USUAL,
-    seed: int = 1,
-    track: Track = lambda _what, _total, pages: pages,
-) -> list[WrittenTopic]:
-    """Writes landing files of the three tables of a source database; see ``write_landing``.
-
-    Raises:
-        LandingError: see ``check_landing_target`` and ``write_landing``.
-        SourceError: the source cannot be read.
-    """
-    check_landing_target(settings)
-    written = []
-    for entity in ENTITIES:
-        pages = track(f"landing {entity.name}", count_rows(engine, entity), TableReader(engine, entity).read_pages())
-        written.append(
-            write_landing(
-                (row for page in pages for row in page),
-                entity,
-                settings,
-                partitions=partitions,
-                records_per_file=records_per_file,
-                delivery=delivery,
-                seed=seed,
-            )
-        )
-    return written
-
-
 class _PartitionBuffer:
     """Lines of one partition for its next file, and the offset of the first of them."""
 
-    def __init__(self, settings: Settings, entity: Entity, number: int, offset: int) -> None:
+    def __init__(self, landing: Path, topic: str, number: int, offset: int) -> None:
         self.lines: list[str] = []
-        self._root = Path(settings.landing)
-        self._topic = settings.topic(entity)
-        self._number = number
-        self._offset = offset
+        self._landing, self._topic, self._number, self._offset = landing, topic, number, offset
 
     def flush(self, written: WrittenTopic) -> None:
         """Writes the lines to a file; the S3 sink ends each record with a line feed."""
         if not self.lines:
             return
-        file = self._root.joinpath(landing_key(self._topic, self._number, self._offset))
+        file = self._landing.joinpath(landing_key(self._topic, self._number, self._offset))
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}{TEMPORARY}")
+        temporary = file.with_name(f".{file.name}.tmp")
         try:
             # surrogateescape: a malformed line may hold a byte that is not UTF-8
             temporary.write_bytes(("\n".join(self.lines) + "\n").encode("utf-8", "surrogateescape"))

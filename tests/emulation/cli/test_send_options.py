@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emulation.cli import progress_display, send_command
+from emulation.cli import send_command
 from emulation.cli.emulation_cli import main
 from pinterest_transforms.entities import ENTITIES
 from tests.emulation.emulation_commands import ROOT, build_arguments
@@ -65,20 +65,17 @@ BOUNDS = {
     "timeout": ("a number from 0.001 to 3,600", ("0", "-1", "1e400", "nan", "x", "inf")),
     "rate": ("0 or a number from 0.001 to 1,000,000,000", ("-1", "1e-300", "x", "1e400", "nan", "-inf", "1e10")),
     "posts": ("a whole number from 1 to 100,000,000", ("0", "99999999999999999999", "1e3")),
-    "partitions": ("a whole number from 1 to 1,000", ("0", "1001")),
-    "records-per-file": ("a whole number from 1 to 100,000,000", ("0", "9" * 19)),
 }
 
 
 @pytest.mark.parametrize("name", BOUNDS)
 def test_every_number_has_bounds(name: str, server: Server, source: Path, tmp_path: Path, capsys) -> None:
     said, wrong = BOUNDS[name]
-    generates = name in ("posts", "partitions", "records-per-file")
     for value in wrong:
         given = ["generate", "--database", str(tmp_path / "new.db")]
-        given = given if generates else build_arguments("batches", server, source, tmp_path, "--all")
+        given = given if name == "posts" else build_arguments("batches", server, source, tmp_path, "--all")
         assert main([*given, f"--{name}={value}"]) == 2
-        see = f"(see python -m emulation {'generate' if generates else 'batches'} --help)"
+        see = f"(see python -m emulation {'generate' if name == 'posts' else 'batches'} --help)"
         assert capsys.readouterr() == ("", f"error: argument --{name}: must be {said}, got {value[:30]!r} {see}\n")
     assert server.taken == []
     assert list(tmp_path.iterdir()) == []
@@ -155,27 +152,6 @@ def test_the_help_is_complete(capsys: pytest.CaptureFixture) -> None:
             "the first N posts in key order, or all if there are fewer",
         ):
             assert said in text
-
-
-def test_progress_is_printed_only_after_a_change(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr(progress_display, "INTERVAL_SECONDS", 0.02)
-    monkeypatch.setenv("TERM", "dumb")
-    counts, texts = [3], []
-
-    def get_text() -> str:
-        texts.append(f"sent {counts[0]}")
-        return texts[-1]
-
-    display = progress_display.ProgressDisplay(get_text, lambda: counts[0])
-    texts.clear()
-    with display:
-        for number in (1, 2):
-            deadline = time.monotonic() + 20
-            while len(texts) < number and time.monotonic() < deadline:
-                time.sleep(0.01)
-            counts[0] = 4
-        time.sleep(0.2)
-    assert capsys.readouterr().err.splitlines() == ["sent 3", "sent 4"]
 
 
 def test_a_database_that_is_a_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from emulation.source.database import connect, write_source
 from emulation.synthetic.delivery import DIRTY, ONCE, USUAL, Delivery
-from emulation.synthetic.generator import generate_rows
-from emulation.synthetic.landing_writer import assign_partition, check_landing_target, export_source, write_landing
-from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
+from emulation.synthetic.landing_writer import assign_partition, check_landing_target, write_landing
+from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.settings import Settings
 from tests.emulation.synthetic_records import HARSH, rows_of, usable
@@ -72,15 +70,6 @@ def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
     assert contents("one", 1) == contents("two", 1) != contents("three", 2)
 
 
-def test_generator_and_database_give_the_same_landing_files(settings: Settings, tmp_path: Path) -> None:
-    engine = connect(str(tmp_path / "source.db"))
-    write_source(engine, [(entity, generate_rows(entity, 500, 1)) for entity in ENTITIES])
-    landed = export_source(engine, settings, delivery=DIRTY)
-    direct = Settings(user_id=settings.user_id, landing=str(tmp_path / "direct"))
-    assert [write_landing(rows_of(entity, 500), entity, direct, delivery=DIRTY) for entity in ENTITIES] == landed
-    assert landed_lines(Path(settings.landing)) == landed_lines(tmp_path / "direct")
-
-
 def test_an_incomplete_file_is_never_visible(settings: Settings) -> None:
     def interrupted():
         yield from rows_of(PIN)[:100]
@@ -130,19 +119,6 @@ def test_offsets_continue_after_those_of_record_files(settings: Settings) -> Non
     write_landing(rows_of(GEO), GEO, settings, records_per_file=5000, delivery=ONCE)
     written = {file.name for file in folder.rglob("partition=*/*.json")} - {Path(name).name for name in files}
     assert written == {"0abc.geo+0+0000000040.json", "0abc.geo+1+0000000005.json", "0abc.geo+2+0000000000.json"}
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"partitions": 0}, "partitions must be at least 1, got 0"),
-        ({"records_per_file": 0}, "records_per_file must be at least 1, got 0"),
-    ],
-)
-def test_sizes_are_checked(settings: Settings, options: dict, message: str) -> None:
-    with pytest.raises(SettingsError) as raised:
-        write_landing([], PIN, settings, **options)
-    assert str(raised.value) == message
 
 
 @pytest.mark.parametrize("landing", ["", "s3://user-abc-bucket", __file__])
