@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 from emulation.cli.number_arguments import MAX_POSTS, SEED, float_between, int_between
-from emulation.producer.state_files import get_cursor_path, get_failed_path
 from emulation.source.database import DATABASE
 from emulation.source.database_credentials import connect_source
 from emulation.source.post_reader import draw_posts
@@ -14,12 +13,7 @@ from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID
 
-# The gateway answers within 29 s; a client that gives up earlier would not receive its answer.
-_TIMEOUT = 35.0
-_MAX_IN_FLIGHT = 8
-_SEED = 1
-_MIN_RATE = 0.001
-_ACCESS = ("none", "api-key", "iam")
+_FOLDER = Path("build/emulation")
 
 _BATCHES = """\
 examples:
@@ -35,7 +29,7 @@ examples:
 _STREAMING = """\
 examples:
   python -m emulation streaming --streams create
-      create the three streams; list, describe and delete likewise (exit code 1 if one to describe does not exist)
+      create the three streams; describe and delete likewise (exit code 1 if one to describe does not exist)
   python -m emulation streaming --all
       every post once, through the API at $PINTEREST_API_URL, up to 500 records per call
   python -m emulation streaming --all --direct
@@ -77,23 +71,15 @@ def add_commands(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        _add_selection(command)
+        command.set_defaults(run=_send, command=name, direct=False, streams=None)
+        _add_selection(command, name)
         _add_connection(command, name)
         _add_retry_policy(command)
-        command.set_defaults(run=_send, command=name)
-    # The last command is streaming.
-    command.add_argument("--direct", action="store_true", help="with boto3, without the API")
-    command.add_argument("--one-a-call", action="store_true", help="one record per call, as in the original project")
-    command.add_argument(
-        "--streams",
-        choices=["list", "create", "describe", "delete"],
-        help="manage the three streams, send nothing",
-    )
 
 
-def _add_selection(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("which posts (one of the first four)")
-    one = group.add_mutually_exclusive_group()
+def _add_selection(command: argparse.ArgumentParser, name: str) -> None:
+    group = command.add_argument_group("which posts")
+    one = group.add_mutually_exclusive_group(required=True)
     one.add_argument("--all", action="store_true", help="every post once, then the rows without a key")
     one.add_argument(
         "--rows",
@@ -103,15 +89,25 @@ def _add_selection(command: argparse.ArgumentParser) -> None:
     )
     one.add_argument("--as-users", action="store_true", help="one random post at a time, with pauses, until Ctrl-C")
     one.add_argument("--resend", type=Path, metavar="FILE", help="the records of a failed file")
+    if name == "streaming":
+        streams_help = "manage the three streams, send nothing"
+        one.add_argument("--streams", choices=["create", "describe", "delete"], help=streams_help)
     random_help = "with --rows: N posts drawn at random; a post may be drawn more than once"
     group.add_argument("--random", action="store_true", help=random_help)
-    group.add_argument("--seed", type=SEED, metavar="N", help=f"random seed of random posts ({_SEED})")
+    group.add_argument("--seed", type=SEED, default=1, metavar="N", help="random seed of random posts (1)")
 
 
 def _add_connection(command: argparse.ArgumentParser, name: str) -> None:
     group = command.add_argument_group("source, target and files")
     _add_database(group)
-    group.add_argument("--url", help="invoke URL of the API with its stage ($PINTEREST_API_URL)")
+    target = group.add_mutually_exclusive_group()
+    target.add_argument(
+        "--url",
+        default=os.environ.get("PINTEREST_API_URL", ""),
+        help="invoke URL of the API with its stage ($PINTEREST_API_URL)",
+    )
+    if name == "streaming":
+        target.add_argument("--direct", action="store_true", help="with boto3, without the API")
     group.add_argument(
         "--user-id",
         default=os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
@@ -120,15 +116,16 @@ def _add_connection(command: argparse.ArgumentParser, name: str) -> None:
     )
     group.add_argument(
         "--access",
-        choices=_ACCESS,
+        choices=["none", "api-key", "iam"],
+        default=os.environ.get("PINTEREST_API_ACCESS") or "none",
         help="api-key: $PINTEREST_API_KEY; iam: SigV4 with the credentials of boto3 ($PINTEREST_API_ACCESS, else none)",
     )
     group.add_argument("--plain-http", action="store_true", help="allow unencrypted http to another machine")
-    group.add_argument(
-        "--failed", type=Path, metavar="FILE", help=f"file of failed records, for --resend ({get_failed_path(name)})"
-    )
-    cursor_help = f"file from which an interrupted run resumes; removed after a complete run ({get_cursor_path(name)})"
-    group.add_argument("--cursor", type=Path, metavar="FILE", help=cursor_help)
+    failed, cursor = _FOLDER / f"{name}-failed.jsonl", _FOLDER / f"{name}-cursor.json"
+    failed_help = f"file of failed records, for --resend ({failed})"
+    group.add_argument("--failed", type=Path, default=failed, metavar="FILE", help=failed_help)
+    cursor_help = f"file from which an interrupted run resumes; removed after a complete run ({cursor})"
+    group.add_argument("--cursor", type=Path, default=cursor, metavar="FILE", help=cursor_help)
     group.add_argument("--restart", action="store_true", help="ignore the cursor and start with the first post")
 
 
@@ -145,13 +142,13 @@ def _add_retry_policy(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--at-once",
         type=int_between(1, 256),
-        default=_MAX_IN_FLIGHT,
+        default=8,
         metavar="N",
-        help=f"maximum number of concurrent requests ({_MAX_IN_FLIGHT})",
+        help="maximum number of concurrent requests (8)",
     )
     group.add_argument(
         "--rate",
-        type=float_between(_MIN_RATE, 1e9, zero=True),
+        type=float_between(0.001, 1e9, zero=True),
         default=0,
         metavar="N",
         help="maximum number of records per second (no limit)",
@@ -162,13 +159,6 @@ def _add_retry_policy(command: argparse.ArgumentParser) -> None:
         default=8,
         metavar="N",
         help="consecutive attempts of a request without an acknowledged record before its records fail (8)",
-    )
-    group.add_argument(
-        "--timeout",
-        type=float_between(0.001, 3600),
-        default=_TIMEOUT,
-        metavar="S",
-        help=f"seconds per request ({_TIMEOUT:g})",
     )
 
 
@@ -183,50 +173,8 @@ def _show(options: argparse.Namespace) -> tuple[str, int]:
 
 
 def _send(options: argparse.Namespace) -> tuple[str, int]:
-    _check_options(options)
-    _set_defaults(options)
-    from emulation.cli.send_run import send  # noqa: PLC0415 - the HTTP client is slow to import
-
-    return send(options, options.command)
-
-
-def _check_options(options: argparse.Namespace) -> None:
-    selected = any((options.all, options.rows, options.as_users, options.resend))
-    action = getattr(options, "streams", None)
-    if not selected and not action:
-        raise SettingsError("posts must be selected: --all, --rows N, --as-users or --resend FILE")
-    if selected and action:
-        raise SettingsError("--streams sends nothing: give it without --all, --rows, --as-users and --resend")
     if options.random and not options.rows:
         raise SettingsError("--random must come with --rows N")
-    if options.seed is not None and not options.random and not options.as_users:
-        raise SettingsError("--seed must come with --random or --as-users")
-    if getattr(options, "direct", False):
-        _check_direct(options)
+    from emulation.cli.send_run import send  # noqa: PLC0415 - the HTTP client is slow to import
 
-
-def _check_direct(options: argparse.Namespace) -> None:
-    """Checks that no option of the API is given; its variables may be set for other runs."""
-    given = {
-        "--url": options.url is not None,
-        "--access": options.access is not None,
-        "--plain-http": options.plain_http,
-        "--one-a-call": options.one_a_call,
-    }
-    if any(given.values()):
-        names = ", ".join(name for name, is_given in given.items() if is_given)
-        raise SettingsError(f"--direct must come without options of the API, got {names}")
-
-
-def _set_defaults(options: argparse.Namespace) -> None:
-    """Sets missing options from the environment, and checks them."""
-    options.seed = _SEED if options.seed is None else options.seed
-    if getattr(options, "direct", False):
-        return
-    options.url = options.url or os.environ.get("PINTEREST_API_URL")
-    if not options.url:
-        raise SettingsError("url must be given: --url, or PINTEREST_API_URL")
-    options.access = options.access or os.environ.get("PINTEREST_API_ACCESS") or "none"
-    if options.access not in _ACCESS:
-        # Its value is not printed: it may be a key in the wrong variable.
-        raise SettingsError(f"PINTEREST_API_ACCESS must be one of {', '.join(_ACCESS)}, got something else")
+    return send(options)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -26,7 +27,7 @@ from emulation.producer.record_producer import RecordProducer
 from emulation.producer.request_auth import ApiKeyAuth, IamAuth, RequestAuth
 from emulation.producer.retry_policy import RetryPolicy
 from emulation.producer.send_result import Sink
-from emulation.producer.state_files import get_cursor_path, get_failed_path
+from emulation.producer.state_files import create_folder
 from emulation.source import post_reader
 from emulation.source.database import describe_database
 from emulation.source.database_credentials import connect_source
@@ -34,45 +35,30 @@ from emulation.source.source_records import SourceRecord
 from pinterest_transforms.errors import PinterestError
 from pinterest_transforms.settings import Settings
 
+# The gateway answers within 29 s; a client that gives up earlier would not receive its answer.
+_TIMEOUT = 35.0
 _MAX_PAUSE = 2.0
 
 
-@dataclass(frozen=True)
-class _SendRun:
-    """Options of a run, and the files that it keeps.
+@dataclass
+class _Run:
+    """A run, and the files that it keeps.
 
     Attributes:
         options: the command's options.
-        command: ``batches`` or ``streaming``.
+        sink: where it sends to.
+        failed: the file of failed records, never the one of ``--resend``.
+        cursor: the cursor file; None to keep none.
         truncated: numbers of truncated lines in the file of ``--resend``.
+        started: when it began.
     """
 
     options: argparse.Namespace
-    command: str
+    sink: Sink
+    failed: Path
+    cursor: Path | None
     truncated: list[int] = field(default_factory=list)
-
-    @property
-    def settings(self) -> Settings:
-        return Settings(user_id=self.options.user_id)
-
-    @property
-    def failed(self) -> Path:
-        """The file of failed records, never the one of ``--resend``."""
-        option: Path | None = self.options.failed
-        file = option or get_failed_path(self.command)
-        resent: Path | None = self.options.resend
-        if resent is None or file.resolve() != resent.resolve():
-            return file
-        if option:
-            raise SendError(f"--failed must be another file than --resend, got {option} for both")
-        return file.with_stem(f"{file.stem}-again")
-
-    @property
-    def cursor(self) -> Path | None:
-        if self.options.as_users or self.options.resend:
-            return None
-        option: Path | None = self.options.cursor
-        return option or get_cursor_path(self.command)
+    started: float = field(default_factory=time.monotonic)
 
     def describe_next_run(self) -> str:
         """How the next run continues an incomplete one; empty if it does not."""
@@ -84,22 +70,8 @@ class _SendRun:
             return "no post was settled, the same command starts over"
         return f"the same command {'without --restart ' if self.options.restart else ''}resumes"
 
-    def check_files(self) -> None:
-        """Checks before sending that the files can be written."""
-        for name, file in (("--failed", self.failed), ("--cursor", self.cursor)):
-            if file is None:
-                continue
-            if file.is_dir():
-                raise SendError(f"{name} must be a file, got the folder {file}")
-            if file == self.cursor and file.exists() and not file.is_file():
-                raise SendError(f"{name} must be a file, got {file}")
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise SendError(f"folder of {name} {file} cannot be created: {error.strerror}") from None
 
-
-def send(options: argparse.Namespace, command: str) -> tuple[str, int]:
+def send(options: argparse.Namespace) -> tuple[str, int]:
     """Runs ``batches`` or ``streaming``.
 
     Returns:
@@ -108,54 +80,62 @@ def send(options: argparse.Namespace, command: str) -> tuple[str, int]:
     Raises:
         PinterestError: the run cannot start or continue.
     """
-    run = _SendRun(options, command)
-    if getattr(options, "direct", False):
+    settings = Settings(user_id=options.user_id)
+    if options.direct:
         client = kinesis_streams.open_kinesis_client()
         if options.streams:
-            return kinesis_streams.manage_streams(client, run.settings, options.streams)
-        return _send_to(run, KinesisSink(client, run.settings))
+            manage = partial(kinesis_streams.manage_directly, client)
+            return kinesis_streams.manage_streams(manage, settings, options.streams)
+        return _send_to(options, KinesisSink(client, settings))
     url = validate_url(options.url, plain_http=options.plain_http)
-    with HttpClient(_build_auth(options), timeout=options.timeout) as http:
-        if command == "batches":
-            return _send_to(run, KafkaRestSink(http, url, run.settings))
+    with HttpClient(_build_auth(options.access), timeout=_TIMEOUT) as http:
         if options.streams:
-            return kinesis_streams.manage_streams_by_api(http, url, run.settings, options.streams)
-        return _send_to(run, KinesisApiSink(http, url, run.settings, one_record_per_call=options.one_a_call))
+            manage = partial(kinesis_streams.manage_by_api, http, url)
+            return kinesis_streams.manage_streams(manage, settings, options.streams)
+        sink = KafkaRestSink if options.command == "batches" else KinesisApiSink
+        return _send_to(options, sink(http, url, settings))
 
 
-def _build_auth(options: argparse.Namespace) -> RequestAuth:
-    if options.access == "api-key":
-        return ApiKeyAuth(os.environ.get("PINTEREST_API_KEY", ""))
-    return IamAuth() if options.access == "iam" else RequestAuth()
+def _build_auth(access: str) -> RequestAuth:
+    match access:
+        case "none":
+            return RequestAuth()
+        case "api-key":
+            return ApiKeyAuth(os.environ.get("PINTEREST_API_KEY", ""))
+        case "iam":
+            return IamAuth()
+    # Its value is not printed: it may be a key in the wrong variable.
+    raise SendError("PINTEREST_API_ACCESS must be one of none, api-key, iam, got something else")
 
 
-def _send_to(run: _SendRun, sink: Sink) -> tuple[str, int]:
-    run.check_files()
-    started = time.monotonic()
-    engine = connect_source(run.options.database)
+def _send_to(options: argparse.Namespace, sink: Sink) -> tuple[str, int]:
+    failed: Path = options.failed
+    if options.resend and failed.resolve() == options.resend.resolve():
+        failed = failed.with_stem(f"{failed.stem}-again")
+    create_folder(failed)
+    run = _Run(options, sink, failed, None if options.as_users or options.resend else options.cursor)
+    engine = connect_source(options.database)
     try:
-        cursor = _open_cursor(run, engine, sink)
-        log = DeliveryLog(cursor, run.failed)
-        counts = log.counts
-        display = display_text(lambda: _format_progress(counts, time.monotonic() - started))
+        log = DeliveryLog(_open_cursor(run, engine), failed)
         try:
-            with SignalHandler() as signals, log, display:
-                log.complete = _send_posts(run, engine, sink, log, signals)
+            with SignalHandler() as signals, log, display_text(lambda: _format_progress(run, log.counts)):
+                log.complete = _send_posts(run, engine, log, signals)
         except PinterestError as error:
-            if counts.sent:
-                print(_format_counts(run, log, started), flush=True)
+            if log.counts.sent:
+                print(_format_counts(run, log), flush=True)
             # If no post was settled, the next run is not a continuation.
-            next_run = run.describe_next_run() if cursor.settled or (run.options.resend and counts.sent) else ""
+            is_continued = log.cursor.settled or (options.resend and log.counts.sent)
+            next_run = run.describe_next_run() if is_continued else ""
             raise type(error)(f"{error}; {next_run}" if next_run else str(error)) from None
     finally:
         engine.dispose()
-    return _build_result(run, log, _format_counts(run, log, started))
+    return _build_result(run, log, _format_counts(run, log))
 
 
-def _open_cursor(run: _SendRun, engine: Engine, sink: Sink) -> Cursor:
+def _open_cursor(run: _Run, engine: Engine) -> Cursor:
     if run.cursor is None:
         return Cursor(None, "")
-    cursor = Cursor(run.cursor, _describe_order(run.options, engine, sink))
+    cursor = Cursor(run.cursor, _describe_order(run, engine))
     cursor.load(restart=run.options.restart)
     if cursor.was_empty:
         print(f"cursor {run.cursor} is empty: starts with the first post", file=sys.stderr)
@@ -164,12 +144,12 @@ def _open_cursor(run: _SendRun, engine: Engine, sink: Sink) -> Cursor:
     return cursor
 
 
-def _send_posts(run: _SendRun, engine: Engine, sink: Sink, log: DeliveryLog, signals: SignalHandler) -> bool:
+def _send_posts(run: _Run, engine: Engine, log: DeliveryLog, signals: SignalHandler) -> bool:
     """Sends all posts; returns False if a signal has interrupted it."""
     options = run.options
     policy = RetryPolicy(options.at_once, options.rate, options.attempts)
     try:
-        with RecordProducer(sink, log, policy, check=signals.check) as producer:
+        with RecordProducer(run.sink, log, policy, check=signals.check) as producer:
             if options.as_users:
                 _send_as_users(producer, post_reader.draw_posts(engine, options.seed, limit=None), signals)
             else:
@@ -188,7 +168,7 @@ def _send_as_users(producer: RecordProducer, batches: post_reader.RecordBatches,
                 time.sleep(generator.uniform(0, _MAX_PAUSE))
 
 
-def _select_posts(run: _SendRun, engine: Engine, cursor: Cursor) -> post_reader.RecordBatches:
+def _select_posts(run: _Run, engine: Engine, cursor: Cursor) -> post_reader.RecordBatches:
     """The posts after the cursor."""
     options = run.options
     if options.resend:
@@ -199,12 +179,13 @@ def _select_posts(run: _SendRun, engine: Engine, cursor: Cursor) -> post_reader.
     return post_reader.read_posts_by_key(engine, cursor.last_key, cursor.settled, left)
 
 
-def _describe_order(options: argparse.Namespace, engine: Engine, sink: Sink) -> str:
+def _describe_order(run: _Run, engine: Engine) -> str:
     """The posts, their order, source and sink, for which a cursor is valid."""
+    options = run.options
     posts = "every post by key" if options.all else f"the first {options.rows} posts by key"
     if options.random:
         posts = f"{options.rows} posts drawn with seed {options.seed}"
-    return f"{posts} of {describe_database(engine)} ({post_reader.describe_first_pin(engine)}) to {sink.name}"
+    return f"{posts} of {describe_database(engine)} ({post_reader.describe_first_pin(engine)}) to {run.sink.name}"
 
 
 def _read_interruptibly(batches: post_reader.RecordBatches, signals: SignalHandler) -> Iterator[Sequence[SourceRecord]]:
@@ -217,20 +198,21 @@ def _read_interruptibly(batches: post_reader.RecordBatches, signals: SignalHandl
         yield records
 
 
-def _format_progress(counts: DeliveryCounts, seconds: float) -> str:
+def _format_progress(run: _Run, counts: DeliveryCounts) -> str:
+    seconds = time.monotonic() - run.started
     codes = ", ".join(f"{code}: {number:,}" for code, number in sorted(counts.codes.items()))
     acknowledged = f"acknowledged {counts.acknowledged:,} ({counts.acknowledged / max(seconds, 0.001):,.0f}/s)"
     rest = f"retried {counts.retried:,}, failed {counts.failed:,}; responses {codes or 'none yet'}"
     return f"sent {counts.sent:,}, {acknowledged}, {rest}"
 
 
-def _format_counts(run: _SendRun, log: DeliveryLog, started: float) -> str:
+def _format_counts(run: _Run, log: DeliveryLog) -> str:
     counts = log.counts
     file = f" (in {run.failed})" if counts.failed else ""
     pending = "" if log.complete else f", not settled {counts.pending:,}"
     line = (
         f"sent {counts.sent:,}, acknowledged {counts.acknowledged:,}, retried {counts.retried:,}, "
-        f"failed {counts.failed:,}{file}{pending}, {time.monotonic() - started:.1f} s"
+        f"failed {counts.failed:,}{file}{pending}, {time.monotonic() - run.started:.1f} s"
     )
     if not counts.failed:
         return line
@@ -238,7 +220,7 @@ def _format_counts(run: _SendRun, log: DeliveryLog, started: float) -> str:
     return f"{line}; most frequent reason: {reason}; --resend {run.failed} sends them again"
 
 
-def _build_result(run: _SendRun, log: DeliveryLog, line: str) -> tuple[str, int]:
+def _build_result(run: _Run, log: DeliveryLog, line: str) -> tuple[str, int]:
     """The output line and exit code of a run without an error."""
     if not log.complete:
         next_run = run.describe_next_run()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from emulation.emulation_errors import SendError
-from emulation.producer.state_files import LineFile, open_exclusive, remove_file
+from emulation.producer.state_files import LineFile, open_exclusive
 
 _HEADER = b'{"order": '
 _REMEDY = "--restart starts over, --cursor FILE uses another file"
@@ -47,6 +47,8 @@ class Cursor:
         """
         if self.path is None:
             return
+        if self.path.exists() and not self.path.is_file():
+            raise SendError(f"cursor must be a file, got {self.path}")
         exists = self.path.exists() and not restart
         file = open_exclusive(self.path)
         try:
@@ -96,6 +98,6 @@ class Cursor:
         if self.path is None or self._file is None:
             return
         if complete or not os.fstat(self._file.fileno()).st_size:
-            remove_file(self.path, self._file)
+            self.path.unlink(missing_ok=True)
         self._file.close()
         self._file = None

@@ -70,8 +70,10 @@ def validate_url(url: str, *, plain_http: bool = False) -> str:
     """The API's URL without a trailing slash.
 
     Raises:
-        SendError: it is invalid, or http to another machine and ``plain_http`` is not set.
+        SendError: it is missing or invalid, or http to another machine and ``plain_http`` is not set.
     """
+    if not url:
+        raise SendError("url must be given: --url, or PINTEREST_API_URL")
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

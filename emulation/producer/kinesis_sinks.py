@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from emulation.emulation_errors import SendError
 from emulation.producer.http_client import NO_CONNECTION, HttpClient, HttpResponse
-from emulation.producer.request_auth import NO_CREDENTIALS
 from emulation.producer.send_result import (
     ACKED,
     RecordResult,
@@ -45,31 +44,23 @@ _MAX_RECORD_BYTES, _MAX_BYTES, _MAX_RECORDS = 1_000_000, 4_500_000, 500
 class KinesisApiSink:
     """Sends through API Gateway, whose mapping template encodes ``Data``."""
 
+    max_records = _MAX_RECORDS
     max_bytes = _MAX_BYTES
     max_record_bytes = _MAX_RECORD_BYTES
 
-    def __init__(self, http: HttpClient, url: str, settings: Settings, *, one_record_per_call: bool = False) -> None:
-        self._http, self._url, self._settings, self._one_record = http, url, settings, one_record_per_call
-        self.max_records = 1 if one_record_per_call else _MAX_RECORDS
+    def __init__(self, http: HttpClient, url: str, settings: Settings) -> None:
+        self._http, self._url, self._settings = http, url, settings
         self.name = f"{url}/streams/streaming-{settings.user_id}-*"
 
     def send(self, records: Sequence[SourceRecord]) -> SendResult:
         """Sends one PUT to the stream of the records' kind."""
         stream = self._settings.stream(records[0].entity)
-        url = f"{self._url}/streams/{stream}"
-        if self._one_record:
-            url, body = f"{url}/record", b'{"Data":%b,"PartitionKey":"%b"}' % (records[0].value, records[0].key_text)
-        else:
-            parts = (b'{"data":%b,"partition-key":"%b"}' % (record.value, record.key_text) for record in records)
-            url, body = f"{url}/records", b'{"records":[' + b",".join(parts) + b"]}"
-        response = self._http.request("PUT", url, body, _HEADERS)
+        parts = (b'{"data":%b,"partition-key":"%b"}' % (record.value, record.key_text) for record in records)
+        body = b'{"records":[' + b",".join(parts) + b"]}"
+        response = self._http.request("PUT", f"{self._url}/streams/{stream}/records", body, _HEADERS)
         if response.status != HTTPStatus.OK:
             return _classify_gateway_error(response, records, stream)
-        if not self._one_record:
-            return _classify_entries(response.json.get("Records"), records, is_html=response.is_html)
-        if response.json.get("SequenceNumber"):
-            return SendResult(response.label, [ACKED])
-        return classify_unreadable(records, is_html=response.is_html)
+        return _classify_entries(response.json.get("Records"), records, is_html=response.is_html)
 
 
 class KinesisSink:
@@ -93,8 +84,6 @@ class KinesisSink:
         stream = self._settings.stream(records[0].entity)
         try:
             response = self._client.put_records(StreamName=stream, Records=entries)
-        except exceptions.NoCredentialsError:
-            raise SendError(NO_CREDENTIALS) from None
         except exceptions.ClientError as error:
             code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
             return _classify_client_error(code, status, records, stream)

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from boto3 import Session
     from botocore.credentials import Credentials
 
-NO_CREDENTIALS = "AWS credentials must be given, got none"
-
 
 def open_aws_session() -> "tuple[Session, Credentials]":
     """A session with a region, and the credentials that boto3 finds: environment, profile, role.
@@ -34,7 +32,7 @@ def open_aws_session() -> "tuple[Session, Credentials]":
     except BotoCoreError as error:
         raise SendError(shorten(str(error))) from None
     if credentials is None:
-        raise SendError(NO_CREDENTIALS)
+        raise SendError("AWS credentials must be given, got none")
     return session, credentials
 
 

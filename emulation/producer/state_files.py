@@ -1,7 +1,6 @@
-"""Files that a run leaves for the next one: their default paths, appending lines, and exclusive access."""
+"""Files that a run leaves for the next one: whole lines, and exclusive access."""
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -9,17 +8,19 @@ from typing import BinaryIO
 from emulation.emulation_errors import SendError
 from pinterest_transforms.tables.locks import try_lock
 
-_FOLDER = Path("build/emulation")
 
+def create_folder(path: Path) -> None:
+    """Creates the folder of a file.
 
-def get_failed_path(command: str) -> Path:
-    """The default file of failed records."""
-    return _FOLDER / f"{command}-failed.jsonl"
-
-
-def get_cursor_path(command: str) -> Path:
-    """The default cursor file."""
-    return _FOLDER / f"{command}-cursor.json"
+    Raises:
+        SendError: the file cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _build_write_error(path, error) from None
+    if path.is_dir():
+        raise SendError(f"file {path} cannot be written: it is a folder")
 
 
 class LineFile:
@@ -78,17 +79,9 @@ def open_exclusive(path: Path) -> BinaryIO:
         file.close()
 
 
-def remove_file(path: Path, file: BinaryIO) -> None:
-    """Removes and closes a file of ``open_exclusive``."""
-    if sys.platform == "win32":
-        file.close()  # Windows removes no open file
-    path.unlink(missing_ok=True)
-    file.close()
-
-
 def _open(path: Path) -> BinaryIO:
+    create_folder(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("a+b", buffering=0)
     except OSError as error:
         raise _build_write_error(path, error) from None

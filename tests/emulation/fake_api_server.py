@@ -40,13 +40,10 @@ class Server:
     async def records(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         origin = request.match_info["origin"]
-        if "records" in body:
-            found = [
-                {"key": r.get("key", r.get("partition-key")), "value": r.get("value", r.get("data"))}
-                for r in body["records"]
-            ]
-        else:
-            found = [{"key": body["PartitionKey"], "value": body["Data"]}]
+        found = [
+            {"key": r.get("key", r.get("partition-key")), "value": r.get("value", r.get("data"))}
+            for r in body["records"]
+        ]
         self.requests.append(len(found))
         self.headers.append(dict(request.headers))
         script = self.script.popleft() if self.script else self.usual
@@ -72,8 +69,6 @@ def answer(request: web.Request, errors: list[object]) -> web.Response:
     if "/topics/" in request.path:
         said = [{"partition": 0, "offset": n, "error_code": e, "error": e and "told"} for n, e in enumerate(errors)]
         return web.json_response({"offsets": said})
-    if request.path.endswith("/record"):
-        return web.json_response({"ShardId": "0", "SequenceNumber": "1"})
     said = [{"ErrorCode": e, "ErrorMessage": "told"} if e else {"ShardId": "0", "SequenceNumber": "1"} for e in errors]
     return web.json_response({"FailedRecordCount": sum(e is not None for e in errors), "Records": said})
 
@@ -163,8 +158,6 @@ def respond_with(text: str) -> Script:
 
 def _managed(server: Server, what: str, name: str) -> web.Response:
     """Kinesis' response to a call on a stream."""
-    if what == "ListStreams":
-        return web.json_response({"StreamNames": sorted(server.streams), "HasMoreStreams": False})
     if what == "CreateStream":
         if name in server.refused | server.streams:
             kind = "LimitExceededException" if name in server.refused else "ResourceInUseException"
@@ -190,9 +183,8 @@ def serve_api() -> Iterator[Server]:
     server, loop, ready = Server(), asyncio.new_event_loop(), threading.Event()
     app = web.Application(client_max_size=100_000_000)
     app.router.add_post("/s/topics/{origin}", server.records)
-    app.router.add_put("/s/streams/{origin}/{how:records?}", server.records)
+    app.router.add_put("/s/streams/{origin}/records", server.records)
     app.router.add_post("/", server.kinesis)
-    app.router.add_get("/s/streams", lambda _: _listed(server))
     for add in (app.router.add_get, app.router.add_post, app.router.add_delete):
         add("/s/streams/{origin}", lambda request: _streams(server, request))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -218,7 +210,3 @@ def serve_api() -> Iterator[Server]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
-
-
-async def _listed(server: Server) -> web.StreamResponse:
-    return _managed(server, "ListStreams", "")

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from moto.server import ThreadedMotoServer
 from emulation.emulation_errors import SendError
 from emulation.producer.http_client import HttpClient
 from emulation.producer.kinesis_sinks import KinesisApiSink, KinesisSink
-from emulation.producer.kinesis_streams import manage_streams, open_kinesis_client
+from emulation.producer.kinesis_streams import manage_directly, manage_streams, open_kinesis_client
 from emulation.producer.retry_policy import RetryPolicy
 from emulation.source.source_records import SourceRecord
 from pinterest_transforms.entities import ENTITIES, PIN
@@ -32,12 +33,6 @@ def test_only_failed_kinesis_entries_are_sent_again(server: Server, tmp_path: Pa
     assert server.requests == [100, 10]
     assert sent.arrived == Counter(range(100))
     assert server.taken[0] == ("streaming-abc123-pin", 1, {"index": 1, "title": "x" * 10})
-
-
-def test_one_record_per_call_sends_the_same_json(server: Server, tmp_path: Path) -> None:
-    send(server, tmp_path, records(3), sink=KinesisApiSink, one_record_per_call=True)
-    assert server.requests == [1, 1, 1]
-    assert sorted(server.taken)[0] == ("streaming-abc123-pin", 0, {"index": 0, "title": "x" * 10})
 
 
 def test_a_throttled_kinesis_call_is_retried(server: Server, tmp_path: Path) -> None:
@@ -141,21 +136,20 @@ def test_direct_permanent_errors_end_the_run(aws: Server, tmp_path: Path, code: 
 
 def test_direct_streams_are_managed(aws: Server, capsys: pytest.CaptureFixture) -> None:
     names = [f"streaming-abc123-{entity.name}" for entity in ENTITIES]
+    manage = partial(manage_directly, open_kinesis_client())
     for what, said, code in (
-        ("list", "does not exist", 0),
         ("create", "created", 0),
         ("create", "already exists", 0),
-        ("list", "exists", 0),
         ("describe", "ACTIVE, 1 shard(s)", 0),
         ("delete", "deleted", 0),
         ("delete", "does not exist", 0),
         ("describe", "does not exist", 1),
     ):
         lines = "\n".join(f"{name}: {said}" for name in names)
-        assert manage_streams(open_kinesis_client(), SETTINGS, what) == (lines, code)
+        assert manage_streams(manage, SETTINGS, what) == (lines, code)
     aws.refused.add(names[1])
     with pytest.raises(SendError, match=f"^{names[1]}: Kinesis reports LimitExceededException$"):
-        manage_streams(open_kinesis_client(), SETTINGS, "create")
+        manage_streams(manage, SETTINGS, "create")
     assert capsys.readouterr().out == f"{names[0]}: created\n"
 
 
@@ -189,7 +183,7 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator["KinesisClient"]:
 
 def test_records_sent_to_moto_are_read_there(server: Server, moto: "KinesisClient", tmp_path: Path) -> None:
     def said(what: str) -> str:
-        return manage_streams(moto, SETTINGS, what)[0]
+        return manage_streams(partial(manage_directly, moto), SETTINGS, what)[0]
 
     assert said("create").count("created") == 3
     assert said("create").count("already exists") == 3

@@ -1,10 +1,8 @@
 """The sender's own files when the disk is full, the power fails, or two runs have one: nothing is lost."""
 
-import importlib
 import json
 import re
 import resource
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from emulation.cli.emulation_cli import main
-from emulation.producer import state_files
 from emulation.producer.state_files import open_exclusive
 from tests.emulation import fake_api_server as api
 from tests.emulation.emulation_commands import build_arguments, count_source_records, count_stored
@@ -158,13 +155,8 @@ def test_a_cursor_is_locked_by_one_run(server: Server, source: Path, tmp_path: P
 
 def test_a_removed_cursor_is_created_again(tmp_path: Path) -> None:
     path = tmp_path / "cursor"
-    first = open_exclusive(path)
-    state_files.remove_file(path, first)
+    with open_exclusive(path):
+        path.unlink()
     with open_exclusive(path) as second:
         second.write(b"x")
         assert path.read_bytes() == b"x"
-
-
-def test_it_imports_without_fcntl(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "fcntl", None)
-    importlib.reload(state_files)
