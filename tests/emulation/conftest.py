@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from emulation.cli import progress_display
 from emulation.source.database import connect, write_source
 from emulation.synthetic.generator import generate_rows
 from pinterest_transforms.entities import ENTITIES
@@ -15,6 +16,8 @@ from tests.emulation.fake_api_server import serve_api
 def server(monkeypatch: pytest.MonkeyPatch):
     for name in [name for name in os.environ if name.startswith(("PINTEREST_", "AWS_"))]:
         monkeypatch.delenv(name)
+    # No progress lines on a slow machine.
+    monkeypatch.setattr(progress_display, "INTERVAL_SECONDS", 3600.0)
     with serve_api() as server:
         yield server
 

@@ -3,12 +3,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from emulation.cli import progress_display
 from emulation.cli.emulation_cli import main
 from emulation.cli.progress_display import track
 from emulation.source.database import connect, count_rows
@@ -154,6 +156,22 @@ def test_track_returns_every_batch_and_displays_progress(
     out, err = capsys.readouterr()
     assert out == ""
     assert ("making tea" in err) == ("100%" in err) == terminal
+
+
+def test_a_changing_text_is_printed_where_no_terminal_is(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(progress_display, "INTERVAL_SECONDS", 0.01)
+    monkeypatch.setenv("TERM", "dumb")
+    count, enough = iter(range(10**9)), threading.Event()
+
+    def get_text() -> str:
+        number = next(count)
+        if number == 2:
+            enough.set()
+        return f"sent {number}"
+
+    with progress_display.display_text(get_text):
+        assert enough.wait(20)
+    assert capsys.readouterr().err.splitlines()[:3] == ["sent 0", "sent 1", "sent 2"]
 
 
 def test_a_landing_that_cannot_be_written_leaves_no_source(tmp_path: Path, capsys) -> None:
