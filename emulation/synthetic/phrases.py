@@ -3,22 +3,6 @@
 Source: the data contract, section 2, for real posts.
 """
 
-CATEGORIES: tuple[str, ...] = (
-    "art",
-    "beauty",
-    "christmas",
-    "diy-and-crafts",
-    "education",
-    "event-planning",
-    "finance",
-    "home-decor",
-    "mens-fashion",
-    "quotes",
-    "tattoos",
-    "travel",
-    "vehicles",
-)
-
 SUBJECTS: dict[str, tuple[str, ...]] = {
     "art": ("Acrylic Pouring", "Watercolor Flowers", "Pencil Portraits", "Wall Murals", "Clay Bowls", "Line Drawings"),
     "beauty": ("Nail Designs", "Curly Hair", "Summer Makeup", "Skin Care", "Bridal Braids", "Winged Eyeliner"),
@@ -34,6 +18,8 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "travel": ("Costa Rica", "Lake Moraine", "Packing List", "Road Trip", "Weekend in Lisbon", "Family Vacation"),
     "vehicles": ("Vintage Cars", "Camper Van", "Cafe Racer", "Electric Bikes", "Truck Bed", "Muscle Cars"),
 }
+
+CATEGORIES: tuple[str, ...] = tuple(SUBJECTS)
 
 # {s} is a subject, {c} the category, {n} one of four numbers, which makes a template four times as likely.
 # Commas, quotes, backslashes, tabs, line feeds and markup are intended.
