@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeVar
 
 import psutil
 from pyspark.sql import SparkSession
@@ -24,7 +24,6 @@ from pinterest_transforms.settings import Settings
 _SAMPLES = 20
 """How many times a second memory is looked at."""
 
-P = ParamSpec("P")
 T = TypeVar("T")
 _session: list[SparkSession] = []
 """The session of a child's process."""
@@ -76,13 +75,13 @@ class Child:
             return [self._root, *self._root.children(recursive=True)]
         return []
 
-    def ask(self, do: Callable[Concatenate[SparkSession, P], T], *given: P.args, **named: P.kwargs) -> T:
+    def ask(self, do: Callable[..., T], *given: object) -> T:
         """Calls a function there, with the child's session first.
 
         Raises:
             BenchError: the function has failed.
         """
-        return self._pool.submit(_call, do, *given, **named).result()
+        return self._pool.submit(_call, do, *given).result()
 
     def fresh_target(self, landing: Path) -> Settings:
         """Names and places of a run that writes where none has written; the session remembers where a name's was."""
@@ -136,9 +135,9 @@ def _start_session(name: str, folder: Path, heap: str | None) -> None:
     _session.append(local_session(folder / "spark", app_name=f"bench-{name}", extra=extra))
 
 
-def _call(do: Callable[Concatenate[SparkSession, P], T], *given: P.args, **named: P.kwargs) -> T:
+def _call(do: Callable[..., T], *given: object) -> T:
     try:
-        return do(_session[0], *given, **named)
+        return do(_session[0], *given)
     except Exception:
         # Spark's exceptions hold Java's and cannot be sent to the parent.
         raise BenchError(traceback.format_exc()) from None

@@ -124,6 +124,6 @@ def _revision() -> str:
     """The revision in git; ``-dirty`` where files were changed since."""
     try:
         command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-        return f"revision {subprocess.check_output(command, cwd=ROOT, text=True).strip()}"
+        return f"revision {subprocess.check_output(command, cwd=ROOT, text=True, stderr=subprocess.DEVNULL).strip()}"
     except (OSError, subprocess.CalledProcessError):
         return "revision not known"

@@ -35,19 +35,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.fixture
-def aws(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """Kinesis at the server's address; no credentials of this machine."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/s"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
-        monkeypatch.setenv(name, "/nowhere")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    return server
-
-
 def direct(source: Path, folder: Path, *more: str) -> list[str]:
     places = ["--cursor", str(folder / "cursor"), "--failed", str(folder / "failed.jsonl")]
     return ["streaming", "--direct", "--database", str(source), "--user-id", "abc123", *places, *more]

@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,10 +16,6 @@ from pinterest_transforms.entities import GEO, PIN
 from tests.emulation import fake_api_server as api
 from tests.emulation.fake_api_server import Server
 from tests.emulation.producer_runs import records, send
-
-if TYPE_CHECKING:
-    pass
-
 
 PAGE = "<!DOCTYPE html><title>Request blocked</title>"
 BLOCKED = {

@@ -50,15 +50,6 @@ def test_a_missing_stream_ends_the_run(server: Server, tmp_path: Path) -> None:
         send(server, tmp_path, records(10), sink=KinesisApiSink)
 
 
-@pytest.fixture
-def aws(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/s"))
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    return server
-
-
 def direct(_http: HttpClient, _url: str, settings: Settings) -> KinesisSink:
     return KinesisSink(open_kinesis_client(), settings)
 

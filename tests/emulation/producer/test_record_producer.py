@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,10 +21,6 @@ from pinterest_transforms.entities import GEO, PIN
 from tests.emulation import fake_api_server as api
 from tests.emulation.fake_api_server import Server
 from tests.emulation.producer_runs import QUICK, SETTINGS, records, send
-
-if TYPE_CHECKING:
-    pass
-
 
 PASSING = {
     "429 with Retry-After": api.status(429, "slow down", {"Retry-After": "1"}),
