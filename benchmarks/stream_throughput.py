@@ -29,6 +29,7 @@ from local.kinesis.kinesis_source import KinesisSource
 from local.runtime.spark_session import local_session, stop_session
 from local.stack.stack_part import Part
 from pinterest_transforms.entities import ENTITIES, PIN
+from pinterest_transforms.error_format import one_line
 from pinterest_transforms.ingest import kinesis
 from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
@@ -142,6 +143,8 @@ def _raw(place: _Place, records: int) -> float:
 
     _wait(is_written)
     for query in queries:
+        if error := query.exception():
+            raise BenchError(f"a query that writes raw must not fail, got {one_line(error)}")
         query.stop()
     there = sum(polars.scan_delta(str(place.folder / e.name)).select(polars.len()).collect().item() for e in ENTITIES)
     if there != records:
