@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.children import BenchError
+from pinterest_transforms.errors import PinterestError
 
 ROOT = Path(__file__).resolve().parent.parent
 GIB = 1024**3
@@ -35,7 +36,7 @@ def write_page(output: Path, title: str, rounds: int, measure: Callable[[Path], 
     work.mkdir(parents=True)
     try:
         lines = measure(work)
-    except BenchError as error:
+    except (BenchError, PinterestError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

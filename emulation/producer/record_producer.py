@@ -5,7 +5,6 @@ whose response is lost is sent again, so a record may be stored twice, the secon
 never after a later version of its post.
 """
 
-import random
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +46,6 @@ class RecordProducer:
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._sink, self._log, self._policy, self._check = sink, log, policy, check
-        self._random = random.Random(0)
         self._queues: dict[str, KeyQueue] = defaultdict(KeyQueue)
         self._changed = threading.Condition()
         self._stopped = threading.Event()
@@ -171,7 +169,7 @@ class RecordProducer:
                 self._log.counts.retried += len(batch)
                 self._changed.notify_all()
             if batch:
-                self._sleep(self._policy.compute_backoff(max(1, attempt), result.retry_after, self._random))
+                self._sleep(self._policy.compute_backoff(max(1, attempt), result.retry_after))
 
     def _log_results(
         self, queue: KeyQueue, batch: list[SourceRecord], result: SendResult, *, last: bool

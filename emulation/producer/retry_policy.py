@@ -27,12 +27,12 @@ class RetryPolicy:
     initial_backoff: float = 0.2
     max_backoff: float = 20.0
 
-    def compute_backoff(self, attempt: int, retry_after: float, generator: random.Random) -> float:
+    def compute_backoff(self, attempt: int, retry_after: float) -> float:
         """Seconds before the next attempt: Retry-After, else exponential backoff with jitter."""
         if retry_after:
             return min(retry_after, self.max_backoff)
         bound = min(self.max_backoff, self.initial_backoff * 2**attempt)
-        return generator.uniform(bound / 2, bound)
+        return random.uniform(bound / 2, bound)
 
 
 class RateLimiter:

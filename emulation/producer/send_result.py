@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
+from http.client import responses
 from typing import Protocol
 
 from emulation.emulation_errors import SendError
@@ -103,17 +104,10 @@ def classify_error(response: HttpResponse, records: Sequence[SourceRecord]) -> S
         return SendResult(label, failed, split_and_retry=True)
     if not status or status in _RETRIED or (status >= 500 and status not in _PERMANENT):
         return SendResult(label, repeat_result(records, RecordStatus.RETRY, reason), response.retry_after)
-    message = f"{_get_phrase(status)} ({status}): {response.text or 'no reason given'}"
+    message = f"{responses.get(status, 'unknown status')} ({status}): {response.text or 'no reason given'}"
     if status in _NEVER_RETRIED and not response.is_html:
         raise SendError(message)
     return SendResult(label, failed, split_and_retry=True, blocked=message)
-
-
-def _get_phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "unknown status"
 
 
 def classify_unreadable(records: Sequence[SourceRecord], *, is_html: bool) -> SendResult:
