@@ -3,12 +3,11 @@
 A post without a geolocation or user has only its other records.
 """
 
-import heapq
 import random
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import count, groupby, islice
-from operator import itemgetter
+from itertools import count, islice
 
 from sqlalchemy import Engine
 
@@ -20,7 +19,6 @@ from pinterest_transforms.entities import ENTITIES, PIN, Entity
 _DRAWS_PER_BATCH = 500
 _POSTS_PER_BATCH = 200
 _MAX_ID_LENGTH = 80
-_KEY = itemgetter(0)
 _COLUMNS = {entity.name: column_names(entity) for entity in ENTITIES}
 RecordBatches = Iterator[Sequence[SourceRecord]]
 """Lists of records; all records of a post are in one list."""
@@ -53,15 +51,23 @@ def read_posts_by_key(
         limit: maximum number of posts; None for all.
     """
     readers = [TableReader(engine, entity) for entity in ENTITIES]
-    by_key = groupby(heapq.merge(*(_read_keyed_rows(reader, after) for reader in readers), key=_KEY), key=_KEY)
-    posts = islice(zip(count(first), by_key, strict=False), limit)
-    while records := [
-        _build_record(entity, key, row, post)
-        for post, (key, rows) in islice(posts, _POSTS_PER_BATCH)
-        for _, entity, row in rows
-    ]:
-        yield records
-        first = records[-1].post + 1
+    buffers = [_TableBuffer(reader, after) for reader in readers]
+    left = limit
+    while filled := [buffer for buffer in buffers if buffer.fill()]:
+        # Beyond the smallest last key, another table may have rows that are not read yet.
+        last = min(buffer.last_key for buffer in filled)
+        keys = sorted(set().union(*(buffer.keys_up_to(last) for buffer in filled)))
+        for start in range(0, len(keys) if left is None else min(left, len(keys)), _POSTS_PER_BATCH):
+            batch = keys[start : start + _POSTS_PER_BATCH][:left]
+            posts = dict(zip(batch, count(first), strict=False))
+            yield [
+                _build_record(buffer.entity, key, row, posts[key])
+                for buffer in filled
+                for key, row in buffer.take(batch[-1])
+            ]
+            first, left = first + len(batch), None if left is None else left - len(batch)
+        if left == 0:
+            return
     if limit is not None:
         return
     keyless = ((reader.entity, row) for reader in readers for page in reader.read_unusable_pages() for row in page)
@@ -70,9 +76,36 @@ def read_posts_by_key(
         yield [_build_record(entity, None, row, post) for post, (entity, row) in rows]
 
 
-def _read_keyed_rows(reader: TableReader, after: int | None) -> Iterator[tuple[int, Entity, Row]]:
-    entity = reader.entity
-    return ((get_key(row), entity, row) for page in reader.read_pages(after=after) for row in page)
+class _TableBuffer:
+    """Rows of one table that are read and not yet returned, in key order."""
+
+    def __init__(self, reader: TableReader, after: int | None) -> None:
+        self.entity = reader.entity
+        self._pages = reader.read_pages(after=after)
+        self._rows: Sequence[Row] = ()
+        self._keys: list[int] = []
+        self._at = 0
+
+    def fill(self) -> bool:
+        """Reads the next page if the buffer is empty; False at the end of the table."""
+        if self._at == len(self._keys):
+            self._rows = next(self._pages, ())
+            self._keys, self._at = [get_key(row) for row in self._rows], 0
+        return bool(self._keys)
+
+    @property
+    def last_key(self) -> int:
+        """The last key in the buffer."""
+        return self._keys[-1]
+
+    def keys_up_to(self, key: int) -> list[int]:
+        """Buffered keys up to ``key``."""
+        return self._keys[self._at : bisect_right(self._keys, key)]
+
+    def take(self, key: int) -> Iterator[tuple[int, Row]]:
+        """Removes and returns keys and rows up to ``key``."""
+        start, self._at = self._at, bisect_right(self._keys, key)
+        return zip(self._keys[start : self._at], self._rows[start : self._at], strict=True)
 
 
 def draw_posts(engine: Engine, seed: int, first: int = 0, limit: int | None = None) -> RecordBatches:
