@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress import Progress
 from rich.text import Text
 
 INTERVAL_SECONDS = 5.0
@@ -39,6 +38,8 @@ def display_text(get_text: Callable[[], str]) -> Iterator[None]:
 
 def track(description: str, total: int, batches: Iterator[Sequence[T]]) -> Iterator[Sequence[T]]:
     """The batches; a terminal displays how many of ``total`` items have passed."""
+    from rich.progress import Progress  # noqa: PLC0415 - is slow to import, and sending does without
+
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(description, total=total)

@@ -104,13 +104,21 @@ class HttpClient:
         self._auth, self._timeout = auth, timeout
         self._local = threading.local()
         self._sessions: list[DeadlineSession] = []
+        self._closed = threading.Event()
 
     def __enter__(self) -> "HttpClient":
+        threading.Thread(target=self._check_deadlines, daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._closed.set()
         for session in self._sessions:
             session.abort()
+
+    def _check_deadlines(self) -> None:
+        while not self._closed.wait(min(0.1, self._timeout / 10)):
+            for session in tuple(self._sessions):
+                session.check()
 
     def request(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         """Sends a request and reads the whole response; once more after expired credentials were refreshed.
@@ -125,7 +133,7 @@ class HttpClient:
 
     def _request_once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         if not hasattr(self._local, "session"):
-            self._local.session = DeadlineSession(self._auth)
+            self._local.session = DeadlineSession(self._auth, url)
             self._sessions.append(self._local.session)
         session: DeadlineSession = self._local.session
         timeouts = (min(_CONNECT_TIMEOUT, self._timeout), self._timeout)

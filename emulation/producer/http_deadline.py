@@ -1,37 +1,44 @@
 """``requests`` sessions with a deadline for the whole exchange; a socket timeout limits single reads only."""
 
 import contextlib
+import math
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.utils import get_environ_proxies
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _thread = threading.local()
 
 
 class DeadlineSession(requests.Session):
     """A session of one thread. At the deadline of an exchange its socket is shut down.
 
-    Proxies and certificates are those of the environment, also of ``SSL_CERT_FILE``, which ``requests`` does not read.
+    Proxies and certificates are those of the environment, looked up once, not before each request.
 
     Attributes:
         expired: the exchange was aborted.
         connected: a connection was established.
     """
 
-    def __init__(self, auth: AuthBase) -> None:
+    def __init__(self, auth: AuthBase, url: str) -> None:
         super().__init__()
-        self.auth = auth
-        self.verify = os.environ.get("SSL_CERT_FILE") or True
+        self.auth, self.trust_env = auth, False
+        self.proxies = get_environ_proxies(url)
+        self.verify = next(filter(None, map(os.environ.get, _CERTIFICATES)), True)
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(pool_connections=1, pool_maxsize=1))
         self.expired = self.connected = False
+        self._lock = threading.Lock()
+        self._at = math.inf
         self._connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
 
@@ -39,15 +46,18 @@ class DeadlineSession(requests.Session):
     def limit(self, seconds: float) -> Iterator[None]:
         """Limits the exchange of the calling thread in this context."""
         _thread.session = self
-        self.expired = False
-        timer = threading.Timer(seconds, self.abort)
-        timer.daemon = True
-        timer.start()
+        self.expired, self._at = False, time.monotonic() + seconds
         try:
             yield
         finally:
-            timer.cancel()
-            timer.join()  # it must not abort the connection's next exchange
+            with self._lock:  # the connection's next exchange has another deadline
+                self._at = math.inf
+
+    def check(self) -> None:
+        """Aborts the exchange after its deadline."""
+        with self._lock:
+            if time.monotonic() >= self._at:
+                self.abort()
 
     def connect(self, connection: HTTPConnection, connect: Callable[[], None]) -> None:
         """Opens a connection, and stores its socket: a connection closed by its response drops it earlier."""
