@@ -75,6 +75,7 @@ format: .make/dev ## format the code
 
 ##@ Measure
 bench: .make/dev .make/jars/.complete ## measure speed, write the pages in benchmarks/ (about an hour)
+	$(BIN)/python -m benchmarks.rules
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.senders
 	$(BIN)/python -m benchmarks.stream_throughput
