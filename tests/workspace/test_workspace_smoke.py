@@ -118,7 +118,7 @@ def test_an_interruption_cancels_the_run(job: Fake, how: signal.Signals) -> None
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
     ) as process:
-        late = threading.Timer(30, process.kill)
+        late = threading.Timer(120, process.kill)
         late.start()
         said = []
         for line in process.stderr or ():
