@@ -129,13 +129,12 @@ class DeltaEffects:
         rows = latest_usable(self.rows, usable, ordered=self.ordered)
         is_new = last_commit(self.spark, self._settings, self._clean).is_creation
         writers.merge_clean(self.spark, self._settings, self.context.entity, rows, is_new=is_new)
-        commits = commits_since(self.spark, self._settings, self._clean, since + 1)
+        commits = commits_since(self.spark, self._settings, self._clean, since)
         return sum(commit.rows_written for commit in commits if commit.version > since)
 
     def unknown_fields(self) -> dict[str, int]:
         """Fields that no schema knows, and how many records have them; the most frequent ones."""
-        found = self.rows.where(F.size("unknown_fields") > 0)
-        names = found.select(F.explode(F.array_distinct("unknown_fields")).alias("name"))
+        names = self.rows.select(F.explode("unknown_fields").alias("name"))  # a record's are distinct
         most = names.groupBy("name").count().orderBy(F.desc("count"), "name").limit(_MAX_NAMES)
         return {row["name"]: row["count"] for row in most.collect()}
 
