@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 
-from pinterest_transforms import deduplication
+from pinterest_transforms import __version__, deduplication
+from pinterest_transforms.cleaning import is_repaired
 from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
 from pinterest_transforms.entities import GEO, PIN, Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
@@ -110,11 +113,12 @@ def test_clean_rows_and_raw_records_are_written_once_and_counted_once(leg: Leg):
         leg.spark.sql(f"ALTER TABLE {leg.settings.qualified('abc_raw_table')} ADD COLUMNS (note STRING)")
         for each in (effects, of_stream(effects, GEO)):
             each.archive_raw(arrived)
-    later = [record(99, text(1, "earlier")), record(5, text(2, "tie by shard"), shard=1), record(200, text(3, "n"))]
-    later += [record(10, text(2, "tie by shard"), shard=1, later=9), record(11, "[]")]
+    later = [record(99, text(1, "earlier"), shard=1, later=4), record(5, text(2, "tie by shard"), shard=1, later=3)]
+    later += [record(200, text(3, "n")), record(10, text(2, "tie by shard"), shard=1, later=9), record(11, "[]")]
     with leg.effects(1, *later) as effects:
         since = effects.clean_version()
-        assert effects.write_clean(since) == 2
+        assert (effects.counts.first_arrival, effects.counts.last_arrival) == (arrived * 1e6, (arrived + 9) * 1e6)
+        assert effects.write_clean(since) == 2  # without those of the commit that was the last one
         leg.spark.sql(f"OPTIMIZE {leg.settings.qualified('abc_pin_table')}").collect()  # writes no new rows
         assert effects.write_clean(since) == 2
         assert leg.titles() == {**wanted, 2: ("tie by shard", 1, 10), 3: ("n", 0, 200)}
@@ -127,13 +131,25 @@ def test_bad_records_are_quarantined_once(leg: Leg):
     not_text = leg.frame(record(2001, "ff")).selectExpr("CAST(unhex(raw) AS STRING) raw", "_source")
     context = IngestContext(leg.settings, PIN, "run", leg.state)
     with evaluate(leg.spark, context, MicroBatch("run", 0), leg.frame(*bad).union(not_text)) as effects:
-        for each in (of_stream(effects, GEO), effects):  # the same of another stream
+        for each in (of_stream(effects, GEO), effects):
             assert not each.has_quarantined()
-            each.write_quarantine(may_exist=False)
+            each.write_quarantine(may_exist=each is effects)  # the same of another stream is there, and is another's
             assert each.has_quarantined()
         wanted = leg.texts()
-        effects.write_quarantine(may_exist=True)
-    assert leg.texts() == wanted
+        # All again, and each of these differs from one of them in a single part of what identifies it.
+        source, rows = F.col("_source"), effects.rows
+        one, not_text = rows.where("raw = '[2]'"), rows.where(~F.is_valid_utf8("raw"))
+        others = [
+            one.withColumn("_source", source.withField("shard", F.lit("another"))),
+            one.withColumn("_source", source.withField("position", F.lit("1"))),
+            one.withColumn("raw", F.lit("[3]")),
+            not_text.withColumn("raw", F.expr("CAST(unhex('fe') AS STRING)")),
+            rows.where(is_repaired()).withColumn("rejections", F.array(F.lit(NOT_AN_OBJECT))),
+        ]
+        replace(effects, rows=reduce(DataFrame.union, others, rows)).write_quarantine(may_exist=True)
+    found = leg.texts()
+    assert len(found) == len(wanted) + len(others)
+    assert all(row in found for row in wanted)
     bad_of_stream = [
         (STREAM, "rejected", NOT_AN_OBJECT, "", "[1]", None),
         (STREAM, "rejected", NOT_AN_OBJECT, "", "[2]", None),
@@ -147,9 +163,10 @@ def test_bad_records_are_quarantined_once(leg: Leg):
 def test_replaced_twice_is_replaced_once(leg: Leg):
     """Of what is read, by its positions; rows of other positions stay."""
     old = [record(3000, text(30, "stays")), record(3001, text(31, "old")), record(3002, "[1]")]
-    with leg.effects(10, *old) as effects:
+    with leg.effects(10, *old, record(3001, text(33, "of another shard"), shard=1)) as effects:
+        of_stream(effects, GEO).write_quarantine(may_exist=False)
         noted = leg.texts()
-        effects.write_quarantine(may_exist=True)  # at another position it is another record
+        effects.write_quarantine(may_exist=False)
         assert len(leg.texts()) == len(noted) + 1
         effects.write_clean(effects.clean_version())
     before = leg.titles()
@@ -160,21 +177,24 @@ def test_replaced_twice_is_replaced_once(leg: Leg):
             assert effects.write_clean(since) == 2
             assert leg.titles() == before | {31: ("new", 0, 3001), 32: ("was bad", 0, 3002)}
             assert leg.texts() == noted
-    with leg.effects(12, record(3001, "[4]"), record(3002, "[5]"), mode="replace") as effects:
+    with leg.effects(12, record(3001, "[4]"), record(3002, "[5]"), mode="replace", files=("a file",)) as effects:
         assert effects.write_clean(effects.clean_version()) == 0  # nothing is usable any more
         assert leg.titles() == {key: row for key, row in before.items() if key != 31}
 
 
 def test_a_run_is_recorded_once_and_can_be_taken_back(leg: Leg):
-    fields = [record(4000 + at, pin(at, "a", board="walls", **{f"mood{at}": 1})) for at in range(3)]
+    moods = [[f"mood {number:03}" for number in range(at, 102, 3)] for at in range(3)]
+    fields = [record(4000 + at, pin(at, "a", board="walls", **dict.fromkeys(moods[at]))) for at in range(3)]
     with leg.effects(21, *fields) as effects:
         another = replace(effects, batch=MicroBatch("run", 22))
         unknown = effects.unknown_fields()
-        assert unknown == {"board": 3, "mood0": 1, "mood1": 1, "mood2": 1}
+        assert unknown == {"board": 3, **{f"mood {number:03}": 1 for number in range(99)}}  # a hundred names at most
         assert effects.recorded_read() is None
         effects.append_run(ARRIVED, 0.5, RunCounts(3, 2, 1, 0, 0), unknown)
         another.append_run(ARRIVED, 0.5, RunCounts(1, 1, 0, 0, 0), {})
         assert counts(3, 2, topic=STREAM, **unknown) in leg.counted()
+        told = leg.stored("runs").select("run_id", "query_id", "batch_id", "started", "seconds", "library_version")
+        assert ("run", "query", 21, ARRIVED, 0.5, __version__) in told.rows()
         assert (effects.recorded_read(), another.recorded_read()) == (3, 1)
         other_query = replace(effects, context=replace(effects.context, state=CheckpointState("", "another")))
         other_topic = of_stream(effects, GEO)
