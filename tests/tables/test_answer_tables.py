@@ -13,6 +13,7 @@ from pinterest_transforms.analysis.answers import ANSWERS, Answer, answer_named
 from pinterest_transforms.analysis.counted_posts import CleanTables
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.tables import answer_tables, creation, table_access
+from pinterest_transforms.tables.locks import try_lock
 from tests.support.log_lines import log_lines
 from tests.support.table_places import WORK, Killed, Place
 
@@ -41,7 +42,7 @@ def fill(place: Place) -> None:
 
 @pytest.fixture(scope="module")
 def answered(make_place: Callable[..., Place]) -> Iterator[Place]:
-    place = make_place(names=WORK)
+    place = make_place("a {place}", names=WORK)  # its name stands in a statement that has places for frames
     fill(place)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(answer_tables, "ANSWERS", SOME)
@@ -51,6 +52,7 @@ def answered(make_place: Callable[..., Place]) -> Iterator[Place]:
         for answer in SOME:
             rows = list(written[answer.name].itertuples(index=False, name=None))
             assert sorted(stored(place, answer)) == sorted(rows) != []
+        assert place.spark._jsparkSession.sharedState().cacheManager().isEmpty()
         yield place
 
 
@@ -162,15 +164,16 @@ def test_an_answer_table_that_is_missing_or_another_s_is_written_again(two: Plac
         for answer in answer_tables.ANSWERS:
             assert two.table(answer.name).columns == [name for name, _, _ in answer.columns]
 
+    current = table_access.properties(two.spark, two.settings, BY_YEAR.name)[answer_tables.SOURCE_PROPERTY]
     drop(two, BY_COUNTRY)
     leave_unfinished(two, BY_YEAR)
-    assert_both_are_written()
-    make_with(two, BY_COUNTRY, "'somebody' = 'else'")
-    make_with(two, BY_YEAR, "'pinterest.schema_version' = '0'")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(answer_tables, "__version__", "0.0.1")
         assert_both_are_written()
     assert_both_are_written()  # as they are, but computed by another version of the library
+    make_with(two, BY_COUNTRY, "'somebody' = 'else'")
+    make_with(two, BY_YEAR, f"'pinterest.schema_version' = '0', '{answer_tables.SOURCE_PROPERTY}' = '{current}'")
+    assert_both_are_written()
     assert refreshed(two) == []
 
 
@@ -180,9 +183,12 @@ def test_a_kill_in_a_refresh_leaves_the_old_answer_or_the_new_one(two: Place, mo
     row = "(90, 'another', 30, TIMESTAMP '2017-02-03 04:05:06')"
     two.spark.sql(f"INSERT INTO {users} (ind, user_name, age, date_joined) VALUES {row}")
     before, work = stored(two, BY_YEAR), answer_tables.with_retries
+    lock = Path(two.settings.warehouse, "_checkpoints", "set-up.lock")
 
     def kill(*, after: bool) -> None:
         def dies(*given: object) -> None:
+            with lock.open("rb+") as file:
+                assert not try_lock(file.fileno())  # nobody else sets up, or refreshes
             if after:
                 work(*given)
             raise Killed
@@ -232,7 +238,8 @@ def test_answers_need_their_tables(make_place: Callable[..., Place]):
     place = make_place(names=("pins", "geolocations"))
     with pytest.raises(TableError, match="must be there: run the batch first"):
         answer_tables.read_answer(place.spark, place.settings, ANSWERS[0])
-    with pytest.raises(TableError) as error:
-        answer_tables.posts(place.spark, place.settings)
-    assert str(error.value) == f"table {place.settings.schema}.users must be there: run the batch first"
+    for work in (answer_tables.posts, answer_tables.refresh_answers):
+        with pytest.raises(TableError) as error:
+            work(place.spark, place.settings)
+        assert str(error.value) == f"table {place.settings.schema}.users must be there: run the batch first"
     assert table_access.read(place.spark, place.settings, "pins").count() == 0
