@@ -140,7 +140,7 @@ def test_other_calls_are_proxied_unchanged(text: str) -> None:
     content = json.dumps(body, ensure_ascii=False)
     context = MappingContext(content.encode(), path={"proxy": "topics/0ab.pin"})
     assert render_mapping(str(mapping_template), context).strip() == content
-    assert as_mapping(context.overrides["requestOverride"])["path"] == "/topics/0ab.pin"
+    assert context.request_override["path"] == "/topics/0ab.pin"
 
 
 NAIVE = [

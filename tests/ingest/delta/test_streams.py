@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ Keyed = tuple[int, bytes]
 Parts = list[list[Keyed]]
 
 # Of few records, so that each of the dirty delivery's faults occurs.
-VERY_DIRTY = Delivery(**{name: 0.12 if name != "foreign" else 0.08 for name, share in DIRTY.shares() if share})
+VERY_DIRTY = Delivery(**{name: 0.12 if name != "foreign" else 0.08 for name, share in asdict(DIRTY).items() if share})
 
 
 def sent(entity: Entity, posts: int, seed: int) -> list[Keyed]:
