@@ -1,6 +1,6 @@
 """Horizontal bars, each under its own label: what fits 237 country names on a phone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -10,6 +10,8 @@ from pinterest_transforms.analysis.chart_text import number, plain, shortened, t
 
 _ROW, _DETAIL_LINE, _HEADING, _GAP, _LEGEND = 40, 18, 34, 26, 34
 _LABEL_WIDTH = 42
+
+Annotation = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,20 @@ def rows_figure(words: Words, panels: Sequence[Panel]) -> go.Figure:
     """Horizontal bars, each under its own label with its number at the end: long labels need no margin."""
     heights = [len(panel.rows) * _row_height(panel) + (_HEADING if panel.heading else 0) for panel in panels]
     total = sum(heights) + _GAP * (len(panels) - 1)
-    figure = go.Figure()
+    figure, labels = go.Figure(), list[Annotation]()
     top = total
     for at, (panel, height) in enumerate(zip(panels, heights, strict=True), start=1):
         inner_top = top - (_HEADING if panel.heading else 0)
         domain = [max((top - height) / total, 0.0), inner_top / total]
         _add_bars(figure, panel, "" if at == 1 else str(at), domain)
-        _add_labels(figure, panel, "" if at == 1 else str(at))
+        labels += _build_labels(panel, "" if at == 1 else str(at))
         if panel.heading:
             heading = {"text": f"<b>{plain(panel.heading)}</b>", "font": {"size": 13, "color": MUTED}}
             place = {"x": 0, "y": top / total, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
-            figure.add_annotation(heading, **place, showarrow=False, borderpad=0)
+            labels.append({**heading, **place, "showarrow": False, "borderpad": 0})
         top -= height + _GAP
+    # All at once: plotly checks those that are there again with each that is added.
+    figure.update_layout(annotations=labels)
     several = len(panels[0].series) > 1
     framed(figure, words, height=total, above=_LEGEND if several else 8)
     return figure.update_layout(barmode="stack", showlegend=several, bargap=0)
@@ -104,15 +108,15 @@ def _add_bars(figure: go.Figure, panel: Panel, axis: str, domain: list[float]) -
     )
 
 
-def _add_labels(figure: go.Figure, panel: Panel, axis: str) -> None:
-    """Adds each row's label, detail and number above its bar."""
+def _build_labels(panel: Panel, axis: str) -> Iterator[Annotation]:
+    """Each row's label, detail and number, above its bar."""
     tall = _row_height(panel)
     common = {"yref": f"y{axis}", "xref": "paper", "yanchor": "middle", "showarrow": False, "borderpad": 0}
     for place, (row, (label, detail)) in enumerate(_lines(panel)):
         height = place - 0.5 + 13 / tall
         quiet = f'<span style="color:{MUTED}">{plain(detail)}</span>'
         beside = f"<b>{plain(label)}</b>  {quiet}" if detail and tall == _ROW else f"<b>{plain(label)}</b>"
-        figure.add_annotation(common, text=beside, x=0, y=height, xanchor="left")
-        figure.add_annotation(common, text=plain(row.shown), x=1, y=height, xanchor="right")
+        yield {**common, "text": beside, "x": 0, "y": height, "xanchor": "left"}
+        yield {**common, "text": plain(row.shown), "x": 1, "y": height, "xanchor": "right"}
         if detail and tall != _ROW:
-            figure.add_annotation(common, text=quiet, x=0, y=height + _DETAIL_LINE / tall, xanchor="left")
+            yield {**common, "text": quiet, "x": 0, "y": height + _DETAIL_LINE / tall, "xanchor": "left"}
