@@ -1,6 +1,7 @@
 """The source database's URL: from an option, the environment, or ``db_creds.yaml``, which git ignores."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,8 @@ _REQUIRED = ("HOST", "USER", "PASSWORD")
 _OPTIONAL = ("PORT", "DATABASE")
 _DATABASE = "pinterest_data"
 _PORT = "3306"
+_PORT_NUMBER = re.compile("[0-9]{1,5}")
+_COMMENT = re.compile(r"\s+#.*")
 
 
 def resolve_database_url(
@@ -49,7 +52,7 @@ def _read_url(file: Path) -> sa.URL:
     if unknown:
         raise SourceError(f"{file} may have {', '.join((*_REQUIRED, *_OPTIONAL))}; got {', '.join(unknown)} too")
     port = values.get("PORT") or _PORT
-    if not port.isdecimal() or not 0 < int(port) < 2**16:
+    if not _PORT_NUMBER.fullmatch(port) or not 0 < int(port) < 2**16:
         raise SourceError(f"PORT in {file} must be a number from 1 to 65535")
     return sa.URL.create(
         "mysql+pymysql",
@@ -63,9 +66,11 @@ def _read_url(file: Path) -> sa.URL:
 
 
 def _read_values(file: Path) -> dict[str, str]:
+    """The file's values as they are written: YAML types would change passwords such as 0123456, no and 1.50."""
     try:
-        # Texts as they are written: YAML's types would change passwords such as 0123456, no and 1.50.
-        values = yaml.load(file.read_text(encoding="utf-8-sig"), yaml.BaseLoader)  # noqa: S506 - makes texts alone
+        text = file.read_text(encoding="utf-8-sig")
+        # Nodes alone: no type is resolved, no object is built.
+        root = yaml.compose(text, yaml.BaseLoader)
     except OSError as error:
         raise SourceError(f"{file} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError):
@@ -73,9 +78,24 @@ def _read_values(file: Path) -> dict[str, str]:
         raise SourceError(
             f"{file} must be YAML in UTF-8, as NAME: value on each line; a value with special characters in quotes"
         ) from None
-    if not isinstance(values, dict):
+    if not isinstance(root, yaml.MappingNode):
         raise SourceError(f"{file} must have {', '.join(_REQUIRED)}, got no names")
-    no_text = [str(name) for name, value in values.items() if not isinstance(value, str)]
-    if no_text:
-        raise SourceError(f"{no_text[0]} in {file} must be YAML text: put it in quotes")
+    values: dict[str, str] = {}
+    for name, node in root.value:
+        if not isinstance(name, yaml.ScalarNode):
+            raise SourceError(f"{file} must have NAME: value on each line, got a name that is no text")
+        if name.value in values:
+            raise SourceError(f"{file} must have each name once, got {name.value} twice")
+        if not isinstance(node, yaml.ScalarNode) or not _is_literal(name.value, node, text):
+            raise SourceError(f"{name.value} in {file} must be YAML text on one line: put it in quotes")
+        values[name.value] = node.value
     return values
+
+
+def _is_literal(name: str, node: yaml.ScalarNode, text: str) -> bool:
+    """Whether a value is quoted, or the rest of its line; a comment may follow any value but a password."""
+    start, end = node.start_mark.index, node.end_mark.index
+    if node.style in ("'", '"'):
+        return text[start] == node.style and "\n" not in text[start:end]
+    line = text[start:].partition("\n")[0].rstrip()
+    return bool(node.value == (line if name == "PASSWORD" else _COMMENT.sub("", line)))
