@@ -76,13 +76,11 @@ else:
 
 # MAGIC %md
 # MAGIC ## The clean tables
-# MAGIC Rows of each table, when its newest record arrived (UTC), and its first rows.
+# MAGIC The first rows of each.
 
 # COMMAND ----------
 
-# DBTITLE 1,Show freshness and first rows
-display(summaries.freshness(spark, settings))
-
+# DBTITLE 1,Show the first rows
 df_pin = table_access.read(spark, settings, settings.clean_table(PIN)).drop("_source")
 df_geo = table_access.read(spark, settings, settings.clean_table(GEO)).drop("_source")
 df_user = table_access.read(spark, settings, settings.clean_table(USER)).drop("_source")
