@@ -3,6 +3,7 @@
 import argparse
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -82,15 +83,22 @@ def run_batch(runner: "Runner", settings: Settings, options: argparse.Namespace,
     Raises:
         NotebookError: if one fails.
     """
-    from local.report.report_data import collect_report_data  # noqa: PLC0415 - slow to import, see run
+    from local.report.report_data import collect_report_data, read_summaries  # noqa: PLC0415 - slow to import, see run
     from local.report.report_file import write_report  # noqa: PLC0415
 
     rebuild = "true" if options.rebuild else "false"
-    files = [notebooks / name for name in BATCH_NOTEBOOKS]
-    run_notebooks(runner, settings, files, entity=options.entity, rebuild=rebuild)
-    if options.report is not None:
+    *cleaning, analysis = [notebooks / name for name in BATCH_NOTEBOOKS]
+    run_notebooks(runner, settings, cleaning, entity=options.entity, rebuild=rebuild)
+    if options.report is None:
+        run_notebooks(runner, settings, [analysis])
+        return
+    with ThreadPoolExecutor(1) as pool:
+        # Read beside the analysis, which changes tables of answers alone.
+        summaries = pool.submit(read_summaries, runner.spark, settings)
+        run_notebooks(runner, settings, [analysis])
         runner.progress(f"writing {options.report}")
-        write_report(options.report, collect_report_data(runner.spark, settings, runner.screen.answers))
+        data = collect_report_data(runner.spark, settings, summaries.result(), runner.screen.answers)
+    write_report(options.report, data)
 
 
 def run_notebooks(runner: "Runner", settings: Settings, notebooks: Sequence[Path], **changes: str) -> None:

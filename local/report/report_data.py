@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from pyspark.sql import SparkSession
@@ -21,25 +22,42 @@ from pinterest_transforms.tables import answer_tables
 _AT_ONCE = 4
 
 
+class Summaries(NamedTuple):
+    """What ``operations.summaries`` finds in the tables of a leg, without those of the answers."""
+
+    versions: pd.DataFrame
+    totals: pd.DataFrame
+    runs: pd.DataFrame
+    freshness: pd.DataFrame
+
+
+def read_summaries(spark: SparkSession, settings: Settings) -> Summaries:
+    """The summaries, as the tables are now.
+
+    Raises:
+        TableError: a table is not there.
+    """
+    reads = (summaries.versions, summaries.quarantine_totals, summaries.runs, summaries.freshness)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return Summaries(*pool.map(lambda read: read(spark, settings).toPandas(), reads))
+
+
 def collect_report_data(
-    spark: SparkSession, settings: Settings, known: Mapping[str, pd.DataFrame] | None = None
+    spark: SparkSession, settings: Settings, tables: Summaries, known: Mapping[str, pd.DataFrame] | None = None
 ) -> ReportData:
-    """The content of the report, as it is in the tables now.
+    """The content of the report.
 
     Args:
         spark: session.
         settings: names and places.
+        tables: of all tables but those of the answers.
         known: answers that are known, by their names: those tables are not read again.
 
     Raises:
         TableError: a table is not there.
     """
     found = answer_tables.read_answers(spark, settings, known)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        tables, totals, runs, freshness = pool.map(
-            lambda read: read(spark, settings).toPandas(),
-            (summaries.versions, summaries.quarantine_totals, summaries.runs, summaries.freshness),
-        )
+    totals, runs, freshness = tables.totals, tables.runs, tables.freshness
     topics = freshness.set_index("topic")
     rejected = totals["kind"] == REJECTED
     landed = [settings.topic(entity) for entity in ENTITIES if Path(settings.topic_folder(entity)).is_dir()]
@@ -59,7 +77,7 @@ def collect_report_data(
         rejected_by_reason=_select_causes(totals[rejected], "reason"),
         repaired_by_column=_select_causes(totals[~rejected], "column"),
         unknown_fields=_count_unknown_fields(runs),
-        tables=tables,
+        tables=tables.versions,
         landing=tuple(line for topic in landed for line in landing_reader.listing(spark, settings, topic).remarks()),
     )
 

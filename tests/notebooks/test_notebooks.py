@@ -14,7 +14,7 @@ from emulation.synthetic.generator import generate_rows
 from local.kinesis.kinesis_emulator import serve_emulator
 from local.kinesis.kinesis_source import KinesisSource
 from local.notebooks.notebook_runner import NotebookError
-from local.report.report_data import collect_report_data
+from local.report.report_data import collect_report_data, read_summaries
 from local.report.report_file import write_report
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
@@ -213,9 +213,8 @@ def test_a_second_run_of_one_entity_takes_nothing(ran: Ran) -> None:
 
 
 def test_the_report_holds_every_answer(ran: Ran, tmp_path: Path) -> None:
-    page = write_report(tmp_path / "report.html", collect_report_data(ran.spark, ran.settings)).read_text(
-        encoding="utf-8"
-    )
+    data = collect_report_data(ran.spark, ran.settings, read_summaries(ran.spark, ran.settings))
+    page = write_report(tmp_path / "report.html", data).read_text(encoding="utf-8")
     assert all(answer.name in page for answer in ANSWERS)
     assert json.dumps(ran.settings.landing)[1:-1] in page
 
