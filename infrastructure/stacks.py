@@ -5,11 +5,12 @@ and no import locks a stack. A parameter that is not given is the output with th
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infrastructure.aws_cli import AwsCli, DeployError
-from infrastructure.templates import STACKS, get_template, get_template_path, section
+from infrastructure.templates import STACKS, Value, get_template, get_template_path, section
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 
@@ -46,8 +47,28 @@ def parse_parameters(pairs: Sequence[str], stacks: Sequence[str]) -> dict[str, s
             raise SettingsError(f"param must be Name=Value, got {pair!r}")
         if name not in known:
             raise SettingsError(f"param must be one of {', '.join(sorted(known))}, got {name!r}")
+        if name in found:
+            raise SettingsError(f"param {name} must be given once, got {found[name]!r} and {value!r}")
+        for stack in stacks:
+            _check_value(section(get_template(stack), "Parameters").get(name, {}), name, value)
         found[name] = value
     return found
+
+
+def _check_value(parameter: Mapping[str, Value], name: str, value: str) -> None:
+    """Checks a value before the first deploy; AWS would only when it deploys the stack, perhaps an hour later."""
+    allowed, pattern = parameter.get("AllowedValues"), parameter.get("AllowedPattern")
+    if isinstance(allowed, list) and value not in map(str, allowed):
+        raise SettingsError(f"param {name} must be one of {', '.join(map(str, allowed))}, got {value!r}")
+    if isinstance(pattern, str) and not re.fullmatch(pattern, value):
+        raise SettingsError(f"param {name} must match {pattern}, got {value!r}")
+    least, most = parameter.get("MinValue"), parameter.get("MaxValue")
+    if parameter.get("Type") == "Number":
+        number = int(value) if re.fullmatch(r"\d{1,12}", value) else None
+        low = least if isinstance(least, int) else 0
+        if number is None or number < low or (isinstance(most, int) and number > most):
+            upper = f" to {most}" if most is not None else " or more"
+            raise SettingsError(f"param {name} must be a number, {low}{upper}, got {value!r}")
 
 
 @dataclass

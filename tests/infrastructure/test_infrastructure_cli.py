@@ -54,6 +54,22 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
         ),
         (["deploy", "network", "--region", "x y"], "region must be an AWS region such as us-east-1, got 'x y'"),
         (
+            ["deploy", "all", "--param", "Access=APIKEY"],
+            "param Access must be one of IAM, API_KEY, got 'APIKEY'",
+        ),
+        (
+            ["deploy", "api", "--param", "Burst=5001"],
+            "param Burst must be a number, 1 to 5000, got '5001'",
+        ),
+        (
+            ["deploy", "api", "--param", "StageName=a b"],
+            "param StageName must match [A-Za-z0-9_-]{1,128}, got 'a b'",
+        ),
+        (
+            ["deploy", "api", "--param", "Access=IAM", "--param", "Access=API_KEY"],
+            "param Access must be given once, got 'IAM' and 'API_KEY'",
+        ),
+        (
             ["deploy", "client", "--software", "/no/where"],
             "software /no/where must hold one kafka_2.13-3.9.*.tgz, got none",
         ),
