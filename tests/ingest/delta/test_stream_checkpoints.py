@@ -9,6 +9,7 @@ import pytest
 
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import CheckpointError, StreamError, TableError
+from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.json_parsing import NOT_AN_OBJECT
 from pinterest_transforms.tables import table_access
 from tests.support.stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, geo_counts, stream_place  # noqa: F401 - one is a fixture
@@ -33,6 +34,11 @@ def belongs(place: StreamPlace, what: str, wanted: str, given: str) -> str:
 def identity(place: StreamPlace) -> str:
     found = place.client().describe_stream_summary(StreamName=STREAM)["StreamDescriptionSummary"]
     return f"{found['StreamARN']} made {found['StreamCreationTimestamp'].astimezone(UTC).isoformat()}"
+
+
+def remembered(place: StreamPlace) -> set[str]:
+    """The tables whose last commit the next run is to find again."""
+    return set(load_state(str(place.checkpoint())).commits)
 
 
 def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
@@ -60,6 +66,7 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     assert str(error.value) == belongs(place, f"table {TABLE}", f"id {old}", f"id {of(TABLE)}") + RAW_FIRST
     assert place.rows() == {}
     place.take(rebuild=True)
+    assert remembered(place) == {TABLE, RAW_TABLE, "quarantine", "runs"}
     assert place.everything() == everything
     numbers = [geo_counts(3, 2, rejected=1)] * 2
     assert place.counted() == numbers
@@ -148,6 +155,7 @@ def test_a_checkpoint_that_is_gone(make_streams: MakeStreams):
     place.take(initial_position="latest", allow_losses=True)  # passes over it
     assert place.everything() == everything
     assert place.counted() == [geo_counts(3, 1, rejected=1)]
+    assert remembered(place) == set()  # where nothing was ingested
 
     place.put(geo(2, "after it began"))
     place.take(initial_position="latest")  # has a checkpoint again
