@@ -88,6 +88,7 @@ def test_a_rebuild_of_a_stream_that_is_killed_goes_on(make_streams: MakeStreams,
         row(5, 3, rejected=2, repaired=1),
         row(6, 1, rejected=2, repaired=1),
     ]
+    assert [len(sources) for sources in place.stored("runs").sort("started")["sources"]] == [1, 0, 1]  # of the stream
     queries = place.stored("runs").select("query_id", "batch_id").rows()
     assert len(set(queries)) == len(queries)
     assert "" not in {query for query, _ in queries}
