@@ -20,6 +20,7 @@ from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from pinterest_transforms.errors import BusyError, SettingsError
 from pinterest_transforms.operations import erasure
 from pinterest_transforms.tables import answer_tables
+from pinterest_transforms.tables.commits import last_commit
 from pinterest_transforms.tables.locks import entity_lock
 from tests.local.cli.local_commands import command
 from tests.support.catalog import forget_tables
@@ -49,7 +50,8 @@ def land(place: Place, offset: int = 0) -> None:
     file.unlink()
     first, last = NAME.split()
     born = {"first_name": first, "last_name": last, "age": AGE, "date_joined": "2016-03-01T08:15:00"}
-    users = [{"ind": GONE, **born}, {"ind": KEPT, **born, "first_name": "Kept", "age": 30}]
+    other_user = {"first_name": "Kept", "age": 30, "date_joined": "2016-03-02"}
+    users = [{"ind": GONE, **born}, {"ind": KEPT, **born, **other_user}]
     place.put(offset, *users, entity=USER)
 
 
@@ -125,6 +127,11 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     assert {canary for canary in CANARIES for _, text in texts(root) if canary in text} == set(CANARIES)
     found = erasure.keys_of_user(spark, settings, NAME, "2016-03-01")
     assert found == (GONE,)
+    for when, key in (
+        *(("2016-03-01", ()), (" 2016-03-02 ", (KEPT,))),  # joined at midnight: of one day alone
+        *(("2016-03-02T01:00:00+01:00", (KEPT,)), ("2016-03-02T00:00:01", ())),
+    ):
+        assert erasure.keys_of_user(spark, settings, " Kept Holm ", when) == key
     before = landed.content()
     would_go = {row.place: row.rows for row in erasure.count_rows(spark, settings, found)}
     assert would_go == {"pins": 1, "geolocations": 1, "users": 1, "quarantine": 2, "landing": 6}
@@ -139,9 +146,9 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     said = kill_process(settings.table_folder("users") / "_delta_log", *given, folder=root)
     assert erasure.keys_of_user(spark, settings, NAME, "2016-03-01") == ()
     assert {canary for canary in CANARIES for _, text in texts(root) if canary in text} == set(CANARIES)
-    for step, call in (("blank_file", 2), ("_remove_bytes", 1)):
+    for step, call, again in (("blank_file", 2, ()), ("_remove_bytes", 1, found)):
         with dying_in(step, call):
-            erasure.erase(spark, settings, (), purge=True)
+            erasure.erase(spark, settings, again, purge=True)
         assert keys(landed) == {KEPT}
     monkeypatch.setattr(erase_command, "open_session", lambda *_: nullcontext((spark, lambda _: None)))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
@@ -159,6 +166,7 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     assert keys(landed) == {KEPT}
     assert [(file.name, canary) for file, text in texts(root) for canary in CANARIES if canary in text] == []
     assert landed.stored("top_user_by_country").rows() == [("Peru", "kept", 1000)]
+    assert spark.conf.get("spark.databricks.delta.retentionDurationCheck.enabled", "true") == "true"
     noted = landed.stored("erased").select("kind", "ind").rows()
     assert sorted(noted) == [(entity.name, GONE) for entity in (GEO, PIN, USER)]
 
@@ -177,7 +185,8 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
 
 def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) -> None:
     place = make_streams(GEO)
-    place.put(geo(GONE, "77401"), geo(KEPT, "kept"), f'{{"ind": "{GONE}.0", "latitude": 77.40253, "ind": 1}}')
+    broken = f'{{"ind": "{GONE}.0", "latitude": 77.40253, "ind": 1}}'
+    place.put(geo(3, "77401"), geo(GONE, "77401"), geo(KEPT, "kept"), broken)
     place.take()
     conditions = erasure._key_conditions
     with pytest.MonkeyPatch.context() as patched:
@@ -187,7 +196,12 @@ def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) 
         }
         patched.setattr(erasure, "_key_conditions", lambda _: chosen)
         patched.setattr(answer_tables, "refresh_answers", lambda *_: {})
-        erasure.erase(place.spark, place.settings, (GONE,))
+        patched.setattr(erasure, "_KEYS_PER_STATEMENT", 1)
+        receipt = erasure.erase(place.spark, place.settings, (3, GONE))
+    deleted = {"abc_geo_table": 2, "quarantine": 1, "abc_raw_table": 3}
+    assert [(one.place, one.rows, one.version) for one in receipt] == [
+        (name, rows, last_commit(place.spark, place.settings, name).version) for name, rows in deleted.items()
+    ]
     assert [json.loads(data)["ind"] for _, data in place.raw()] == [KEPT]
     place.put(geo(GONE, "77401"), geo(7, "new"))
     place.take()
@@ -197,22 +211,31 @@ def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) 
 
 
 def test_an_erasure_waits_for_no_run(landed: Place) -> None:
-    with entity_lock(landed.settings, GEO), pytest.raises(BusyError):
-        erasure.erase(landed.spark, landed.settings, (1,))
+    bucket = landed.with_settings(landing="s3://bucket").settings  # nothing is to be purged from it
+    for entity in ENTITIES:
+        with entity_lock(landed.settings, entity), pytest.raises(BusyError):
+            erasure.erase(landed.spark, bucket, (1,))
 
 
-def test_a_landing_that_is_no_folder_is_refused_before_anything(landed: Place) -> None:
+def test_a_landing_that_is_no_folder_is_refused_before_anything(landed: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     before, bucket = landed.content(), landed.with_settings(landing="s3://bucket").settings
     with pytest.raises(SettingsError) as error:
         erasure.erase(landed.spark, bucket, (KEPT,), purge=True)
     assert str(error.value) == "landing must be a folder with topics/ in it, a volume or a mount, got s3://bucket"
     assert landed.content() == before
+    looked_for: list[str] = []
+    monkeypatch.setattr(Path, "is_dir", lambda path: bool(looked_for.append(str(path))))
+    with pytest.raises(SettingsError):
+        erasure.erase(landed.spark, landed.with_settings(landing="/mnt/posts").settings, (KEPT,), purge=True)
+    assert looked_for == ["/dbfs/mnt/posts/topics"]  # as a driver's own files have it
 
 
 def test_a_value_that_cannot_be_used_is_one_clear_line(landed: Place) -> None:
     spark, settings = landed.spark, landed.settings
+    assert erasure.parse_keys(f"{2**63 - 1}, 7\n0007") == (7, 2**63 - 1)
     for work, said in (
         (lambda: erasure.parse_keys("1, x"), "ind must be whole numbers of 0 or more, got 'x'"),
+        (lambda: erasure.parse_keys("٣"), "ind must be whole numbers of 0 or more, got '٣'"),
         (lambda: erasure.parse_keys(str(2**63)), f"ind must be whole numbers of 0 or more, got '{2**63}'"),
         (
             lambda: erasure.keys_of_user(spark, settings, "Some Body", "soon"),
