@@ -3,18 +3,21 @@
 from datetime import UTC, datetime
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-from pinterest_transforms.entities import GEO, PIN
+from pinterest_transforms.entities import GEO, PIN, Entity
 from pinterest_transforms.errors import BusyError, UndoError
 from pinterest_transforms.operations import undo
+from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
+from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import raw_archive, writers
 from pinterest_transforms.tables.locks import entity_lock
 from tests.support.log_lines import log_lines
 from tests.support.stream_places import MakeStreams, StreamPlace, geo
-from tests.support.table_places import Place, dying_before, pin
+from tests.support.table_places import Line, Place, dying_before, pin
 
-CANARY = "c4n4ry"
+CANARY, RESTORE = "c4n4ry", writers.restore_clean
 
 
 @pytest.fixture(autouse=True)
@@ -37,58 +40,97 @@ def refused(place: Place, run_id: str) -> str:
     return str(error.value)
 
 
-def test_an_undone_run_of_the_batch_leg_never_came(place: Place) -> None:
+def copy_rows(place: Place, table: str, where: str, **changed: str) -> None:
+    """Adds a table's rows once more, with other values in some columns."""
+    name, values = place.settings.qualified(table), ", ".join(f"'{value}' AS {key}" for key, value in changed.items())
+    columns = f"* EXCEPT ({', '.join(changed)}), {values}"
+    place.spark.sql(f"INSERT INTO {name} BY NAME SELECT {columns} FROM {name} WHERE {where}").collect()
+
+
+def restore_among_others(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame) -> None:
+    """Also rows of which key, shard or position is another by now: those are left alone."""
+    position = "lpad('20', 20, '0')"
+    others = f"VALUES (9, '0', {position}), (1, '1', {position}), (1, '0', lpad('19', 20, '0'))"
+    gone = spark.sql(f"SELECT * FROM {others} AS gone(_key, _shard, _position)")
+    RESTORE(spark, settings, entity, rows.unionByName(gone, allowMissingColumns=True))
+
+
+def test_an_undone_run_of_the_batch_leg_never_came(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has a post changed, one new, one repaired, one rejected; a run after it has a later version."""
-    place.put(0, pin(1, "a"), pin(2, "b"), "[1]")
+    lines: list[Line] = [pin(1, "a"), pin(2, "b"), "[1]"]
+    place.put(0, *lines)
     place.take(run_id="first")
     first = place.noted()
-    place.put(10, pin(1, CANARY), pin(2, CANARY, follower_count="lots"), f'["{CANARY}"]')
+    lines += [pin(1, CANARY), pin(2, CANARY, follower_count="lots"), f'["{CANARY}"]']
+    place.put(0, *lines)  # grown
     place.put(13, pin(3, CANARY))
     place.take(run_id="bad")
-    with log_lines("json") as lines:
+    copy_rows(place, "runs", "run_id = 'bad'", topic="abc.geo")  # of another topic: it is not to be undone
+    with log_lines("json") as said:
         with dying_before(writers, "restore_clean"):
             undo_run(place, "bad")
-        place.put(20, pin(1, "newer"), pin(4, "d"))
+        place.put(20, pin(1, "newer"), pin(4, "d"), pin(6, "f"))
+        place.put(3, pin(5, "e"), partition=1)
         place.take(run_id="later")  # a run comes between
-        assert undo_run(place, "bad") == [(2, 1)]
-    assert CANARY not in "".join(lines)
-    assert place.titles() == {1: "newer", 2: "b", 4: "d"}
-    assert place.sources() == {1: ("0", 20), 2: ("0", 1), 4: ("0", 21)}
+        with monkeypatch.context() as patched:
+            patched.setattr(writers, "restore_clean", restore_among_others)
+            assert undo_run(place, "bad") == [(2, 1)]
+    assert CANARY not in "".join(said)
+    assert place.titles() == {1: "newer", 2: "b", 4: "d", 5: "e", 6: "f"}
+    assert place.sources() == {1: ("0", 20), 2: ("0", 1), 4: ("0", 21), 5: ("1", 3), 6: ("0", 22)}
     assert place.noted() == first
+    assert len(place.stored("undone")) == 2  # noted once each
     assert refused(place, "bad") == "run bad was undone before"
     assert refused(place, "no") == f"run must be the run_id of a row of {place.settings.schema}.runs, got 'no'"
-    marked = place.stored("runs").sort("started").select("run_id", "undone_at").rows()
-    assert [(run, at is not None) for run, at in marked] == [("first", False), ("bad", True), ("later", False)]
+    marked = place.stored("runs").sort("started", "topic").select("run_id", "topic", "undone_at").rows()
+    assert [(run, topic[4:], at is not None) for run, topic, at in marked] == [
+        *(("first", "pin", False), ("bad", "geo", False), ("bad", "pin", True), ("later", "pin", False))
+    ]
 
-    place.put(13, pin(3, "right"), age=-5)  # rewritten: that is another file
+    place.put(13, pin(3, "right"), pin(6, "earlier"), age=-5)  # rewritten: that is another file
+    place.put(8, pin(8, "y"))
+    file = place.put(15, pin(9, "z"), partition=1)
     place.take(rebuild=True)
-    assert place.titles() == {1: "newer", 2: "b", 3: "right", 4: "d"}
-    assert place.sources() == {1: ("0", 20), 2: ("0", 1), 3: ("0", 13), 4: ("0", 21)}
+    assert place.titles() == {1: "newer", 2: "b", 3: "right", 4: "d", 5: "e", 6: "f", 8: "y", 9: "z"}
     assert place.noted() == first
-    assert [row["read"] for row in place.counted()] == [3, 4, 2, 6]  # what was undone is new to nobody
+    # What was undone is new to nobody.
+    assert [row["read"] for row in place.counted() if row["topic"] == "abc.pin"] == [3, 7, 4, 11]
 
     # What is needed must be there.
     with entity_lock(place.settings, PIN), pytest.raises(BusyError):
         undo_run(place, "later")
-    file = place.put(0, pin(1, "a"), pin(2, "b"), "[1]", age=-5)
-    key = "topics/abc.pin/partition=0/abc.pin+0+0000000000.json"
-    # Of the two keys one was new: but who could tell?
+    file.unlink()
+    place.put(8, pin(1, "rewritten"), age=-9)
+    key = "topics/abc.pin/partition=0/abc.pin+0+0000000008.json"
+    # Later ones of 1 and 4; that of 6 is behind it, and 5 is of the other partition, where the lost one is behind it.
     gone = (
         f"run later: 2 keys of abc.pin may have other versions in landing files such as {key}, which are gone or were "
         "rewritten since they were read; allow_losses makes them of what is left"
     )
     assert refused(place, "later") == gone
-    file.unlink()
-    assert undo_run(place, "later", allow_losses=True) == [(2, 0)]
-    assert place.titles() == {2: "b", 3: "right"}
+    assert undo_run(place, "later", allow_losses=True) == [(4, 2)]
+    assert place.titles() == {1: "a", 2: "b", 3: "right", 6: "earlier", 8: "y", 9: "z"}
+
+
+def add_beside(place: Place, table: str, column: str, text: str, at: list[int]) -> None:
+    """Adds a table's row once more as of another topic or kind, as of another shard, and behind all the positions."""
+    one, source = place.table(table).where(f"{text} = '[1]'"), F.col("_source")
+    first, behind = (F.lit(str(number).zfill(KINESIS_POSITION_WIDTH)) for number in (at[0], at[-1] + 1))
+    inside = one.withColumn("_source", source.withField("position", first))
+    rows = inside.withColumn(column, F.lit(PIN.name))
+    rows = rows.union(inside.withColumn("_source", source.withField("shard", F.lit("another"))))
+    rows = rows.union(one.withColumn("_source", source.withField("position", behind)))
+    rows.writeTo(place.settings.qualified(table)).append()
 
 
 def test_an_undone_run_of_the_stream_leg_never_came(make_streams: MakeStreams) -> None:
     place = make_streams(GEO)
     place.put(geo(1, "a"), geo(2, "b"), "[1]")
     place.take(run_id="first")
-    first = place.noted()
-    place.put(geo(1, CANARY), geo(2, CANARY, latitude=400), geo(3, CANARY), f'["{CANARY}"]')
+    at = place.put(geo(1, CANARY), geo(2, CANARY, latitude=400), geo(3, CANARY), f'["{CANARY}"]')
+    add_beside(place, "quarantine", "topic", "raw", at)
+    add_beside(place, "abc_raw_table", "kind", "CAST(data AS STRING)", at)
+    first, raw = place.noted(), sorted(place.stored("abc_raw_table")["data"])
     place.take(run_id="bad")
     raw_archive.record_purge(place.spark, place.settings, GEO, datetime(2020, 1, 1, tzinfo=UTC))
     assert refused(place, "bad") == (
@@ -97,8 +139,10 @@ def test_an_undone_run_of_the_stream_leg_never_came(make_streams: MakeStreams) -
     )
     assert undo_run(place, "bad", allow_losses=True) == [(3, 2)]
     assert place.countries() == {1: "a", 2: "b"}
+    assert sorted(place.stored("abc_raw_table")["data"]) == raw
     place.put(geo(1, "newer"), geo(4, "d"))
     place.take(new_checkpoint=True, run_id="later")  # everything comes once more
     assert place.countries() == {1: "newer", 2: "b", 4: "d"}
     assert place.noted() == first
-    assert not [data for _, data in place.raw() if CANARY.encode() in data]  # nor would a rebuild bring it back
+    kept = place.stored("abc_raw_table")["data"]
+    assert not [data for data in kept if CANARY.encode() in data]  # nor would a rebuild bring it back
