@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_transforms.errors import BusyError, SettingsError, StreamError
 from pinterest_transforms.ingest import streams
+from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.json_parsing import NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.tables import answer_tables
@@ -183,15 +184,23 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
             # Whatever happens here: nothing else ends the streams.
             stop.touch()
 
+    each = streams._process
+
+    def elsewhere(frame, context, batch_id):
+        """As over Spark Connect, where a micro-batch has its own copy of the state."""
+        each(frame, replace(context, state=load_state(place.settings.checkpoint(context.entity))), batch_id)
+
     asking = threading.Thread(target=ask_to_stop)
     asking.start()
-    with log_lines() as said:
+    with log_lines() as said, monkeypatch.context() as patched:
+        patched.setattr(streams, "_process", elsewhere)
         place.take(GEO, USER, trigger="1 second")
     asking.join()
     assert said[:2] == [f"streaming-abc-{name}: starting the stream" for name in ("geo", "user")]
     assert said[-1] == "stopping, as requested"
     assert not place.spark.streams.active
     assert (place.countries(), place.rows(USER)) == ({1: "a"}, {1: ("Ada", None, None)})
+    assert "abc_user_table" in load_state(place.settings.checkpoint(USER)).commits
     # Whichever of them was first.
     noted = sorted(place.counted(), key=lambda row: str(row["topic"]))
     assert noted == [counts(1, 1, topic=STREAM), counts(1, 1, topic="streaming-abc-user")]
