@@ -49,6 +49,9 @@ class DeadlineSession(requests.Session):
         self.expired, self._at = False, time.monotonic() + seconds
         try:
             yield
+        except OSError:
+            self.check()  # the socket's own time-out may come just before the watcher
+            raise
         finally:
             with self._lock:  # the connection's next exchange has another deadline
                 self._at = math.inf
