@@ -81,7 +81,7 @@ bench: .make/dev .make/jars/.complete ## measure speed, write the pages in bench
 	$(BIN)/python -m benchmarks.stream_throughput
 
 bench-large: .make/dev .make/jars/.complete ## measure one million and ten million posts (an hour, 25 GB of disk)
-	$(BIN)/python -m benchmarks --variants ours --heap 2g --rounds 1 \
+	$(BIN)/python -m benchmarks --beside --heap 2g --rounds 1 \
 		--sizes 1000000 10000000 --histories --output benchmarks/large.md
 
 ##@ Databricks

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.batch import VARIANTS, BatchTimes, measure_batch
+from benchmarks.batch import BatchTimes, measure_batch
 from benchmarks.children import Usage
 from benchmarks.incremental import ArrivalTimes, measure_arrivals
 from benchmarks.landings import ARRIVAL
 from benchmarks.pages import GIB, machine, ratio, spread, table, verdict, write_page
-from benchmarks.variants import OURS, PLAIN, RAW
+from benchmarks.peers.variants import OURS, PLAIN, RAW
 
 _FOLDER = Path(__file__).parent
 _PLAIN_BARS = {11_000: 1.3, 100_000: 1.2, 1_000_000: 1.1}
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--histories", **sizes, default=[10_000, 100_000, 1_000_000], help="posts that were there before an arrival"
     )
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS, help="ours, and others (all)")
+    parser.add_argument("--beside", nargs="*", choices=(RAW, PLAIN), default=(RAW, PLAIN), help="what else (both)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (5)")
     parser.add_argument("--heap", help="most memory of Spark's driver, such as 2g")
     parser.add_argument("--output", type=Path, default=_FOLDER / "results.md", help="the page that is written")
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def measure(work: Path) -> list[str]:
         batches = [
-            measure_batch(posts, options.rounds, work, options.variants, options.heap)
+            measure_batch(posts, options.rounds, work, (OURS, *options.beside), options.heap)
             for posts in sorted(options.sizes)
         ]
         return page(batches, measure_arrivals(sorted(options.histories), options.rounds, work))

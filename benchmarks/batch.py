@@ -6,12 +6,11 @@ from pathlib import Path
 
 from benchmarks.children import BenchError, Child, Usage, children, free_memory
 from benchmarks.landings import Landing, make_landing
-from benchmarks.variants import OURS, PLAIN, RAW, Facts, clear, facts, prepare
+from benchmarks.peers.variants import OURS, PLAIN, RAW, Facts, clear, facts, prepare
 
 WARM_UP = 11_000
 _WARM_UPS = 12
 """Java is still getting faster in the eighth round."""
-VARIANTS = (OURS, RAW, PLAIN)
 
 
 @dataclass

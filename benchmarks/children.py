@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TypeVar
 import psutil
 from pyspark.sql import SparkSession
 
-from benchmarks.variants import run
+from benchmarks.peers.variants import run
 from local.runtime.spark_session import local_session
 from pinterest_transforms.settings import Settings
 
@@ -79,9 +80,14 @@ class Child:
         """Calls a function there, with the child's session first.
 
         Raises:
-            BenchError: the function has failed.
+            BenchError: the function has failed, or its process has ended: perhaps memory is short.
         """
-        return self._pool.submit(_call, do, *given).result()
+        try:
+            return self._pool.submit(_call, do, *given).result()
+        except BrokenProcessPool:
+            raise BenchError(
+                f"the process of {self.name} must not end before it is told to: is memory short?"
+            ) from None
 
     def fresh_target(self, landing: Path) -> Settings:
         """Names and places of a run that writes where none has written; the session remembers where a name's was."""

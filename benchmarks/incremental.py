@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.children import BenchError, Child, Usage, children
 from benchmarks.landings import add_arrival, make_landing
-from benchmarks.variants import OURS, facts, prepare
+from benchmarks.peers.variants import OURS, facts, prepare
 from pinterest_transforms.settings import Settings
 
 

@@ -31,6 +31,9 @@ def write_page(output: Path, title: str, rounds: int, measure: Callable[[Path], 
         rounds: how many rounds count.
         measure: returns the page's lines between heading and machine.
     """
+    if not os.access(output.parent, os.W_OK):  # known before an hour of measuring
+        print(f"output must be in a folder that can be written to, got {output}", file=sys.stderr)
+        return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = ROOT / "build" / "bench" / f"{output.stem}-{os.getpid()}"
     work.mkdir(parents=True)

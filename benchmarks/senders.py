@@ -33,7 +33,7 @@ MIB = 1024**2
 @contextmanager
 def _serving() -> Iterator[int]:
     """Port of the counting server."""
-    command = [sys.executable, "-m", "benchmarks.counting_server"]
+    command = [sys.executable, "-m", "benchmarks.peers.counting_server"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout  # noqa: S101 - it was asked for

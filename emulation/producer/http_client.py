@@ -13,6 +13,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 import orjson
+import requests
 from requests import exceptions as errors
 
 from emulation.emulation_errors import SendError, shorten
@@ -25,6 +26,8 @@ NO_CONNECTION = "no connection"
 _MAX_TEXT = 200
 _HTML = re.compile(rb"\s*<(?:!|html|head|body|\?xml)", re.IGNORECASE)
 _CONNECT_TIMEOUT = 10.0
+_CHUNK_SIZE, _MAX_BODY = 2**16, 2**24
+"""Bytes per read, and more bytes than any response of the API has."""
 
 
 @dataclass(frozen=True)
@@ -138,13 +141,15 @@ class HttpClient:
         session: DeadlineSession = self._local.session
         timeouts = (min(_CONNECT_TIMEOUT, self._timeout), self._timeout)
         try:
-            with session.limit(self._timeout):
-                received = session.request(
-                    method, url, data=body, headers=dict(headers), timeout=timeouts, allow_redirects=False
-                )
-            retry_after = _parse_retry_after(received.headers.get("Retry-After", ""))
-            response = HttpResponse(received.status_code, self._redact(received.content), retry_after)
-        except OSError as error:  # all errors of requests are
+            with (
+                session.limit(self._timeout),
+                session.request(
+                    method, url, data=body, headers=dict(headers), timeout=timeouts, allow_redirects=False, stream=True
+                ) as received,
+            ):
+                retry_after = _parse_retry_after(received.headers.get("Retry-After", ""))
+                response = HttpResponse(received.status_code, self._redact(_read_body(received)), retry_after)
+        except errors.RequestException as error:
             response = _convert_error(error, url, connected=session.connected)
         # Without a length, an aborted response looks complete.
         return HttpResponse(0, b"time-out") if session.expired and session.connected else response
@@ -156,16 +161,27 @@ class HttpClient:
         return content
 
 
-def _convert_error(error: OSError, url: str, *, connected: bool) -> HttpResponse:
+def _read_body(response: requests.Response) -> bytes:
+    """The whole body.
+
+    Raises:
+        RequestException: it is incomplete, or larger than any response of the API.
+    """
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK_SIZE):
+        body += chunk
+        if len(body) > _MAX_BODY:
+            raise errors.ContentDecodingError(f"a response must have at most {_MAX_BODY} bytes")
+    return bytes(body)
+
+
+def _convert_error(error: errors.RequestException, url: str, *, connected: bool) -> HttpResponse:
     """The response of a failed request.
 
     Raises:
         SendError: no other request can succeed.
     """
     host = urlsplit(url).hostname
-    if not isinstance(error, errors.RequestException):
-        # The file of trusted certificates is not there.
-        raise SendError(shorten(str(error))) from None
     if isinstance(error, errors.SSLError) and not connected:
         raise SendError(f"TLS with {host} failed: {type(error).__name__}") from None
     if isinstance(error, errors.InvalidProxyURL) or "SOCKS" in str(error):

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -15,7 +16,8 @@ from requests.utils import get_environ_proxies
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+from emulation.emulation_errors import SendError
+
 _thread = threading.local()
 
 
@@ -33,7 +35,7 @@ class DeadlineSession(requests.Session):
         super().__init__()
         self.auth, self.trust_env = auth, False
         self.proxies = get_environ_proxies(url)
-        self.verify = next(filter(None, map(os.environ.get, _CERTIFICATES)), True)
+        self.verify = _find_certificates() or True
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(pool_connections=1, pool_maxsize=1))
         self.expired = self.connected = False
@@ -76,6 +78,20 @@ class DeadlineSession(requests.Session):
             with contextlib.suppress(OSError, TypeError):
                 # Not SSLSocket.shutdown: it drops the TLS state that another thread is reading with.
                 socket.socket.shutdown(found, socket.SHUT_RDWR)
+
+
+def _find_certificates() -> str | None:
+    """File or folder of trusted certificates from the variables of requests, curl and OpenSSL.
+
+    Raises:
+        SendError: the path does not exist.
+    """
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        if path := os.environ.get(name):
+            if not Path(path).exists():
+                raise SendError(f"{name} must be a file or folder of certificates, got {path}")
+            return path
+    return None
 
 
 class _HttpConnection(HTTPConnection):

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import SparkSession
 
 from local.cli.step_progress import StepReporter
+from local.runtime.java import end_process, start_process
 from local.runtime.spark_session import local_session
 from pinterest_transforms.errors import PinterestError
 
@@ -43,21 +44,27 @@ def open_runner(
         yield Runner(spark, screen, progress=steps), steps
 
 
-def run_emulation(*arguments: str, environment: Mapping[str, str]) -> str:
-    """Runs ``python -m emulation`` with these variables besides; the last line that it prints.
+def run_emulation(
+    *arguments: str, environment: Mapping[str, str], progress: Callable[[str], object] = lambda _: None
+) -> None:
+    """Runs ``python -m emulation`` with these variables besides; it ends with this process.
+
+    Args:
+        arguments: the command's.
+        environment: variables besides those of this process.
+        progress: called with each line that it prints.
 
     Raises:
         PinterestError: it fails; with what it prints last.
     """
-    done = subprocess.run(  # noqa: S603 - this project's own command
-        [sys.executable, "-m", "emulation", *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    lines = done.stdout.strip().splitlines() or ["nothing"]
-    if done.returncode:
-        raise PinterestError(f"emulation {arguments[0]} must succeed, got: {lines[-1].removeprefix('error: ')}")
-    return lines[-1]
+    command, variables, line = [sys.executable, "-m", "emulation", *arguments], {**os.environ, **environment}, "nothing"
+    process = start_process(command, output=subprocess.PIPE, stdin=subprocess.DEVNULL, environment=variables)
+    try:
+        for printed in process.stdout or ():
+            line = printed.decode("utf-8", "replace").strip() or line
+            progress(line)
+        code = process.wait()
+    finally:
+        end_process(process)
+    if code:
+        raise PinterestError(f"emulation {arguments[0]} must succeed, got: {line.removeprefix('error: ')}")

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         if options.database:
             endpoint, region = stack.enter_context(serve_emulator()).url, REGION
             steps("sending the posts")
-            steps(send_posts(options, endpoint))
+            send_posts(options, endpoint, steps)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stopping)
         run_stream(runner, options, steps, endpoint, region)
@@ -92,8 +92,8 @@ def check_stream(options: argparse.Namespace) -> Settings:
     return settings
 
 
-def send_posts(options: argparse.Namespace, endpoint: str) -> str:
-    """Creates the streams at an endpoint, and sends every post of the source to them; what the sender reports.
+def send_posts(options: argparse.Namespace, endpoint: str, steps: StepReporter) -> None:
+    """Creates the streams at an endpoint, and sends every post of the source to them.
 
     Raises:
         PinterestError: some could not be sent.
@@ -103,7 +103,7 @@ def send_posts(options: argparse.Namespace, endpoint: str) -> str:
     files = ("--cursor", str(folder / "sent.json"), "--failed", str(folder / "failed.jsonl"))
     run_emulation(*common, "--streams", "create", environment=environment)
     source = ("--all", "--restart", "--database", options.database)
-    return run_emulation(*common, *source, *files, environment=environment)
+    run_emulation(*common, *source, *files, environment=environment, progress=steps)
 
 
 def run_stream(

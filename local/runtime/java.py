@@ -76,7 +76,7 @@ def run_java(command: Sequence[str], seconds: float) -> tuple[int, str]:
         subprocess.TimeoutExpired: if it took longer; it is ended.
     """
     printed: list[bytes] = []
-    process = start_java(
+    process = start_process(
         command, output=subprocess.PIPE, stdin=subprocess.DEVNULL, environment=build_java_environment()
     )
 
@@ -97,12 +97,12 @@ def run_java(command: Sequence[str], seconds: float) -> tuple[int, str]:
     return code, b"".join(printed).decode("utf-8", "replace")
 
 
-def start_java(
+def start_process(
     command: Sequence[str], *, output: int, stdin: int, environment: Mapping[str, str]
 ) -> "subprocess.Popen[bytes]":
-    """Starts a Java, which ``kill_java`` ends from now on.
+    """Starts Java or another process, which ``kill_java`` ends from now on.
 
-    It starts in a new session: Ctrl-C reaches this process alone, which then ends Java.
+    It starts in a new session: Ctrl-C reaches this process alone, which then ends the other.
     """
     with _hold_signals():
         process = subprocess.Popen(  # noqa: S603 - the user's own java

@@ -21,7 +21,7 @@ from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.java_gateway import launch_gateway
 from pyspark.serializers import UTF8Deserializer, read_int
 
-from local.runtime.java import JavaError, check_java, end_process, start_java
+from local.runtime.java import JavaError, check_java, end_process, start_process
 from local.runtime.spark_environment import build_identity_options, has_user_name, make_user_name, set_spark_environment
 from pinterest_transforms.error_format import clean_text, one_line
 
@@ -67,7 +67,7 @@ class JavaProcess:
         self._connection_file = Path(self._folder.name, "connection")
         self._output = _Output()
         with self._output.end_to_write() as output:
-            self.process = start_java(
+            self.process = start_process(
                 command,
                 output=output,
                 # Java ends when the other end of this pipe is closed: at any death of this process.

@@ -14,7 +14,7 @@ from benchmarks.children import BenchError, Usage, children
 from benchmarks.incremental import ArrivalTimes
 from benchmarks.landings import Landing, add_arrival, make_landing
 from benchmarks.pages import ROOT, ratio, spread, verdict, write_page
-from benchmarks.variants import OURS, PLAIN, RAW, clear, facts, prepare, run
+from benchmarks.peers.variants import OURS, PLAIN, RAW, clear, facts, prepare, run
 from pinterest_transforms.settings import Settings
 
 POSTS = 300

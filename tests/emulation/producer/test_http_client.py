@@ -128,6 +128,13 @@ def silent(_connection: socket.socket) -> None:
     time.sleep(10)
 
 
+def endless(connection: socket.socket) -> None:
+    connection.recv(2**16)
+    connection.sendall(OK + b"\r\n")
+    while True:
+        connection.sendall(bytes(2**20))
+
+
 FAILING = {
     "trickles before the status": (trickling(b"", b"H"), "time-out"),
     "trickles in the headers": (trickling(OK, b"X: y\r\n"), "time-out"),
@@ -138,6 +145,7 @@ FAILING = {
     "ends in the body": (saying(OK + b"Content-Length: 1000\r\n\r\n{}"), "incomplete response"),
     "ends in a chunk": (saying(OK + b"Transfer-Encoding: chunked\r\n\r\nff\r\n{}"), "incomplete response"),
     "says that it is packed and is not": (saying(OK + b"Content-Encoding: gzip\r\n\r\n{}"), "incomplete response"),
+    "never ends": (endless, "incomplete response"),
     "ends without a word": (saying(b""), "connection lost"),
     "speaks something else": (saying(b"220 mail ready\r\n"), "connection lost"),
 }
@@ -218,5 +226,6 @@ def test_tls_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             with pytest.raises(SendError, match=r"^TLS with"):
                 ask(other)
             trusting.setenv(name, str(tmp_path / "nowhere"))
-            with pytest.raises(SendError, match=f"TLS CA certificate bundle, invalid path: {tmp_path}/nowhere$"):
+            said = f"^{name} must be a file or folder of certificates, got {tmp_path}/nowhere$"
+            with pytest.raises(SendError, match=said):
                 ask(good)

@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.local.cli.local_commands import PROJECT
@@ -12,10 +15,10 @@ UNEXPECTED = """
 import sys
 from unittest import mock
 from local.cli.local_cli import main
-from local.runtime.java import start_java
+from local.runtime.java import start_process
 
 def crash(_):
-    start_java(["sh", "-c", "kill -9 $$"], output=-3, stdin=-3, environment={}).wait()
+    start_process(["sh", "-c", "kill -9 $$"], output=-3, stdin=-3, environment={}).wait()
     raise ConnectionRefusedError(111, "Connection refused")
 def deeper(): return deeper()
 def fail(kind): raise kind
@@ -77,3 +80,20 @@ def test_a_closed_output_is_one_line() -> None:
     got = subprocess.run(["sh", "-c", query, sys.executable], cwd=PROJECT, capture_output=True, text=True, check=False)
 
     assert (got.returncode, got.stderr) == (2, "error: standard output must be open\n")
+
+
+def test_a_request_to_end_ends_the_sender_too(tmp_path: Path) -> None:
+    sender, told = tmp_path / "python", tmp_path / "pid"
+    sender.write_text(f"#!/bin/sh\necho $$ > {told}.part && mv {told}.part {told}\nexec sleep 60\n", encoding="ascii")
+    sender.chmod(0o700)
+    code = (
+        "import signal, sys; from local.cli import command_session, local_cli; "
+        "signal.signal(signal.SIGTERM, local_cli.stop_process); sys.executable = sys.argv[1]; "
+        "command_session.run_emulation('streaming', environment={})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(sender)], cwd=PROJECT)
+    while not told.exists():
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(30) == 143
+    assert not psutil.pid_exists(int(told.read_text(encoding="ascii")))
