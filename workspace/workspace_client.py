@@ -4,6 +4,7 @@ import logging
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
+from databricks.sdk.errors.base import DatabricksError
 
 from workspace.redacted_output import RedactedOutput
 from workspace.workspace_errors import SDK_ERRORS, WorkspaceError, describe_error, shorten
@@ -44,7 +45,9 @@ def connect(output: RedactedOutput, profile: str | None) -> WorkspaceClient:
     try:
         caller = WorkspaceClient(config=config).current_user.me().user_name
     except (*SDK_ERRORS, ValueError) as error:
-        raise WorkspaceError(f"host {config.host}: {describe_error(error)}") from None
+        if not (isinstance(error, TimeoutError) and isinstance(error.__cause__, DatabricksError)):
+            raise WorkspaceError(f"host {config.host}: {describe_error(error)}") from None
+        caller = "an unknown user"  # throttled: the workspace exists, and later calls are retried longer
     output.log(f"workspace {config.host}, as {shorten(caller)}")
     config.retry_timeout_seconds, config.http_timeout_seconds = _RETRY_SECONDS, _HTTP_SECONDS
     return WorkspaceClient(config=config)

@@ -13,6 +13,7 @@ from workspace.workspace_cli import main
 
 ROOT = Path(__file__).parents[2]
 ASK = ["set-up", "--analysts", "analysts"]
+THROTTLED = error("REQUEST_LIMIT_EXCEEDED", "slow down")
 
 
 def last(capsys: pytest.CaptureFixture[str]) -> str:
@@ -83,10 +84,18 @@ def test_a_missing_permission_names_the_step(fake: Fake, capsys: pytest.CaptureF
 
 def test_a_throttled_workspace_is_retried_after_retry_after(fake: Fake) -> None:
     fake.scopes["pinterest"] = dict.fromkeys(["access_key", "secret_key"], "there")
-    fake.fail("GET", "secrets/list", 429, error("REQUEST_LIMIT_EXCEEDED", "slow down"), {"Retry-After": "1"}, times=2)
+    # Longer than the first call is retried.
+    fake.fail("GET", "secrets/list", 429, THROTTLED, {"Retry-After": "3"}, times=1)
     began = time.monotonic()
     assert main(["set-up", "--secrets-from", "environment"]) == 0
-    assert time.monotonic() - began > 2
+    assert time.monotonic() - began > 3
+
+
+def test_a_throttled_first_call_leaves_the_user_unknown(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.scopes["pinterest"] = dict.fromkeys(["access_key", "secret_key"], "there")
+    fake.fail("GET", "scim/v2/Me", 429, THROTTLED, {"Retry-After": "3"})
+    assert main(["set-up", "--secrets-from", "environment"]) == 0
+    assert capsys.readouterr().err == f"workspace {fake.host}, as an unknown user\n"
 
 
 def test_a_response_of_a_proxy_is_one_line(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
