@@ -1,17 +1,18 @@
 """The command line: ``python -m workspace set-up``, ``rotate`` and ``smoke``."""
 
 import argparse
+import io
 import os
 import signal
+import sys
 from collections.abc import Sequence
+from pkgutil import resolve_name
 from typing import NoReturn
 
 from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
 from workspace.redacted_output import RedactedOutput
-from workspace.set_up import rotate, set_up
-from workspace.smoke import smoke
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -33,12 +34,12 @@ def build_parser() -> OneLineParser:
     _add_aws(command)
     _add_grants(command)
     _add_connection(command)
-    command.set_defaults(run=set_up)
+    command.set_defaults(run="set_up:set_up")
 
     command = commands.add_parser("rotate", help="replace the keys in the secret scope", allow_abbrev=False)
     _add_secrets(command, required=True)
     _add_connection(command)
-    command.set_defaults(run=rotate)
+    command.set_defaults(run="set_up:rotate")
 
     command = commands.add_parser(
         "smoke",
@@ -49,7 +50,7 @@ def build_parser() -> OneLineParser:
     command.add_argument("--job", default="pinterest_batch", metavar="NAME", help="the job's name (%(default)s)")
     command.add_argument("--timeout", type=float, default=60, metavar="MINUTES", help="maximum wait (%(default)s)")
     _add_connection(command)
-    command.set_defaults(run=smoke)
+    command.set_defaults(run="smoke:smoke")
     return top
 
 
@@ -119,16 +120,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command line; 130 interrupted.
     """
     output = RedactedOutput()
+    # Names and help have characters that not every terminal has.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         options = _parse_options(arguments)
-        options.run(options, output)
+        # Imported for the chosen command alone: the SDK is slow to import.
+        resolve_name(f"workspace.{options.run}")(options, output)
     except PinterestError as error:
         output.log(f"error: {error}")
         return USAGE if isinstance(error, SettingsError) else FAILED
     except KeyboardInterrupt:
         output.log("interrupted")
         return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has closed the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAILED
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0

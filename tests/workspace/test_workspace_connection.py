@@ -1,5 +1,6 @@
 """Who the command is and which workspace it talks to: one line each for what can be wrong with that."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -116,13 +117,50 @@ def test_a_token_as_an_argument_is_refused_and_not_printed(fake: Fake, capsys: p
     assert fake.calls == []
 
 
+def run_with(folder: Path, package: str, source: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command line where a package is another one."""
+    (folder / package).mkdir()
+    (folder / package / "__init__.py").write_text(source)
+    environment = {"PYTHONPATH": f"{folder}:{ROOT}:{ROOT / 'src'}", **more}
+    command = [sys.executable, "-m", "workspace", *arguments]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+NO_SDK = "raise ModuleNotFoundError(name='databricks')\n"
+
+
 def test_a_missing_sdk_is_named(tmp_path: Path) -> None:
-    (tmp_path / "databricks").mkdir()
-    (tmp_path / "databricks" / "__init__.py").write_text("raise ModuleNotFoundError(name='databricks')\n")
-    environment = {"PYTHONPATH": f"{tmp_path}:{ROOT}:{ROOT / 'src'}"}
-    command = [sys.executable, "-m", "workspace", "smoke"]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    done = run_with(tmp_path, "databricks", NO_SDK, "smoke")
+    assert done.returncode == 2
     assert done.stderr == (
         "error: databricks-sdk must be installed: pip install --require-hashes -r requirements/deploy.txt\n"
     )
+
+
+def test_help_needs_neither_sdk_nor_unicode(tmp_path: Path) -> None:
+    done = run_with(tmp_path, "databricks", NO_SDK, "--help", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"(DATABRICKS_\u2026)" in done.stdout
+
+
+@pytest.mark.parametrize("package", ["databricks", "pinterest_transforms"])
+def test_an_interruption_of_an_import_is_one_line(package: str, tmp_path: Path) -> None:
+    done = run_with(tmp_path, package, "raise KeyboardInterrupt\n", "smoke")
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_a_reader_that_has_gone_ends_the_command(fake: Fake) -> None:
+    fake.scopes["pinterest"] = dict.fromkeys(["access_key", "secret_key"], "there")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "workspace", "set-up", "--secrets-from", "environment"],
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, f"workspace {fake.host}, as ann@example.org\n")
