@@ -19,6 +19,7 @@ from workspace.workspace_names import KEY_NAMES, check_scope, quote_table
 
 _ACCESS = re.compile(r"\A[A-Z0-9]{16,128}\Z")
 _SECRET = re.compile(r"\A[!-~]{16,128}\Z")
+_MISSING = ("[TABLE_OR_VIEW_NOT_FOUND", "[SCHEMA_NOT_FOUND", "[NO_SUCH_CATALOG")
 
 
 def check_secret_options(options: argparse.Namespace) -> None:
@@ -124,10 +125,17 @@ def _read_table(output: RedactedOutput, warehouse: Warehouse, table: str) -> tup
 
 
 def _drop_table(warehouse: Warehouse, reporter: StepReporter, table: str, *, drop: bool) -> None:
-    """Drops the course's table if requested, else logs that it keeps the keys."""
+    """Drops the course's table if it exists and this is requested, else logs that it keeps the keys."""
     step = f"credentials table {table}"
+    try:
+        warehouse.query(f"SELECT 1 FROM {quote_table(table)} LIMIT 0")
+    except WorkspaceError as error:
+        if not any(code in str(error) for code in _MISSING):
+            raise
+        reporter.report_absent(step)
+        return
     if drop:
-        reporter.drop(step, lambda: warehouse.query(f"DROP TABLE IF EXISTS {quote_table(table)}"))
+        reporter.drop(step, lambda: warehouse.query(f"DROP TABLE {quote_table(table)}"))
         reporter.output.log(
             "its keys were readable until now: create new ones in AWS, then run `python -m workspace rotate`"
         )

@@ -33,6 +33,10 @@ class StepReporter:
         """Reports that the object exists as requested."""
         self._report(name, "exists")
 
+    def report_absent(self, name: str) -> None:
+        """Reports that the object does not exist, as requested."""
+        self._report(name, "does not exist")
+
     def report_waiting(self, name: str) -> None:
         """Reports that the step depends on something that does not exist yet."""
         self._report(name, "waiting", ", it does not exist yet")

@@ -101,12 +101,12 @@ def statement(number: str, fake: "Fake", call: "Call") -> Answer:
 
 def result(number: int, fake: "Fake") -> Answer:
     sql = fake.statements[number]
-    table = re.search(r"(?:FROM|TABLE(?: IF EXISTS)?) ([`\w.-]+)", sql)
+    table = re.search(r"(?:FROM|TABLE) ([`\w.-]+)", sql)
     name = table.group(1).replace("`", "") if table else ""
-    if name not in fake.tables and "IF EXISTS" not in sql:
+    if name not in fake.tables:
         message = f"[TABLE_OR_VIEW_NOT_FOUND] The table or view {name} cannot be found"
         return 200, {"status": {"state": "FAILED", "error": {"error_code": "BAD_REQUEST", "message": message}}}
-    columns, rows = fake.tables.get(name, ([], []))
+    columns, rows = fake.tables[name]
     if tag := re.search(r"ALTER COLUMN `(\w+)` SET TAGS \('class' = '(\w+)'\)", sql):
         tags = fake.tables["main.information_schema.column_tags"][1]
         tags[:] = [row for row in tags if row[:2] != [name.rpartition(".")[2], tag[1]]]
@@ -115,7 +115,7 @@ def result(number: int, fake: "Fake") -> Answer:
         keys = fake.tables["main.information_schema.table_constraints"][1]
         keys.append([name.rpartition(".")[2], key[1], f"{key[2]} KEY"])
     if sql.startswith("DROP"):
-        fake.tables.pop(name, None)
+        del fake.tables[name]
         columns, rows = [], []
     if "count(*) OVER ()" in sql:
         columns, rows = [*columns, "_rows"], [[*row, str(len(rows))] for row in rows]

@@ -83,12 +83,36 @@ def test_the_credentials_table_is_copied_and_kept(scoped: Fake, printed: Shown) 
     assert f"{TABLE} keeps the keys in plain text until --drop-credentials-table drops it" in printed.read().err
 
 
-def test_the_credentials_table_is_dropped_if_requested(scoped: Fake, printed: Shown) -> None:
+def test_the_credentials_table_is_dropped_once_if_requested(scoped: Fake, printed: Shown) -> None:
     assert main([*FROM_TABLE, "--drop-credentials-table"]) == 0
     assert TABLE not in scoped.tables
     assert scoped.scopes["pinterest"] == STORED
     assert main([*FROM_TABLE, "--drop-credentials-table"]) == 0
-    assert printed.read().out.count(f"credentials table {TABLE}: dropped\n") == 2
+    assert f"credentials table {TABLE}: does not exist\n" in printed.read().out
+    assert printed.err.count("create new ones in AWS") == 1
+    assert sum(statement.startswith("DROP") for statement in scoped.statements) == 1
+
+
+@pytest.mark.parametrize("code", ["TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "NO_SUCH_CATALOG_EXCEPTION"])
+def test_a_credentials_table_that_is_gone_keeps_no_keys(scoped: Fake, code: str, printed: Shown) -> None:
+    scoped.scopes["pinterest"] = dict(STORED)
+    fail_statements(scoped, f"[{code}] It cannot be found")
+    assert main(FROM_TABLE) == 0
+    assert f"credentials table {TABLE}: does not exist\n" in printed.read().out
+    assert "plain text" not in printed.err
+
+
+def test_a_credentials_table_that_cannot_be_read_is_an_error(scoped: Fake, printed: Shown) -> None:
+    scoped.scopes["pinterest"] = dict(STORED)
+    fail_statements(scoped, "[INSUFFICIENT_PERMISSIONS] User does not have SELECT")
+    assert main([*FROM_TABLE, "--drop-credentials-table"]) == 1
+    assert "statement failed: [INSUFFICIENT_PERMISSIONS]" in printed.read().err
+    assert TABLE in scoped.tables
+
+
+def fail_statements(fake: Fake, message: str) -> None:
+    failed = {"state": "FAILED", "error": {"error_code": "BAD_REQUEST", "message": message}}
+    fake.fail("POST", "sql/statements", 200, {"status": failed})
 
 
 def test_a_dry_run_reads_no_key_and_drops_nothing(scoped: Fake) -> None:
