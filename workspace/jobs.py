@@ -11,7 +11,14 @@ from workspace.redacted_output import RedactedOutput
 from workspace.step_reporter import convert_errors
 from workspace.workspace_errors import SDK_ERRORS, WorkspaceError, describe_error, shorten
 
-_FAILED = (RunResultState.FAILED, RunResultState.TIMEDOUT, RunResultState.CANCELED)
+# A task has not run where its result is another one, such as UPSTREAM_FAILED.
+_FAILED = (
+    RunResultState.FAILED,
+    RunResultState.TIMEDOUT,
+    RunResultState.CANCELED,
+    RunResultState.MAXIMUM_CONCURRENT_RUNS_REACHED,
+    RunResultState.SUCCESS_WITH_FAILURES,
+)
 
 
 def find_job(client: WorkspaceClient, name: str) -> int:
@@ -113,14 +120,16 @@ def _log_failed_tasks(client: WorkspaceClient, output: RedactedOutput, run: Run)
     failed = []
     for task in _select_last_attempts(run):
         state = task.state or RunState()
-        if state.result_state in _FAILED or state.life_cycle_state is RunLifeCycleState.INTERNAL_ERROR:
+        broken = state.result_state is None and state.life_cycle_state is RunLifeCycleState.INTERNAL_ERROR
+        if state.result_state in _FAILED or broken:
             failed.append(task.task_key)
             try:
                 error = client.jobs.get_run_output(task.run_id or 0).error
             except SDK_ERRORS:
                 error = None
             reason = shorten(error or state.state_message or "no reason given")
-            output.log(f"error: task {task.task_key} {_get_word(state)}: {reason} ({task.run_page_url})")
+            page = f" ({task.run_page_url})" if task.run_page_url else ""
+            output.log(f"error: task {task.task_key} {_get_word(state)}: {reason}{page}")
     return failed
 
 

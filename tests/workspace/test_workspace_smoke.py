@@ -90,6 +90,21 @@ def test_a_failed_task_is_logged_with_error_and_page(job: Fake, capsys: pytest.C
     assert job.statements == []
 
 
+def test_failed_tasks_are_those_that_have_run(job: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    job.run.clear()
+    tasks = [
+        task("broken", "INTERNAL_ERROR", run_page_url=None),
+        task("full", "TERMINATED", "MAXIMUM_CONCURRENT_RUNS_REACHED"),
+        task("partly", "TERMINATED", "SUCCESS_WITH_FAILURES"),
+        task("after", "INTERNAL_ERROR", "UPSTREAM_FAILED"),
+    ]
+    job.run.append(run("TERMINATED", *tasks, result="FAILED"))
+    assert main(SMOKE) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert errors[0] == "error: task broken internal_error: no reason given"
+    assert errors[-1].startswith("error: run must end with success, got failed in broken, full, partly (")
+
+
 @pytest.mark.parametrize("state", ["SKIPPED", "INTERNAL_ERROR"])
 def test_a_run_without_failed_tasks_has_its_message(job: Fake, state: str, capsys: pytest.CaptureFixture[str]) -> None:
     job.run.clear()
