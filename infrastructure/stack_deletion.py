@@ -70,9 +70,14 @@ def _check_unprotected(cloud: CloudFormation) -> None:
 
 
 def _check_empty(cloud: CloudFormation, bucket: str) -> None:
+    if _has_versions(cloud, bucket):
+        raise DeployError(f"bucket {bucket} must be empty: --delete-data deletes all of its objects and versions")
+
+
+def _has_versions(cloud: CloudFormation, bucket: str) -> bool:
     with _open_versions(cloud, bucket) as versions:
-        if list(versions.limit(1)):
-            raise DeployError(f"bucket {bucket} must be empty: --delete-data deletes all of its objects and versions")
+        return bool(list(versions.limit(1)))
+    return False
 
 
 def _delete(cloud: CloudFormation, stack: str, bucket: str) -> None:
@@ -81,7 +86,7 @@ def _delete(cloud: CloudFormation, stack: str, bucket: str) -> None:
     try:
         _delete_stack(cloud, stack)
     except DeployError:
-        if not bucket:
+        if not (bucket and _has_versions(cloud, bucket)):
             raise
         _empty(cloud, bucket)
         _delete_stack(cloud, stack)
@@ -92,7 +97,10 @@ def _empty(cloud: CloudFormation, bucket: str) -> None:
         print(f"# deletes every version of every object in {bucket}", flush=True)
     elif bucket:
         with _open_versions(cloud, bucket) as versions:
-            versions.delete()
+            # An object that cannot be deleted is no exception in boto3, but an entry of the answer.
+            errors = [error for page in versions.delete() for error in page.get("Errors", ())]
+            if errors:
+                raise DeployError(f"objects of {bucket} cannot be deleted: {errors[0]['Code']}")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Destroying, against a fake of the AWS command line."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -160,3 +161,21 @@ def test_a_source_whose_creation_failed_is_not_protected(aws) -> None:
     aws.answer("describe-stacks", "pinterest-0ab-source", "StackStatus", out="ROLLBACK_COMPLETE\n")
     assert main(["destroy", "source", *ID, "--yes"]) == 0
     assert destroyed(aws.calls()) == ["source"]
+
+
+def test_objects_that_cannot_be_deleted_stop_the_destroy(aws, s3, capsys) -> None:
+    aws.gone("client", "api", "databricks")
+    bucket = s3.Bucket("user-0ab-bucket")
+    bucket.delete()
+    bucket.create(ObjectLockEnabledForBucket=True)
+    s3.Object(bucket.name, "k").put(Body=b"x", ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=datetime.max)
+    assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 1
+    assert capsys.readouterr().err == "error: objects of user-0ab-bucket cannot be deleted: AccessDenied\n"
+    assert destroyed(aws.calls()) == []
+
+
+def test_a_deletion_that_fails_for_another_reason_than_new_objects_is_not_repeated(aws) -> None:
+    aws.gone("client", "api", "databricks")
+    aws.answer("wait", err="DELETE_FAILED", code=255)
+    assert main(["destroy", "streaming", *ID, "--yes", "--delete-data"]) == 1
+    assert destroyed(aws.calls()) == ["streaming"]
