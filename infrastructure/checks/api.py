@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import product
 
 from infrastructure.api_deployment_hash import find_stale_deployments
 from infrastructure.checks.resource_policy import evaluate_policy
@@ -67,11 +68,13 @@ def check_calls(view: TemplateView) -> Iterator[str]:
 
 def check_resource_policy(view: TemplateView) -> Iterator[str]:
     """The resource policy allows the contract's calls, and denies all others."""
+    stages = [str(properties.get("StageName")) for _, properties in view.of("AWS::ApiGateway::Stage")]
+    if view.stack == "api" and not stages:
+        yield "a stage must exist"
     for name, properties in view.of("AWS::ApiGateway::RestApi"):
         policy = [as_mapping(statement) for statement in as_list(get_path(properties, "Policy", "Statement"))]
         settings = Settings(user_id=view.given["UserId"])
-        [stage] = [str(stage["StageName"]) for _, stage in view.of("AWS::ApiGateway::Stage")]
-        for entity in ENTITIES:
+        for stage, entity in product(stages, ENTITIES):
             names = {"topic": settings.topic(entity), "stream": settings.stream(entity)}
             own = [
                 (method, path.replace("{stream-name}", names["stream"]))

@@ -85,8 +85,9 @@ def check_sink_settings(view: TemplateView) -> Iterator[str]:
     for name, properties in view.of("AWS::KafkaConnect::Connector"):
         found = {key: str(value) for key, value in as_mapping(properties.get("ConnectorConfiguration")).items()}
         # In an evaluated template a reference to the bucket is its logical id.
-        if found.get("s3.bucket.name") == "Bucket":
-            found["s3.bucket.name"] = str(get_path(view.resources["Bucket"], "Properties", "BucketName"))
+        bucket = view.resources.get(found.get("s3.bucket.name", ""))
+        if bucket:
+            found["s3.bucket.name"] = str(get_path(bucket, "Properties", "BucketName"))
         yield from _compare(name, found, parse_properties(files["connector.properties"]))
     for name, properties in view.of("AWS::KafkaConnect::WorkerConfiguration"):
         text = base64.b64decode(str(properties.get("PropertiesFileContent"))).decode()

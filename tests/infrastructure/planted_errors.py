@@ -172,6 +172,8 @@ PLANTED = [
         "LoggingRole must let API Gateway assume it without a Condition",
     ),
     ("api", drop(*DENIED, 3), "Policy must allow GET /streams"),
+    ("api", put("Stage", "Type", to="AWS::ApiGatewayV2::Stage"), "a stage must exist"),
+    ("api", drop("Stage", P, "StageName"), "Policy must allow GET /streams"),
     ("api", drop("Api", P, "Policy", "Statement", 1), "Policy must deny DELETE /consumers/readers/instances/one"),
     (
         "api",

@@ -1,6 +1,7 @@
 """The templates have no mistake of those that are looked for; planted ones are caught."""
 
 import copy
+import re
 from collections.abc import Callable
 
 import pytest
@@ -44,6 +45,13 @@ def test_every_check_finds_an_error(templates: dict[str, Template]) -> None:
             ):
                 caught.add(check.__name__)
     assert {check.__name__ for check in CHECKS} == caught
+
+
+def test_the_logical_id_of_the_bucket_may_change(tmp_path) -> None:
+    text = get_template_path("streaming").read_text(encoding="utf-8")
+    file = tmp_path / "streaming.yaml"
+    file.write_text(re.sub(r"(^  |!Ref |!GetAtt |\$\{)Bucket\b", r"\1Landing", text, flags=re.MULTILINE))
+    assert check_template("streaming", load_template(file)) == []
 
 
 def test_a_missing_dependency_of_the_deployment_is_found(templates: dict[str, Template]) -> None:
