@@ -105,7 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (PinterestError, OSError) as error:
-        print(f"error: {clean_text(str(error))}", file=sys.stderr)
+        # Python's own text of an OSError begins with its number.
+        named = isinstance(error, OSError) and error.filename
+        text = f"{error.filename} cannot be read or written: {error.strerror}" if named else str(error)
+        print(f"error: {clean_text(text)}", file=sys.stderr)
         return USAGE if isinstance(error, SettingsError) else FAILED
     return code
 

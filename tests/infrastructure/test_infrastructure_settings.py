@@ -114,7 +114,7 @@ def test_the_command_writes_every_file(tmp_path, capsys) -> None:
 def test_a_folder_that_cannot_be_created_is_one_line(tmp_path, capsys) -> None:
     (tmp_path / "file").touch()
     assert main(["render", "--bootstrap", BROKERS, "--to", str(tmp_path / "file" / "folder")]) == 1
-    assert capsys.readouterr().err == f"error: [Errno 20] Not a directory: '{tmp_path}/file/folder'\n"
+    assert capsys.readouterr().err == f"error: {tmp_path}/file/folder cannot be read or written: Not a directory\n"
 
 
 @pytest.mark.parametrize(
