@@ -4,10 +4,12 @@ import argparse
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from aiohttp import web
 
@@ -32,6 +34,8 @@ def run_part(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace]
         run(options)
     except PinterestError as error:
         sys.exit(f"error: {error}")
+    except subprocess.TimeoutExpired as error:
+        sys.exit(f"error: {Path(error.cmd[0]).name} must end within {error.timeout:g} s")
 
 
 def serve(app: web.Application | Awaitable[web.Application], port: int) -> None:

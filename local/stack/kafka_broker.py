@@ -74,6 +74,7 @@ def prepare(folder: Path, port: int, controller_port: int) -> list[str]:
         StackError: the folder cannot be made ready.
         JarError: Kafka's jars are not there and cannot be fetched.
         JavaError: there is no Java that Kafka runs on.
+        subprocess.TimeoutExpired: Kafka's tool takes too long to make the folder.
     """
     java = check_java()
     jars = os.pathsep.join(str(jar) for jar in fetch_kafka_jars())

@@ -20,6 +20,7 @@ USER, DATABASE = "sender", "pinterest_data"
 PASSWORD_VARIABLE = "PINTEREST_MARIADB_PASSWORD"  # noqa: S105 - where it is found, not what it is
 # Debian keeps servers where not everybody looks.
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+_INSTALL_SECONDS = 120
 
 
 def prepare(folder: Path, port: int, password: str) -> list[str]:
@@ -32,6 +33,7 @@ def prepare(folder: Path, port: int, password: str) -> list[str]:
 
     Raises:
         StackError: MariaDB is not installed, or cannot make the folder.
+        subprocess.TimeoutExpired: it takes too long to make the folder.
     """
     server, install = _find_command("mariadbd"), _find_command("mariadb-install-db")
     folder = folder.absolute()
@@ -63,7 +65,13 @@ def _install(command: list[str], temporary: Path) -> None:
     options = ["--skip-test-db", "--auth-root-authentication-method=normal"]
     environment = {**os.environ, "TMPDIR": str(temporary)}
     ran = subprocess.run(  # noqa: S603 - the server's own tool
-        [*command, *options], cwd=temporary, env=environment, capture_output=True, text=True, check=False
+        [*command, *options],
+        cwd=temporary,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_INSTALL_SECONDS,
+        check=False,
     )
     if ran.returncode:
         printed = (ran.stdout + ran.stderr).strip().splitlines() or ["nothing"]

@@ -1,14 +1,16 @@
 """A part of the stack as a process, with small modules in place of the real parts."""
 
 import socket
+import sys
 import textwrap
 from pathlib import Path
 
 import psutil
 import pytest
 
-from local.runtime.part_process import HOST
-from local.stack import stack_part
+from local.runtime import part_process
+from local.runtime.part_process import HOST, build_part_parser, run_part
+from local.stack import kafka_broker, mariadb, stack_part
 from local.stack.stack import Stack, read_environment, write_environment
 from local.stack.stack_part import Part, StackError, free_port
 
@@ -125,3 +127,25 @@ def test_an_environment_is_read_as_it_was_written(tmp_path: Path) -> None:
 
     assert read_environment(tmp_path) == names
     assert (tmp_path / "environment").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(("module", "tool"), [(mariadb, "mariadb-install-db"), (kafka_broker, "java")])
+def test_a_tool_that_does_not_end_is_one_line(module, tool: str, tmp_path: Path, monkeypatch) -> None:
+    for name in ("mariadbd", "mariadb-install-db", "java"):
+        (tmp_path / name).write_text("#!/bin/sh\nexec sleep 60\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(mariadb, "_PATH", str(tmp_path))
+    monkeypatch.setattr(mariadb, "_INSTALL_SECONDS", 0.2)
+    monkeypatch.setenv(mariadb.PASSWORD_VARIABLE, "x")
+    monkeypatch.setattr(kafka_broker, "check_java", lambda: str(tmp_path / "java"))
+    monkeypatch.setattr(kafka_broker, "fetch_kafka_jars", list)
+    monkeypatch.setattr(kafka_broker, "_FORMAT_SECONDS", 0.2)
+    monkeypatch.setattr(part_process, "end_with_parent", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["part", "--port", "1"])
+    parser = build_part_parser("part", "A part.")
+    parser.set_defaults(folder=tmp_path / "folder", controller_port=2)
+
+    with pytest.raises(SystemExit) as told:
+        run_part(parser, module.run)
+
+    assert told.value.code == f"error: {tool} must end within 0.2 s"
