@@ -105,9 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (PinterestError, OSError) as error:
-        # Python's own text of an OSError begins with its number.
-        named = isinstance(error, OSError) and error.filename
-        text = f"{error.filename} cannot be read or written: {error.strerror}" if named else str(error)
+        text = str(error)
+        if isinstance(error, OSError) and error.filename:  # its own text begins with a number
+            text = f"{error.filename} cannot be read or written: {error.strerror}"
         print(f"error: {clean_text(text)}", file=sys.stderr)
         return USAGE if isinstance(error, SettingsError) else FAILED
     return code
