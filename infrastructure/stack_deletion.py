@@ -4,9 +4,6 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from infrastructure.aws_cli import DeployError
 from infrastructure.stacks import CloudFormation, find_dependents
 
@@ -106,6 +103,9 @@ def _empty(cloud: CloudFormation, bucket: str) -> None:
 @contextmanager
 def _open_versions(cloud: CloudFormation, bucket: str) -> Iterator[Any]:
     """Objects, old versions and delete markers of a bucket; none of one that was deleted by hand."""
+    import boto3  # noqa: PLC0415 - slow to import, and help does without
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
     try:
         session = boto3.Session(profile_name=cloud.aws.profile or None, region_name=cloud.aws.region)
         yield session.resource("s3").Bucket(bucket).object_versions

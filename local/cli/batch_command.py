@@ -59,7 +59,11 @@ def check_batch(options: argparse.Namespace) -> Settings:
     Raises:
         PinterestError: the landing, the warehouse, the report or the user id is not usable.
     """
-    landing, warehouse, report = options.landing.absolute(), options.warehouse.absolute(), options.report
+    landing, warehouse, report = (
+        options.landing.absolute(),
+        options.warehouse.absolute(),
+        options.report and options.report.absolute(),
+    )
     settings = Settings(user_id=options.user_id, landing=str(landing), warehouse=str(warehouse))
     if not (landing / "topics").is_dir():
         raise LandingError(f"landing must be a folder with topics/ in it, got {landing}")
@@ -70,7 +74,7 @@ def check_batch(options: argparse.Namespace) -> Settings:
         wanted = f"topics {settings.user_id}.pin, .geo or .user"
         raise LandingError(f"landing must hold {wanted}, got {', '.join(found[:9]) or 'no topics'}")
     if report is not None and report.is_dir():
-        raise SettingsError(f"report must be a file, got the folder {report.absolute()}")
+        raise SettingsError(f"report must be a file, got the folder {report}")
     make_folder(warehouse, "warehouse", warehouse)
     if report is not None:
         make_folder(report.parent, "report", report)

@@ -60,7 +60,7 @@ def _add_path(
 def _add_user_id(command: OneLineParser) -> None:
     command.add_argument(
         "--user-id",
-        default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID),
+        default=os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
         metavar="ID",
         help=f"user id in all names ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
     )

@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> None:
         keys = requested | noted
         for settings in legs:
             if options.apply:
+                steps(f"erasing in {settings.schema}")
                 found = erase(spark, settings, keys, purge=options.purge)
             else:
                 steps(f"counting in {settings.schema}")

@@ -4,8 +4,11 @@ import argparse
 import os
 import signal
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from local.cli.batch_command import NOTEBOOKS, create_run_id, make_folder
 from local.cli.command_session import open_runner, run_emulation
@@ -24,23 +27,41 @@ from pinterest_transforms.settings import Settings
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 """Keys for an emulator: it takes any, but boto3 needs some."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_GLANCE = 0.2
 _SWITCHES = ("rebuild", "new_checkpoint", "allow_losses")
 
 
 class StopRequest:
-    """Ctrl-C or SIGTERM stops the streams after their current micro-batch; a second signal ends the process at once."""
+    """While entered, Ctrl-C or SIGTERM stops the streams after their current micro-batch; a second one ends at once."""
 
     def __init__(self, settings: Settings) -> None:
-        self._file = Path(settings.stop_file(ENTITIES[0]))
+        self._file, self._over = Path(settings.stop_file(ENTITIES[0])), threading.Event()
         self.signal_number = 0
+
+    def __enter__(self) -> Self:
+        for number in _SIGNALS:
+            signal.signal(number, self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        for number in _SIGNALS:
+            signal.signal(number, stop_process)
 
     def __call__(self, number: int, frame: object) -> None:
         """Takes the signal."""
         if self.signal_number:
             stop_process(number, frame)
         self.signal_number = number
+        os.write(2, b"stopping after the current micro-batch; once more ends at once\n")
+        threading.Thread(target=self._request, daemon=True).start()
+
+    def _request(self) -> None:
+        """Requests a stop, again and again: streams that are about to start remove an earlier run's request."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._file.touch()
+        while not self._over.wait(_GLANCE):
+            self._file.touch()
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,14 +81,13 @@ def run(options: argparse.Namespace) -> int:
             endpoint, region = stack.enter_context(serve_emulator()).url, REGION
             steps("sending the posts")
             send_posts(options, endpoint, steps)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stopping)
-        run_stream(runner, options, steps, endpoint, region)
+        with stopping:
+            run_stream(runner, options, steps, endpoint, region)
         if not stopping.signal_number:
             values = {"catalog": settings.catalog, "user_id": settings.user_id, "warehouse": settings.warehouse}
             runner.run(NOTEBOOKS / "analyse", {**values, "leg": settings.leg})
             return 0
-    print("stopped; the same command goes on where it was", file=sys.stderr)
+    print("stopped" if options.database else "stopped; the same command goes on where it was", file=sys.stderr)
     return 128 + stopping.signal_number
 
 
@@ -88,6 +108,8 @@ def check_stream(options: argparse.Namespace) -> Settings:
         raise SettingsError(
             f"warehouse must have no streams yet where --database is sent to new ones, got some in {warehouse}"
         )
+    if options.rebuild and not Path(warehouse, settings.schema).is_dir():
+        raise SettingsError(f"warehouse must have tables of streams where --rebuild makes them again, got {warehouse}")
     make_folder(warehouse, "warehouse", warehouse)
     return settings
 
@@ -98,7 +120,7 @@ def send_posts(options: argparse.Namespace, endpoint: str, steps: StepReporter) 
     Raises:
         PinterestError: some could not be sent.
     """
-    environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": REGION}
+    environment = {"AWS_ENDPOINT_URL_KINESIS": endpoint, "AWS_DEFAULT_REGION": REGION}
     common, folder = ("streaming", "--direct", "--user-id", options.user_id), options.warehouse.absolute()
     files = ("--cursor", str(folder / "sent.json"), "--failed", str(folder / "failed.jsonl"))
     run_emulation(*common, "--streams", "create", environment=environment)

@@ -157,7 +157,7 @@ class Stack:
         """Takes the folder for this stack; what an earlier one has left there goes, what anybody else has does not."""
         folder = self.folder
         lock = folder / _LOCK
-        if folder.is_dir() and any(folder.iterdir()) and not lock.is_file():
+        if folder.exists() and not lock.is_file() and not (folder.is_dir() and not any(folder.iterdir())):
             raise StackError(f"folder must be new, empty or an earlier stack's, got {folder}")
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = lock.open("w")
