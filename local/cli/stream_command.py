@@ -27,7 +27,6 @@ from pinterest_transforms.settings import Settings
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 """Keys for an emulator: it takes any, but boto3 needs some."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _GLANCE = 0.2
 _SWITCHES = ("rebuild", "new_checkpoint", "allow_losses")
 
@@ -37,17 +36,17 @@ class StopRequest:
 
     def __init__(self, settings: Settings) -> None:
         self._file, self._over = Path(settings.stop_file(ENTITIES[0])), threading.Event()
+        self._before: dict[int, object] = {}
         self.signal_number = 0
 
     def __enter__(self) -> Self:
-        for number in _SIGNALS:
-            signal.signal(number, self)
+        self._before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._over.set()
-        for number in _SIGNALS:
-            signal.signal(number, stop_process)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
 
     def __call__(self, number: int, frame: object) -> None:
         """Takes the signal."""

@@ -3,6 +3,8 @@
 import io
 import re
 import shutil
+import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +14,7 @@ from emulation.source.database import connect, write_source
 from emulation.synthetic.generator import generate_rows
 from local.cli.command_options import build_parser
 from local.cli.step_progress import StepReporter
-from local.cli.stream_command import run_stream
+from local.cli.stream_command import StopRequest, run_stream
 from local.kinesis.kinesis_emulator import serve_emulator
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
@@ -100,3 +102,15 @@ def test_a_stream_that_is_not_there_is_one_line(call: Call) -> None:
     assert code == 1
     wanted = ": stream streaming-12f6caff3559-pin must be there and readable, got ResourceNotFoundException"
     assert err.splitlines()[-1].endswith(wanted)
+
+
+def test_a_stop_that_is_requested_while_streams_start_holds(tmp_path: Path) -> None:
+    settings = Settings(leg="stream", warehouse=str(tmp_path))
+    file = Path(settings.stop_file(USER))
+    with StopRequest(settings) as stopping:
+        stopping(signal.SIGINT, None)
+        for _ in range(2):  # streams that start remove an earlier run's request
+            while not file.exists():
+                time.sleep(0.05)
+            file.unlink()
+    assert stopping.signal_number == signal.SIGINT
