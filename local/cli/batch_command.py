@@ -93,16 +93,14 @@ def run_batch(runner: "Runner", settings: Settings, options: argparse.Namespace,
     rebuild = "true" if options.rebuild else "false"
     *cleaning, analysis = [notebooks / name for name in BATCH_NOTEBOOKS]
     run_notebooks(runner, settings, cleaning, entity=options.entity, rebuild=rebuild)
-    if options.report is None:
-        run_notebooks(runner, settings, [analysis])
-        return
     with ThreadPoolExecutor(1) as pool:
         # Read beside the analysis, which changes tables of answers alone.
-        summaries = pool.submit(read_summaries, runner.spark, settings)
+        summaries = pool.submit(read_summaries, runner.spark, settings) if options.report else None
         run_notebooks(runner, settings, [analysis])
+    if summaries is not None:
         runner.progress(f"writing {options.report}")
         data = collect_report_data(runner.spark, settings, summaries.result(), runner.screen.answers)
-    write_report(options.report, data)
+        write_report(options.report, data)
 
 
 def run_notebooks(runner: "Runner", settings: Settings, notebooks: Sequence[Path], **changes: str) -> None:

@@ -73,14 +73,13 @@ def run(options: argparse.Namespace) -> int:
     if options.database:
         # Before Spark starts, whose processes find them in their environment.
         os.environ.update(_KEYS)
-    stopping = StopRequest(settings)
     with open_runner(settings.warehouse) as (runner, steps), ExitStack() as stack:
         endpoint, region = "" if options.endpoint in (None, "aws") else options.endpoint, options.region
         if options.database:
             endpoint, region = stack.enter_context(serve_emulator()).url, REGION
             steps("sending the posts")
             send_posts(options, endpoint, steps)
-        with stopping:
+        with StopRequest(settings) as stopping:
             run_stream(runner, options, steps, endpoint, region)
         if not stopping.signal_number:
             values = {"catalog": settings.catalog, "user_id": settings.user_id, "warehouse": settings.warehouse}

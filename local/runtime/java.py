@@ -105,7 +105,7 @@ def start_process(
     It starts in a new session: Ctrl-C reaches this process alone, which then ends the other.
     """
     with _hold_signals():
-        process = subprocess.Popen(  # noqa: S603 - the user's own java
+        process = subprocess.Popen(  # noqa: S603 - the user's own java, or this project's
             command, env=environment, stdin=stdin, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
         _started.append(process)
@@ -113,7 +113,7 @@ def start_process(
 
 
 def kill_java() -> None:
-    """Ends every Java of this process without waiting for its work: after Ctrl-C, or a request to end."""
+    """Ends whatever ``start_process`` has started, without waiting for its work: after Ctrl-C, or a request to end."""
     for process in list(_started):
         end_process(process)
 
