@@ -45,8 +45,13 @@ _FIXED = {
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     # The rows that are merged are checkpointed already: MERGE need not do it again.
     "spark.databricks.delta.merge.materializeSource": "none",
-    # Of a local file only the checksums in the file itself are checked; see _read_without_checksum_files.
+    # Of a local file only the checksums in the file itself are written and checked; see _use_no_checksum_files.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
+    "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
+    # Hadoop starts a process for each file it makes or renames, and for its checksum file: `chmod`, `readlink`. This
+    # class renames without.
+    "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming.checkpointing."
+    "FileSystemBasedCheckpointFileManager",
     # A file costs little to open here. By default each counts as 4 MiB, which makes a task of every 32 small files:
     # twice the memory and half as much time again for a landing of one record per file.
     "spark.sql.files.openCostInBytes": "65536",
@@ -98,7 +103,7 @@ def local_session(
     atexit.register(java.end)
     with java.start_limit():
         context = SparkContext(conf=conf, gateway=java.connect())
-        _read_without_checksum_files(context)
+        _use_no_checksum_files(context)
     if threading.current_thread() is threading.main_thread():
         # pyspark has replaced it.
         signal.signal(signal.SIGINT, handler)
@@ -172,15 +177,16 @@ def _class_archive_options(archive: Path) -> list[str]:
     return [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr"]
 
 
-def _read_without_checksum_files(context: SparkContext) -> None:
-    """Local files are read whatever is in the checksum file beside them.
+def _use_no_checksum_files(context: SparkContext) -> None:
+    """Local files are read whatever is in a checksum file beside them, and written without one.
 
     A landing is written by other programs, which leave the checksum file of an earlier object where it is. Data files
-    of tables hold checksums of their pages. Spark's checkpoints are read in another way, and stay checked.
+    of tables hold checksums of their pages.
     """
     jvm = context._jvm
     file_system = jvm.org.apache.hadoop.fs.FileSystem.getLocal(context._jsc.hadoopConfiguration())  # type: ignore[union-attr]
     file_system.setVerifyChecksum(False)
+    file_system.setWriteChecksum(False)
 
 
 def _machine_memory() -> int:

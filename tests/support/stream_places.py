@@ -117,9 +117,7 @@ class StreamPlace(Place):
         """Removes what the checkpoint says last in those of its folders."""
         for folder in folders:
             said = {int(file.name): file for file in (self.checkpoint() / folder).iterdir() if file.name.isdigit()}
-            last = said[max(said)]
-            last.unlink()
-            last.with_name(f".{last.name}.crc").unlink(missing_ok=True)
+            said[max(said)].unlink()
 
     def everything(self, *entities: Entity) -> tuple[object, ...]:
         """What the tables say, but for runs and times."""

@@ -123,8 +123,7 @@ def forget_logs(place: Place) -> None:
 def lost_commit(place: Place, table: str, *, empty: bool) -> Iterator[int]:
     """While it lasts, the newest commit of a table is gone, or an empty file; gives its version."""
     commit = max((place.settings.table_folder(table) / "_delta_log").glob("[0-9]*.json"))
-    checksums = [commit.with_name(f".{commit.name}.crc"), commit.with_suffix(".crc")]
-    files = {file: file.read_bytes() for file in (commit, *checksums) if file.exists()}
+    files = {file: file.read_bytes() for file in (commit, commit.with_suffix(".crc")) if file.exists()}
     for file in files:
         file.unlink()
     if empty:

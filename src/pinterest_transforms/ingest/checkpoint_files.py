@@ -9,7 +9,6 @@ from pathlib import Path
 from pinterest_transforms.errors import CheckpointError
 
 _BATCH_FILE = re.compile(r"([0-9]+)(?:\.compact)?")
-_CHECKSUM = re.compile(r"\.([0-9]+)(?:\.compact)?\.crc")
 _WHOLE = re.compile(rb"v[0-9]+\s.*[}\]-]\s*|\s*\{.*\}\s*", re.DOTALL)
 _NO_ENTRIES = re.compile(rb"v[0-9]+\s*")
 _SPARKS_WORDS = re.compile(r"Failed to read log file|[Bb]atch \S+ doesn't exist")
@@ -31,21 +30,19 @@ def check_checkpoint_files(checkpoint: str, remedy: str) -> None:
     _check_content(root / "metadata", remedy)
     sources = sorted((root / "sources").glob("[0-9]*"))
     for folder in (root / "offsets", root / "commits", *sources):
-        for file in _numbered(folder, _BATCH_FILE).values():
+        for file in _numbered(folder).values():
             _check_content(file, remedy, may_have_no_entries=folder in sources)
-    offsets, commits = (_numbered(root / name, _BATCH_FILE) for name in ("offsets", "commits"))
-    last = max((*offsets, *commits, *_numbered(root / "offsets", _CHECKSUM)), default=0)
+    offsets, commits = (_numbered(root / name) for name in ("offsets", "commits"))
+    last = max((*offsets, *commits), default=0)
     for number in (last - 1, last):
         if number >= 0 and number not in offsets and (offsets or commits):
-            _raise_missing(root / "offsets" / str(number), remedy)
-    for number in sorted(_numbered(root / "commits", _CHECKSUM).keys() - commits.keys()):
-        if number >= last:
-            _raise_missing(root / "commits" / str(number), remedy)
+            missing = root / "offsets" / str(number)
+            raise CheckpointError(f"checkpoint file {missing} must be there, got none; nothing was read; {remedy}")
 
 
 def has_unfinished_batch(checkpoint: str) -> bool:
     """Whether Spark has begun a micro-batch of the checkpoint that was not finished."""
-    offsets, commits = (_numbered(Path(checkpoint, name), _BATCH_FILE) for name in ("offsets", "commits"))
+    offsets, commits = (_numbered(Path(checkpoint, name)) for name in ("offsets", "commits"))
     return max(offsets, default=-1) > max(commits, default=-1)
 
 
@@ -62,9 +59,9 @@ def check_query_error(error: Exception, checkpoint: str, remedy: str) -> None:
         ) from error
 
 
-def _numbered(folder: Path, names: re.Pattern[str]) -> dict[int, Path]:
+def _numbered(folder: Path) -> dict[int, Path]:
     files = folder.iterdir() if folder.is_dir() else ()
-    return {int(found[1]): file for file in files if (found := names.fullmatch(file.name)) and file.is_file()}
+    return {int(found[1]): file for file in files if (found := _BATCH_FILE.fullmatch(file.name)) and file.is_file()}
 
 
 def _check_content(file: Path, remedy: str, *, may_have_no_entries: bool = False) -> None:
@@ -73,7 +70,3 @@ def _check_content(file: Path, remedy: str, *, may_have_no_entries: bool = False
         return
     got = f"{len(content)} bytes that are torn" if content else "an empty file"
     raise CheckpointError(f"checkpoint file {file} must be as Spark wrote it, got {got}; nothing was read; {remedy}")
-
-
-def _raise_missing(file: Path, remedy: str) -> None:
-    raise CheckpointError(f"checkpoint file {file} must be there, got none; nothing was read; {remedy}")

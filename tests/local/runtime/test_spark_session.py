@@ -88,6 +88,7 @@ def test_a_checksum_file_beside_an_object_is_no_reason_to_fail(
 def test_a_data_file_with_a_wrong_byte_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
     spark.range(1000).coalesce(1).write.format("delta").save(f"{tmp_path}/t")
     (file,) = (tmp_path / "t").glob("*.parquet")
+    assert not list(tmp_path.rglob(".*.crc")), "Hadoop starts two processes for each"
     content = bytearray(file.read_bytes())
     content[200] ^= 1
     file.write_bytes(content)
