@@ -27,7 +27,12 @@ def build_parser() -> OneLineParser:
     top = OneLineParser(prog="python -m infrastructure", description=about, allow_abbrev=False)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("render", help="write the settings files of Kafka's clients", allow_abbrev=False)
+    command = commands.add_parser(
+        "render",
+        help="write the settings files of Kafka's clients",
+        description="Writes the settings files of Kafka's clients for a cluster.",
+        allow_abbrev=False,
+    )
     _add_names(command)
     command.add_argument("--bootstrap", required=True, metavar="HOST:PORT[,…]", help="addresses of the brokers")
     command.add_argument("--to", required=True, type=Path, metavar="DIR", help="folder to write them to")
@@ -58,9 +63,19 @@ def build_parser() -> OneLineParser:
     command.add_argument("--delete-data", action="store_true", help="empty the stacks' buckets first")
     command.set_defaults(run=_destroy)
 
-    command = commands.add_parser("check", help="check the templates for errors that linters miss", allow_abbrev=False)
+    command = commands.add_parser(
+        "check",
+        help="check the templates for errors that linters miss",
+        description="Checks the templates for errors that linters miss, and prints each.",
+        allow_abbrev=False,
+    )
     command.set_defaults(run=_check)
-    command = commands.add_parser("stamp", help="update the digest of the API's methods", allow_abbrev=False)
+    command = commands.add_parser(
+        "stamp",
+        help="update the digest of the API's methods",
+        description="Updates the digest of the API's methods in the template: a new one makes AWS deploy them.",
+        allow_abbrev=False,
+    )
     command.set_defaults(run=_stamp)
     return top
 

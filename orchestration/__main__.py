@@ -18,7 +18,8 @@ def parser() -> OneLineParser:
     top = OneLineParser(prog="python -m orchestration", description="The DAG that starts the batch leg once a day.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("publish", help="write <id>_dag.py into a folder or a bucket")
+    about = "Writes <id>_dag.py into a folder or a bucket from which Airflow reads DAGs."
+    command = commands.add_parser("publish", help="write <id>_dag.py into a folder or a bucket", description=about)
     command.add_argument("--to", required=True, metavar="DIR|s3://BUCKET/PREFIX/", help="where Airflow reads DAGs")
     command.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
     command.add_argument("--job-name", metavar="NAME", help="name of the deployed job, if it is not production's")

@@ -36,7 +36,12 @@ def build_parser() -> OneLineParser:
     _add_connection(command)
     command.set_defaults(run="set_up:set_up")
 
-    command = commands.add_parser("rotate", help="replace the keys in the secret scope", allow_abbrev=False)
+    command = commands.add_parser(
+        "rotate",
+        help="replace the keys in the secret scope",
+        description="Replaces the AWS keys in the secret scope.",
+        allow_abbrev=False,
+    )
     _add_secrets(command, required=True)
     _add_connection(command)
     command.set_defaults(run="set_up:rotate")
@@ -44,6 +49,7 @@ def build_parser() -> OneLineParser:
     command = commands.add_parser(
         "smoke",
         help="run the batch job, wait, print the answers",
+        description="Runs the deployed batch job, waits for its end, and prints the answers.",
         epilog="Ctrl-C and the timeout cancel the run. Exit code 1: a task failed, or an answer is empty.",
         allow_abbrev=False,
     )
@@ -125,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        options = _parse_options(arguments)
+        options = build_parser().parse_args(arguments)
         # Imported for the chosen command alone: the SDK is slow to import.
         resolve_name(f"workspace.{options.run}")(options, output)
     except PinterestError as error:
@@ -141,15 +147,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
-
-
-def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    options, unknown = build_parser().parse_known_args(arguments)
-    if unknown:
-        # Names only: the value of a mistaken `--token` must not be printed.
-        names = [word.partition("=")[0] for word in unknown if word.startswith("-")] or [f"{len(unknown)} words"]
-        raise SettingsError(f"arguments must be known ones, got {', '.join(names)} (see python -m workspace --help)")
-    return options
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

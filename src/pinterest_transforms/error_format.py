@@ -4,7 +4,7 @@ import argparse
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pinterest_transforms.errors import PinterestError, SettingsError
 
@@ -37,6 +37,18 @@ class OneLineParser(argparse.ArgumentParser):
             SettingsError: always.
         """
         raise SettingsError(f"{message} (see {self.prog} --help)")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as argparse has it
+        """As argparse's; an unknown argument is an error of the command that it was given to, not of the program.
+
+        Raises:
+            SettingsError: with names only, for the value of a mistaken ``--token`` must not be printed.
+        """
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            names = [word.partition("=")[0] for word in unknown if word.startswith("-")] or [f"{len(unknown)} words"]
+            self.error(f"arguments must be known ones, got {', '.join(names)}")
+        return options, unknown
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
