@@ -119,10 +119,9 @@ build/report.html:
 
 build/landing: | .make/local
 	@echo "making a source of $(POSTS) posts, and the files that the sink would write of it"
-	rm -rf build/landing.part build/source.db
+	rm -f build/source.db
 	$(BIN)/python -m emulation generate --posts $(POSTS) --seed $(SEED) --database build/source.db \
-		--landing build/landing.part --delivery dirty
-	mv build/landing.part build/landing
+		--landing build/landing --delivery dirty
 
 .venv/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "error: Python 3.11 or 3.12 is needed, and none was found; name one with PYTHON=…" >&2; exit 1; }

@@ -5,12 +5,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 
 from sqlalchemy import Engine
 
 from emulation.cli.number_arguments import MAX_POSTS, SEED, int_between
+from emulation.cli.part_paths import open_landing, open_source
 from emulation.cli.progress_display import track
 from emulation.cli.send_command import add_commands
 from emulation.emulation_errors import format_unexpected_error, redact
@@ -21,7 +23,7 @@ from emulation.synthetic.delivery import DELIVERIES
 from emulation.synthetic.landing_writer import RECORDS_PER_FILE, check_landing_target, write_landing
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.error_format import OneLineParser
-from pinterest_transforms.errors import LandingError, PinterestError, SettingsError
+from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 
 POSTS = 11_000
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 success, 1 records failed, 2 an error (one line on standard error), 130 interrupted.
     """
     try:
-        options = _build_parser().parse_args(arguments)
+        options = build_parser().parse_args(arguments)
         line, code = options.run(options)
         _print(line)
         return int(code)
@@ -78,21 +80,18 @@ def generate(options: argparse.Namespace) -> tuple[str, int]:
     settings = Settings(user_id=options.user_id, landing=options.landing)
     if options.landing:
         check_landing_target(settings)
-        _create_landing(options.landing)
-    engine = connect(options.database)
-    try:
+    landing = open_landing(options.landing) if options.landing else nullcontext("")
+    with landing as folder, open_source(options.database) as engine:
         tables = (
             (e, track(f"generating {e.source_table}", options.posts, generate_rows(e, options.posts, options.seed)))
             for e in ENTITIES
         )
         rows = write_source(engine, tables, replace=options.replace)
         counts = ", ".join(f"{count:,} rows in {table}" for table, count in rows.items())
-        line = f"made {options.posts:,} posts ({counts}) in {describe_database(engine)}"
+        line = f"made {options.posts:,} posts ({counts}) in {describe_database(connect(options.database))}"
         if options.landing:
-            records, files = _write_landing(engine, rows, settings, options)
+            records, files = _write_landing(engine, rows, replace(settings, landing=folder), options)
             line += f", {records:,} records in {files:,} files in {options.landing}"
-    finally:
-        engine.dispose()
     return f"{line}, {time.monotonic() - started:.1f} s", 0
 
 
@@ -105,14 +104,6 @@ def _load_generator() -> Callable[[Entity, int, int], Iterator[list[Row]]]:
             "numpy must be installed for generate, got none: pip install --require-hashes -r requirements/local.txt"
         ) from None
     return generate_rows
-
-
-def _create_landing(folder: str) -> None:
-    """Creates the landing before the source, so that an error leaves neither."""
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LandingError(f"landing {folder} cannot be written: {error.strerror}") from None
 
 
 def _write_landing(
@@ -134,7 +125,8 @@ def _write_landing(
     return records, files
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> OneLineParser:
+    """The parser of all commands."""
     about = "Generates a source of posts, shows one of them, and sends them to Kafka or Kinesis."
     parser = OneLineParser(prog="python -m emulation", description=about, epilog=_MORE, allow_abbrev=False)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -38,6 +38,7 @@ def test_generate_writes_landing_files(tmp_path: Path, capsys: pytest.CaptureFix
     landing = tmp_path / "landing"
     given = ["generate", "--posts", "900", "--database", f"sqlite:///{tmp_path}/source.db", "--landing", str(landing)]
     assert main([*given, "--user-id", "7up", "--delivery", "dirty"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["landing", "source.db"]
     files = list(landing.rglob("*.json"))
     records = sum(file.read_bytes().count(b"\n") for file in files)
     assert {file.parent.parent.name for file in files} == {"7up.pin", "7up.geo", "7up.user"}
@@ -65,6 +66,10 @@ def test_generate_overwrites_nothing_without_replace(tmp_path: Path, capsys: pyt
         f"error: {file} already has {names}: --replace drops and creates them again",
     ]
     assert main([*given, "--replace"]) == 0
+    # Another user's topics in the same landing.
+    assert main([*given, "--landing", str(landing), "--replace", "--user-id", "7up"]) == 0
+    assert [path.name for path in landing.iterdir()] == ["topics"]
+    assert len(list(landing.glob("topics/*"))) == 6
 
 
 BOUNDS, SEE = "must be a whole number from 1 to 100,000,000", " (see python -m emulation generate --help)"
@@ -84,7 +89,7 @@ BOUNDS, SEE = "must be a whole number from 1 to 100,000,000", " (see python -m e
         ),
         (
             ["generate", "--databse", "mysql://u:c4n4ry@h/d"],
-            "unrecognized arguments: --databse mysql://u:***@h/d (see python -m emulation --help)",
+            "arguments must be known ones, got --databse (see python -m emulation generate --help)",
         ),
     ],
 )
@@ -114,20 +119,27 @@ def test_the_database_may_come_from_the_environment(
         assert option in text
 
 
-def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
-    file = tmp_path / "source.db"
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_is_interrupted_leaves_nothing_that_looks_complete(tmp_path: Path, number: signal.Signals) -> None:
+    file, part = tmp_path / "source.db", tmp_path / "source.db.part"
     command = [sys.executable, "-m", "emulation", "generate", "--posts", "5000000", "--database", str(file)]
+    command += ["--landing", str(tmp_path / "landing")]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, cwd=tmp_path, text=True
     ) as process:
         deadline = time.monotonic() + 20
-        while (not file.exists() or file.stat().st_size < 10**6) and time.monotonic() < deadline:
+        while (not part.exists() or part.stat().st_size < 10**6) and time.monotonic() < deadline:
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=20)
-    assert (process.returncode, out, err) == (130, "", "interrupted\n")
-    with pytest.raises(Exception, match="no such table"):
-        count_rows(connect(str(file)), PIN)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    if number == signal.SIGINT:
+        assert (process.returncode, out, err, left) == (130, "", "interrupted\n", [])
+    else:
+        assert left == ["landing.part", "source.db.part", "source.db.part-journal"]
+    assert main([*command[3:5], "5", *command[6:]]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["landing", "source.db"]
+    assert count_rows(connect(str(file)), PIN) == 5
 
 
 def test_it_imports_no_spark(tmp_path: Path) -> None:
