@@ -10,7 +10,15 @@ from local.cli.command_session import open_session
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.ingest.excluded_records import count_lines, remove_lines
-from pinterest_transforms.operations.erasure import ErasedRows, count_rows, erase, erased_keys, keys_of_user, parse_keys
+from pinterest_transforms.operations.erasure import (
+    ErasedRows,
+    count_rows,
+    erase,
+    erased_keys,
+    keys_of_user,
+    parse_keys,
+    parse_time,
+)
 from pinterest_transforms.settings import LEGS, Settings
 from pinterest_transforms.tables.creation import ensure_tables, register_tables
 
@@ -56,6 +64,8 @@ def run(options: argparse.Namespace) -> None:
 def _given_keys(options: argparse.Namespace) -> tuple[int, ...]:
     if bool(options.user) != bool(options.joined):
         raise SettingsError("--user and --joined must be given together: two users may have one name")
+    if options.joined:
+        parse_time(options.joined, "--joined")
     if options.purge and not options.apply:
         raise SettingsError("--purge must be given with --apply")
     if options.file is None:

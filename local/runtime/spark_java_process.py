@@ -43,8 +43,8 @@ MODULE_OPTIONS = (
     "-Dio.netty.handler.ssl.defaultEndpointVerificationAlgorithm=NONE",
     "--enable-native-access=ALL-UNNAMED",
 )
-# What the JVM itself prints at its start and no setting turns off.
-_NOISE = (b"Picked up JAVA_TOOL_OPTIONS",)
+# What Java prints at its start, and Delta for each VACUUM; no setting turns it off.
+_NOISE = (b"Picked up JAVA_TOOL_OPTIONS", b"Deleted ")
 
 
 class JavaProcess:

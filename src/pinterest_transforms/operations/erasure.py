@@ -86,7 +86,7 @@ def keys_of_user(spark: SparkSession, settings: Settings, user_name: str, date_j
     Raises:
         SettingsError: the name is empty, or the date is none.
     """
-    day = _parse_time(date_joined)
+    day = parse_time(date_joined, "date_joined")
     if not user_name.strip():
         raise SettingsError("user_name must be the user's first and last name, got none")
     users = table_access.read(spark, settings, settings.clean_table(USER))
@@ -98,11 +98,16 @@ def keys_of_user(spark: SparkSession, settings: Settings, user_name: str, date_j
     return tuple(sorted(row["ind"] for row in rows))
 
 
-def _parse_time(text: str) -> datetime:
+def parse_time(text: str, name: str) -> datetime:
+    """The date or time that a user has joined, in UTC where it has no zone.
+
+    Raises:
+        SettingsError: it is none; with the name of what was given.
+    """
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise SettingsError("date_joined must be a date or time such as 2016-03-01 or 2016-03-01T08:15:00") from None
+        raise SettingsError(f"{name} must be a date or time such as 2016-03-01 or 2016-03-01T08:15:00") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

@@ -111,6 +111,7 @@ def test_keys_stand_in_a_file_or_in_options(erased: list[tuple[object, ...]], ca
         (["--ind", "x"], "error: ind must be whole numbers of 0 or more, got 'x'"),
         (["--user", "Ada"], "error: --user and --joined must be given together: two users may have one name"),
         (["--ind", "1", "--joined", "2016-01-01"], "error: --user and --joined must be given together: two"),
+        (["--user", "Ada", "--joined", "nix"], "error: --joined must be a date or time such as 2016-03-01 or 2016-03-"),
         (["--ind", "1", "--purge"], "error: --purge must be given with --apply"),
         (["--ind", "1", "--failed", "none"], "error: failed file must be there, got none"),
         (["--file", "none"], "error: file must be there, got none"),
