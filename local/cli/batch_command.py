@@ -75,9 +75,9 @@ def check_batch(options: argparse.Namespace) -> Settings:
         raise LandingError(f"landing must hold {wanted}, got {', '.join(found[:9]) or 'no topics'}")
     if report is not None and report.is_dir():
         raise SettingsError(f"report must be a file, got the folder {report}")
-    make_folder(warehouse, "warehouse", warehouse)
     if report is not None:
         make_folder(report.parent, "report", report)
+    make_folder(warehouse, "warehouse", warehouse)
     return settings
 
 

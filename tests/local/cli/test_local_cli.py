@@ -78,6 +78,11 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
             "error: warehouse must be where files can be written, got {folder}/l/file/w: Not a directory",
         ),
         (
+            "batch --landing l --warehouse w --user-id xyz --report l/file/report.html",
+            2,
+            "error: report must be where files can be written, got {folder}/l/file/report.html: File exists",
+        ),
+        (
             "batch --landing= --warehouse w",
             2,
             "error: argument --landing: must be a path, got '' (see python -m local batch --help)",
