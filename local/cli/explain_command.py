@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
         steps("finding the posts")
         register_tables(spark, settings)
         posts = explain(spark, settings, options.answer, dict(options.cell), raw=options.raw)
-        write_rows(posts, options.format, sys.stdout, steps.paused)
+        write_rows(posts, options.format, sys.stdout, steps.end, widest=None)
 
 
 def check_explanation(options: argparse.Namespace) -> Settings:

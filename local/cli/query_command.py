@@ -6,7 +6,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +19,7 @@ from local.cli.command_session import open_session
 from local.cli.step_progress import StepReporter
 from local.notebooks.display import Screen, collect_rows
 from local.notebooks.json_values import to_json_value
+from local.notebooks.terminal_table import WIDEST_CELL
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import PinterestError
@@ -63,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
         use_warehouse(spark, warehouse, schemas, schema)
         steps("running the query")
         frame = open_query(spark, options.query, () if schema else schemas)
-        write_rows(frame, options.format, sys.stdout, steps.paused)
+        write_rows(frame, options.format, sys.stdout, steps.end)
 
 
 def open_query_session(options: argparse.Namespace) -> AbstractContextManager[tuple[SparkSession, StepReporter]]:
@@ -156,25 +158,29 @@ def use_warehouse(spark: SparkSession, warehouse: Path, schemas: Sequence[str], 
 
 
 def write_rows(
-    frame: DataFrame,
-    form: str,
-    out: TextIO,
-    paused: Callable[[], AbstractContextManager[object]] = nullcontext,
+    frame: DataFrame, form: str, out: TextIO, end_steps: Callable[[], object], widest: int | None = WIDEST_CELL
 ) -> None:
-    """Writes the rows of a frame: as ``table`` the first of them, as ``jsonl`` or ``csv`` all, without holding them."""
+    """Writes the rows of a frame: as ``table`` the first of them, as ``jsonl`` or ``csv`` all, without holding them.
+
+    Args:
+        frame: the rows.
+        form: ``table``, ``jsonl`` or ``csv``.
+        out: where they are written.
+        end_steps: called before the first row, once it is there.
+        widest: where a table cuts a text; None for nowhere.
+    """
     if form == "table":
-        screen = Screen(out, rows_shown=TABLE_ROWS)
-        screen.paused = paused
-        screen.show_rows(collect_rows(frame, TABLE_ROWS))
+        rows = collect_rows(frame, TABLE_ROWS)
+        end_steps()
+        Screen(out).show_rows(rows, widest)
         return
     lines = _json_lines(frame) if form == "jsonl" else _csv_lines(frame)
-    first = next(lines, None)
-    with paused():
-        if first is not None:
-            out.write(first)
-        for line in lines:
-            out.write(line)
-        out.flush()
+    # The first line of CSV is there before any row.
+    first = list(islice(lines, 2 if form == "csv" else 1))
+    end_steps()
+    out.writelines(first)
+    out.writelines(lines)
+    out.flush()
 
 
 def _json_lines(frame: DataFrame) -> Iterator[str]:

@@ -5,16 +5,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TimeElapsedColumn
+from rich.text import Text
 
 from pinterest_transforms.error_format import clean_text
 
 _LONG_STEP_SECONDS = 2.0
-_LIVE_SECONDS, _PRINT_SECONDS = 0.5, 5.0
+
+
+class _LineColumn(ProgressColumn):
+    """The name of a step, or a line that is read again."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        """The text that is shown now."""
+        return Text(clean_text(task.fields["read"]()) if "read" in task.fields else task.description)
 
 
 class StepReporter:
@@ -24,9 +33,10 @@ class StepReporter:
         self._console = Console(file=err or sys.stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
         self._live = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
+            _LineColumn(),
             TimeElapsedColumn(),
             console=self._console,
+            disable=not self._console.is_terminal,
             transient=True,
             redirect_stdout=False,
         )
@@ -51,24 +61,24 @@ class StepReporter:
 
     def __enter__(self) -> Self:
         """Starts the live line."""
-        if self._console.is_terminal:
-            self._live.start()
+        self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Ends the live line."""
+    def __exit__(self, *_: object) -> None:
+        """Ends the last step, and the live line."""
+        self.end()
+
+    def end(self) -> None:
+        """Ends the last step, and the live line: what a command prints now stands below all of its steps."""
         self._end_step()
         self._step = ""
-        if self._console.is_terminal:
-            self._live.stop()
+        self._live.stop()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """No live line and no new step while it lasts, for something else is written."""
         with self._lock:
-            running = self._console.is_terminal and self._live.live.is_started
+            running = self._live.live.is_started
             if running:
                 self._live.stop()
             try:
@@ -78,29 +88,12 @@ class StepReporter:
                     self._live.start()
 
     @contextmanager
-    def show_lines(self, read: Callable[[], Sequence[str]]) -> Iterator[None]:
-        """Lines that are refreshed: below the step on a terminal, printed every few seconds elsewhere."""
-        over, live = threading.Event(), self._console.is_terminal
-        tasks = [self._live.add_task("") for _ in read()] if live else []
-
-        def show() -> None:
-            printed: Sequence[str] = ()
-            while not over.wait(_LIVE_SECONDS if live else _PRINT_SECONDS):
-                lines = [clean_text(line) for line in read()]
-                for task, line in zip(tasks, lines, strict=False):
-                    self._live.update(task, description=line)
-                with self._lock:
-                    for line in () if live or lines == printed else lines:
-                        self._console.print(line, soft_wrap=True)
-                printed = lines
-
-        thread = threading.Thread(target=show, daemon=True)
-        thread.start()
+    def show_lines(self, lines: Sequence[Callable[[], str]]) -> Iterator[None]:
+        """Live lines beside the step's own, each read again and again; nothing where there is no terminal."""
+        tasks = [self._live.add_task("", read=line) for line in lines if self._console.is_terminal]
         try:
             yield
         finally:
-            over.set()
-            thread.join()
             for task in tasks:
                 self._live.remove_task(task)
 

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,6 @@ from local.cli.command_session import open_runner, run_emulation
 from local.cli.local_cli import stop_process
 from local.cli.step_progress import StepReporter
 from local.kinesis.emulator_streams import REGION
-from local.kinesis.kinesis_emulator import serve_emulator
 from local.kinesis.kinesis_source import KinesisSource
 from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.entities import ENTITIES, entities_named
@@ -76,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
     with open_runner(settings.warehouse) as (runner, steps), ExitStack() as stack:
         endpoint, region = "" if options.endpoint in (None, "aws") else options.endpoint, options.region
         if options.database:
+            from local.kinesis.kinesis_emulator import serve_emulator  # noqa: PLC0415 - aiohttp, for this alone
+
             endpoint, region = stack.enter_context(serve_emulator()).url, REGION
             steps("sending the posts")
             send_posts(options, endpoint, steps)
@@ -154,5 +156,6 @@ def run_stream(
         "trigger": options.trigger,
         **{name: "true" for name in _SWITCHES if getattr(options, name)},
     }
-    with steps.show_lines(lambda: [describe_progress(settings, entity) for entity in entities_named(options.entity)]):
+    entities = entities_named(options.entity)
+    with steps.show_lines([partial(describe_progress, settings, entity) for entity in entities]):
         runner.run(notebooks / "stream_kinesis", values)

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import DataType, DoubleType, StringType
 from rich.console import Console
 
-from local.notebooks.terminal_table import TableRows, render_table
+from local.notebooks.terminal_table import WIDEST_CELL, TableRows, render_table
 from pinterest_transforms.error_format import clean_text
 from pinterest_transforms.errors import PinterestError
 
@@ -63,14 +63,14 @@ class Screen:
         else:
             self.write(f"{value}\n")
 
-    def show_rows(self, rows: TableRows) -> None:
-        """Shows rows as a table."""
+    def show_rows(self, rows: TableRows, widest: int | None = WIDEST_CELL) -> None:
+        """Shows rows as a table; texts longer than ``widest`` are cut."""
         console = Console(file=self._out, highlight=False, markup=False, emoji=False)
         if not console.is_terminal:
             # A file has no edge to wrap at.
             console.width = _UNBOUNDED
         with console.capture() as captured:
-            console.print(render_table(rows, console, self.redact))
+            console.print(render_table(rows, console, self.redact, widest))
         # A blank line after it, no padding at the ends of lines.
         self.write("\n".join(line.rstrip(" ") for line in captured.get().splitlines()) + "\n\n")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 
 from pyspark.sql.types import DataType, NumericType, TimestampType
 from rich import box
@@ -18,7 +19,7 @@ from pinterest_transforms.error_format import clean_text
 
 # Numbers that are names: a year, a key. Nobody reads the year 2,018.
 _NAMES = re.compile(r"(?:\A|_)(?:year|ind|index|id)\Z", re.IGNORECASE)
-_WIDEST_CELL = 60
+WIDEST_CELL = 60
 _NARROWEST_COLUMN = 7
 _LARGEST_WHOLE = 1e15
 
@@ -40,14 +41,22 @@ class TableRows:
     total: int
 
 
-def render_table(rows: TableRows, console: Console, redact: Callable[[str], str] = str) -> RenderableType:
-    """The rows as a table; where the terminal is too narrow for so many columns, row by row, a line for each value."""
+def render_table(
+    rows: TableRows, console: Console, redact: Callable[[str], str] = str, widest: int | None = WIDEST_CELL
+) -> RenderableType:
+    """The rows as a table; where the terminal is too narrow for so many columns, row by row, a line for each value.
+
+    A text longer than ``widest`` is cut, unless that is None.
+    """
     cells = [
         [_build_cell(value, kind, name, redact) for value, kind, name in zip(row, rows.kinds, rows.names, strict=True)]
         for row in rows.rows
     ]
     headers = [Text(clean_text(redact(name)), style="bold") for name in rows.names]
     fits = not console.is_terminal or len(headers) * (_NARROWEST_COLUMN + 2) <= console.width
+    if fits and widest is not None:
+        for cell in chain.from_iterable(cells):
+            cell.truncate(widest, overflow="ellipsis")
     parts: list[RenderableType] = [_build_table(headers, cells, rows.kinds)] if fits else _build_records(headers, cells)
     if not rows.total:
         parts.append(Text("(no rows)", style="dim"))
@@ -62,8 +71,6 @@ def _build_table(headers: list[Text], cells: list[list[Text]], kinds: Sequence[D
         numeric = isinstance(kind, NumericType)
         table.add_column(header, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in cells:
-        for cell in row:
-            cell.truncate(_WIDEST_CELL, overflow="ellipsis")
         table.add_row(*row)
     return table
 

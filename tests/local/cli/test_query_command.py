@@ -31,7 +31,9 @@ def two_rows(interpreted: SparkSession, tmp_path_factory: pytest.TempPathFactory
 
 def _rows(spark: SparkSession, query: str, form: str) -> str:
     out = io.StringIO(newline="")
-    write_rows(open_query(spark, query), form, out)
+    written: list[int] = []
+    write_rows(open_query(spark, query), form, out, lambda: written.append(out.tell()))
+    assert written == [0]  # progress has ended before the first row
     return out.getvalue()
 
 

@@ -2,6 +2,7 @@ import contextlib
 import io
 import re
 import threading
+import time
 
 import pytest
 
@@ -24,6 +25,9 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
         steps("starting Spark")
         steps("cleaning\npins")
         steps("cleaning\npins")
+        # The stream's own log has them there.
+        with steps.show_lines([lambda: "12 records"]):
+            pass
 
     assert err.getvalue() == "[0 s] starting Spark\n[0 s] cleaning pins\n"
     assert capsys.readouterr() == ("", "")
@@ -39,10 +43,16 @@ def test_a_live_line_with_seconds_on_a_terminal(monkeypatch: pytest.MonkeyPatch)
         with steps.paused():
             err.write("<answer>")
         steps("cleaning pins")
+        with steps.show_lines([lambda: "12 records"]):
+            time.sleep(0.3)
+        steps.end()
+        err.write("<rows>")
 
+    assert err.getvalue().endswith("<rows>")
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", err.getvalue())
     assert "starting [bold]Spark 0:00:00" in text
     assert "cleaning pins 0:00:00" in text
+    assert "12 records " in text
     assert "<answer>" in text
 
 

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from rich.cells import cell_len
 from rich.control import strip_control_codes
 
-from local.notebooks.display import DisplayError, Screen
+from local.notebooks.display import DisplayError, Screen, collect_rows
 from pinterest_transforms.error_format import clean_text
 
 
@@ -95,9 +95,11 @@ def test_text_is_cleaned_to_one_line(text: str, expected: str) -> None:
 
 
 def test_long_text_ends_in_an_ellipsis(spark: SparkSession) -> None:
-    line = _shown(spark.sql("SELECT repeat('x', 1000) AS t")).splitlines()[2]
+    frame, out = spark.sql("SELECT repeat('x', 1000) AS t"), io.StringIO()
+    Screen(out).show_rows(collect_rows(frame, 1), widest=None)
 
-    assert line == "x" * 59 + "…"
+    assert _shown(frame).splitlines()[2] == "x" * 59 + "…"
+    assert out.getvalue().splitlines()[2] == "x" * 1000
 
 
 def test_a_terminal_gets_colour_and_a_pipe_gets_none(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
