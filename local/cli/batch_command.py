@@ -35,9 +35,17 @@ def make_folder(folder: Path, what: str, path: Path) -> None:
         raise SettingsError(f"{what} must be where files can be written, got {path}: {error.strerror}") from None
 
 
-def create_run_id() -> str:
-    """Name of a run that begins now; two never share one."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+def widget_values(settings: Settings, **others: str) -> dict[str, str]:
+    """Values of the notebooks' widgets for a run that begins now; ``others`` besides. Two runs never share a name."""
+    return {
+        "leg": settings.leg,
+        "catalog": settings.catalog,
+        "schema": settings.schema,
+        "user_id": settings.user_id,
+        "run_id": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        "warehouse": settings.warehouse,
+        **others,
+    }
 
 
 def run(options: argparse.Namespace) -> None:
@@ -59,11 +67,7 @@ def check_batch(options: argparse.Namespace) -> Settings:
     Raises:
         PinterestError: the landing, the warehouse, the report or the user id is not usable.
     """
-    landing, warehouse, report = (
-        options.landing.absolute(),
-        options.warehouse.absolute(),
-        options.report and options.report.absolute(),
-    )
+    landing, warehouse, report = options.landing, options.warehouse, options.report
     settings = Settings(user_id=options.user_id, landing=str(landing), warehouse=str(warehouse))
     if not (landing / "topics").is_dir():
         raise LandingError(f"landing must be a folder with topics/ in it, got {landing}")
@@ -73,9 +77,9 @@ def check_batch(options: argparse.Namespace) -> Settings:
         found = sorted(folder.name for folder in (landing / "topics").iterdir())
         wanted = f"topics {settings.user_id}.pin, .geo or .user"
         raise LandingError(f"landing must hold {wanted}, got {', '.join(found[:9]) or 'no topics'}")
-    if report is not None and report.is_dir():
-        raise SettingsError(f"report must be a file, got the folder {report}")
     if report is not None:
+        if report.is_dir():
+            raise SettingsError(f"report must be a file, got the folder {report}")
         make_folder(report.parent, "report", report)
     make_folder(warehouse, "warehouse", warehouse)
     return settings
@@ -90,9 +94,8 @@ def run_batch(runner: "Runner", settings: Settings, options: argparse.Namespace,
     from local.report.report_data import collect_report_data, read_summaries  # noqa: PLC0415 - slow to import, see run
     from local.report.report_file import write_report  # noqa: PLC0415
 
-    rebuild = "true" if options.rebuild else "false"
     *cleaning, analysis = [notebooks / name for name in BATCH_NOTEBOOKS]
-    run_notebooks(runner, settings, cleaning, entity=options.entity, rebuild=rebuild)
+    run_notebooks(runner, settings, cleaning, rebuild="true" if options.rebuild else "false")
     with ThreadPoolExecutor(1) as pool:
         # Read beside the analysis, which changes tables of answers alone.
         summaries = pool.submit(read_summaries, runner.spark, settings) if options.report else None
@@ -103,31 +106,13 @@ def run_batch(runner: "Runner", settings: Settings, options: argparse.Namespace,
         write_report(options.report, data)
 
 
-def run_notebooks(runner: "Runner", settings: Settings, notebooks: Sequence[Path], **changes: str) -> None:
-    """Runs batch notebooks one after another.
-
-    Args:
-        runner: what they share.
-        settings: names and places.
-        notebooks: their files.
-        changes: values of widgets other than the usual ones.
+def run_notebooks(runner: "Runner", settings: Settings, notebooks: Sequence[Path], **others: str) -> None:
+    """Runs batch notebooks one after another; ``others`` are values of widgets.
 
     Raises:
         NotebookError: one fails.
     """
-    values = {
-        "access": "volume",
-        "leg": settings.leg,
-        "catalog": settings.catalog,
-        "schema": settings.schema,
-        "landing": settings.landing,
-        "user_id": settings.user_id,
-        "entity": "all",
-        "run_id": create_run_id(),
-        "warehouse": settings.warehouse,
-        "rebuild": "false",
-        **changes,
-    }
+    values = widget_values(settings, **{"access": "volume", "landing": settings.landing, **others})
     for file in notebooks:
         # The one that makes the landing reachable exits with its path.
         values["landing"] = runner.run(file, values) or values["landing"]

@@ -5,20 +5,18 @@ other jars is passed over by Java, and a missing one costs nothing but time.
 """
 
 import io
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from pyspark import SparkContext
 
-from local import PROJECT
 from local.cli.batch_command import check_batch, run_batch
 from local.cli.command_options import build_parser
+from local.cli.command_session import run_emulation
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
 from local.runtime.spark_session import CLASS_ARCHIVE, local_session
-from pinterest_transforms.settings import DEFAULT_USER_ID
 
 _POSTS = 100
 _WRITE_SECONDS = 300
@@ -28,26 +26,20 @@ def create_archive() -> None:
     """Writes the archive; it appears whole or not at all.
 
     Raises:
-        PinterestError: the run failed.
-        subprocess.CalledProcessError: the posts could not be made.
+        PinterestError: the posts could not be made, or the run failed.
         subprocess.TimeoutExpired: Java did not end.
     """
     CLASS_ARCHIVE.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".classes-", dir=CLASS_ARCHIVE.parent) as temporary:
-        folder, unfinished = Path(temporary), Path(temporary, CLASS_ARCHIVE.name)
-        generate = ["generate", "--posts", str(_POSTS), "--delivery", "dirty"]
-        places = ["--database", str(folder / "source.db"), "--landing", str(folder / "landing")]
-        subprocess.run(  # noqa: S603 - this project's own command
-            [sys.executable, "-m", "emulation", *generate, *places], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL
-        )
+    with tempfile.TemporaryDirectory(prefix=".classes-", dir=CLASS_ARCHIVE.parent) as folder:
+        unfinished, landing, warehouse = (Path(folder, name) for name in (CLASS_ARCHIVE.name, "landing", "warehouse"))
+        generate = ("generate", "--posts", str(_POSTS), "--delivery", "dirty")
+        run_emulation(*generate, "--database", f"{folder}/source.db", "--landing", str(landing), environment={})
         # Java prints a line about each class that it leaves out: thousands.
-        options = (f"-XX:ArchiveClassesAtExit={unfinished}", "-Xlog:disable")
-        spark = local_session(folder / "warehouse", java_options=options)
-        command = ["batch", "--report", str(folder / "report.html")]
-        for name in ("landing", "warehouse"):
-            command += [f"--{name}", str(folder / name)]
-        batch = build_parser().parse_args([*command, "--user-id", DEFAULT_USER_ID])
-        run_batch(Runner(spark, Screen(io.StringIO())), check_batch(batch), batch)
+        java_options = (f"-XX:ArchiveClassesAtExit={unfinished}", "-Xlog:disable")
+        spark = local_session(warehouse, java_options=java_options)
+        places = ["--landing", str(landing), "--warehouse", str(warehouse), "--report", f"{folder}/report.html"]
+        options = build_parser().parse_args(["batch", *places])
+        run_batch(Runner(spark, Screen(io.StringIO())), check_batch(options), options)
         java = SparkContext._gateway.proc  # type: ignore[union-attr]
         spark.stop()
         # Java ends when nobody writes to it any more, and writes the archive then.

@@ -2,20 +2,17 @@
 
 import argparse
 import os
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
+from unicodedata import category
 
 from emulation.cli.number_arguments import MAX_POSTS, int_between
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import OneLineParser
-from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
 
 USAGE = 2
 _MAX_NUMBER = 999_999_999
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
 
 
@@ -44,17 +41,11 @@ def _add_command(commands: _Commands, name: str, about: str) -> OneLineParser:
     return command
 
 
-def _add_path(
-    command: argparse._ActionsContainer,
-    option: str,
-    about: str = "folder of the tables",
-    *,
-    default: str | None = None,
-    required: bool = False,
-    metavar: str = "DIR",
-) -> None:
-    about = f"{about} (default: %(default)s)" if default else about
-    command.add_argument(option, type=parse_path, default=default, required=required, metavar=metavar, help=about)
+def _add_warehouse(command: OneLineParser, default: str | None = None) -> None:
+    about = "folder of the tables (default: %(default)s)" if default else "folder of the tables"
+    command.add_argument(
+        "--warehouse", type=parse_path, default=default, required=not default, metavar="DIR", help=about
+    )
 
 
 def _add_user_id(command: OneLineParser) -> None:
@@ -66,11 +57,6 @@ def _add_user_id(command: OneLineParser) -> None:
     )
 
 
-def _add_entity(command: OneLineParser) -> None:
-    choices = ["all", *(entity.name for entity in ENTITIES)]
-    command.add_argument("--entity", default="all", choices=choices, help="the kind of record (default: %(default)s)")
-
-
 def _add_result_options(command: OneLineParser) -> None:
     command.add_argument("--schema", help=f"schema of the tables (default: {LEGS['batch']}, else the only one there)")
     command.add_argument(
@@ -80,17 +66,16 @@ def _add_result_options(command: OneLineParser) -> None:
 
 def _add_batch_command(commands: _Commands) -> None:
     batch = _add_command(commands, "batch", "run the batch notebooks over a landing, and print the answers")
-    _add_path(batch, "--landing", "folder with topics/… in it", required=True)
-    _add_path(batch, "--warehouse", required=True)
+    batch.add_argument("--landing", type=parse_path, required=True, metavar="DIR", help="folder with topics/… in it")
+    _add_warehouse(batch)
     _add_user_id(batch)
-    _add_entity(batch)
     batch.add_argument("--rebuild", action="store_true", help="clean everything again, after a rule changed")
-    _add_path(batch, "--report", "also write a report page", metavar="FILE")
+    batch.add_argument("--report", type=parse_path, metavar="FILE", help="also write a report page")
 
 
 def _add_stream_command(commands: _Commands) -> None:
     stream = _add_command(commands, "stream", "run the stream notebook on a Kinesis endpoint, and print the answers")
-    _add_path(stream, "--warehouse", required=True)
+    _add_warehouse(stream)
     where = stream.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--database", metavar="URL|FILE", help="start a Kinesis emulator, and send this source's posts to it"
@@ -100,36 +85,32 @@ def _add_stream_command(commands: _Commands) -> None:
     )
     where.add_argument("--rebuild", action="store_true", help="rebuild the tables from raw records, read no stream")
     _add_user_id(stream)
-    _add_entity(stream)
+    choices = ["all", *(entity.name for entity in ENTITIES)]
+    stream.add_argument("--entity", default="all", choices=choices, help="the kind of record (default: %(default)s)")
     stream.add_argument("--region", default="", help="AWS region of the streams (default: what boto3 finds)")
-    stream.add_argument(
-        "--initial-position",
-        default="trim_horizon",
-        metavar="WHERE",
-        help="where a stream without checkpoint begins: latest, trim_horizon or a time (default: %(default)s)",
-    )
     stream.add_argument(
         "--trigger",
         default="available_now",
         metavar="WHEN",
         help="available_now, or a time such as '5 seconds', to go on until Ctrl-C (default: %(default)s)",
     )
-    stream.add_argument("--new-checkpoint", action="store_true", help="begin at the initial position again")
+    stream.add_argument("--new-checkpoint", action="store_true", help="begin with the oldest record again")
     stream.add_argument("--allow-losses", action="store_true", help="go on though records may be lost")
 
 
 def _add_notebook_command(commands: _Commands) -> None:
     notebook = _add_command(commands, "notebook", "run one notebook, as a task of a job does")
+    about = "the notebook's file, such as notebooks/maintain.py"
+    notebook.add_argument("path", type=parse_path, metavar="PATH", help=about)
     notebook.add_argument(
-        "path", type=parse_path, metavar="PATH", help="the notebook's file, such as notebooks/maintain.py"
+        "values", nargs="*", default={}, action=_CollectPairs, metavar="name=value", help="value of a widget"
     )
-    notebook.add_argument("values", nargs="*", default=[], type=_pair, metavar="name=value", help="value of a widget")
 
 
 def _add_sql_command(commands: _Commands) -> None:
     sql = _add_command(commands, "sql", "query the tables of a warehouse folder")
     sql.add_argument("query", help="one query, such as 'SELECT * FROM posts LIMIT 5'")
-    _add_path(sql, "--warehouse", required=True)
+    _add_warehouse(sql)
     _add_result_options(sql)
     sql.set_defaults(run="query_command:run")
 
@@ -137,14 +118,14 @@ def _add_sql_command(commands: _Commands) -> None:
 def _add_explain_command(commands: _Commands) -> None:
     explain = _add_command(commands, "explain", "show the posts behind a row of an answer")
     explain.add_argument("answer", metavar="ANSWER", help="name of the answer, such as top_category_by_country")
-    explain.add_argument(
-        "cell", nargs="*", default=[], type=_pair, metavar="column=value", help="which row, such as country=Cameroon"
-    )
-    _add_path(explain, "--warehouse", default="build/warehouse")
+    about = "which row, such as country=Cameroon"
+    explain.add_argument("cell", nargs="*", default={}, action=_CollectPairs, metavar="column=value", help=about)
+    _add_warehouse(explain, "build/warehouse")
     explain.add_argument(
         "--raw", action="store_true", help="also show the raw text of each record, where it is still kept"
     )
-    _add_path(explain, "--landing", "folder of the raw records, for --raw", default="build/landing")
+    about = "folder of the raw records, for --raw (default: %(default)s)"
+    explain.add_argument("--landing", type=parse_path, default="build/landing", metavar="DIR", help=about)
     _add_user_id(explain)
     _add_result_options(explain)
 
@@ -152,23 +133,16 @@ def _add_explain_command(commands: _Commands) -> None:
 def _add_erase_command(commands: _Commands) -> None:
     erase = _add_command(commands, "erase", "erase posts, or those of a user; without --apply only count them")
     which = erase.add_mutually_exclusive_group(required=True)
-    which.add_argument("--ind", action="append", metavar="N", help="key of a post; may be repeated")
-    _add_path(which, "--file", "file with keys, separated by white space or commas", metavar="FILE")
+    which.add_argument("--ind", action="append", metavar="N", help="key of a post, or several; may be repeated")
     which.add_argument("--user", metavar="NAME", help="first and last name; needs --joined")
-    erase.add_argument("--joined", default="", metavar="DATE", help="day, or time in UTC, that the user joined")
-    _add_path(erase, "--warehouse", required=True)
-    _add_path(erase, "--landing", "folder of the landing, which --purge rewrites")
+    erase.add_argument("--joined", metavar="DATE", help="day, or time in UTC, that the user joined")
+    _add_warehouse(erase)
+    erase.add_argument("--landing", type=parse_path, metavar="DIR", help="the landing, which --purge rewrites")
     _add_user_id(erase)
     erase.add_argument("--database", metavar="URL|FILE", help="also delete the posts from this source")
-    erase.add_argument(
-        "--failed",
-        action="append",
-        default=[],
-        type=parse_path,
-        metavar="FILE",
-        help="failed file of a producer, also rewritten; may be repeated",
-    )
-    _add_path(erase, "--report", "report page, also removed", metavar="FILE")
+    about = "failed file of a producer, also rewritten; may be repeated"
+    erase.add_argument("--failed", action="append", default=[], type=parse_path, metavar="FILE", help=about)
+    erase.add_argument("--report", type=parse_path, metavar="FILE", help="report page, also removed")
     erase.add_argument("--apply", action="store_true", help="erase; without it nothing is changed")
     erase.add_argument("--purge", action="store_true", help="with --apply: also remove the bytes, and older versions")
 
@@ -176,8 +150,9 @@ def _add_erase_command(commands: _Commands) -> None:
 def _add_undo_command(commands: _Commands) -> None:
     undo = _add_command(commands, "undo", "make the tables as if a run's records had never come")
     undo.add_argument("run_id", metavar="RUN_ID", help="the run, as the table runs names it")
-    _add_path(undo, "--warehouse", default="build/warehouse")
-    _add_path(undo, "--landing", "landing that the run has read", default="build/landing")
+    _add_warehouse(undo, "build/warehouse")
+    about = "landing that the run has read (default: %(default)s)"
+    undo.add_argument("--landing", type=parse_path, default="build/landing", metavar="DIR", help=about)
     _add_user_id(undo)
     undo.add_argument("--allow-losses", action="store_true", help="go on though other versions of posts may be gone")
 
@@ -191,44 +166,39 @@ def _add_stack_command(commands: _Commands) -> None:
         choices=["up", "clean", "batch"],
         help="up: start it; clean: clean the bucket of a running stack; batch: compute the answers too (default: up)",
     )
-    _add_path(stack, "--folder", "folder of its state", default="build/stack")
+    about = "folder of its state (default: %(default)s)"
+    stack.add_argument("--folder", type=parse_path, default="build/stack", metavar="DIR", help=about)
     _add_user_id(stack)
     posts, seed = int_between(1, MAX_POSTS), int_between(0, _MAX_NUMBER)
     stack.add_argument("--posts", type=posts, default=11_000, metavar="N", help="posts of the source (%(default)s)")
     stack.add_argument("--seed", type=seed, default=1, metavar="N", help="random seed of the source (%(default)s)")
-    _add_path(stack, "--warehouse", "folder of the tables (DIR/warehouse)")
+    stack.add_argument("--warehouse", type=parse_path, metavar="DIR", help="folder of the tables (DIR/warehouse)")
+
+
+class _CollectPairs(argparse.Action):
+    """Collects words name=value, each name once."""
+
+    def __call__(self, _parser: object, namespace: argparse.Namespace, words: Any, _: object = None) -> None:  # noqa: ANN401
+        pairs: dict[str, str] = {}
+        for word in words:
+            name, sign, value = word.partition("=")
+            if not (name and sign):
+                raise argparse.ArgumentError(self, f"must be name=value, got {word!r}")
+            if name in pairs:
+                raise argparse.ArgumentError(self, f"must be given once, got {name} twice")
+            pairs[name] = value
+        setattr(namespace, self.dest, pairs)
 
 
 def parse_path(text: str) -> Path:
-    """A path that both Python and Java can name; an empty one would be the folder that happens to be the current one.
+    """An absolute path that both Python and Java can name; an empty one would be the current folder.
 
     Raises:
         argparse.ArgumentTypeError: if it is empty, or has control characters or bytes that are not UTF-8.
     """
     if not text:
         raise argparse.ArgumentTypeError("must be a path, got ''")
-    try:
-        named = not _CONTROL.search(os.fsencode(text).decode("utf-8"))
-    except UnicodeDecodeError:
-        named = False
-    if not named:
+    # A byte that is not UTF-8 is half a surrogate pair in Python's text.
+    if any(category(char) in ("Cc", "Cs") for char in text):
         raise argparse.ArgumentTypeError(f"must be a path in UTF-8 without control characters, got {text!a}")
-    return Path(text)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not (name and sign):
-        raise argparse.ArgumentTypeError(f"must be name=value, got {text!r}")
-    return name, value
-
-
-def check_given_once(names: Sequence[str], what: str) -> None:
-    """Refuses a name that is given twice.
-
-    Raises:
-        SettingsError: naming the first one.
-    """
-    for name in names:
-        if names.count(name) > 1:
-            raise SettingsError(f"{what} must be given once, got {name} {names.count(name)} times")
+    return Path(text).absolute()

@@ -35,12 +35,9 @@ def run(options: argparse.Namespace) -> None:
         SettingsError: an option is not usable.
         BusyError: a run is not finished.
     """
-    requested, noted = set(_given_keys(options)), set[int]()
+    requested, noted = _check_erasure(options), set[int]()
     legs, rows = find_legs(options), list[tuple[str, ErasedRows]]()
-    for path in options.failed:
-        if not path.is_file():
-            raise SettingsError(f"failed file must be there, got {path}")
-    with open_session(options.warehouse.absolute()) as (spark, steps):
+    with open_session(options.warehouse) as (spark, steps):
         for settings in legs:
             (ensure_tables if options.apply else register_tables)(spark, settings)
             noted.update(erased_keys(spark, settings))
@@ -61,18 +58,18 @@ def run(options: argparse.Namespace) -> None:
     _print_receipt(rows, options)
 
 
-def _given_keys(options: argparse.Namespace) -> tuple[int, ...]:
+def _check_erasure(options: argparse.Namespace) -> set[int]:
+    """Checks what can be checked without Spark; the keys that are named by ``--ind``."""
     if bool(options.user) != bool(options.joined):
         raise SettingsError("--user and --joined must be given together: two users may have one name")
     if options.joined:
         parse_time(options.joined, "--joined")
     if options.purge and not options.apply:
         raise SettingsError("--purge must be given with --apply")
-    if options.file is None:
-        return parse_keys(" ".join(options.ind or ()))
-    if not options.file.is_file():
-        raise SettingsError(f"file must be there, got {options.file}")
-    return parse_keys(options.file.read_text(encoding="utf-8", errors="replace"))
+    for path in options.failed:
+        if not path.is_file():
+            raise SettingsError(f"failed file must be there, got {path}")
+    return set(parse_keys(" ".join(options.ind or ())))
 
 
 def find_legs(options: argparse.Namespace) -> list[Settings]:
@@ -81,12 +78,12 @@ def find_legs(options: argparse.Namespace) -> list[Settings]:
     Raises:
         SettingsError: there is none.
     """
-    warehouse, found = options.warehouse.absolute(), []
-    for leg, schema in LEGS.items():
-        landing = str(options.landing.absolute()) if options.landing and leg == "batch" else ""
-        if (warehouse / schema).is_dir():
-            settings = Settings(user_id=options.user_id, leg=leg, landing=landing, warehouse=str(warehouse))
-            found.append(settings)
+    warehouse, landings = options.warehouse, {"batch": str(options.landing or "")}
+    found = [
+        Settings(user_id=options.user_id, leg=leg, landing=landings.get(leg, ""), warehouse=str(warehouse))
+        for leg, schema in LEGS.items()
+        if (warehouse / schema).is_dir()
+    ]
     if not found:
         raise SettingsError(f"warehouse must hold the tables of a leg, {' or '.join(LEGS.values())}, got {warehouse}")
     return found

@@ -4,7 +4,6 @@ import argparse
 import sys
 from dataclasses import replace
 
-from local.cli.command_options import check_given_once
 from local.cli.query_command import find_schemas, open_query_session, schema_settings, write_rows
 from pinterest_transforms.analysis.answer_posts import parse_cell
 from pinterest_transforms.analysis.answers import answer_named
@@ -24,7 +23,7 @@ def run(options: argparse.Namespace) -> None:
     with open_query_session(options) as (spark, steps):
         steps("finding the posts")
         register_tables(spark, settings)
-        posts = explain(spark, settings, options.answer, dict(options.cell), raw=options.raw)
+        posts = explain(spark, settings, options.answer, options.cell, raw=options.raw)
         write_rows(posts, options.format, sys.stdout, steps.end, widest=None)
 
 
@@ -32,18 +31,18 @@ def check_explanation(options: argparse.Namespace) -> Settings:
     """Checks what can be checked without Spark; names and places of the tables.
 
     Raises:
-        SettingsError: there is no such answer, column, schema or landing, or a column is given twice.
+        SettingsError: there is no such answer, column, schema or landing.
         QueryError: there is no such warehouse or schema.
     """
-    check_given_once([name for name, _ in options.cell], "a column")
-    parse_cell(answer_named(options.answer), dict(options.cell))
-    warehouse, landing = options.warehouse.absolute(), options.landing.absolute()
-    schemas, chosen = find_schemas(warehouse, options.schema)
+    parse_cell(answer_named(options.answer), options.cell)
+    schemas, chosen = find_schemas(options.warehouse, options.schema)
     if chosen is None:
         raise SettingsError(f"schema must be one of {', '.join(schemas)}, got none (--schema)")
-    settings = schema_settings(warehouse, chosen)
+    settings = schema_settings(options.warehouse, chosen)
     if settings.leg == "batch":
-        settings = replace(settings, user_id=options.user_id, landing=str(landing))
-        if options.raw and not landing.is_dir():
-            raise SettingsError(f"landing must be an existing folder, got {landing}: raw texts are read from it")
+        settings = replace(settings, user_id=options.user_id, landing=str(options.landing))
+        if options.raw and not options.landing.is_dir():
+            raise SettingsError(
+                f"landing must be an existing folder, got {options.landing}: raw texts are read from it"
+            )
     return settings

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pyspark.errors import AnalysisException, ParseException
-from pyspark.sql import DataFrame, Row, SparkSession
-from pyspark.sql.types import StructField
+from pyspark.sql import DataFrame, SparkSession
 
 from local.cli.command_session import open_session
 from local.cli.step_progress import StepReporter
@@ -58,11 +57,10 @@ def run(options: argparse.Namespace) -> None:
         PinterestError: the query or the warehouse is not usable.
     """
     check_query(options.query)
-    warehouse = options.warehouse.absolute()
-    schemas, schema = find_schemas(warehouse, options.schema)
+    schemas, schema = find_schemas(options.warehouse, options.schema)
     with open_query_session(options) as (spark, steps):
         steps("reading the tables")
-        use_warehouse(spark, warehouse, schemas, schema)
+        use_warehouse(spark, options.warehouse, schemas, schema)
         steps("running the query")
         frame = open_query(spark, options.query, () if schema else schemas)
         write_rows(frame, options.format, sys.stdout, steps.end)
@@ -74,7 +72,7 @@ def open_query_session(options: argparse.Namespace) -> AbstractContextManager[tu
     os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
     if options.format != "table":
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
-    return open_session(options.warehouse.absolute(), _SESSION_SETTINGS, quiet=not sys.stderr.isatty())
+    return open_session(options.warehouse, _SESSION_SETTINGS, quiet=not sys.stderr.isatty())
 
 
 def check_query(text: str) -> str:
@@ -197,12 +195,8 @@ def _csv_lines(frame: DataFrame) -> Iterator[str]:
     fields = frame.schema.fields
     yield ",".join(_csv_value(field.name) for field in fields) + "\r\n"
     for row in frame.toLocalIterator(prefetchPartitions=True):
-        yield _csv_line(row, fields)
-
-
-def _csv_line(row: Row, fields: list[StructField]) -> str:
-    values = [to_json_value(value, field.dataType) for value, field in zip(row, fields, strict=True)]
-    return ",".join("" if value is None else _csv_value(value) for value in values) + "\r\n"
+        values = [to_json_value(value, field.dataType) for value, field in zip(row, fields, strict=True)]
+        yield ",".join("" if value is None else _csv_value(value) for value in values) + "\r\n"
 
 
 def _csv_value(value: object) -> str:

@@ -99,7 +99,7 @@ def _batch(options: argparse.Namespace) -> None:
     from local.notebooks.bucket_filesystem import Buckets  # noqa: PLC0415 - boto3 is slow to import
 
     environment = read_environment(options.folder)
-    warehouse = (options.warehouse or options.folder / "warehouse").absolute()
+    warehouse = options.warehouse or options.folder / "warehouse"
     make_folder(warehouse, "warehouse", warehouse)
     # Also for boto3, and for Spark's own processes.
     os.environ.update(environment)

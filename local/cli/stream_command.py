@@ -5,13 +5,12 @@ import os
 import signal
 import sys
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from local.cli.batch_command import NOTEBOOKS, create_run_id, make_folder
+from local.cli.batch_command import NOTEBOOKS, make_folder, widget_values
 from local.cli.command_session import open_runner, run_emulation
 from local.cli.local_cli import stop_process
 from local.cli.step_progress import StepReporter
@@ -31,36 +30,35 @@ _GLANCE = 0.2
 _SWITCHES = ("rebuild", "new_checkpoint", "allow_losses")
 
 
-class StopRequest:
-    """While entered, Ctrl-C or SIGTERM stops the streams after their current micro-batch; a second one ends at once."""
+@contextmanager
+def stop_on_signal(settings: Settings) -> Iterator[list[int]]:
+    """While it lasts, Ctrl-C or SIGTERM stops the streams after their current micro-batch; a second one ends at once.
 
-    def __init__(self, settings: Settings) -> None:
-        self._file, self._over = Path(settings.stop_file(ENTITIES[0])), threading.Event()
-        self._before: dict[int, object] = {}
-        self.signal_number = 0
+    Yields:
+        The signals that have come.
+    """
+    file, has_ended, received = Path(settings.stop_file(ENTITIES[0])), threading.Event(), list[int]()
 
-    def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
+    def request_stop() -> None:
+        # Again and again: streams that are about to start remove an earlier run's request.
+        file.parent.mkdir(parents=True, exist_ok=True)
+        while not has_ended.wait(_GLANCE):
+            file.touch()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._over.set()
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def __call__(self, number: int, frame: object) -> None:
-        """Takes the signal."""
-        if self.signal_number:
+    def handle(number: int, frame: object) -> None:
+        if received:
             stop_process(number, frame)
-        self.signal_number = number
+        received.append(number)
         os.write(2, b"stopping after the current micro-batch; once more ends at once\n")
-        threading.Thread(target=self._request, daemon=True).start()
+        threading.Thread(target=request_stop, daemon=True).start()
 
-    def _request(self) -> None:
-        """Requests a stop, again and again: streams that are about to start remove an earlier run's request."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        while not self._over.wait(_GLANCE):
-            self._file.touch()
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        has_ended.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -81,14 +79,13 @@ def run(options: argparse.Namespace) -> int:
             endpoint, region = stack.enter_context(serve_emulator()).url, REGION
             steps("sending the posts")
             send_posts(options, endpoint, steps)
-        with StopRequest(settings) as stopping:
-            run_stream(runner, options, steps, endpoint, region)
-        if not stopping.signal_number:
-            values = {"catalog": settings.catalog, "user_id": settings.user_id, "warehouse": settings.warehouse}
-            runner.run(NOTEBOOKS / "analyse", {**values, "leg": settings.leg})
+        with stop_on_signal(settings) as received:
+            run_stream(runner, settings, options, steps, {"endpoint": endpoint, "region": region})
+        if not received:
+            runner.run(NOTEBOOKS / "analyse", widget_values(settings))
             return 0
     print("stopped" if options.database else "stopped; the same command goes on where it was", file=sys.stderr)
-    return 128 + stopping.signal_number
+    return 128 + received[0]
 
 
 def check_stream(options: argparse.Namespace) -> Settings:
@@ -97,9 +94,9 @@ def check_stream(options: argparse.Namespace) -> Settings:
     Raises:
         PinterestError: what was given cannot be used.
     """
-    warehouse, database = options.warehouse.absolute(), options.database
+    warehouse, database = options.warehouse, options.database
     settings = Settings(user_id=options.user_id, leg="stream", warehouse=str(warehouse))
-    KinesisSourceConfig(initial_position=options.initial_position, trigger=options.trigger)
+    KinesisSourceConfig(trigger=options.trigger)
     if database and options.entity != "all":
         raise SettingsError("--database is sent to streams of this run alone: give it without --entity")
     if database and "://" not in database and not Path(database).is_file():
@@ -121,7 +118,7 @@ def send_posts(options: argparse.Namespace, endpoint: str, steps: StepReporter) 
         PinterestError: some could not be sent.
     """
     environment = {"AWS_ENDPOINT_URL_KINESIS": endpoint, "AWS_DEFAULT_REGION": REGION}
-    common, folder = ("streaming", "--direct", "--user-id", options.user_id), options.warehouse.absolute()
+    common, folder = ("streaming", "--direct", "--user-id", options.user_id), options.warehouse
     files = ("--cursor", str(folder / "sent.json"), "--failed", str(folder / "failed.jsonl"))
     run_emulation(*common, "--streams", "create", environment=environment)
     source = ("--all", "--restart", "--database", options.database)
@@ -130,32 +127,20 @@ def send_posts(options: argparse.Namespace, endpoint: str, steps: StepReporter) 
 
 def run_stream(
     runner: Runner,
+    settings: Settings,
     options: argparse.Namespace,
     steps: StepReporter,
-    endpoint: str,
-    region: str,
+    source: Mapping[str, str],
     notebooks: Path = NOTEBOOKS,
 ) -> None:
-    """Runs the stream notebook.
+    """Runs the stream notebook; ``source`` has the endpoint and its region.
 
     Raises:
         NotebookError: it fails.
     """
     runner.spark.dataSource.register(KinesisSource)
-    warehouse = str(options.warehouse.absolute())
-    settings = Settings(user_id=options.user_id, leg="stream", warehouse=warehouse)
-    values = {
-        "catalog": settings.catalog,
-        "user_id": options.user_id,
-        "entity": options.entity,
-        "run_id": create_run_id(),
-        "warehouse": warehouse,
-        "region": region,
-        "endpoint": endpoint,
-        "initial_position": options.initial_position,
-        "trigger": options.trigger,
-        **{name: "true" for name in _SWITCHES if getattr(options, name)},
-    }
+    switches = {name: "true" for name in _SWITCHES if getattr(options, name)}
+    values = widget_values(settings, entity=options.entity, trigger=options.trigger, **source, **switches)
     entities = entities_named(options.entity)
     with steps.show_lines([partial(describe_progress, settings, entity) for entity in entities]):
         runner.run(notebooks / "stream_kinesis", values)

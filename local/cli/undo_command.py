@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> None:
         UndoError: the run cannot be undone.
     """
     legs = find_legs(options)
-    with open_session(options.warehouse.absolute()) as (spark, steps):
+    with open_session(options.warehouse) as (spark, steps):
         settings = _find_leg(spark, legs, options.run_id)
         steps(f"undoing run {options.run_id}")
         done = undo_run(spark, settings, ENTITIES, options.run_id, allow_losses=options.allow_losses)

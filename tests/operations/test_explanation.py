@@ -176,14 +176,13 @@ def _warehouse(folder: Path, *schemas: str) -> Path:
 @pytest.mark.parametrize(
     ("cell", "changes", "message"),
     [
-        ([("post_year", "1"), ("post_year", "2")], {}, "a column must be given once, got post_year 2 times"),
-        ([("post_year", "Jane")], {}, "post_year must be a number (INT), got something else"),
-        ([], {"schema": None}, "schema must be one of a, b, got none (--schema)"),
-        ([], {"raw": True}, "landing must be an existing folder, got /no/such: raw texts are read from it"),
+        ({"post_year": "Jane"}, {}, "post_year must be a number (INT), got something else"),
+        ({}, {"schema": None}, "schema must be one of a, b, got none (--schema)"),
+        ({}, {"raw": True}, "landing must be an existing folder, got /no/such: raw texts are read from it"),
     ],
 )
 def test_what_cannot_be_explained_is_told_without_spark(
-    tmp_path: Path, cell: list[tuple[str, str]], changes: dict[str, object], message: str
+    tmp_path: Path, cell: dict[str, str], changes: dict[str, object], message: str
 ) -> None:
     given = {"warehouse": _warehouse(tmp_path, "a", "b"), "schema": "a", "user_id": "abc", "raw": False, **changes}
     with pytest.raises((SettingsError, QueryError)) as error:
@@ -194,6 +193,10 @@ def test_what_cannot_be_explained_is_told_without_spark(
 @pytest.mark.parametrize(
     ("words", "start"),
     [
+        (
+            ["top_user_country", "country=Peru", "country=Jane"],
+            "error: argument column=value: must be given once, got country twice (see",
+        ),
         (["top_categories"], "error: answer must be one of top_category_by_country, "),
         (["top_user_country", "name=Jane"], "error: column must be one of country, follower_count of top_user_country"),
         (["top_user_country", "--warehouse", "/no/such"], "error: warehouse must be an existing folder, got /no/such"),

@@ -242,7 +242,7 @@ def notebooks(tmp_path: Path) -> Path:
     """Three notebooks that tell the parameters they get."""
     widgets = {
         "mount_s3": ("access", "landing", "user_id"),
-        "clean_batch": ("catalog", "schema", "landing", "user_id", "entity", "run_id", "warehouse", "rebuild"),
+        "clean_batch": ("catalog", "schema", "landing", "user_id", "run_id", "warehouse", "rebuild"),
         "analyse": ("leg", "catalog", "schema", "user_id", "warehouse"),
     }
     folder = tmp_path / "notebooks"
@@ -262,20 +262,20 @@ def test_a_batch_runs_the_notebooks_with_their_parameters(notebooks: Path, tmp_p
     (tmp_path / "topics" / f"{DEFAULT_USER_ID}.pin").mkdir(parents=True)
     out, told = io.StringIO(), []
     places = ["--landing", str(tmp_path), "--warehouse", str(tmp_path / "w"), "--user-id", DEFAULT_USER_ID]
-    batch = build_parser().parse_args(["batch", *places, "--entity", "pin", "--rebuild"])
+    batch = build_parser().parse_args(["batch", *places, "--rebuild"])
 
     run_batch(Runner(None, Screen(out), progress=told.append), check_batch(batch), batch, notebooks)  # type: ignore[arg-type]
 
     assert out.getvalue().splitlines() == [
         f"mount_s3 volume {tmp_path} {DEFAULT_USER_ID}",
-        f"clean_batch spark_catalog pinterest /mounted {DEFAULT_USER_ID} pin {tmp_path}/w true",
+        f"clean_batch spark_catalog pinterest /mounted {DEFAULT_USER_ID} {tmp_path}/w true",
         f"analyse batch spark_catalog pinterest {DEFAULT_USER_ID} {tmp_path}/w",
     ]
     assert told == ["mount_s3: cell 1 of 1", "clean_batch: cell 1 of 1", "analyse: cell 1 of 1"]
 
 
 def test_an_entity_must_be_one(call: Call) -> None:
-    code, _, err = call("batch", "--landing", "l", "--warehouse", "w", "--entity", "pins")
+    code, _, err = call("stream", "--endpoint", "aws", "--warehouse", "w", "--entity", "pins")
 
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith("error: argument --entity: invalid choice: 'pins' (choose from ")

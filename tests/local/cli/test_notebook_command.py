@@ -66,7 +66,7 @@ def test_a_failing_notebook_is_one_line_and_1(call: Call, write: Write, cell: st
         ),
         (
             ["{project}/notebooks/analyse", "leg=batch", "leg=stream"],
-            "error: a widget must be given once, got leg 2 times",
+            "error: argument name=value: must be given once, got leg twice (see python -m local notebook --help)",
         ),
         ([], "error: the following arguments are required: PATH (see python -m local notebook --help)"),
         ([""], "error: argument PATH: must be a path, got '' (see python -m local notebook --help)"),
@@ -80,13 +80,13 @@ def test_a_wrong_argument_is_one_line_and_2(call: Call, tmp_path: Path, argument
 
 def test_the_catalog_is_sparks_own_only_where_a_notebook_asks_for_one_and_none_is_given(write: Write) -> None:
     asks, asks_not = write(TELLS, name="asks"), write("print(1)", name="asks_not")
-    assert select_widget_values(asks, []) == ({"catalog": "spark_catalog"}, [])
-    assert select_widget_values(asks.with_suffix(""), [("catalog", "main")]) == ({"catalog": "main"}, [])
-    assert select_widget_values(asks_not, [("catalog", "main")]) == ({}, ["catalog"])
+    assert select_widget_values(asks, {}) == ({"catalog": "spark_catalog"}, [])
+    assert select_widget_values(asks.with_suffix(""), {"catalog": "main"}) == ({"catalog": "main"}, [])
+    assert select_widget_values(asks_not, {"catalog": "main"}) == ({}, ["catalog"])
 
 
 def test_a_folder_is_no_notebook(tmp_path: Path) -> None:
     (tmp_path / "book.py").mkdir()
     with pytest.raises(SettingsError) as error:
-        select_widget_values(tmp_path / "book", [])
+        select_widget_values(tmp_path / "book", {})
     assert str(error.value) == f"notebook must be an existing file, got {tmp_path / 'book'}"

@@ -14,7 +14,7 @@ from emulation.source.database import connect, write_source
 from emulation.synthetic.generator import generate_rows
 from local.cli.command_options import build_parser
 from local.cli.step_progress import StepReporter
-from local.cli.stream_command import StopRequest, run_stream
+from local.cli.stream_command import run_stream, stop_on_signal
 from local.kinesis.kinesis_emulator import serve_emulator
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
@@ -60,14 +60,15 @@ def test_a_source_goes_through_a_kinesis_of_its_own(
 
 
 def test_a_rebuild_needs_no_kinesis_and_takes_the_raw_records_of_one_entity(tmp_path: Path) -> None:
-    names = ("catalog", "user_id", "entity", "run_id", "warehouse", "region", "endpoint", "initial_position", "trigger")
+    names = ("catalog", "user_id", "entity", "run_id", "warehouse", "region", "endpoint", "trigger")
     cells = [f"dbutils.widgets.text({name!r}, '')" for name in (*names, "rebuild")]
     told = "print(*(dbutils.widgets.get(n) for n in ('entity', 'endpoint', 'region', 'rebuild')), sep=',')"
     (tmp_path / "stream_kinesis.py").write_text("\n".join(["# Databricks notebook source", *cells, told]))
     out = io.StringIO()
     options = build_parser().parse_args(["stream", "--warehouse", "w", "--entity", "user", "--rebuild"])
     session = SimpleNamespace(dataSource=SimpleNamespace(register=lambda _: None))
-    run_stream(Runner(session, Screen(out)), options, StepReporter(io.StringIO()), "", "", tmp_path)
+    source = {"endpoint": "", "region": ""}
+    run_stream(Runner(session, Screen(out)), SETTINGS, options, StepReporter(io.StringIO()), source, tmp_path)
     assert out.getvalue() == "user,,,true\n"
 
 
@@ -78,10 +79,6 @@ def test_a_rebuild_needs_no_kinesis_and_takes_the_raw_records_of_one_entity(tmp_
         (["--database", "x.db", "--endpoint", "http://127.0.0.1:1"], "not allowed with argument"),
         ([], "one of the arguments --database --endpoint --rebuild is required"),
         (["--endpoint", "aws", "--trigger", "soon"], "trigger must be available_now or a time such as '5 seconds'"),
-        (
-            ["--endpoint", "aws", "--initial-position", "noon"],
-            "initial position must be latest, trim_horizon or a time",
-        ),
         (["--endpoint", "aws", "--user-id", "x;"], "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
     ],
 )
@@ -107,10 +104,10 @@ def test_a_stream_that_is_not_there_is_one_line(call: Call) -> None:
 def test_a_stop_that_is_requested_while_streams_start_holds(tmp_path: Path) -> None:
     settings = Settings(leg="stream", warehouse=str(tmp_path))
     file = Path(settings.stop_file(USER))
-    with StopRequest(settings) as stopping:
-        stopping(signal.SIGINT, None)
+    with stop_on_signal(settings) as received:
+        signal.raise_signal(signal.SIGINT)
         for _ in range(2):  # streams that start remove an earlier run's request
             while not file.exists():
                 time.sleep(0.05)
             file.unlink()
-    assert stopping.signal_number == signal.SIGINT
+    assert received == [signal.SIGINT]
