@@ -5,10 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Self, TextIO
 
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TimeElapsedColumn
+from rich.live import Live
+from rich.spinner import Spinner
 from rich.text import Text
 
 from pinterest_transforms.error_format import clean_text
@@ -16,35 +18,17 @@ from pinterest_transforms.error_format import clean_text
 _LONG_STEP_SECONDS = 2.0
 
 
-class _LineColumn(ProgressColumn):
-    """The name of a step, or a line that is read again."""
-
-    max_refresh = 0.5
-
-    def render(self, task: Task) -> Text:
-        """The text that is shown now."""
-        return Text(clean_text(task.fields["read"]()) if "read" in task.fields else task.description)
-
-
 class StepReporter:
     """Reports the steps of a run, one at a time: call it, from any thread, with the name of the step."""
 
     def __init__(self, err: TextIO | None = None, *, quiet: bool = False) -> None:
         self._console = Console(file=err or sys.stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
-        self._live = Progress(
-            SpinnerColumn(),
-            _LineColumn(),
-            TimeElapsedColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            transient=True,
-            redirect_stdout=False,
-        )
+        self._spinner = Spinner("dots")
         self._lock = threading.RLock()
-        self._started = time.monotonic()
-        self._step_started = self._started
+        self._started = self._step_started = time.monotonic()
         self._step = ""
-        self._task: TaskID | None = None
+        self._lines: Sequence[Callable[[], str]] = ()
+        self._live: Live | None = None
 
     def __call__(self, what: str) -> None:
         """The step that begins now; the one before has ended."""
@@ -55,53 +39,62 @@ class StepReporter:
             self._end_step()
             self._step, self._step_started = what, time.monotonic()
             if self._console.is_terminal:
-                self._task = self._live.add_task(what)
+                self._start_live()
             else:
                 self._console.print(f"[{self._step_started - self._started:.0f} s] {what}", soft_wrap=True)
 
     def __enter__(self) -> Self:
-        """Starts the live line."""
-        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends the last step, and the live line."""
         self.end()
 
     def end(self) -> None:
         """Ends the last step, and the live line: what a command prints now stands below all of its steps."""
-        self._end_step()
-        self._step = ""
-        self._live.stop()
+        with self._lock:
+            self._stop_live()
+            self._end_step()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """No live line and no new step while it lasts, for something else is written."""
         with self._lock:
-            running = self._live.live.is_started
-            if running:
-                self._live.stop()
+            was_live = self._stop_live()
             try:
                 yield
             finally:
-                if running:
-                    self._live.start()
+                if was_live:
+                    self._start_live()
 
     @contextmanager
     def show_lines(self, lines: Sequence[Callable[[], str]]) -> Iterator[None]:
-        """Live lines beside the step's own, each read again and again; nothing where there is no terminal."""
-        tasks = [self._live.add_task("", read=line) for line in lines if self._console.is_terminal]
+        """Lines below the live one, each read again and again; nothing where there is no terminal."""
+        self._lines = lines
         try:
             yield
         finally:
-            for task in tasks:
-                self._live.remove_task(task)
+            self._lines = ()
+
+    def _start_live(self) -> None:
+        if self._live is None:
+            # A new one each time: one that starts again wipes as many lines above it as it had.
+            self._live = Live(get_renderable=self._render, console=self._console, transient=True, redirect_stdout=False)
+            self._live.start()
+
+    def _stop_live(self) -> bool:
+        live, self._live = self._live, None
+        if live:
+            live.stop()
+        return live is not None
+
+    def _render(self) -> Spinner:
+        seconds = timedelta(seconds=int(time.monotonic() - self._step_started))
+        lines = [f"{self._step} {seconds}", *(clean_text(read()) for read in self._lines)]
+        self._spinner.update(text=Text("\n".join(lines)))
+        return self._spinner
 
     def _end_step(self) -> None:
-        if self._task is None:
-            return
-        self._live.remove_task(self._task)
-        self._task = None
         seconds = time.monotonic() - self._step_started
-        if seconds >= _LONG_STEP_SECONDS:
+        if self._step and self._console.is_terminal and seconds >= _LONG_STEP_SECONDS:
             self._console.print(f"{self._step}: {seconds:.0f} s", style="dim", soft_wrap=True)
+        self._step = ""

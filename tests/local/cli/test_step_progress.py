@@ -45,14 +45,19 @@ def test_a_live_line_with_seconds_on_a_terminal(monkeypatch: pytest.MonkeyPatch)
         steps("cleaning pins")
         with steps.show_lines([lambda: "12 records"]):
             time.sleep(0.3)
+            with steps.paused():
+                err.write("<log>\n")
+            time.sleep(0.3)
         steps.end()
         err.write("<rows>")
 
     assert err.getvalue().endswith("<rows>")
+    # What was written stays: the live lines that begin anew wipe none above them.
+    assert "\x1b[1A" not in err.getvalue().partition("<log>\n")[2].partition("cleaning")[0]
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", err.getvalue())
     assert "starting [bold]Spark 0:00:00" in text
     assert "cleaning pins 0:00:00" in text
-    assert "12 records " in text
+    assert "12 records" in text
     assert "<answer>" in text
 
 
