@@ -49,11 +49,7 @@ def widget_values(settings: Settings, **others: str) -> dict[str, str]:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command.
-
-    Raises:
-        PinterestError: an option is not usable, or a notebook fails.
-    """
+    """Runs the command."""
     settings = check_batch(options)
     # pandas and plotly are imported while Java starts.
     Thread(target=import_module, args=("local.report.report_data",), daemon=True).start()

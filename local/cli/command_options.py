@@ -12,12 +12,15 @@ from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
 
 USAGE = 2
-_MAX_NUMBER = 999_999_999
 _Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
 
 
 def build_parser() -> OneLineParser:
-    """Builds the parser of the command line; ``run`` of its options is the function of the command."""
+    """Builds the parser of the command line.
+
+    ``run`` of its options names the function of the command. It returns the exit code, or nothing for 0; what cannot
+    be done is a PinterestError.
+    """
     top = OneLineParser(prog="python -m local", description="The pipeline on one machine.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_batch_command(commands)
@@ -169,7 +172,7 @@ def _add_stack_command(commands: _Commands) -> None:
     about = "folder of its state (default: %(default)s)"
     stack.add_argument("--folder", type=parse_path, default="build/stack", metavar="DIR", help=about)
     _add_user_id(stack)
-    posts, seed = int_between(1, MAX_POSTS), int_between(0, _MAX_NUMBER)
+    posts, seed = int_between(1, MAX_POSTS), int_between(0, 999_999_999)
     stack.add_argument("--posts", type=posts, default=11_000, metavar="N", help="posts of the source (%(default)s)")
     stack.add_argument("--seed", type=seed, default=1, metavar="N", help="random seed of the source (%(default)s)")
     stack.add_argument("--warehouse", type=parse_path, metavar="DIR", help="folder of the tables (DIR/warehouse)")

@@ -14,11 +14,7 @@ from pinterest_transforms.tables.creation import register_tables
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints the posts.
-
-    Raises:
-        PinterestError: an option is not usable, or the tables are not there.
-    """
+    """Prints the posts."""
     settings = check_explanation(options)
     with open_query_session(options) as (spark, steps):
         steps("finding the posts")
@@ -31,8 +27,7 @@ def check_explanation(options: argparse.Namespace) -> Settings:
     """Checks what can be checked without Spark; names and places of the tables.
 
     Raises:
-        SettingsError: there is no such answer, column, schema or landing.
-        QueryError: there is no such warehouse or schema.
+        SettingsError: there is no such answer, column, warehouse, schema or landing.
     """
     parse_cell(answer_named(options.answer), options.cell)
     schemas, chosen = find_schemas(options.warehouse, options.schema)

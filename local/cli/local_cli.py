@@ -66,8 +66,6 @@ def _report_error(error: Exception, *, verbose: bool) -> int:
     from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]  # noqa: PLC0415
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
-    from local.cli.query_command import QueryError  # noqa: PLC0415
-
     # A disk that is full, an output that cannot be written: nothing of this project's. Any other is perhaps a bug.
     expected = isinstance(error, PinterestError | PySparkException | Py4JJavaError | OSError | MemoryError)
     if verbose:
@@ -76,7 +74,7 @@ def _report_error(error: Exception, *, verbose: bool) -> int:
     if code := _call_if_imported(_JAVA, "get_crash_code"):
         hint = f"; Spark's Java has ended with {code}: was it killed, or is memory short?"
     print(_redact_secrets(f"error: {one_line(error)}{hint}"), file=sys.stderr)
-    return USAGE if isinstance(error, QueryError | SettingsError | LandingError) else FAILED
+    return USAGE if isinstance(error, SettingsError | LandingError) else FAILED
 
 
 def _call_if_imported(module: str, function: str) -> Any:  # noqa: ANN401 - whatever the function returns

@@ -31,11 +31,7 @@ def select_widget_values(path: Path, given: Mapping[str, str]) -> tuple[dict[str
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the notebook; prints its exit value on standard error.
-
-    Raises:
-        PinterestError: there is no such notebook, or it fails.
-    """
+    """Runs the notebook; prints its exit value on standard error."""
     path = options.path
     values, others = select_widget_values(path, options.values)
     if others:

@@ -21,8 +21,8 @@ from local.notebooks.json_values import to_json_value
 from local.notebooks.terminal_table import WIDEST_CELL
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import message_of
-from pinterest_transforms.errors import PinterestError
-from pinterest_transforms.settings import LEGS, Settings, check_identifier, quote_identifiers
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.settings import LEGS, Settings, quote_identifiers
 from pinterest_transforms.tables.creation import register_tables
 
 TABLE_ROWS = 1000
@@ -46,16 +46,8 @@ _COMMENT = re.compile(r"\A(?:--|/\*)")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|\A\s|\s\Z')
 
 
-class QueryError(PinterestError):
-    """A query that cannot be run here."""
-
-
 def run(options: argparse.Namespace) -> None:
-    """Prints the rows of the query.
-
-    Raises:
-        PinterestError: the query or the warehouse is not usable.
-    """
+    """Prints the rows of the query."""
     check_query(options.query)
     schemas, schema = find_schemas(options.warehouse, options.schema)
     with open_query_session(options) as (spark, steps):
@@ -79,15 +71,15 @@ def check_query(text: str) -> str:
     """The first word of a query, if it is one statement that may only read.
 
     Raises:
-        QueryError: if it is empty, more than one statement, or one that is not a query.
+        SettingsError: if it is empty, more than one statement, or one that is not a query.
     """
     plain_text = _OPAQUE.sub(lambda found: " " if _COMMENT.match(found[0]) else "q", text)
     statements = [part.strip() for part in plain_text.split(";") if part.strip()]
     if len(statements) != 1:
-        raise QueryError(f"query must be one statement, got {len(statements)}")
+        raise SettingsError(f"query must be one statement, got {len(statements)}")
     first = re.split(r"[^A-Za-z]", statements[0].lstrip("( \t\r\n"), maxsplit=1)[0].upper()
     if first not in _STARTS:
-        raise QueryError(f"query must start with one of {', '.join(_STARTS)}, got {first or statements[0][:20]!r}")
+        raise SettingsError(f"query must start with one of {', '.join(_STARTS)}, got {first or statements[0][:20]!r}")
     return first
 
 
@@ -100,19 +92,19 @@ def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> D
         schemas: those to choose from where a bare name has no schema; none where it has one.
 
     Raises:
-        QueryError: if it does not parse, names an unknown table or column, or would change something.
+        SettingsError: if it does not parse, names an unknown table or column, or would change something.
     """
     first = check_query(text)
     try:
         plan = spark._jsparkSession.sessionState().sqlParser().parsePlan(text)
         if first not in _DESCRIBING and _has_change(spark, plan):
-            raise QueryError("query must only read, and this one would change something")
+            raise SettingsError("query must only read, and this one would change something")
         return spark.sql(text)
     except (ParseException, AnalysisException) as error:
         reason = message_of(error)
         if schemas and "TABLE_OR_VIEW_NOT_FOUND" in reason:
             reason = f"a table must be named with its schema, or --schema be one of {', '.join(schemas)}: {reason}"
-        raise QueryError(reason) from error
+        raise SettingsError(reason) from error
 
 
 def find_schemas(warehouse: Path, schema: str | None) -> tuple[list[str], str | None]:
@@ -127,17 +119,15 @@ def find_schemas(warehouse: Path, schema: str | None) -> tuple[list[str], str | 
         to name its schema then.
 
     Raises:
-        QueryError: if there is no such folder, or the given schema has no tables there.
+        SettingsError: if there is no such folder, or the given schema has no tables there.
     """
-    if schema is not None:
-        check_identifier(schema, "schema")
     if not warehouse.is_dir():
-        raise QueryError(f"warehouse must be an existing folder, got {warehouse}")
+        raise SettingsError(f"warehouse must be an existing folder, got {warehouse}")
     schemas = sorted({folder.parent.parent.name for folder in warehouse.glob("*/*/_delta_log") if folder.is_dir()})
     if not schemas:
-        raise QueryError(f"warehouse must hold tables, got none in {warehouse}")
+        raise SettingsError(f"warehouse must hold tables, got none in {warehouse}")
     if schema is not None and schema not in schemas:
-        raise QueryError(f"schema must be one of {', '.join(schemas)} in {warehouse}, got {schema!r}")
+        raise SettingsError(f"schema must be one of {', '.join(schemas)} in {warehouse}, got {schema!r}")
     if schema is None and _BATCH in schemas:
         schema = _BATCH
     return schemas, schema or (schemas[0] if len(schemas) == 1 else None)
@@ -185,7 +175,7 @@ def _json_lines(frame: DataFrame) -> Iterator[str]:
     schema = frame.schema
     names = [name for name in schema.names if schema.names.count(name) > 1]
     if names:
-        raise QueryError(f"every column must have a different name for jsonl, got {names[0]!r} more than once")
+        raise SettingsError(f"every column must have a different name for jsonl, got {names[0]!r} more than once")
     for row in frame.toLocalIterator(prefetchPartitions=True):
         yield json.dumps(to_json_value(row, schema), ensure_ascii=False) + "\n"
 

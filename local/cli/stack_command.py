@@ -21,11 +21,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def fetch_jars(options: argparse.Namespace) -> None:
-    """Fetches the jars, and prints their files.
-
-    Raises:
-        JarError: one cannot be had.
-    """
+    """Fetches the jars, and prints their files."""
     files = fetch_delta_jars()
     if options.stack:
         files += [*fetch_kafka_jars(), *fetch_s3a_jars()]
@@ -34,15 +30,8 @@ def fetch_jars(options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Starts the stack, or runs the batch notebooks over the bucket of one that runs.
-
-    Raises:
-        PinterestError: it cannot.
-    """
-    if options.what == "up":
-        _up(options)
-    else:
-        _batch(options)
+    """Starts the stack, or runs the batch notebooks over the bucket of one that runs."""
+    (_up if options.what == "up" else _batch)(options)
 
 
 def _up(options: argparse.Namespace) -> None:

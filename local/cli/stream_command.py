@@ -62,11 +62,7 @@ def stop_on_signal(settings: Settings) -> Iterator[list[int]]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the stream notebook, then the one with the answers; the exit code.
-
-    Raises:
-        PinterestError: an option is not usable, the posts cannot be sent, or a notebook fails.
-    """
+    """Runs the stream notebook, then the one with the answers; the exit code."""
     settings = check_stream(options)
     if options.database:
         # Before Spark starts, whose processes find them in their environment.

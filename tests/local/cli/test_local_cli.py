@@ -96,11 +96,6 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
             "error: query must start with one of SELECT, WITH, VALUES, FROM, TABLE, DESCRIBE, DESC, SHOW, EXPLAIN, "
             "got 'DROP'",
         ),
-        (
-            "sql SELECT/**/1 --warehouse l --schema a`b",
-            2,
-            "error: schema must be 1 to 128 letters, digits, _ or -, and not begin with -, got 'a`b'",
-        ),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line(call: Call, tmp_path: Path, arguments: str, code: int, line: str) -> None:

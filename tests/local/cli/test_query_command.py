@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from local.cli.query_command import QueryError, check_query, find_schemas, open_query, use_warehouse, write_rows
+from local.cli.query_command import check_query, find_schemas, open_query, use_warehouse, write_rows
+from pinterest_transforms.errors import SettingsError
 
 KINDS = (
     "SELECT 7L AS ind, 'a,\"b\"\n日本' AS title, '' AS empty, CAST(NULL AS STRING) AS missing, true AS yes, 1.5D AS d, "
@@ -94,7 +95,9 @@ def test_a_table_shows_the_first_thousand(spark: SparkSession) -> None:
 
 
 def test_a_column_named_twice_is_refused_only_where_it_would_be_lost(spark: SparkSession) -> None:
-    with pytest.raises(QueryError, match="every column must have a different name for jsonl, got 'a' more than once"):
+    with pytest.raises(
+        SettingsError, match="every column must have a different name for jsonl, got 'a' more than once"
+    ):
         _rows(spark, "SELECT 1 AS a, 2 AS a", "jsonl")
 
     assert _rows(spark, "SELECT 1 AS a, 2 AS a", "csv") == "a,a\r\n1,2\r\n"
@@ -135,7 +138,7 @@ def test_queries_are_run(spark: SparkSession, query: str) -> None:
     ],
 )
 def test_what_is_no_query_is_told_without_spark(query: str, message: str) -> None:
-    with pytest.raises(QueryError) as told:
+    with pytest.raises(SettingsError) as told:
         check_query(query)
 
     starts = "SELECT, WITH, VALUES, FROM, TABLE, DESCRIBE, DESC, SHOW, EXPLAIN"
@@ -155,7 +158,7 @@ def test_what_is_no_query_is_told_without_spark(query: str, message: str) -> Non
 def test_nothing_changes_a_table(spark: SparkSession, two_rows: Path, query: str) -> None:
     table = f"delta.`{two_rows}`"
     try:
-        with pytest.raises(QueryError):
+        with pytest.raises(SettingsError):
             open_query(spark, query.format(table=table))
     finally:
         assert sorted(row.id for row in spark.table(table).collect()) == [0, 1]
@@ -170,7 +173,7 @@ def test_nothing_changes_a_table(spark: SparkSession, two_rows: Path, query: str
     ],
 )
 def test_what_does_not_parse_or_is_not_there_is_one_line(spark: SparkSession, query: str, start: str) -> None:
-    with pytest.raises(QueryError) as told:
+    with pytest.raises(SettingsError) as told:
         open_query(spark, query)
 
     assert str(told.value).startswith(start)
@@ -202,12 +205,14 @@ def test_bare_names_have_the_schema_asked_for_or_the_batch_leg_s_or_the_only_one
 
 
 def test_a_warehouse_must_have_the_schema(tmp_path: Path) -> None:
-    with pytest.raises(QueryError, match=r"^warehouse must be an existing folder, got /no/such$"):
+    with pytest.raises(SettingsError, match=r"^warehouse must be an existing folder, got /no/such$"):
         find_schemas(Path("/no/such"), None)
-    with pytest.raises(QueryError, match=r"^warehouse must hold tables, got none in .*$"):
+    with pytest.raises(SettingsError, match=r"^warehouse must hold tables, got none in .*$"):
         find_schemas(tmp_path, "pinterest")
-    with pytest.raises(QueryError, match=r"^schema must be one of a, b in .*, got 'other'$"):
+    with pytest.raises(SettingsError, match=r"^schema must be one of a, b in .*, got 'other'$"):
         find_schemas(_warehouse(tmp_path, "a", "b"), "other")
+    with pytest.raises(SettingsError, match=r"^schema must be one of a, b in .*, got 'a`b'$"):
+        find_schemas(tmp_path, "a`b")
 
 
 def test_a_bare_name_among_several_schemas_is_told_which_are_there(
@@ -219,7 +224,7 @@ def test_a_bare_name_among_several_schemas_is_told_which_are_there(
     use_warehouse(spark, tmp_path, schemas, schema)
     try:
         assert open_query(spark, "SELECT * FROM query_b.pins", schemas).count() == 2
-        with pytest.raises(QueryError) as told:
+        with pytest.raises(SettingsError) as told:
             open_query(spark, "SELECT * FROM pins", schemas)
         assert str(told.value).startswith(
             "a table must be named with its schema, or --schema be one of query_a, query_b: [TABLE_OR_VIEW_NOT_FOUND]"
