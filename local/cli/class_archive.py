@@ -23,12 +23,7 @@ _WRITE_SECONDS = 300
 
 
 def create_archive() -> None:
-    """Writes the archive; it appears whole or not at all.
-
-    Raises:
-        PinterestError: the posts could not be made, or the run failed.
-        subprocess.TimeoutExpired: Java did not end.
-    """
+    """Writes the archive; it appears whole or not at all, and any failure is raised."""
     CLASS_ARCHIVE.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix=".classes-", dir=CLASS_ARCHIVE.parent) as folder:
         unfinished, landing, warehouse = (Path(folder, name) for name in (CLASS_ARCHIVE.name, "landing", "warehouse"))

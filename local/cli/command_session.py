@@ -49,10 +49,7 @@ def run_emulation(
 ) -> None:
     """Runs ``python -m emulation`` with these variables besides; it ends with this process.
 
-    Args:
-        arguments: the command's.
-        environment: variables besides those of this process.
-        progress: called with each line that it prints.
+    ``progress`` is called with each line that it prints.
 
     Raises:
         PinterestError: it fails; with what it prints last.

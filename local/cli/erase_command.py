@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -45,13 +46,9 @@ def run(options: argparse.Namespace) -> None:
                 requested.update(keys_of_user(spark, settings, options.user, options.joined))
         keys = requested | noted
         for settings in legs:
-            if options.apply:
-                steps(f"erasing in {settings.schema}")
-                found = erase(spark, settings, keys, purge=options.purge)
-            else:
-                steps(f"counting in {settings.schema}")
-                found = count_rows(spark, settings, keys)
-            rows += [(settings.schema, row) for row in found]
+            steps(f"{'erasing' if options.apply else 'counting'} in {settings.schema}")
+            change = partial(erase, purge=options.purge) if options.apply else count_rows
+            rows += [(settings.schema, row) for row in change(spark, settings, keys)]
         rows += [("", row) for row in _elsewhere(keys, options)]
     earlier = len(keys - requested)
     print(f"{len(requested)} posts" + (f", and {earlier} of earlier erasures" if earlier else ""))

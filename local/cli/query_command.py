@@ -86,10 +86,7 @@ def check_query(text: str) -> str:
 def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> DataFrame:
     """The query as a frame; nothing of it has run, except DESCRIBE, SHOW and EXPLAIN.
 
-    Args:
-        spark: session.
-        text: the query.
-        schemas: those to choose from where a bare name has no schema; none where it has one.
+    ``schemas`` are those that a query may name, where bare names have none.
 
     Raises:
         SettingsError: if it does not parse, names an unknown table or column, or would change something.
@@ -110,13 +107,7 @@ def open_query(spark: SparkSession, text: str, schemas: Sequence[str] = ()) -> D
 def find_schemas(warehouse: Path, schema: str | None) -> tuple[list[str], str | None]:
     """Schemas with tables in a warehouse folder, and the one of bare names.
 
-    Args:
-        warehouse: folder of the tables.
-        schema: the schema of bare names; None for the batch leg's, else the only one that is there.
-
-    Returns:
-        All schemas, and the one of bare names; None where there are several and none is the batch leg's: a query has
-        to name its schema then.
+    That is the given one, else the batch leg's, else the only one; None where a query has to name its schema.
 
     Raises:
         SettingsError: if there is no such folder, or the given schema has no tables there.
@@ -150,12 +141,7 @@ def write_rows(
 ) -> None:
     """Writes the rows of a frame: as ``table`` the first of them, as ``jsonl`` or ``csv`` all, without holding them.
 
-    Args:
-        frame: the rows.
-        form: ``table``, ``jsonl`` or ``csv``.
-        out: where they are written.
-        end_steps: called before the first row, once it is there.
-        widest: where a table cuts a text; None for nowhere.
+    ``end_steps`` is called once the first row is there; a table cuts texts longer than ``widest``, if that is given.
     """
     if form == "table":
         rows = collect_rows(frame, TABLE_ROWS)
