@@ -19,8 +19,9 @@ def open_source(database: str) -> Iterator[Engine]:
     """
     engine = connect(database)
     name = engine.url.database or ":memory:"
-    file, is_file = Path(name), engine.url.get_backend_name() == "sqlite" and not name.startswith((":memory:", "file:"))
-    if file.exists() or not is_file:
+    is_plain = engine.dialect.driver == "pysqlite" and not engine.url.query
+    file = Path(name)
+    if file.exists() or not is_plain or name.startswith((":memory:", "file:")):
         try:
             yield engine
         finally:
