@@ -8,6 +8,7 @@ import io
 import sys
 import tempfile
 from pathlib import Path
+from textwrap import shorten
 
 from pyspark import SparkContext
 
@@ -49,7 +50,8 @@ def main() -> int:
     try:
         create_archive()
     except Exception as error:
-        print(f"left out: {type(error).__name__}: {error}", file=sys.stderr)
+        # Of a Java that does not end, the text has its whole command line.
+        print(f"left out: {type(error).__name__}: {shorten(str(error), 200)}", file=sys.stderr)
     return 0
 
 
