@@ -88,12 +88,12 @@ def send(options: argparse.Namespace) -> tuple[str, int]:
             return kinesis_streams.manage_streams(manage, settings, options.streams)
         return _send_to(options, KinesisSink(client, settings))
     url = validate_url(options.url, plain_http=options.plain_http)
-    with HttpClient(_build_auth(options.access), timeout=_TIMEOUT) as http:
-        if options.streams:
-            manage = partial(kinesis_streams.manage_by_api, http, url)
-            return kinesis_streams.manage_streams(manage, settings, options.streams)
-        sink = KafkaRestSink if options.command == "batches" else KinesisApiSink
-        return _send_to(options, sink(http, url, settings))
+    http = HttpClient(_build_auth(options.access), timeout=_TIMEOUT)
+    if options.streams:
+        manage = partial(kinesis_streams.manage_by_api, http, url)
+        return kinesis_streams.manage_streams(manage, settings, options.streams)
+    sink = KafkaRestSink if options.command == "batches" else KinesisApiSink
+    return _send_to(options, sink(http, url, settings))
 
 
 def _build_auth(access: str) -> RequestAuth:

@@ -1,4 +1,4 @@
-"""HTTP requests over persistent connections, with a deadline for the whole exchange."""
+"""HTTP requests over persistent connections."""
 
 import email.utils
 import ipaddress
@@ -8,16 +8,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from http import HTTPStatus
-from types import TracebackType
 from urllib.parse import urlsplit
 
 import orjson
 import requests
 from requests import exceptions as errors
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTimeoutError
 
 from emulation.emulation_errors import SendError, shorten
-from emulation.producer.http_deadline import DeadlineSession
 from emulation.producer.request_auth import RequestAuth
 
 NO_CONNECTION = "no connection"
@@ -98,102 +96,76 @@ def _is_loopback(host: str) -> bool:
 
 
 class HttpClient:
-    """Sends requests to one URL over a persistent connection per thread.
+    """Sends requests over a persistent connection per thread; proxies and certificates are those of the environment.
 
-    Each request has a deadline from the connection to the last byte. Redirects are not followed: the API sends none.
+    Redirects are not followed: the API sends none.
+
+    Args:
+        auth: authentication of every request; as it is set, requests looks for no password in ``.netrc``.
+        timeout: seconds that the server may be silent, and that its whole body may take.
     """
 
     def __init__(self, auth: RequestAuth, *, timeout: float) -> None:
         self._auth, self._timeout = auth, timeout
         self._local = threading.local()
-        self._sessions: list[DeadlineSession] = []
-        self._closed = threading.Event()
-
-    def __enter__(self) -> "HttpClient":
-        threading.Thread(target=self._check_deadlines, daemon=True).start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._closed.set()
-        for session in self._sessions:
-            session.abort()
-
-    def _check_deadlines(self) -> None:
-        while not self._closed.wait(min(0.1, self._timeout / 10)):
-            for session in tuple(self._sessions):
-                session.check()
 
     def request(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
-        """Sends a request and reads the whole response; once more after expired credentials were refreshed.
+        """Sends a request once and reads the whole response.
 
         Raises:
             SendError: the server's certificate is not trusted, or the URL or proxy is invalid.
         """
-        response = self._request_once(method, url, body, headers)
-        if response.status == HTTPStatus.FORBIDDEN and b"expired" in response.body.lower() and self._auth.refresh():
-            return self._request_once(method, url, body, headers)
-        return response
-
-    def _request_once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         if not hasattr(self._local, "session"):
-            self._local.session = DeadlineSession(self._auth, url)
-            self._sessions.append(self._local.session)
-        session: DeadlineSession = self._local.session
+            self._local.session = requests.Session()
+            self._local.session.auth = self._auth
         timeouts = (min(_CONNECT_TIMEOUT, self._timeout), self._timeout)
         try:
-            with (
-                session.limit(self._timeout),
-                session.request(
-                    method, url, data=body, headers=dict(headers), timeout=timeouts, allow_redirects=False, stream=True
-                ) as received,
-            ):
-                retry_after = _parse_retry_after(received.headers.get("Retry-After", ""))
-                response = HttpResponse(received.status_code, self._redact(_read_body(received)), retry_after)
-        except errors.RequestException as error:
-            response = _convert_error(error, url, connected=session.connected)
-        # Without a length, an aborted response looks complete.
-        return HttpResponse(0, b"time-out") if session.expired and session.connected else response
-
-    def _redact(self, content: bytes) -> bytes:
-        """The body without credentials that the server may echo."""
+            with self._local.session.request(
+                method, url, data=body, headers=dict(headers), timeout=timeouts, allow_redirects=False, stream=True
+            ) as received:
+                content = _read_body(received, time.monotonic() + self._timeout)
+        except (OSError, HTTPError) as error:
+            return HttpResponse(0, _find_reason(error, url).encode())
+        # The server may echo credentials.
         for secret in self._auth.secrets:
             content = content.replace(secret.encode(), b"***")
-        return content
+        return HttpResponse(received.status_code, content, _parse_retry_after(received.headers.get("Retry-After", "")))
 
 
-def _read_body(response: requests.Response) -> bytes:
-    """The whole body.
+def _read_body(response: requests.Response, deadline: float) -> bytes:
+    """The whole body; a socket's time-out limits single reads only.
 
     Raises:
-        RequestException: it is incomplete, or larger than any response of the API.
+        HTTPError: it is incomplete, late, or larger than any response of the API.
     """
     body = bytearray()
-    for chunk in response.iter_content(_CHUNK_SIZE):
+    while chunk := response.raw.read1(_CHUNK_SIZE, decode_content=True):
         body += chunk
+        if time.monotonic() > deadline:
+            raise TimeoutError
         if len(body) > _MAX_BODY:
-            raise errors.ContentDecodingError(f"a response must have at most {_MAX_BODY} bytes")
+            raise ProtocolError
     return bytes(body)
 
 
-def _convert_error(error: errors.RequestException, url: str, *, connected: bool) -> HttpResponse:
-    """The response of a failed request.
+def _find_reason(error: Exception, url: str) -> str:
+    """Why there is no response.
 
     Raises:
         SendError: no other request can succeed.
     """
     host = urlsplit(url).hostname
-    if isinstance(error, errors.SSLError) and not connected:
-        raise SendError(f"TLS with {host} failed: {type(error).__name__}") from None
-    if isinstance(error, errors.InvalidProxyURL) or "SOCKS" in str(error):
-        raise SendError("proxy of the environment must be http(s)://host:port, got something else") from None
-    if isinstance(error, ValueError) and not isinstance(error, errors.ContentDecodingError):
-        raise SendError(f"request to {host} cannot be made: {type(error).__name__}") from None
-    if not connected:
-        return HttpResponse(0, NO_CONNECTION.encode())
-    if isinstance(error, errors.Timeout):
-        return HttpResponse(0, b"time-out")
-    truncated = isinstance(error, errors.ChunkedEncodingError | errors.ContentDecodingError)
-    return HttpResponse(0, b"incomplete response" if truncated else b"connection lost")
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        raise SendError(f"TLS with {host} failed: its certificate is not trusted") from None
+    if isinstance(error, errors.ConnectionError):
+        return NO_CONNECTION if isinstance(error.args[0], MaxRetryError) else "connection lost"
+    if isinstance(error, errors.Timeout | TimeoutError | ReadTimeoutError):
+        return "time-out"
+    if isinstance(error, HTTPError):
+        return "incomplete response"
+    # The URL, the proxy or the file of certificates; the text of another error than the last may have a header.
+    text = type(error).__name__ if isinstance(error, errors.RequestException) else str(error)
+    raise SendError(f"request to {host} cannot be made: {shorten(text)}") from None
 
 
 def _parse_retry_after(value: str) -> float:

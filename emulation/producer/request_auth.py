@@ -49,10 +49,6 @@ class RequestAuth(AuthBase):
         """The request with authentication."""
         return request
 
-    def refresh(self) -> bool:
-        """Reloads credentials after the server reported that they expired; False if there are none to reload."""
-        return False
-
 
 class ApiKeyAuth(RequestAuth):
     """An API key of API Gateway."""
@@ -76,11 +72,6 @@ class IamAuth(RequestAuth):
     def __init__(self) -> None:
         session, self._credentials = open_aws_session()
         self._region = session.region_name
-
-    def refresh(self) -> bool:
-        """Reads the credentials again: a file or role may have newer ones."""
-        _, self._credentials = open_aws_session()
-        return True
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """The request with a signature of its body, and of the headers that no proxy changes."""

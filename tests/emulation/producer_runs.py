@@ -44,14 +44,14 @@ def send(
     policy: RetryPolicy = QUICK,
     seconds: float = 5,
     sink=KafkaRestSink,
-    auth: RequestAuth | None = None,
     **how,
 ) -> Sent:
     failed, cursor = tmp_path / "failed.jsonl", Cursor(tmp_path / "cursor", "test")
 
     lists = (what[start : start + 200] for start in range(0, len(what), 200))
     cursor.load()
-    with DeliveryLog(cursor, failed) as log, HttpClient(auth or RequestAuth(), timeout=seconds) as http:
+    http = HttpClient(RequestAuth(), timeout=seconds)
+    with DeliveryLog(cursor, failed) as log:
         with RecordProducer(sink(http, server.url, SETTINGS, **how), log, policy) as producer:
             producer.send(lists)
         log.complete = True

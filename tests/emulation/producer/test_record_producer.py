@@ -164,8 +164,8 @@ def test_each_kind_has_its_topic(server: Server, tmp_path: Path) -> None:
 def test_the_maximum_rate_is_kept(server: Server, tmp_path: Path) -> None:
     waits: list[float] = []
 
-    with HttpClient(RequestAuth(), timeout=5) as http, DeliveryLog(Cursor(None, ""), tmp_path / "failed") as log:
-        sink = KafkaRestSink(http, server.url, SETTINGS)
+    with DeliveryLog(Cursor(None, ""), tmp_path / "failed") as log:
+        sink = KafkaRestSink(HttpClient(RequestAuth(), timeout=5), server.url, SETTINGS)
         with RecordProducer(sink, log, RetryPolicy(max_rate=1000), sleep=waits.append) as producer:
             producer.send([records(1000)])
     assert len(waits) == 1
