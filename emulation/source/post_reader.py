@@ -3,11 +3,12 @@
 A post without a geolocation or user has only its other records.
 """
 
+import heapq
 import random
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import count, islice
+from itertools import chain, count, groupby, islice, repeat
+from operator import itemgetter
 
 from sqlalchemy import Engine
 
@@ -17,7 +18,7 @@ from emulation.source.table_reader import TableReader
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
 
 _DRAWS_PER_BATCH = 500
-_POSTS_PER_BATCH = 200
+_RECORDS_PER_BATCH = 600
 _MAX_ID_LENGTH = 80
 _COLUMNS = {entity.name: column_names(entity) for entity in ENTITIES}
 RecordBatches = Iterator[Sequence[SourceRecord]]
@@ -51,61 +52,26 @@ def read_posts_by_key(
         limit: maximum number of posts; None for all.
     """
     readers = [TableReader(engine, entity) for entity in ENTITIES]
-    buffers = [_TableBuffer(reader, after) for reader in readers]
-    left = limit
-    while filled := [buffer for buffer in buffers if buffer.fill()]:
-        # Beyond the smallest last key, another table may have rows that are not read yet.
-        last = min(buffer.last_key for buffer in filled)
-        keys = sorted(set().union(*(buffer.keys_up_to(last) for buffer in filled)))
-        for start in range(0, len(keys) if left is None else min(left, len(keys)), _POSTS_PER_BATCH):
-            batch = keys[start : start + _POSTS_PER_BATCH][:left]
-            posts = dict(zip(batch, count(first), strict=False))
-            yield [
-                _build_record(buffer.entity, key, row, posts[key])
-                for buffer in filled
-                for key, row in buffer.take(batch[-1])
-            ]
-            first, left = first + len(batch), None if left is None else left - len(batch)
-        if left == 0:
-            return
-    if limit is not None:
-        return
-    keyless = ((reader.entity, row) for reader in readers for page in reader.read_unusable_pages() for row in page)
-    numbered = zip(count(first), keyless, strict=False)
-    while rows := list(islice(numbered, _POSTS_PER_BATCH)):
-        yield [_build_record(entity, None, row, post) for post, (entity, row) in rows]
+    rows = heapq.merge(*(_read_numbered(reader, number, after) for number, reader in enumerate(readers)))
+    posts = count(first)
+    records: list[SourceRecord] = []
+    for (key, group), post in zip(islice(groupby(rows, itemgetter(0)), limit), posts, strict=False):
+        records += [_build_record(ENTITIES[number], key, row, post) for _, number, row in group]
+        if len(records) >= _RECORDS_PER_BATCH:
+            yield records
+            records = []
+    yield records
+    for reader in readers if limit is None else ():
+        yield [
+            _build_record(reader.entity, None, row, post)
+            for row, post in zip(reader.read_unusable(), posts, strict=False)
+        ]
 
 
-class _TableBuffer:
-    """Rows of one table that are read and not yet returned, in key order."""
-
-    def __init__(self, reader: TableReader, after: int | None) -> None:
-        self.entity = reader.entity
-        self._pages = reader.read_pages(after=after)
-        self._rows: Sequence[Row] = ()
-        self._keys: list[int] = []
-        self._at = 0
-
-    def fill(self) -> bool:
-        """Reads the next page if the buffer is empty; False at the end of the table."""
-        if self._at == len(self._keys):
-            self._rows = next(self._pages, ())
-            self._keys, self._at = [get_key(row) for row in self._rows], 0
-        return bool(self._keys)
-
-    @property
-    def last_key(self) -> int:
-        """The last key in the buffer."""
-        return self._keys[-1]
-
-    def keys_up_to(self, key: int) -> list[int]:
-        """Buffered keys up to ``key``."""
-        return self._keys[self._at : bisect_right(self._keys, key)]
-
-    def take(self, key: int) -> Iterator[tuple[int, Row]]:
-        """Removes and returns keys and rows up to ``key``."""
-        start, self._at = self._at, bisect_right(self._keys, key)
-        return zip(self._keys[start : self._at], self._rows[start : self._at], strict=True)
+def _read_numbered(reader: TableReader, number: int, after: int | None) -> Iterator[tuple[int, int, Row]]:
+    """Key, number of the table and row of each row in key order; tables are merged by the first two."""
+    pages = reader.read_pages(after=after)
+    return chain.from_iterable(zip(map(itemgetter(0), page), repeat(number), page, strict=False) for page in pages)
 
 
 def draw_posts(engine: Engine, seed: int, first: int = 0, limit: int | None = None) -> RecordBatches:

@@ -2,18 +2,15 @@
 
 Source: the data contract, section 3: the key's rule, its names, and that an invalid row does not affect others.
 
-Numeric keys sort in the database, so their rows are read in keyset pages. Text keys do not (``"10"`` sorts before
-``"9"``): their keys are read first and sorted here as numbers, then their rows are read by key. No connection is held
-between pages.
+Numeric keys sort in the database, so their rows are read in keyset pages, and no connection is held between pages. Text
+keys do not (``"10"`` sorts before ``"9"``): a table that has one is read into memory and sorted here.
 """
 
 from array import array
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count, groupby, pairwise
+from itertools import pairwise
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -25,27 +22,10 @@ from pinterest_transforms.entities import Entity
 
 _T = TypeVar("_T")
 PAGE_SIZE = 10_000
-# Keys per statement, each in up to two spellings: SQLite takes 32,766 parameters.
-_KEYS_PER_STATEMENT = 5_000
-
-
-@dataclass(frozen=True)
-class _Keys:
-    """The keys of a table with text keys.
-
-    Attributes:
-        usable: usable keys in ascending order, one per row.
-        spellings: for each key the texts it is stored as, other than its digits.
-        unusable: distinct stored values that are no usable key.
-    """
-
-    usable: "array[int]" = field(default_factory=lambda: array("q"))
-    spellings: dict[int, list[Value]] = field(default_factory=lambda: defaultdict(list))
-    unusable: set[Value] = field(default_factory=set)
 
 
 class TableReader:
-    """Reads one source table. The key of every returned row is a whole number, except in ``read_unusable_pages``.
+    """Reads one source table. The key of every returned row is a whole number, except in ``read_unusable``.
 
     Args:
         engine: the database.
@@ -63,60 +43,42 @@ class TableReader:
         """Pages of rows in key order; rows with the same key are in one page.
 
         Args:
-            size: rows per page.
+            size: rows per page; a table with text keys is one page.
             after: the key to start after; None for the first row.
         """
         if self._has_text_keys:
-            keys = array("q", (key for key, _ in groupby(self._keys.usable)))
-            start, size = 0 if after is None else bisect_right(keys, after), min(size, _KEYS_PER_STATEMENT)
-            yield from filter(None, (self.read_rows(keys[at : at + size]) for at in range(start, len(keys), size)))
+            rows = self._sorted_rows
+            pages = iter([rows if after is None else rows[bisect_right(rows, after, key=get_key) :]])
         else:
-            yield from filter(None, map(_convert_keys, self._read_keyset_pages(size, after)))
+            pages = map(_convert_keys, self._read_keyset_pages(size, after))
+        yield from filter(None, pages)
 
     def read_rows(self, keys: Sequence[int]) -> Sequence[Row]:
         """The rows with one of the keys, in key order."""
         wanted = set(keys)
-        stored: list[Value] = list(wanted)
         if self._has_text_keys:
-            stored = [text for key in wanted for text in (str(key), *self._keys.spellings.get(key, ()))]
-            # SQLite columns without a type hold numbers beside texts.
-            stored += wanted if self._engine.dialect.name == "sqlite" else ()
-        # A database's collation may match other texts too, as full-width 7.
-        rows = _convert_keys(self._fetch(self._query.where(self._match_stored(stored))))
-        return sorted((row for row in rows if row[0] in wanted), key=get_key)
+            return [row for row in self._sorted_rows if row[0] in wanted]
+        return sorted(_convert_keys(self._fetch(self._query.where(self._key.in_(wanted)))), key=get_key)
 
     def read_keys(self) -> "array[int]":
         """The usable keys in ascending order, one per row."""
-        return self._keys.usable
+        if self._has_text_keys:
+            return array("q", map(get_key, self._sorted_rows))
+        query = sa.select(self._key).where(self._key.between(0, MAX_KEY)).order_by(self._key)
 
-    def read_unusable_pages(self, size: int = PAGE_SIZE) -> Iterator[Sequence[Row]]:
-        """Pages of the rows without a usable key, as they are stored."""
-        key = self._key
-        yield from self._read_unusable(key.is_(None), {None}, size)
+        def read(connection: sa.Connection) -> "array[int]":
+            stored = connection.execution_options(yield_per=PAGE_SIZE).execute(query).scalars()
+            return array("q", (key for key in map(parse_key, stored) if key is not None))
+
+        return self._read(read)
+
+    def read_unusable(self) -> Sequence[Row]:
+        """The rows without a usable key, as they are stored."""
+        key, rows = self._key, self._query
         if not self._has_text_keys:
             whole = sa.cast(key, sa.Integer) if self._engine.dialect.name == "sqlite" else sa.func.round(key)
-            yield from self._read_unusable(sa.or_(key < 0, key >= MAX_KEY, key != whole), None, size)
-            return
-        stored = sorted(self._keys.unusable, key=repr)
-        for at in range(0, len(stored), _KEYS_PER_STATEMENT):
-            part = stored[at : at + _KEYS_PER_STATEMENT]
-            yield from self._read_unusable(self._match_stored(part), set(part), size)
-
-    def _read_unusable(
-        self, condition: sa.ColumnElement[bool], stored: set[Value] | None, size: int
-    ) -> Iterator[Sequence[Row]]:
-        """Rows that match a condition and have an unusable key, one of ``stored`` where given."""
-        query = self._query.where(condition)
-        rows = self._fetch(query.limit(size))
-        if len(rows) == size:
-            # Ordered by every column: with ties, LIMIT and OFFSET would repeat and miss rows.
-            query = query.order_by(*self._table.columns)
-            rows = self._fetch(query.limit(size))
-        for start in count(size, size):
-            yield [row for row in rows if parse_key(row[0]) is None and (stored is None or row[0] in stored)]
-            if len(rows) < size:
-                return
-            rows = self._fetch(query.limit(size).offset(start))
+            rows = rows.where(sa.or_(key.is_(None), key < 0, key >= MAX_KEY, key != whole))
+        return [row for row in self._fetch(rows) if parse_key(row[0]) is None]
 
     def _read_keyset_pages(self, size: int, after: int | None) -> Iterator[Sequence[Row]]:
         """Keyset pages by a numeric key; OFFSET would read all previous rows again.
@@ -165,27 +127,9 @@ class TableReader:
         return isinstance(self._read(lambda connection: connection.execute(query).scalar()), str | bytes)
 
     @cached_property
-    def _keys(self) -> _Keys:
-        return self._read(self._read_stored_keys)
-
-    def _read_stored_keys(self, connection: sa.Connection) -> _Keys:
-        keys: list[int] = []
-        found = _Keys()
-        query = sa.select(self._key).where(self._key.is_not(None))
-        for stored in connection.execution_options(yield_per=PAGE_SIZE).execute(query).scalars():
-            key = parse_key(stored)
-            if key is None:
-                found.unusable.add(stored)
-                continue
-            keys.append(key)
-            if isinstance(stored, str | bytes) and stored != str(key):
-                found.spellings[key].append(stored)
-        found.usable.extend(sorted(keys))
-        return found
-
-    def _match_stored(self, stored: Sequence[Value]) -> sa.ColumnElement[bool]:
-        """The condition that the key is stored as one of these values."""
-        return self._key.in_([_bind(value) for value in stored])
+    def _sorted_rows(self) -> Sequence[Row]:
+        """All rows with a usable key, in key order."""
+        return sorted(_convert_keys(self._fetch(self._query)), key=get_key)
 
     def _fetch(self, query: sa.Select[*Row]) -> Sequence[Row]:
         return self._read(lambda connection: list(map(tuple, connection.execute(query).all())))
@@ -210,12 +154,3 @@ def _count_complete(rows: Sequence[Row]) -> int:
     """Number of rows of a full page before its last key, whose rows may continue on the next page."""
     edges = (n for n, (one, other) in enumerate(pairwise(reversed(rows)), 1) if one[0] != other[0])
     return len(rows) - next(edges, len(rows))
-
-
-def _bind(value: Value) -> Value | sa.ColumnElement[str]:
-    """A key as a parameter; drivers refuse text that is not UTF-8, which only SQLite stores."""
-    if isinstance(value, str) and not value.isascii():
-        raw = value.encode("utf-8", "surrogateescape")
-        if raw.decode("utf-8", "replace") != value:
-            return sa.cast(sa.literal(raw, sa.LargeBinary), sa.Text)
-    return value
