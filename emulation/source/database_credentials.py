@@ -17,7 +17,6 @@ _OPTIONAL = ("PORT", "DATABASE")
 _DATABASE = "pinterest_data"
 _PORT = "3306"
 _PORT_NUMBER = re.compile("[0-9]{1,5}")
-_COMMENT = re.compile(r"\s+#.*")
 
 
 def resolve_database_url(
@@ -66,36 +65,16 @@ def _read_url(file: Path) -> sa.URL:
 
 
 def _read_values(file: Path) -> dict[str, str]:
-    """The file's values as they are written: YAML types would change passwords such as 0123456, no and 1.50."""
+    """The file's values as text: YAML's types would change passwords such as 0123456, no and 1.50."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
-        # Nodes alone: no type is resolved, no object is built.
-        root = yaml.compose(text, yaml.BaseLoader)
+        values = yaml.load(file.read_text(encoding="utf-8-sig"), yaml.BaseLoader)  # noqa: S506 - builds text alone
     except OSError as error:
         raise SourceError(f"{file} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         # A YAML error quotes the file's content.
+        values = None
+    if not isinstance(values, dict) or not all(isinstance(text, str) for pair in values.items() for text in pair):
         raise SourceError(
             f"{file} must be YAML in UTF-8, as NAME: value on each line; a value with special characters in quotes"
-        ) from None
-    if not isinstance(root, yaml.MappingNode):
-        raise SourceError(f"{file} must have {', '.join(_REQUIRED)}, got no names")
-    values: dict[str, str] = {}
-    for name, node in root.value:
-        if not isinstance(name, yaml.ScalarNode):
-            raise SourceError(f"{file} must have NAME: value on each line, got a name that is no text")
-        if name.value in values:
-            raise SourceError(f"{file} must have each name once, got {name.value} twice")
-        if not isinstance(node, yaml.ScalarNode) or not _is_literal(name.value, node, text):
-            raise SourceError(f"{name.value} in {file} must be YAML text on one line: put it in quotes")
-        values[name.value] = node.value
+        )
     return values
-
-
-def _is_literal(name: str, node: yaml.ScalarNode, text: str) -> bool:
-    """Whether a value is quoted, or the rest of its line; a comment may follow any value but a password."""
-    start, end = node.start_mark.index, node.end_mark.index
-    if node.style in ("'", '"'):
-        return text[start] == node.style and "\n" not in text[start:end]
-    line = text[start:].partition("\n")[0].rstrip()
-    return bool(node.value == (line if name == "PASSWORD" else _COMMENT.sub("", line)))
