@@ -2,15 +2,15 @@
 
 import json
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from emulation.emulation_errors import SendError
-from emulation.producer.state_files import LineFile, open_exclusive
+from emulation.producer.state_files import open_exclusive, write_all
+from emulation.source.source_records import MAX_KEY
 
-_HEADER = b'{"order": '
+_START = b'{"settled": '
 _REMEDY = "--restart starts over, --cursor FILE uses another file"
 
 
@@ -34,10 +34,9 @@ class Cursor:
     last_key: int | None = None
     was_empty: bool = False
     _file: BinaryIO | None = None
-    _lines: LineFile | None = None
 
     def load(self, *, restart: bool = False) -> None:
-        """Opens the file and reads it: the first line is the order, the last complete line the position.
+        """Opens the file and reads it.
 
         Args:
             restart: ignore its content.
@@ -50,54 +49,53 @@ class Cursor:
         if self.path.exists() and not self.path.is_file():
             raise SendError(f"cursor must be a file, got {self.path}")
         exists = self.path.exists() and not restart
-        file = open_exclusive(self.path)
+        self._file = open_exclusive(self.path)
+        text = self._file.read().strip(b"\0") if exists else b""
         try:
-            file.seek(0)
-            text = file.read() if exists else b""
-            header, *positions = text.split(b"\n")
-            # A kill, full disk or power failure before the first position leaves a part of the header.
-            if not positions and _HEADER.startswith(header.strip(b"\0")[: len(_HEADER)]):
+            # A kill, full disk or power failure during the first write leaves a part of it.
+            if _START.startswith(text[: len(_START)]) and not text.endswith(b"\n"):
                 self.was_empty = exists
-                file.truncate(0)
+                self._file.truncate(0)
             else:
-                self._read(header, positions)
+                self._read(text)
         except SendError:
-            file.close()
+            self._file.close()
             raise
-        self._file, self._lines = file, LineFile(self.path, file)
 
-    def _read(self, header: bytes, positions: list[bytes]) -> None:
+    def _read(self, text: bytes) -> None:
         try:
-            order = json.loads(header)["order"]
+            found = json.loads(text)
+            order, self.settled, self.last_key = found["order"], int(found["settled"]), found["after"]
         except (ValueError, KeyError, TypeError):
             raise SendError(f"cursor must be a file this command wrote, got {self.path}: {_REMEDY}") from None
         if order != self.order:
             raise SendError(f"cursor {self.path} is for {order}, got {self.order}: {_REMEDY}")
-        for line in reversed(positions):
-            # The last line may be truncated.
-            with suppress(ValueError, KeyError, TypeError):
-                position = json.loads(line)
-                self.settled, self.last_key = int(position["settled"]), position["after"]
-                return
 
     def save(self) -> None:
-        """Appends the position: one short write, cheap enough after each request.
+        """Writes the position in one short write, cheap enough after each request.
+
+        It overwrites the previous one in place, at the start of the file, where a disk does not tear it.
 
         Raises:
             SendError: it cannot be written.
         """
-        if self._file is None or self._lines is None:
-            return
-        line = json.dumps({"settled": self.settled, "after": self.last_key}).encode()
-        if not os.fstat(self._file.fileno()).st_size:
-            line = json.dumps({"order": self.order}).encode() + b"\n" + line
-        self._lines.append(line)
+        if self._file is not None:
+            self._file.seek(0)
+            write_all(self._file, self._format(self.settled, self.last_key).ljust(self._width) + b"\n")
+
+    def _format(self, settled: int, last_key: int | None) -> bytes:
+        return json.dumps({"settled": settled, "after": last_key, "order": self.order}).encode()
+
+    @property
+    def _width(self) -> int:
+        """Bytes of the longest position: all have this length, so that no end of a longer one stays."""
+        return len(self._format(MAX_KEY, MAX_KEY))
 
     def close(self, *, complete: bool) -> None:
         """Closes the file; removes it after a complete run, so that the next one starts with the first post."""
         if self.path is None or self._file is None:
             return
-        if complete or not os.fstat(self._file.fileno()).st_size:
+        if complete or not self._file.seek(0, os.SEEK_END):
             self.path.unlink(missing_ok=True)
         self._file.close()
         self._file = None

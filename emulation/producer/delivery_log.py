@@ -4,16 +4,18 @@ A record is in the failed file before the cursor passes it, so a kill loses noth
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from emulation.emulation_errors import SendError, shorten
 from emulation.producer.cursor import Cursor
-from emulation.producer.state_files import LineFile
+from emulation.producer.state_files import open_file, write_all
 from emulation.source.source_records import SourceRecord, encode_record
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.errors import PinterestError
@@ -67,7 +69,7 @@ class DeliveryLog:
         self._keys: dict[int, int | None] = {}
         self._pending: Counter[int] = Counter()
         self._next = cursor.settled
-        self._file: LineFile | None = None
+        self._file: BinaryIO | None = None
         self.complete = False
 
     def __enter__(self) -> "DeliveryLog":
@@ -102,9 +104,9 @@ class DeliveryLog:
     def fail(self, record: SourceRecord, reason: str) -> None:
         """Writes a record into the failed file."""
         if self._file is None:
-            self._file = LineFile(self.failed)
+            self._file = _open_lines(self.failed)
         head = json.dumps({"entity": record.entity.name, "key": record.key, "reason": reason}, ensure_ascii=False)
-        self._file.append(head[:-1].encode() + b', "value": ' + record.value + b"}")
+        write_all(self._file, head[:-1].encode() + b', "value": ' + record.value + b"}\n")
         self.counts.failed += 1
         self.counts.reasons[shorten(reason, _MAX_REASON)] += 1
         self._pending[record.post] -= 1
@@ -120,6 +122,16 @@ class DeliveryLog:
             self.cursor.last_key = self.cursor.last_key if key is None else key
         if moved:
             self.cursor.save()
+
+
+def _open_lines(path: Path) -> BinaryIO:
+    """Opens a file to append lines; a truncated last line, left by a kill or a full disk, is terminated first."""
+    file = open_file(path, "a+b")
+    if file.tell():
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            write_all(file, b"\n")
+    return file
 
 
 def read_failed_records(file: Path, truncated: list[int]) -> Iterator[Sequence[SourceRecord]]:
