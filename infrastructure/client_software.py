@@ -6,7 +6,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from infrastructure.settings_files import render, write_files
+from infrastructure.settings_files import render_client, write_files
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 
@@ -32,21 +32,20 @@ def find_archive(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-def collect_software(software: Path, settings: Settings, brokers: str, region: str, to: Path) -> None:
+def collect_software(software: Path, settings: Settings, brokers: str, to: Path) -> None:
     """Collects the files of ``software/`` in the bucket into a folder, with a list of checksums.
 
     Args:
         software: folder of the archives.
         settings: the user id.
         brokers: addresses of the brokers.
-        region: AWS region of the bucket.
         to: the folder, an empty or a new one.
 
     Raises:
         SettingsError: an archive is missing.
     """
     archives = [find_archive(software, pattern) for pattern in ARCHIVES]
-    write_files(render(settings, brokers, region), to)
+    write_files(render_client(settings, brokers), to)
     for file in (*archives, *(PROJECT / "infrastructure/client").iterdir(), PROJECT / "requirements/client.txt"):
         # Keeps the modification time, by which `s3 sync` skips unchanged files.
         shutil.copy2(file, to / file.name)

@@ -98,9 +98,7 @@ class Deployment:
         target = f"s3://{self._get_streaming_output('BucketName')}/software"
         with tempfile.TemporaryDirectory(prefix="pinterest-software-") as folder:
             if not self.cloud.aws.dry_run:
-                collect_software(
-                    self._get_software(), self.cloud.settings, brokers, self.cloud.aws.region, Path(folder)
-                )
+                collect_software(self._get_software(), self.cloud.settings, brokers, Path(folder))
             source = "SOFTWARE" if self.cloud.aws.dry_run else folder
             self.cloud.aws.run("s3", "sync", "--only-show-errors", "--delete", source, target)
         before = self.cloud.find_output("client", "ClientInstanceId")

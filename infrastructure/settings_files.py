@@ -1,16 +1,17 @@
 """Renders the settings files of Kafka's clients, the REST proxy and the S3 sink from the pipeline's own names."""
 
+import base64
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template as Text
 
-from infrastructure.templates import TemplateError
+from infrastructure.checks.template_view import CASES, TemplateView, as_mapping
+from infrastructure.templates import get_template
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 
 FOLDER = Path(__file__).with_name("settings")
-FILES = ("client.properties", "kafka-rest.properties", "connector.properties", "worker.properties")
 
 _BROKERS = re.compile(r"\A[A-Za-z0-9.-]{1,253}:[0-9]{1,5}(,[A-Za-z0-9.-]{1,253}:[0-9]{1,5})*\Z")
 _REGION = re.compile(r"\A[a-z]{2}(-[a-z]+)+-[0-9]\Z")
@@ -39,7 +40,7 @@ def check_brokers(brokers: str) -> str:
 
 
 def render(settings: Settings, brokers: str, region: str) -> dict[str, str]:
-    """Renders every settings file; returns the texts by name.
+    """Renders every settings file; returns the texts by name. Those of the S3 sink are the stack's own settings.
 
     Args:
         settings: the user id.
@@ -49,13 +50,22 @@ def render(settings: Settings, brokers: str, region: str) -> dict[str, str]:
     Raises:
         SettingsError: brokers or region are invalid.
     """
-    names = {
-        "user_id": settings.user_id,
-        "bucket": settings.bucket,
-        "bootstrap": check_brokers(brokers),
-        "region": check_region(region),
+    place = {"s3.region": check_region(region), "s3.bucket.name": settings.bucket}
+    view = TemplateView("streaming", get_template("streaming"), {**CASES["streaming"][0], "UserId": settings.user_id})
+    [(_, connector)] = view.of("AWS::KafkaConnect::Connector")
+    [(_, worker)] = view.of("AWS::KafkaConnect::WorkerConfiguration")
+    sink = {**as_mapping(connector["ConnectorConfiguration"]), **place}
+    return {
+        **render_client(settings, brokers),
+        "connector.properties": "".join(f"{name}={value}\n" for name, value in sink.items()),
+        "worker.properties": base64.b64decode(str(worker["PropertiesFileContent"])).decode(),
     }
-    return {name: Text((FOLDER / name).read_text(encoding="utf-8")).substitute(names) for name in FILES}
+
+
+def render_client(settings: Settings, brokers: str) -> dict[str, str]:
+    """Renders the settings files of the client machine: of Kafka's tools, and of the REST proxy."""
+    names = {"user_id": settings.user_id, "bootstrap": check_brokers(brokers)}
+    return {file.name: Text(file.read_text(encoding="utf-8")).substitute(names) for file in sorted(FOLDER.iterdir())}
 
 
 def write_files(files: Mapping[str, str], folder: Path) -> None:
@@ -63,20 +73,3 @@ def write_files(files: Mapping[str, str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def parse_properties(text: str, name: str = "properties") -> dict[str, str]:
-    """Parses a properties file with one setting per line.
-
-    Raises:
-        TemplateError: a line is no setting, or a setting is duplicated.
-    """
-    found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        key, equals, value = line.partition("=")
-        if not equals or key in found:
-            raise TemplateError(f"{name}, line {number} must be a setting that is new, got {line!r}")
-        found[key] = value
-    return found

@@ -1,11 +1,9 @@
 """Checks of versions, classes and names."""
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 
-from infrastructure.checks.template_view import BROKERS, TemplateView, as_list, as_mapping, find_all, get_path
-from infrastructure.settings_files import parse_properties, render
+from infrastructure.checks.template_view import TemplateView, as_list, find_all, get_path
 from infrastructure.templates import Value, section
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
@@ -77,27 +75,6 @@ def expected_names(stack: str, settings: Settings) -> list[tuple[str, str, list[
             ("AWS::S3::Bucket", "BucketName", ["mwaa-dags-bucket"]),
         ],
     }.get(stack, [])
-
-
-def check_sink_settings(view: TemplateView) -> Iterator[str]:
-    """The sink's settings are those of the rendered settings files."""
-    files = render(Settings(user_id=view.given["UserId"]), BROKERS, "us-east-1")
-    for name, properties in view.of("AWS::KafkaConnect::Connector"):
-        found = {key: str(value) for key, value in as_mapping(properties.get("ConnectorConfiguration")).items()}
-        # In an evaluated template a reference to the bucket is its logical id.
-        bucket = view.resources.get(found.get("s3.bucket.name", ""))
-        if bucket:
-            found["s3.bucket.name"] = str(get_path(bucket, "Properties", "BucketName"))
-        yield from _compare(name, found, parse_properties(files["connector.properties"]))
-    for name, properties in view.of("AWS::KafkaConnect::WorkerConfiguration"):
-        text = base64.b64decode(str(properties.get("PropertiesFileContent"))).decode()
-        yield from _compare(name, parse_properties(text), parse_properties(files["worker.properties"]))
-
-
-def _compare(name: str, found: Mapping[str, str], rendered: Mapping[str, str]) -> Iterator[str]:
-    for setting in sorted(found.keys() | rendered.keys()):
-        if found.get(setting) != rendered.get(setting):
-            yield f"{name}: {setting} must be {rendered.get(setting)} as rendered, got {found.get(setting)}"
 
 
 def _list_allowed_values(view: TemplateView, parameter: str) -> list[Value]:

@@ -12,7 +12,6 @@ CHECKS: tuple[Callable[[TemplateView], Iterable[str]], ...] = (
     parameters.check_outputs_used,
     names.check_versions,
     names.check_contract_names,
-    names.check_sink_settings,
     iam_policies.check_least_privilege,
     iam_policies.check_no_public_access,
     encryption.check_encryption_settings,

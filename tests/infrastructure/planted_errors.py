@@ -76,15 +76,6 @@ PLANTED = [
         put("Airflow", P, "AirflowConfigurationOptions", "secrets.backend", to="airflow.SecretsManager"),
         "secrets.backend must be",
     ),
-    # the sink as it is rendered
-    ("streaming", put(*SINK, "flush.size", to="3"), "flush.size must be 10000 as rendered, got 3"),
-    ("streaming", drop(*SINK, "rotate.schedule.interval.ms"), "rotate.schedule.interval.ms must be 600000 as rendered"),
-    ("streaming", put(*SINK, "surplus", to="1"), "surplus must be None as rendered, got 1"),
-    (
-        "streaming",
-        put("Worker", P, "PropertiesFileContent", "Fn::Base64", to="key.converter=x\n"),
-        "value.converter must be org.apache.kafka.connect.json.JsonConverter as rendered, got None",
-    ),
     # least privilege
     ("client", put(*CLIENT_STATEMENTS, 0, "Action", to="*"), "Action must be named, got *"),
     ("client", put(*CLIENT_STATEMENTS, 0, "Action", to=["kafka-cluster:*"]), "got kafka-cluster:*"),
@@ -217,7 +208,6 @@ PLANTED = [
     ("streaming", put("Bucket", P, "BucketName", "Fn::Sub", to="${UserId}-bucket"), "BucketName user-0ab-bucket"),
     ("streaming", put("GeoStream", P, "Name", "Fn::Sub", to="streaming-${UserId}-geos"), "Name streaming-0ab-geo"),
     ("streaming", put("Plugin", P, "Name", "Fn::Sub", to="${UserId}-plug"), "must have Name 0ab-plugin"),
-    ("streaming", put(*SINK, "topics.regex", "Fn::Sub", to="${UserId}.pin"), "topics.regex must be 0ab.* as rendered"),
     ("client", put("Role", P, "RoleName", "Fn::Sub", to="${UserId}-client"), "RoleName 0ab-ec2-access-role"),
     ("api", put("KinesisAccessRole", P, "RoleName", to="kinesis"), "RoleName 0ab-kinesis-access-role"),
     ("orchestration", put("Airflow", P, "DagS3Path", to="dag/"), "DagS3Path dags/"),

@@ -26,7 +26,7 @@ BROKERS = "b-1.x:9098"
 @pytest.fixture
 def gathered(tmp_path: Path, software: Path) -> Path:
     to = tmp_path / "gathered"
-    collect_software(software, Settings(user_id="0ab"), BROKERS, "us-east-1", to)
+    collect_software(software, Settings(user_id="0ab"), BROKERS, to)
     return to
 
 
