@@ -16,7 +16,7 @@ from typing import BinaryIO
 from emulation.emulation_errors import SendError, shorten
 from emulation.producer.cursor import Cursor
 from emulation.producer.state_files import open_file, write_all
-from emulation.source.source_records import SourceRecord, encode_record
+from emulation.source.source_records import SourceRecord, describe_key_error, encode_record
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.errors import PinterestError
 
@@ -161,7 +161,7 @@ def _parse_failed(line: bytes, number: int, file: Path, truncated: list[int]) ->
         value, error = encode_record(found["value"])
         key = None if found["key"] is None else int(found["key"])
         if key is None:
-            error = str(found.get("reason", ""))
+            error = str(found.get("reason") or describe_key_error(None))
         return SourceRecord(entity_named(found["entity"]), key, value, number, error)
     except (ValueError, KeyError, TypeError, AttributeError, PinterestError) as failure:
         is_no_json = isinstance(failure, json.JSONDecodeError | UnicodeDecodeError)

@@ -34,8 +34,9 @@ _RETRIABLE = (
     "RequestTimeout",
 )
 """Retriable error codes of a call or a record."""
-_INVALID = ("InvalidArgumentException", "ValidationException", "SerializationException")
 _NOT_FOUND = "ResourceNotFoundException"
+_EXPECTED = (*_RETRIABLE, _NOT_FOUND, "InvalidArgumentException", "ValidationException", "SerializationException")
+"""With another one no call can succeed."""
 
 # Limits are 1 MiB per record with its partition key and 5 MB per call; these are lower to be safe everywhere.
 _MAX_RECORD_BYTES, _MAX_BYTES, _MAX_RECORDS = 1_000_000, 4_500_000, 500
@@ -59,7 +60,7 @@ class KinesisApiSink:
         body = b'{"records":[' + b",".join(parts) + b"]}"
         response = self._http.request("PUT", f"{self._url}/streams/{stream}/records", body, _HEADERS)
         if response.status != HTTPStatus.OK:
-            return _classify_gateway_error(response, records, stream)
+            return _classify_error(response, records, stream)
         return _classify_entries(response.json.get("Records"), records, is_html=response.is_html)
 
 
@@ -86,7 +87,11 @@ class KinesisSink:
             response = self._client.put_records(StreamName=stream, Records=entries)
         except exceptions.ClientError as error:
             code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-            return _classify_client_error(code, status, records, stream)
+            # A status in place of an error's name is a response of a proxy or firewall.
+            is_refused = status < HTTPStatus.INTERNAL_SERVER_ERROR and not code.isdigit() and code not in _EXPECTED
+            if is_refused:
+                raise SendError(f"{stream} is not accessible: {code}") from None
+            return _classify_error(HttpResponse(status, b"" if code.isdigit() else code.encode()), records, stream)
         except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyConnectionError):
             return SendResult(NO_CONNECTION, repeat_result(records, RecordStatus.RETRY, NO_CONNECTION))
         except exceptions.BotoCoreError as error:
@@ -94,20 +99,6 @@ class KinesisSink:
             return SendResult(name, repeat_result(records, RecordStatus.RETRY, name))
         # boto3 returns no body: a response without Records is not from Kinesis.
         return _classify_entries(response.get("Records"), records, is_html="Records" not in response)
-
-
-def _classify_client_error(code: str, status: int, records: Sequence[SourceRecord], stream: str) -> SendResult:
-    """The result of a PutRecords with an error."""
-    if code in _RETRIABLE or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return SendResult(str(status), repeat_result(records, RecordStatus.RETRY, code))
-    if code in _INVALID:
-        return SendResult(str(status), repeat_result(records, RecordStatus.FAILED, code), split_and_retry=True)
-    if code == _NOT_FOUND:
-        raise _build_not_found_error(stream)
-    if code.isdigit():
-        # A status in place of an error name: a response of a proxy or firewall.
-        return classify_error(HttpResponse(status, b""), records)
-    raise SendError(f"{stream} is not accessible: {code}")
 
 
 def _classify_entries(entries: object, records: Sequence[SourceRecord], *, is_html: bool) -> SendResult:
@@ -127,17 +118,12 @@ def _classify_entry(entry: dict[str, object]) -> RecordResult:
     return RecordResult(RecordStatus.RETRY if code in _RETRIABLE else RecordStatus.FAILED, str(code))
 
 
-def _classify_gateway_error(response: HttpResponse, records: Sequence[SourceRecord], stream: str) -> SendResult:
-    """The result of a gateway error; the gateway returns Kinesis' errors, retriable ones too, with status 400."""
+def _classify_error(response: HttpResponse, records: Sequence[SourceRecord], stream: str) -> SendResult:
+    """The result of an error; Kinesis' errors, retriable ones too, have status 400 and a name in the body."""
     if response.status == HTTPStatus.BAD_REQUEST and any(name in response.text for name in _RETRIABLE):
         reason = f"{response.label}: {response.text}"
-        return SendResult(
-            response.label, repeat_result(records, RecordStatus.RETRY, reason), retry_after=response.retry_after
-        )
+        results = repeat_result(records, RecordStatus.RETRY, reason)
+        return SendResult(response.label, results, retry_after=response.retry_after)
     if response.status == HTTPStatus.BAD_REQUEST and _NOT_FOUND in response.text:
-        raise _build_not_found_error(stream)
+        raise SendError(f"{stream} does not exist: create it with --streams create")
     return classify_error(response, records)
-
-
-def _build_not_found_error(stream: str) -> SendError:
-    return SendError(f"{stream} does not exist: create it with --streams create")

@@ -17,7 +17,7 @@ from emulation.producer.http_client import NO_CONNECTION
 from emulation.producer.key_queue import KeyQueue
 from emulation.producer.retry_policy import RateLimiter, RetryPolicy, Sleep
 from emulation.producer.send_result import RecordStatus, SendResult, Sink
-from emulation.source.source_records import SourceRecord, describe_key_error
+from emulation.source.source_records import SourceRecord
 
 _POLL_SECONDS = 0.1
 """Seconds between two checks whether the run must end."""
@@ -96,13 +96,9 @@ class RecordProducer:
 
     def _find_error(self, record: SourceRecord) -> str:
         """Why the record cannot be sent at all; empty if it can."""
-        if record.error:
-            return record.error
-        if record.key is None:
-            return describe_key_error(None)
         if len(record.value) > self._sink.max_record_bytes:
             return f"a record must have at most {self._sink.max_record_bytes} bytes, got {len(record.value)}"
-        return ""
+        return record.error
 
     def _advance(self, min_records: int) -> None:
         """Starts requests with at least so many records, and waits for a change."""
