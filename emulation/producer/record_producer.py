@@ -165,7 +165,7 @@ class RecordProducer:
                 self._log.counts.retried += len(batch)
                 self._changed.notify_all()
             if batch:
-                self._sleep(self._policy.compute_backoff(max(1, attempt), result.retry_after))
+                self._sleep(self._policy.compute_backoff(max(1, attempt)))
 
     def _log_results(
         self, queue: KeyQueue, batch: list[SourceRecord], result: SendResult, *, last: bool

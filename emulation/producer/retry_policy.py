@@ -27,10 +27,8 @@ class RetryPolicy:
     initial_backoff: float = 0.2
     max_backoff: float = 20.0
 
-    def compute_backoff(self, attempt: int, retry_after: float) -> float:
-        """Seconds before the next attempt: Retry-After, else exponential backoff with jitter."""
-        if retry_after:
-            return min(retry_after, self.max_backoff)
+    def compute_backoff(self, attempt: int) -> float:
+        """Seconds before the next attempt: exponential backoff with jitter."""
         bound = min(self.max_backoff, self.initial_backoff * 2**attempt)
         return random.uniform(bound / 2, bound)
 
@@ -39,25 +37,23 @@ class RateLimiter:
     """Delays requests for the maximum rate, and for a Retry-After, which applies to all requests."""
 
     def __init__(self, policy: RetryPolicy, sleep: Sleep, check: Callable[[], None]) -> None:
-        """Creates a limiter; ``check`` is called between waits and may raise to end them."""
+        """Creates a limiter; ``check`` is called after each wait and may raise."""
         self._policy, self._sleep, self._check = policy, sleep, check
         self._lock = threading.Lock()
-        self._paused_until = self._next = 0.0
+        self._next = 0.0
 
     def pause(self, retry_after: float) -> None:
         """Delays all requests for a Retry-After."""
-        self._paused_until = time.monotonic() + min(retry_after, self._policy.max_backoff)
+        with self._lock:
+            self._next = max(self._next, time.monotonic() + min(retry_after, self._policy.max_backoff))
 
     def acquire(self, records: int) -> None:
         """Waits until a request with so many records may be sent."""
-        while (wait := self._paused_until - time.monotonic()) > 0:
-            self._check()
+        with self._lock:
+            now = time.monotonic()
+            wait = self._next - now
+            if self._policy.max_rate:
+                self._next = max(self._next, now) + records / self._policy.max_rate
+        if wait > 0:
             self._sleep(wait)
-        if self._policy.max_rate:
-            with self._lock:
-                now = time.monotonic()
-                self._next = max(self._next, now)
-                wait, self._next = self._next - now, self._next + records / self._policy.max_rate
-            if wait > 0:
-                self._sleep(wait)
         self._check()
