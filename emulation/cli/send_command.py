@@ -5,7 +5,7 @@ import os
 import random
 from pathlib import Path
 
-from emulation.cli.number_arguments import MAX_POSTS, SEED, float_between, int_between
+from emulation.cli.number_arguments import MAX_POSTS, SEED, int_between
 from emulation.source.database import DATABASE
 from emulation.source.database_credentials import connect_source
 from emulation.source.post_reader import draw_posts
@@ -148,10 +148,10 @@ def _add_retry_policy(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--rate",
-        type=float_between(0.001, 1e9, zero=True),
+        type=int_between(0, 1_000_000_000),
         default=0,
         metavar="N",
-        help="maximum number of records per second (no limit)",
+        help="maximum number of records per second; 0 for no limit (0)",
     )
     group.add_argument(
         "--attempts",
