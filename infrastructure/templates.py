@@ -51,19 +51,18 @@ def get_template(stack: str) -> Template:
 
 
 def load_template(path: Path) -> Template:
-    """Reads a template; functions have their long form: ``{"Ref": name}``, ``{"Fn::GetAtt": [name, attribute]}``.
-
-    Raises:
-        TemplateError: the file cannot be read, or is no template; the message has the line.
-    """
-    try:
-        return parse_template(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise TemplateError(f"template {path} cannot be read: {error.strerror}") from None
+    """Reads a template; see ``parse_template``."""
+    return parse_template(path.read_text(encoding="utf-8"), str(path))
 
 
 def parse_template(text: str, name: str = "template") -> Template:
-    """Parses a template; see ``load_template``. cfn-lint finds what CloudFormation's YAML does not allow."""
+    """Parses a template; functions have their long form: ``{"Ref": name}``, ``{"Fn::GetAtt": [name, attribute]}``.
+
+    cfn-lint finds what CloudFormation's YAML does not allow.
+
+    Raises:
+        TemplateError: it is no template; the message has the line.
+    """
     try:
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with CloudFormation's tags
     except yaml.MarkedYAMLError as error:

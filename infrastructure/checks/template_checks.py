@@ -7,9 +7,8 @@ from infrastructure.checks.template_view import CASES, TemplateView
 from infrastructure.templates import STACKS, Template, get_template
 
 CHECKS: tuple[Callable[[TemplateView], Iterable[str]], ...] = (
-    parameters.check_descriptions,
+    parameters.check_sources,
     parameters.check_no_secrets,
-    parameters.check_outputs_used,
     names.check_versions,
     names.check_contract_names,
     iam_policies.check_least_privilege,
