@@ -199,21 +199,16 @@ def _read_interruptibly(batches: post_reader.RecordBatches, signals: SignalHandl
 
 
 def _format_progress(run: _Run, counts: DeliveryCounts) -> str:
-    seconds = time.monotonic() - run.started
     codes = ", ".join(f"{code}: {number:,}" for code, number in sorted(counts.codes.items()))
-    acknowledged = f"acknowledged {counts.acknowledged:,} ({counts.acknowledged / max(seconds, 0.001):,.0f}/s)"
-    rest = f"retried {counts.retried:,}, failed {counts.failed:,}; responses {codes or 'none yet'}"
-    return f"sent {counts.sent:,}, {acknowledged}, {rest}"
+    rate = counts.acknowledged / max(time.monotonic() - run.started, 0.001)
+    return f"{counts}, {rate:,.0f} acknowledged/s; responses {codes or 'none yet'}"
 
 
 def _format_counts(run: _Run, log: DeliveryLog) -> str:
     counts = log.counts
     file = f" (in {run.failed})" if counts.failed else ""
     pending = "" if log.complete else f", not settled {counts.pending:,}"
-    line = (
-        f"sent {counts.sent:,}, acknowledged {counts.acknowledged:,}, retried {counts.retried:,}, "
-        f"failed {counts.failed:,}{file}{pending}, {time.monotonic() - run.started:.1f} s"
-    )
+    line = f"{counts}{file}{pending}, {time.monotonic() - run.started:.1f} s"
     if not counts.failed:
         return line
     reason = counts.reasons.most_common(1)[0][0]

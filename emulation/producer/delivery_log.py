@@ -45,6 +45,11 @@ class DeliveryCounts:
     codes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
 
+    def __str__(self) -> str:
+        """The counts of records in one line."""
+        numbers = {name: getattr(self, name) for name in ("sent", "acknowledged", "retried", "failed")}
+        return ", ".join(f"{name} {number:,}" for name, number in numbers.items())
+
     @property
     def pending(self) -> int:
         """Records neither acknowledged nor failed."""

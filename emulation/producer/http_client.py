@@ -2,7 +2,6 @@
 
 import email.utils
 import ipaddress
-import re
 import threading
 import time
 from collections.abc import Mapping
@@ -22,7 +21,6 @@ NO_CONNECTION = "no connection"
 """Label of requests that did not reach the server."""
 
 _MAX_TEXT = 200
-_HTML = re.compile(rb"\s*<(?:!|html|head|body|\?xml)", re.IGNORECASE)
 _CONNECT_TIMEOUT = 10.0
 _CHUNK_SIZE, _MAX_BODY = 2**16, 2**24
 """Bytes per read, and more bytes than any response of the API has."""
@@ -55,11 +53,6 @@ class HttpResponse:
         except ValueError:
             found = None
         return found if isinstance(found, dict) else {}
-
-    @property
-    def is_html(self) -> bool:
-        """Whether the body is an HTML page, which the API never returns."""
-        return bool(_HTML.match(self.body))
 
     @property
     def text(self) -> str:

@@ -48,7 +48,7 @@ class KafkaRestSink:
         if response.status != HTTPStatus.OK:
             return classify_error(response, records)
         if len(entries) != len(records):
-            return classify_unreadable(records, is_html=response.is_html)
+            return classify_unreadable(records)
         return SendResult(response.label, [_classify_entry(each) for each in entries])
 
 

@@ -61,7 +61,7 @@ class KinesisApiSink:
         response = self._http.request("PUT", f"{self._url}/streams/{stream}/records", body, _HEADERS)
         if response.status != HTTPStatus.OK:
             return _classify_error(response, records, stream)
-        return _classify_entries(response.json.get("Records"), records, is_html=response.is_html)
+        return _classify_entries(response.json.get("Records"), records)
 
 
 class KinesisSink:
@@ -97,15 +97,14 @@ class KinesisSink:
         except exceptions.BotoCoreError as error:
             name = type(error).__name__
             return SendResult(name, repeat_result(records, RecordStatus.RETRY, name))
-        # boto3 returns no body: a response without Records is not from Kinesis.
-        return _classify_entries(response.get("Records"), records, is_html="Records" not in response)
+        return _classify_entries(response.get("Records"), records)
 
 
-def _classify_entries(entries: object, records: Sequence[SourceRecord], *, is_html: bool) -> SendResult:
+def _classify_entries(entries: object, records: Sequence[SourceRecord]) -> SendResult:
     """The result of a PutRecords with status 200, which reports errors per record."""
     results = [_classify_entry(each) for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
     if len(results) != len(records):
-        return classify_unreadable(records, is_html=is_html)
+        return classify_unreadable(records)
     return SendResult("200", results)
 
 

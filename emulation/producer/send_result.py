@@ -91,8 +91,8 @@ def repeat_result(records: Sequence[SourceRecord], status: RecordStatus, reason:
 def classify_error(response: HttpResponse, records: Sequence[SourceRecord]) -> SendResult:
     """The result of a request with an error status, or without a response.
 
-    A firewall before the API rejects single requests, or all of them, with 403 or another status and an HTML page;
-    only further requests show which.
+    A firewall before the API rejects single requests, or all of them, with 403 or another status; only further
+    requests show which.
 
     Raises:
         SendError: no other request can succeed.
@@ -105,19 +105,17 @@ def classify_error(response: HttpResponse, records: Sequence[SourceRecord]) -> S
     if not status or status in _RETRIED or (status >= 500 and status not in _PERMANENT):
         return SendResult(label, repeat_result(records, RecordStatus.RETRY, reason), response.retry_after)
     message = f"{responses.get(status, 'unknown status')} ({status}): {response.text or 'no reason given'}"
-    if status in _NEVER_RETRIED and not response.is_html:
+    if status in _NEVER_RETRIED:
         raise SendError(message)
     return SendResult(label, failed, split_and_retry=True, blocked=message)
 
 
-def classify_unreadable(records: Sequence[SourceRecord], *, is_html: bool) -> SendResult:
-    """The result of a 200 that cannot be parsed.
+def classify_unreadable(records: Sequence[SourceRecord]) -> SendResult:
+    """The result of a 200 without a result for each record, as the page of a firewall or proxy.
 
-    The records may have been stored: they are sent again, since a duplicate is harmless and a loss is not. An HTML page
-    comes from a firewall or proxy: smaller requests show which records it blocks.
+    The records may have been stored: they are sent again, since a duplicate is harmless and a loss is not. Smaller
+    requests show which of them a firewall blocks.
     """
-    if is_html:
-        reason = "200 with an HTML page"
-        results = repeat_result(records, RecordStatus.RETRY, reason)
-        return SendResult("200 HTML", results, split_and_retry=True, blocked=reason)
-    return SendResult("200 unreadable", repeat_result(records, RecordStatus.RETRY, "200 with an unreadable body"))
+    reason = "200 with an unreadable body"
+    results = repeat_result(records, RecordStatus.RETRY, reason)
+    return SendResult("200 unreadable", results, split_and_retry=True, blocked=reason)

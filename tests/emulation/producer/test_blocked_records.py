@@ -21,13 +21,12 @@ PAGE = "<!DOCTYPE html><title>Request blocked</title>"
 BLOCKED = {
     "403: no": api.status(403, "no"),
     f"403: {PAGE}": api.status(403, PAGE),
-    f"404: {PAGE}": api.status(404, PAGE),
     "405": api.status(405),
     "406: Not Acceptable!": api.status(406, "Not Acceptable!"),
     "501: no": api.status(501, "no"),
     "302": api.status(302, "", {"Location": "/blocked"}),
     "202": api.status(202, "", {"x-amzn-waf-action": "challenge"}),
-    "200 with an HTML page (5 attempts)": api.status(200, PAGE),
+    "200 with an unreadable body (5 attempts)": api.status(200, PAGE),
 }
 """What firewalls and proxies before an API answer, by the reason that a record refused alone has then."""
 

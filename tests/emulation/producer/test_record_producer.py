@@ -32,11 +32,13 @@ PASSING = {
     "reset after accepting": api.take_and_reset,
     "time-out after accepting": api.take_and_hang(1.5),
     "trickle": api.trickle(0.05),
-    "no JSON": api.respond_with("a < b"),
     "a page, once": api.status(503, "<html>"),
-    "JSON of another shape": api.respond_with('{"offsets": 7}'),
-    "too few offsets": api.respond_with('{"offsets": [{"partition": 0, "offset": 1, "error_code": null}]}'),
-    "a null": api.respond_with("null"),
+}
+UNREADABLE = {
+    "no JSON": "a < b",
+    "JSON of another shape": '{"offsets": 7}',
+    "too few offsets": '{"offsets": [{"partition": 0, "offset": 1, "error_code": null}]}',
+    "a null": "null",
 }
 
 
@@ -51,7 +53,16 @@ def test_retriable_errors_are_retried(server: Server, tmp_path: Path, name: str)
     assert sent.counts.retried == 500
 
 
-@pytest.mark.parametrize("name", ["500", "reset before accepting", "no JSON"])
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_records_of_an_unreadable_response_are_sent_again(server: Server, tmp_path: Path, name: str) -> None:
+    server.script.append(api.respond_with(UNREADABLE[name]))
+    sent = send(server, tmp_path, records(500))
+    assert sent.arrived == Counter([*range(500)] * 2)
+    assert (sent.counts.acknowledged, sent.failed, sent.settled) == (500, {}, 500)
+    assert server.requests == [500, 250, 250]
+
+
+@pytest.mark.parametrize("name", ["500", "reset before accepting"])
 def test_retries_are_limited(server: Server, tmp_path: Path, name: str) -> None:
     server.usual = PASSING[name]
     sent = send(server, tmp_path, records(3))
