@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from emulation.cli.number_arguments import MAX_POSTS, SEED, int_between
 from emulation.cli.part_paths import open_landing, open_source
 from emulation.cli.progress_display import track
-from emulation.cli.send_command import add_commands
+from emulation.cli.send_command import add_commands, add_user_id
 from emulation.emulation_errors import format_unexpected_error, redact
 from emulation.source.database import DATABASE, connect, describe_database, write_source
 from emulation.source.source_records import Row
@@ -24,7 +24,7 @@ from emulation.synthetic.landing_writer import RECORDS_PER_FILE, check_landing_t
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import PinterestError, SettingsError
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import Settings
 
 POSTS = 11_000
 MAX_DEFAULT_FILES = 100
@@ -158,12 +158,7 @@ def build_parser() -> OneLineParser:
 def _add_landing_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("landing files, in the layout of the S3 sink")
     group.add_argument("--landing", default="", metavar="DIR", help="folder to write them to")
-    group.add_argument(
-        "--user-id",
-        default=os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
-        metavar="ID",
-        help=f"user id in the topics' names ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
-    )
+    add_user_id(group)
     group.add_argument(
         "--delivery",
         choices=sorted(DELIVERIES),

@@ -108,12 +108,7 @@ def _add_connection(command: argparse.ArgumentParser, name: str) -> None:
     )
     if name == "streaming":
         target.add_argument("--direct", action="store_true", help="with boto3, without the API")
-    group.add_argument(
-        "--user-id",
-        default=os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
-        metavar="ID",
-        help=f"user id in the names of topics and streams ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
-    )
+    add_user_id(group)
     group.add_argument(
         "--access",
         choices=["none", "api-key", "iam"],
@@ -127,6 +122,16 @@ def _add_connection(command: argparse.ArgumentParser, name: str) -> None:
     cursor_help = f"file from which an interrupted run resumes; removed after a complete run ({cursor})"
     group.add_argument("--cursor", type=Path, default=cursor, metavar="FILE", help=cursor_help)
     group.add_argument("--restart", action="store_true", help="ignore the cursor and start with the first post")
+
+
+def add_user_id(group: argparse._ActionsContainer) -> None:
+    """Adds ``--user-id``."""
+    group.add_argument(
+        "--user-id",
+        default=os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
+        metavar="ID",
+        help=f"user id in the names of topics and streams ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
+    )
 
 
 def _add_database(group: argparse._ActionsContainer) -> None:

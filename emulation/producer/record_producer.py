@@ -50,7 +50,7 @@ class RecordProducer:
         self._changed = threading.Condition()
         self._stopped = threading.Event()
         self._sleep = sleep or self._stopped.wait
-        self._limiter = RateLimiter(policy, self._sleep, self._raise_if_stopped)
+        self._limiter = RateLimiter(policy, self._sleep)
         self._requests: SimpleQueue[tuple[KeyQueue, list[SourceRecord]] | None] = SimpleQueue()
         self._threads = self._in_flight = 0
         self._error: Exception | None = None
@@ -221,6 +221,7 @@ class RecordProducer:
 
     def _send_once(self, batch: Sequence[SourceRecord]) -> SendResult:
         self._limiter.acquire(len(batch))
+        self._raise_if_stopped()
         try:
             result = self._sink.send(batch)
         except SendError as error:

@@ -36,9 +36,8 @@ class RetryPolicy:
 class RateLimiter:
     """Delays requests for the maximum rate, and for a Retry-After, which applies to all requests."""
 
-    def __init__(self, policy: RetryPolicy, sleep: Sleep, check: Callable[[], None]) -> None:
-        """Creates a limiter; ``check`` is called after each wait and may raise."""
-        self._policy, self._sleep, self._check = policy, sleep, check
+    def __init__(self, policy: RetryPolicy, sleep: Sleep) -> None:
+        self._policy, self._sleep = policy, sleep
         self._lock = threading.Lock()
         self._next = 0.0
 
@@ -56,4 +55,3 @@ class RateLimiter:
                 self._next = max(self._next, now) + records / self._policy.max_rate
         if wait > 0:
             self._sleep(wait)
-        self._check()
