@@ -18,8 +18,6 @@ SUPPORTED = (17, 21)
 NEEDED = "Java 17 or 21 is needed"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _END_SECONDS = 10
-_READ_SECONDS = 5
-_OUTPUT_BYTES = 1_000_000
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 VERSION_SECONDS = 30
 _started: "list[subprocess.Popen[bytes]]" = []
@@ -29,31 +27,19 @@ class JavaError(PinterestError):
     """There is no Java, not one that Spark runs on, or one that does not start."""
 
 
-def find_java() -> str:
-    """The java of ``JAVA_HOME``, else the first on the path.
+def check_java(seconds: float = VERSION_SECONDS) -> str:
+    """The java of ``JAVA_HOME``, else the first on the path, after its version was read within this time.
 
     Raises:
-        JavaError: if there is none.
+        JavaError: if there is none, or it does not start, prints no version, or one that Spark does not run on.
     """
     home = os.environ.get("JAVA_HOME", "")
-    if home:
-        command = Path(home, "bin", "java")
-        if not os.access(command, os.X_OK):
-            raise JavaError(f"{NEEDED}, and no java was found: JAVA_HOME is {home}, which has no bin/java")
-        return str(command)
-    found = shutil.which("java")
-    if found is None:
-        raise JavaError(f"{NEEDED}, and no java was found: install one, or set JAVA_HOME to where it is")
-    return found
-
-
-def check_java(seconds: float = VERSION_SECONDS) -> str:
-    """The java command, after its version was read within this time and is one that Spark runs on.
-
-    Raises:
-        JavaError: if it does not start, prints no version, or another one.
-    """
-    command = find_java()
+    command = shutil.which(str(Path(home, "bin", "java")) if home else "java")
+    if command is None:
+        reason = (
+            f"JAVA_HOME is {home}, which has no bin/java" if home else "install one, or set JAVA_HOME to where it is"
+        )
+        raise JavaError(f"{NEEDED}, and no java was found: {reason}")
     try:
         _, printed = run_java([command, "-version"], seconds)
     except OSError as error:
@@ -75,26 +61,14 @@ def run_java(command: Sequence[str], seconds: float) -> tuple[int, str]:
         OSError: if it cannot be started.
         subprocess.TimeoutExpired: if it took longer; it is ended.
     """
-    printed: list[bytes] = []
     process = start_process(
         command, output=subprocess.PIPE, stdin=subprocess.DEVNULL, environment=build_java_environment()
     )
-
-    def read() -> None:
-        assert process.stdout  # noqa: S101 - opened above
-        printed.append(process.stdout.read(_OUTPUT_BYTES))
-        while process.stdout.read(_OUTPUT_BYTES):
-            pass
-
-    # In a thread: what a script of that name has started may hold the pipe open for ever, or print for ever.
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
     try:
-        code = process.wait(timeout=seconds)
+        printed, _ = process.communicate(timeout=seconds)
     finally:
         end_process(process, 0)
-    reader.join(timeout=_READ_SECONDS)
-    return code, b"".join(printed).decode("utf-8", "replace")
+    return process.returncode, printed.decode("utf-8", "replace")
 
 
 def start_process(

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO, cast
 
 import pyspark
 from py4j.java_gateway import JavaGateway  # type: ignore[import-untyped]
@@ -44,7 +45,7 @@ MODULE_OPTIONS = (
     "--enable-native-access=ALL-UNNAMED",
 )
 # What Java prints at its start, and Delta for each VACUUM; no setting turns it off.
-_NOISE = (b"Picked up JAVA_TOOL_OPTIONS", b"Deleted ")
+_NOISE = ("Picked up JAVA_TOOL_OPTIONS", "Deleted ")
 
 
 class JavaProcess:
@@ -65,15 +66,14 @@ class JavaProcess:
         command = [check_java(), "-cp", jars, *MODULE_OPTIONS, *identity, *options, MAIN_CLASS]
         self._folder = tempfile.TemporaryDirectory(prefix="spark-start-")
         self._connection_file = Path(self._folder.name, "connection")
-        self._output = _Output()
-        with self._output.end_to_write() as output:
-            self.process = start_process(
-                command,
-                output=output,
-                # Java ends when the other end of this pipe is closed: at any death of this process.
-                stdin=subprocess.PIPE,
-                environment=set_spark_environment() | {"_PYSPARK_DRIVER_CONN_INFO_PATH": str(self._connection_file)},
-            )
+        self.process = start_process(
+            command,
+            output=subprocess.PIPE,
+            # Java ends when the other end of this pipe is closed: at any death of this process.
+            stdin=subprocess.PIPE,
+            environment=set_spark_environment() | {"_PYSPARK_DRIVER_CONN_INFO_PATH": str(self._connection_file)},
+        )
+        self._output = _Output(cast(IO[bytes], self.process.stdout))
 
     def connect(self) -> JavaGateway:
         """The connection to it, once its port is known.
@@ -143,51 +143,35 @@ class JavaProcess:
 class _Output:
     """What Java prints: kept while it starts, then passed on to standard error. Standard output is for answers only."""
 
-    def __init__(self) -> None:
-        self._lines: list[bytes] = []
-        self._passed_on = False
-        self._reader: threading.Thread | None = None
+    def __init__(self, printed: IO[bytes]) -> None:
+        self._printed, self._lines, self._passed_on = printed, list[str](), False
         self._lock = threading.Lock()
+        self._reader = threading.Thread(target=self._read, daemon=True, name="java-output")
+        self._reader.start()
 
     def __str__(self) -> str:
         """The first lines, for a message."""
-        if self._reader:
-            # What an ended process has printed is read in no time; one that hangs may print more.
-            self._reader.join(timeout=1)
+        # What an ended process has printed is read in no time; one that hangs may print more.
+        self._reader.join(timeout=1)
         with self._lock:
-            lines = [line.decode("utf-8", "replace").strip() for line in self._lines[:_LINES_QUOTED]]
+            lines = [line.strip() for line in self._lines[:_LINES_QUOTED]]
         return clean_text(" ".join(lines)) or "it printed nothing"
-
-    @contextlib.contextmanager
-    def end_to_write(self) -> Iterator[int]:
-        """Where Java prints; read until Java has ended."""
-        end_to_read, end_to_write = os.pipe()
-        self._reader = threading.Thread(target=self._read, args=(end_to_read,), daemon=True, name="java-output")
-        self._reader.start()
-        try:
-            yield end_to_write
-        finally:
-            os.close(end_to_write)
 
     def pass_on(self) -> None:
         """From now on every line goes to standard error, those kept first."""
         with self._lock, contextlib.suppress(ValueError, OSError):
             self._passed_on = True
-            for line in self._lines:
-                self._write(line)
+            sys.stderr.writelines(self._lines)
 
-    def _read(self, end_to_read: int) -> None:
+    def _read(self) -> None:
         # Closed streams: this process is about to end, and nobody reads any more.
-        with os.fdopen(end_to_read, "rb") as lines, contextlib.suppress(ValueError, OSError):
-            for line in lines:
-                if line.startswith(_NOISE):
-                    continue
+        with self._printed, contextlib.suppress(ValueError, OSError):
+            for printed in self._printed:
+                line = printed.decode("utf-8", "replace")
                 with self._lock:
+                    if line.startswith(_NOISE):
+                        continue
                     if self._passed_on:
-                        self._write(line)
+                        sys.stderr.write(line)
                     elif len(self._lines) < _LINES_KEPT:
                         self._lines.append(line)
-
-    @staticmethod
-    def _write(line: bytes) -> None:
-        sys.stderr.write(line.decode("utf-8", "replace"))
