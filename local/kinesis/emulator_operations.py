@@ -1,7 +1,9 @@
 """The operations of Kinesis over streams in memory, by AWS's rules."""
 
 import re
+import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import orjson
 
@@ -9,14 +11,22 @@ from local.kinesis.emulator_request import EmulatorRequest, decode_token, encode
 from local.kinesis.emulator_shards import JsonObject, KinesisError, Shard, invalid_argument
 from local.kinesis.emulator_streams import ACCOUNT, HASH_KEYS, EmulatorStream
 
-THROTTLED = "ProvisionedThroughputExceededException"
+T = TypeVar("T")
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}", re.ASCII)
 
 
 class KinesisOperations:
-    """Streams in memory, and a method for each operation that is known, by the operation's name."""
+    """Streams in memory, and a method for each operation that is known, by the operation's name.
 
-    def __init__(self, clock: Callable[[], float], iterator_seconds: float, page_size: int) -> None:
+    Args:
+        clock: seconds since 1970; all times and ages are by it.
+        iterator_seconds: how long an iterator or a ``NextToken`` is good for.
+        page_size: how many shards or streams a list gives at most.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.time, iterator_seconds: float = 300.0, page_size: int = 1000
+    ) -> None:
         self.clock, self.iterator_seconds, self.page_size = clock, iterator_seconds, page_size
         self._streams: dict[str, EmulatorStream] = {}
         self._made = self._generation = 0
@@ -66,24 +76,24 @@ class KinesisOperations:
     def _list_streams(self, request: EmulatorRequest) -> JsonObject:
         after = request.text("NextToken", "") or request.text("ExclusiveStartStreamName", "")
         names = sorted(name for name in self._streams if name > after)
-        shown = names[: min(self.page_size, request.integer("Limit", 1, 10_000, 100))]
-        more = {"NextToken": shown[-1]} if len(shown) < len(names) else {}
-        return {"StreamNames": shown, "HasMoreStreams": bool(more), **more}
+        shown, has_more = self._page(names, request.integer("Limit", 1, 10_000, 100))
+        more = {"NextToken": shown[-1]} if has_more else {}
+        return {"StreamNames": shown, "HasMoreStreams": has_more, **more}
 
     def _describe_stream(self, request: EmulatorRequest) -> JsonObject:
-        stream, after = self._named_stream(request), request.text("ExclusiveStartShardId", "")
-        shards = [shard for shard in stream.list_shards(self._now()) if shard.shard_id > after]
-        shown = shards[: min(self.page_size, request.integer("Limit", 1, 10_000, 100))]
-        described = {"Shards": [shard.describe() for shard in shown], "HasMoreShards": len(shown) < len(shards)}
+        stream = self._named_stream(request)
+        shown, has_more = self._page_shards(
+            stream, request.text("ExclusiveStartShardId", ""), request.integer("Limit", 1, 10_000, 100)
+        )
+        described = {"Shards": [shard.describe() for shard in shown], "HasMoreShards": has_more}
         return {"StreamDescription": stream.summary() | described}
 
     def _describe_stream_summary(self, request: EmulatorRequest) -> JsonObject:
         stream = self._named_stream(request)
-        counted = {"OpenShardCount": len(stream.open_shards()), "ConsumerCount": 0}
+        counted = {"OpenShardCount": len(stream.open_shards), "ConsumerCount": 0}
         return {"StreamDescriptionSummary": stream.summary() | counted}
 
     def _list_shards(self, request: EmulatorRequest) -> JsonObject:
-        now, limit = self._now(), request.integer("MaxResults", 1, 10_000, self.page_size)
         token = request.text("NextToken", "")
         if token and request.text("StreamName", ""):
             raise invalid_argument("NextToken and StreamName cannot be provided together.")
@@ -91,12 +101,19 @@ class KinesisOperations:
             stream, after = self._resume(token)
         else:
             stream, after = self._named_stream(request), request.text("ExclusiveStartShardId", "")
-        shards = [shard for shard in stream.list_shards(now) if shard.shard_id > after]
-        shown = shards[: min(self.page_size, limit)]
+        shown, has_more = self._page_shards(stream, after, request.integer("MaxResults", 1, 10_000, 10_000))
         more: JsonObject = {}
-        if len(shown) < len(shards):
-            more["NextToken"] = encode_token("shards", stream.name, stream.prefix, shown[-1].shard_id, now)
+        if has_more:
+            more["NextToken"] = encode_token("shards", stream.name, stream.prefix, shown[-1].shard_id, self._now())
         return {"Shards": [shard.describe() for shard in shown], **more}
+
+    def _page(self, found: list[T], limit: int) -> tuple[list[T], bool]:
+        """As many as one answer may have, and whether there are more."""
+        shown = found[: min(self.page_size, limit)]
+        return shown, len(shown) < len(found)
+
+    def _page_shards(self, stream: EmulatorStream, after: str, limit: int) -> tuple[list[Shard], bool]:
+        return self._page([shard for shard in stream.shards.values() if shard.shard_id > after], limit)
 
     def _resume(self, token: str) -> tuple[EmulatorStream, str]:
         """Stream and last shard of the page before."""
@@ -122,7 +139,7 @@ class KinesisOperations:
 
     def _get_shard_iterator(self, request: EmulatorRequest) -> JsonObject:
         stream, kind = self._named_stream(request), request.text("ShardIteratorType")
-        shard = stream.shard(request.text("ShardId"), self._now())
+        shard = stream.shard(request.text("ShardId"))
         if kind == "TRIM_HORIZON":
             position = 0
         elif kind == "LATEST":
@@ -147,15 +164,15 @@ class KinesisOperations:
     def _get_records(self, request: EmulatorRequest) -> bytes:
         limit, now = request.integer("Limit", 1, 10_000, 10_000), self._now()
         stream, shard, position = self._find_position(request.text("ShardIterator"))
-        page = shard.read(position, limit)
+        found, at_tip = shard.read(position, limit)
         # Zero means that all was read; otherwise it is at least a millisecond.
-        rest: JsonObject = {"MillisBehindLatest": 0 if page.at_tip else max(1, now - page.arrival)}
-        if page.at_tip and shard.closed is not None:
+        rest: JsonObject = {"MillisBehindLatest": 0 if at_tip else max(1, now - found[-1].arrived)}
+        if at_tip and shard.closed is not None:
             rest["ChildShards"] = [child.describe_child() for child in shard.children]
         else:
-            rest["NextShardIterator"] = self._iterator(stream, shard, page.position)
+            rest["NextShardIterator"] = self._iterator(stream, shard, found[-1].number + 1 if found else position)
         # The brackets go onto the first and the last record: megabytes are then copied once.
-        records = page.records or [b""]
+        records = [record.rendered for record in found] or [b""]
         records[0] = b'{"Records":[' + records[0]
         records[-1] += b"]," + orjson.dumps(rest)[1:]
         return b",".join(records)
@@ -163,26 +180,25 @@ class KinesisOperations:
     def _find_position(self, iterator: str) -> tuple[EmulatorStream, Shard, int]:
         match decode_token(iterator):
             case ["iterator", str(name), str(prefix), str(shard), int(position), int(issued), int(generation)]:
-                if self._is_over(issued) or generation < self._generation:
+                stream = self._find_stream(name, prefix)
+                if self._is_over(issued) or generation < self._generation or shard not in stream.shards:
                     raise KinesisError(
                         "ExpiredIteratorException",
                         f"Iterator expired. The iterator was created at time {issued} while right now it is "
                         f"{self._now()} which is further in the future than the tolerated delay of "
                         f"{round(self.iterator_seconds * 1000)} milliseconds.",
                     )
-                stream = self._find_stream(name, prefix)
-                if shard in stream.shards:
-                    return stream, stream.shards[shard], position
+                return stream, stream.shards[shard], position
         raise invalid_argument("Invalid ShardIterator.")
 
     def _split_shard(self, request: EmulatorRequest) -> JsonObject:
         stream, now = self._named_stream(request), self._now()
-        shard = stream.shard(request.text("ShardToSplit"), now)
+        shard = stream.shard(request.text("ShardToSplit"))
         stream.split(shard, request.integer("NewStartingHashKey", 0, HASH_KEYS - 1), now)
         return {}
 
     def _merge_shards(self, request: EmulatorRequest) -> JsonObject:
         stream, now = self._named_stream(request), self._now()
-        shard, other = (stream.shard(request.text(name), now) for name in ("ShardToMerge", "AdjacentShardToMerge"))
+        shard, other = (stream.shard(request.text(name)) for name in ("ShardToMerge", "AdjacentShardToMerge"))
         stream.merge(shard, other, now)
         return {}

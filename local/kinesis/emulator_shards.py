@@ -1,7 +1,6 @@
 """A shard in memory, by Kinesis' rules: how its records are numbered, read, and when they are trimmed."""
 
-from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from bisect import bisect_left
 from typing import NamedTuple
 
 import orjson
@@ -44,21 +43,20 @@ class PutEntry(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Records in a row, as ``GetRecords`` gives them.
+class StoredRecord(NamedTuple):
+    """A record in its shard.
 
     Attributes:
-        records: a JSON object each.
-        position: where to go on.
-        at_tip: nothing comes after them for now; in a closed shard, ever.
-        arrival: when the last of them arrived, in ms.
+        number: counts through the stream.
+        arrived: when it came, in ms.
+        size: bytes of data and key.
+        rendered: its JSON object, as ``GetRecords`` gives it.
     """
 
-    records: list[bytes]
-    position: int
-    at_tip: bool
-    arrival: int
+    number: int
+    arrived: int
+    size: int
+    rendered: bytes
 
 
 class Shard:
@@ -71,6 +69,7 @@ class Shard:
         began, ended: the numbers it was opened and closed with.
         opened, closed: when that was, in ms.
         children: what it was split or merged into.
+        records: those that are still kept.
     """
 
     def __init__(
@@ -82,12 +81,8 @@ class Shard:
         self.ended: int | None = None
         self.closed: int | None = None
         self.children: list[Shard] = []
-        # One entry a record: its number, when it arrived, the bytes up to its end, and its JSON object.
-        self._numbers: list[int] = []
-        self._arrivals: list[int] = []
-        self._ends: list[int] = []
-        self._rendered: list[bytes] = []
-        self._dropped = self._latest = 0
+        self.records: list[StoredRecord] = []
+        self._latest = 0
 
     def sequence(self, number: int) -> str:
         """The sequence number, as Kinesis writes it, of a record of this shard."""
@@ -98,48 +93,41 @@ class Shard:
         # A clock that is set back must not put the arrivals out of order: they are searched.
         self._latest = arrival = max(now, self._latest)
         sequence = self.sequence(number)
-        self._ends.append((self._ends[-1] if self._ends else self._dropped) + entry.size)
-        self._numbers.append(number)
-        self._arrivals.append(arrival)
         written = (sequence.encode(), *divmod(arrival, 1000), orjson.dumps(entry.data), orjson.dumps(entry.key))
-        self._rendered.append(_RECORD % written)
+        self.records.append(StoredRecord(number, arrival, entry.size, _RECORD % written))
         return sequence
 
-    def read(self, position: int, limit: int) -> Page:
-        """The records from a position on, as many as one answer may have."""
-        first = bisect_left(self._numbers, position)
-        before = self._ends[first - 1] if first else self._dropped
-        last = min(first + limit, bisect_right(self._ends, before + READ_BYTES, first))
-        at_tip = last == len(self._numbers)
-        if last == first:
-            return Page([], position, at_tip, 0)
-        after = self._numbers[last - 1] + 1
-        return Page(self._rendered[first:last], after, at_tip, self._arrivals[last - 1])
+    def read(self, position: int, limit: int) -> tuple[list[StoredRecord], bool]:
+        """The records from a position on, as many as one answer may have, and whether they are all there are."""
+        first, size, found = self.find(position), 0, list[StoredRecord]()
+        for record in self.records[first : first + limit]:
+            size += record.size
+            if size > READ_BYTES:
+                break
+            found.append(record)
+        return found, first + len(found) == len(self.records)
+
+    def find(self, position: int) -> int:
+        """The index of the first record with this number or a later one."""
+        return bisect_left(self.records, position, key=lambda record: record.number)
 
     def position_at(self, moment: int) -> int | None:
         """The number of the first record that arrived then or later, in ms; None if there is none yet."""
-        at = bisect_left(self._arrivals, moment)
-        return self._numbers[at] if at < len(self._numbers) else None
-
-    def drop_before(self, position: int) -> None:
-        """Forgets the records before a position."""
-        self._drop(bisect_left(self._numbers, position))
+        at = self._find_moment(moment)
+        return self.records[at].number if at < len(self.records) else None
 
     def trim(self, horizon: int) -> None:
         """Forgets the records that arrived before a moment in ms."""
-        if self._arrivals and self._arrivals[0] < horizon:
-            self._drop(bisect_left(self._arrivals, horizon))
+        del self.records[: self._find_moment(horizon)]
 
-    def _drop(self, count: int) -> None:
-        self._dropped = self._ends[count - 1] if count else self._dropped
-        for column in (self._numbers, self._arrivals, self._ends, self._rendered):
-            del column[:count]
+    def _find_moment(self, moment: int) -> int:
+        return bisect_left(self.records, moment, key=lambda record: record.arrived)
 
     def is_expired(self, horizon: int) -> bool:
         """Whether it is closed and all it had is gone; one that had nothing goes when it was closed long enough ago."""
-        if self.closed is None or self._numbers:
+        if self.closed is None or self.records:
             return False
-        return self._dropped > 0 or self.closed < horizon
+        return self._latest > 0 or self.closed < horizon
 
     def describe(self) -> JsonObject:
         """How ``ListShards`` describes it."""

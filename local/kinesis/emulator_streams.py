@@ -4,6 +4,7 @@ import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import count
 
 from local.kinesis.emulator_shards import JsonObject, KinesisError, PutEntry, Shard, invalid_argument
 
@@ -21,6 +22,10 @@ class EmulatorStream:
         serial: which stream of the server it is; with the time it identifies the stream among those of one name.
         shards: how many to begin with.
         now: the time, in ms.
+
+    Attributes:
+        shards: those that are not expired, in the order they were made.
+        open_shards: those that take records, by hash key.
     """
 
     def __init__(self, name: str, serial: int, shards: int, now: int) -> None:
@@ -28,7 +33,7 @@ class EmulatorStream:
         self.arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
         self.prefix = f"49{now % 10**13:013d}{serial % 10**6:06d}"
         self.shards: dict[str, Shard] = {}
-        self._number = 0
+        self._number, self._indices = 0, count()
         width = HASH_KEYS // shards
         for index in range(shards):
             self._open_shard(index * width, HASH_KEYS - 1 if index == shards - 1 else (index + 1) * width - 1, now)
@@ -39,37 +44,31 @@ class EmulatorStream:
         """What the next record will be numbered."""
         return self._number + 1
 
-    def horizon(self, now: int) -> int:
-        """The moment in ms before which everything is gone."""
-        return now - RETENTION_HOURS * HOUR_MS
-
     def trim(self, now: int) -> None:
-        """Removes records that are older than the retention period."""
-        for shard in self.shards.values():
-            shard.trim(self.horizon(now))
+        """Removes records that are older than the retention period, and closed shards that have none left."""
+        horizon = now - RETENTION_HOURS * HOUR_MS
+        for shard_id, shard in list(self.shards.items()):
+            shard.trim(horizon)
+            if shard.is_expired(horizon):
+                del self.shards[shard_id]
 
-    def list_shards(self, now: int) -> list[Shard]:
-        """The shards that are not expired, in the order they were made."""
-        return [shard for shard in self.shards.values() if not shard.is_expired(self.horizon(now))]
-
-    def shard(self, shard_id: str, now: int) -> Shard:
+    def shard(self, shard_id: str) -> Shard:
         """A shard by name.
 
         Raises:
             KinesisError: there is none, or it is expired.
         """
-        shard = self.shards.get(shard_id)
-        if shard is None or shard.is_expired(self.horizon(now)):
+        if shard_id not in self.shards:
             message = f"Shard {shard_id} in stream {self.name} under account {ACCOUNT} does not exist"
             raise KinesisError("ResourceNotFoundException", message)
-        return shard
+        return self.shards[shard_id]
 
     def put(self, entries: Iterable[PutEntry], now: int) -> list[dict[str, str]]:
         """Puts each record into the open shard that its hash key belongs to."""
         results = []
         for entry in entries:
             self._number += 1
-            shard = self._open[bisect_right(self._lows, entry.hash_key) - 1]
+            shard = self.open_shards[bisect_right(self._lows, entry.hash_key) - 1]
             results.append({"ShardId": shard.shard_id, "SequenceNumber": shard.put(self._number, now, entry)})
         return results
 
@@ -139,13 +138,9 @@ class EmulatorStream:
             "EncryptionType": "NONE",
         }
 
-    def open_shards(self) -> list[Shard]:
-        """The shards that take records, by hash key."""
-        return self._open
-
     def _open_shard(self, low: int, high: int, now: int, parents: tuple[Shard, ...] = ()) -> Shard:
         self._number += 1
-        shard = Shard(self.prefix, len(self.shards), low, high, self._number, now, parents)
+        shard = Shard(self.prefix, next(self._indices), low, high, self._number, now, parents)
         self.shards[shard.shard_id] = shard
         return shard
 
@@ -163,8 +158,8 @@ class EmulatorStream:
                 )
 
     def _route(self) -> None:
-        self._open = sorted((s for s in self.shards.values() if s.closed is None), key=lambda shard: shard.low)
-        self._lows = [shard.low for shard in self._open]
+        self.open_shards = sorted((s for s in self.shards.values() if s.closed is None), key=lambda shard: shard.low)
+        self._lows = [shard.low for shard in self.open_shards]
 
 
 def compute_hash_key(partition_key: str) -> int:

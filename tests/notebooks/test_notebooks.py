@@ -21,6 +21,7 @@ from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.schemas import SCHEMA_VERSION
 from pinterest_transforms.settings import Settings
+from tests.support.controlled_kinesis import ControlledKinesis
 from tests.support.notebook_runs import NOTEBOOKS, STREAM_SCHEMA, Ran
 
 
@@ -29,7 +30,7 @@ def streamed(ran: Ran, interpreted: SparkSession) -> Iterator[int]:
     """The stream notebook takes the pins from a Kinesis with keys of a secret scope; how many there are."""
     interpreted.dataSource.register(KinesisSource)
     pin, stream = ENTITIES[0], Settings(leg="stream").stream(ENTITIES[0])
-    with serve_emulator() as kinesis, pytest.MonkeyPatch.context() as patched:
+    with serve_emulator(ControlledKinesis()) as kinesis, pytest.MonkeyPatch.context() as patched:
         patched.setenv("PINTEREST_SECRET_KINESIS_ACCESS_KEY", "an-access-key")
         patched.setenv("PINTEREST_SECRET_KINESIS_SECRET_KEY", "a-secret-key")
         kinesis.create(stream, 2)

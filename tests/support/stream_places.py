@@ -20,7 +20,7 @@ import pytest
 from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 
-from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
+from local.kinesis.kinesis_emulator import serve_emulator
 from local.kinesis.kinesis_source import SCHEMA
 from pinterest_transforms.entities import ENTITIES, GEO, Entity
 from pinterest_transforms.ingest import kinesis, streams
@@ -30,6 +30,7 @@ from pinterest_transforms.ingest.stream_queries import Running
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import creation
 from pinterest_transforms.tables.definitions import raw_table
+from tests.support.controlled_kinesis import ControlledKinesis
 from tests.support.table_places import SHARED, Line, Place, Values, counts, set_up_only
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ geo_counts = partial(counts, topic=STREAM)
 class StreamPlace(Place):
     """A warehouse and a Kinesis."""
 
-    kinesis: KinesisEmulator
+    kinesis: ControlledKinesis
 
     def reading(self, **changes: object) -> KinesisSourceConfig:
         given = {"region": "eu-west-1", "endpoint": self.kinesis.url, "access_key": "none", "secret_key": "none"}
@@ -179,7 +180,7 @@ def made_streams(
         def make(*entities: Entity, shards: int = 1, **emulator: object) -> StreamPlace:
             folder = tmp_path_factory.mktemp("place")
             settings = Settings(user_id="abc", leg="stream", schema=f"stream{next(NUMBERS)}", warehouse=str(folder))
-            served = stack.enter_context(serve_emulator(KinesisEmulator(**emulator)))
+            served = stack.enter_context(serve_emulator(ControlledKinesis(**emulator)))
             for entity in entities:
                 served.create(settings.stream(entity), shards)
             for name in (*map(settings.clean_table, entities), *SHARED, raw_table(settings)):

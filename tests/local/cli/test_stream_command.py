@@ -22,6 +22,7 @@ from pinterest_transforms.entities import ENTITIES, USER
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import answer_tables
 from tests.local.conftest import Call
+from tests.support.controlled_kinesis import ControlledKinesis
 
 SETTINGS = Settings(leg="stream")
 POSTS = 20
@@ -92,7 +93,7 @@ def test_a_mistake_is_one_line(call: Call, given: list[str], said: str) -> None:
 
 @pytest.mark.usefixtures("keys")
 def test_a_stream_that_is_not_there_is_one_line(call: Call) -> None:
-    with serve_emulator() as kinesis:
+    with serve_emulator(ControlledKinesis()) as kinesis:
         kinesis.create(SETTINGS.stream(USER))
         given = ["stream", "--endpoint", kinesis.url, "--region", "eu-west-1", "--entity", "pin"]
         code, _, err = call(*given, "--warehouse", "w")

@@ -18,6 +18,7 @@ from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.settings import Settings
 from tests.local.cli.local_commands import command
 from tests.local.conftest import KEYS, Call
+from tests.support.controlled_kinesis import ControlledKinesis
 
 POSTS, ROUNDS = 12, 2
 
@@ -49,7 +50,7 @@ def test_a_stream_that_is_killed_and_stopped_has_every_record_once(
     def stored(name: str) -> polars.DataFrame:
         return polars.read_delta(str(settings.table_folder(name)))
 
-    with serve_emulator() as kinesis:
+    with serve_emulator(ControlledKinesis()) as kinesis:
         kinesis.create(stream, 2)
         client = KinesisSourceConfig(region="eu-west-1", endpoint=kinesis.url, access_key="a", secret_key="b").client()
         given = ["stream", "--endpoint", kinesis.url, "--region", "eu-west-1", "--entity", "geo"]

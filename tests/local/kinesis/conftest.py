@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
+from local.kinesis.kinesis_emulator import serve_emulator
 from tests.local.kinesis.kinesis_calls import Clock, client_of
 from tests.local.kinesis.shards.shard_reads import Posts, client_at
 from tests.local.kinesis.source_reads import SourcePosts
+from tests.support.controlled_kinesis import ControlledKinesis
 
 
 @pytest.fixture
@@ -25,22 +26,22 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def served(clock: Clock) -> Iterator[KinesisEmulator]:
+def served(clock: Clock) -> Iterator[ControlledKinesis]:
     """An emulator with the stream ``posts``."""
-    with serve_emulator(KinesisEmulator(clock=clock)) as kinesis:
+    with serve_emulator(ControlledKinesis(clock=clock)) as kinesis:
         kinesis.create("posts")
         yield kinesis
 
 
 @pytest.fixture
-def client(served: KinesisEmulator):
+def client(served: ControlledKinesis):
     return client_of(served.url)
 
 
 @pytest.fixture
 def make(clock: Clock) -> Iterator[Callable[..., Posts]]:
     """Posts by number of shards."""
-    with serve_emulator(KinesisEmulator(clock=clock)) as kinesis:
+    with serve_emulator(ControlledKinesis(clock=clock)) as kinesis:
 
         def made(count: int = 1) -> Posts:
             kinesis.create("posts", count)
@@ -52,7 +53,7 @@ def make(clock: Clock) -> Iterator[Callable[..., Posts]]:
 @pytest.fixture
 def posts(clock: Clock) -> Iterator[SourcePosts]:
     """Posts that the source reads; its readers are stopped in the end."""
-    with serve_emulator(KinesisEmulator(clock=clock)) as kinesis:
+    with serve_emulator(ControlledKinesis(clock=clock)) as kinesis:
         made = SourcePosts(kinesis)
         yield made
         for reader in made.readers:

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
+from local.kinesis.kinesis_emulator import serve_emulator
 from tests.local.kinesis.kinesis_calls import HOUR, client_of, data, iterator, put, read, refused
+from tests.support.controlled_kinesis import ControlledKinesis
 
 # Retention
 
@@ -24,7 +25,7 @@ def test_records_are_gone_after_the_retention_period_and_their_numbers_still_val
 
 
 def test_an_iterator_whose_place_is_trimmed_goes_on_at_the_trim_horizon(clock):
-    with serve_emulator(KinesisEmulator(clock=clock, iterator_seconds=99 * HOUR)) as served:
+    with serve_emulator(ControlledKinesis(clock=clock, iterator_seconds=99 * HOUR)) as served:
         served.create("posts")
         client = client_of(served.url)
         put(client, "a", "b", "c")

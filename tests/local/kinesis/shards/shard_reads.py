@@ -3,9 +3,9 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from local.kinesis.kinesis_emulator import KinesisEmulator
 from local.kinesis.kinesis_options import open_client, validate_options
 from local.kinesis.shard_reader import Limits, ShardReader
+from tests.support.controlled_kinesis import ControlledKinesis
 
 KEYS = 7
 
@@ -23,7 +23,7 @@ class Listing(ShardReader):
 class Posts:
     """The stream ``posts``: what is put into it, in numbers from 1 on, and what is done to its shards."""
 
-    kinesis: KinesisEmulator
+    kinesis: ControlledKinesis
     client: object
     last: int = 0
     sequences: dict[int, str] = field(default_factory=dict)

@@ -5,11 +5,12 @@ import time
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 
-from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
+from local.kinesis.kinesis_emulator import serve_emulator
 from local.kinesis.shard_reader import ShardReader
 from pinterest_transforms.errors import StreamError
 from tests.local.kinesis.kinesis_calls import FIRST, SECOND, THIRD, up_to
 from tests.local.kinesis.shards.shard_reads import ANOTHER, at_most, client_at, forgotten, gap, in_goes, numbers
+from tests.support.controlled_kinesis import ControlledKinesis
 
 # What passes, and what does not
 
@@ -102,7 +103,7 @@ def test_an_error_in_the_middle_of_a_go_loses_nothing_of_the_other_shards(make):
 
 def test_an_endpoint_that_is_gone_is_an_error_within_seconds(make, waits):
     posts = make()
-    with serve_emulator(KinesisEmulator()) as kinesis:
+    with serve_emulator(ControlledKinesis()) as kinesis:
         url = kinesis.url
     reader = ShardReader(client_at(url), "posts")
     began = time.monotonic()

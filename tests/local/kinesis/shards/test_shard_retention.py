@@ -3,11 +3,12 @@
 import pytest
 
 from local.kinesis import shard_reader
-from local.kinesis.kinesis_emulator import KinesisEmulator, serve_emulator
+from local.kinesis.kinesis_emulator import serve_emulator
 from local.kinesis.shard_reader import is_ended
 from pinterest_transforms.errors import StreamError
 from tests.local.kinesis.kinesis_calls import BEGAN, FIFTH, FIRST, FOURTH, HOUR, SECOND, SIXTH, THIRD, up_to
 from tests.local.kinesis.shards.shard_reads import Posts, at_most, client_at, forgotten, gap, numbers
+from tests.support.controlled_kinesis import ControlledKinesis
 
 
 def test_a_place_whose_last_record_is_forgotten_is_an_error_unless_losses_are_allowed(make, clock):
@@ -126,7 +127,7 @@ def test_ended_shards_are_forgotten_once_kinesis_does_not_list_them(make, clock,
 
 
 def test_the_place_keeps_a_shard_that_vanished_behind_the_reader_until_the_next_go():
-    kinesis = KinesisEmulator()
+    kinesis = ControlledKinesis()
     # With the second list of shards a day has gone by.
     kinesis.clock = lambda: BEGAN + (25 * HOUR if kinesis.calls["ListShards"] > 1 else 0)
     with serve_emulator(kinesis):
