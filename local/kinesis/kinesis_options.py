@@ -24,6 +24,12 @@ _OPTIONS = {
     "maxrecordsperbatch": "250000",
     "minfetchperiod": "0.2",
 }
+_RULES = {
+    "streamname": (r"[^,]+", "streamName must be the name of one stream"),
+    "maxrecordsperbatch": (r"[1-9][0-9]{0,8}", "maxRecordsPerBatch must be a whole number from 1 on"),
+    "minfetchperiod": (r"[0-9]{1,4}(\.[0-9]+)?", "minFetchPeriod must be seconds"),
+    "failondataloss": (r"(?i:true|false)", "failOnDataLoss must be true or false"),
+}
 
 
 def validate_options(given: Mapping[str, str]) -> dict[str, str]:
@@ -39,14 +45,9 @@ def validate_options(given: Mapping[str, str]) -> dict[str, str]:
     if unknown:
         raise StreamError(f"options of kinesis must be among {', '.join(_OPTIONS)}, got {', '.join(unknown)}")
     options = {**_OPTIONS, **names}
-    if not options["streamname"] or "," in options["streamname"]:
-        raise StreamError(f"streamName must be the name of one stream, got {options['streamname']!r}")
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", options["maxrecordsperbatch"]):
-        raise StreamError(f"maxRecordsPerBatch must be a whole number from 1 on, got {options['maxrecordsperbatch']!r}")
-    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", options["minfetchperiod"]):
-        raise StreamError(f"minFetchPeriod must be seconds, got {options['minfetchperiod']!r}")
-    if options["failondataloss"].lower() not in ("true", "false"):
-        raise StreamError(f"failOnDataLoss must be true or false, got {options['failondataloss']!r}")
+    for name, (pattern, rule) in _RULES.items():
+        if not re.fullmatch(pattern, options[name]):
+            raise StreamError(f"{rule}, got {options[name]!r}")
     parse_initial_position(options["initialposition"])
     return options
 

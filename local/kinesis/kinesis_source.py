@@ -11,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, cast
@@ -20,7 +19,7 @@ import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 from pyspark.sql.types import StructType
 
-from local.kinesis.arrow_files import ArrowFile, KinesisInputPartition, ReadAhead, plan_tasks, read_batches
+from local.kinesis.arrow_files import FILE_RECORDS, ReadAhead, read_file, write_file
 from local.kinesis.kinesis_options import open_client, parse_initial_position, validate_options
 from local.kinesis.shard_reader import TRIM_HORIZON, Limits, ShardOffsets, ShardReader, get_sequence_number
 
@@ -97,15 +96,15 @@ class KinesisReader(DataSourceStreamReader):
                     # While the batch is worked on, the next one is read.
                     self._executor = self._executor or ThreadPoolExecutor(1)
                     self._next = self._next or self._executor.submit(self._read_ahead, until)
-                return plan_tasks(ahead)
+                return ahead.plan_tasks()
         self._start, self._offsets = str(end["start"]), until
         self._read_aheads.append(self._read_again(before, until))
-        return plan_tasks(self._read_aheads[-1])
+        return self._read_aheads[-1].plan_tasks()
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """The records of a task, as Arrow batches."""
-        for record_range in cast(KinesisInputPartition, partition).ranges:
-            yield from read_batches(record_range)
+        for file in partition.value:
+            yield from read_file(file)
 
     def commit(self, end: dict[str, object]) -> None:
         """Removes the files of the finished batches."""
@@ -154,31 +153,27 @@ class KinesisReader(DataSourceStreamReader):
         """What has come since."""
         reader = self._shards()
         reader.start = self._start
-        with ExitStack() as stack:
-            files: dict[str, ArrowFile] = {}
-
-            def take(shard: str, records: list["RecordTypeDef"]) -> None:
-                if shard not in files:
-                    files[shard] = stack.enter_context(self._new_file(shard))
-                files[shard].add(records)
-
-            end = reader.read(offsets, take)
-        return ReadAhead(offsets, end, [(str(file.path), file.batch_sizes) for file in files.values()])
+        files: list[tuple[str, int]] = []
+        end = reader.read(offsets, lambda shard, records: files.extend(self._write_files(shard, records)))
+        return ReadAhead(offsets, end, files)
 
     def _read_again(self, before: ShardOffsets, until: ShardOffsets) -> ReadAhead:
         """What stands between two places, by the sequence numbers."""
-        files = []
+        files: list[tuple[str, int]] = []
         for shard, at in until.items():
             last = get_sequence_number(at)
             if last != get_sequence_number(before.get(shard, "")):
-                with self._new_file(shard) as file:
-                    file.add(list(self._shards().read_range(shard, before.get(shard, self._start), last)))
-                files.append((str(file.path), file.batch_sizes))
+                records = list(self._shards().read_range(shard, before.get(shard, self._start), last))
+                files += self._write_files(shard, records)
         return ReadAhead(before, until, files)
 
-    def _new_file(self, shard: str) -> ArrowFile:
-        self._files += 1
-        return ArrowFile(Path(self._make_folder(), f"{self._files}.arrow"), self._options["streamname"], shard)
+    def _write_files(self, shard: str, records: Sequence["RecordTypeDef"]) -> Iterator[tuple[str, int]]:
+        for start in range(0, len(records), FILE_RECORDS):
+            some = records[start : start + FILE_RECORDS]
+            self._files += 1
+            path = str(Path(self._make_folder(), f"{self._files}.arrow"))
+            write_file(path, some, self._options["streamname"], shard)
+            yield path, len(some)
 
 
 def _is_main() -> bool:

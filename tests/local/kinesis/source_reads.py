@@ -3,16 +3,16 @@
 import json
 from pathlib import Path
 
-from local.kinesis.kinesis_emulator import KinesisEmulator
 from local.kinesis.kinesis_options import open_client, validate_options
 from local.kinesis.kinesis_source import KinesisReader, KinesisSource
 from tests.local.kinesis.kinesis_calls import FIRST, SECOND, THIRD
+from tests.support.controlled_kinesis import ControlledKinesis
 
 
 class SourcePosts:
     """The stream ``posts``, and readers of it that are stopped in the end."""
 
-    def __init__(self, kinesis: KinesisEmulator) -> None:
+    def __init__(self, kinesis: ControlledKinesis) -> None:
         self.kinesis, self.last, self.readers = kinesis, 0, []
         self.sequences: dict[int, str] = {}
         kinesis.create("posts")
@@ -88,4 +88,4 @@ def in_order(found: list[int]) -> list[int]:
 
 
 def files(tasks) -> list[Path]:
-    return sorted({Path(record_range.file) for task in tasks for record_range in task.ranges})
+    return sorted({Path(file) for task in tasks for file in task.value})
