@@ -12,7 +12,6 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-de
 
 import argparse
 import os
-from typing import TYPE_CHECKING
 
 import aiohttp
 import boto3
@@ -22,66 +21,51 @@ from infrastructure.templates import get_template_path
 from local.runtime.part_process import build_part_parser, run_part, serve
 from local.stack.api_gateway.integrations import Integrations
 from local.stack.api_gateway.mapping_templates import MappingContext
-from local.stack.api_gateway.request_checks import (
-    DeniedError,
-    check_body,
-    check_key,
-    check_policy,
-    check_signature,
-)
+from local.stack.api_gateway.request_checks import DeniedError, check_body, check_key, check_policy, check_signature
 from local.stack.api_gateway.rest_api import Api, read_api
 from pinterest_transforms.errors import SettingsError
-
-if TYPE_CHECKING:
-    from botocore.credentials import Credentials
 
 _BODY_BYTES = 10 * 1024**2
 _KEY_VARIABLE = "PINTEREST_API_KEY"
 
 
-class Gateway:
-    """Serves one API."""
+def build_app(api: Api, integrations: Integrations, key: str) -> web.Application:
+    """Takes every request, and handles it by the template."""
 
-    def __init__(self, api: Api, integrations: Integrations, key: str, credentials: "Credentials", region: str) -> None:
-        self._api, self._integrations = api, integrations
-        self._key, self._credentials, self._region = key, credentials, region
-
-    def app(self) -> web.Application:
-        """Takes every request, and handles it by the template."""
-        app = web.Application(client_max_size=_BODY_BYTES)
-        app.router.add_route("*", "/{path:.*}", self.serve)
-        return app
-
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answers one request."""
+    async def serve_request(request: web.Request) -> web.StreamResponse:
         try:
-            return await self._respond(request)
+            return await _respond(request, api, integrations, key)
         except DeniedError as denied:
             return web.json_response(denied.body, status=denied.status)
         except web.HTTPRequestEntityTooLarge:
             return web.json_response({"message": "Request Too Long"}, status=413)
 
-    async def _respond(self, request: web.Request) -> web.Response:
-        _, stage, *rest = request.rel_url.raw_path.split("/", 2)
-        if stage != self._api.stage:
-            raise DeniedError(403, "Forbidden")
-        path, body = "/" + "".join(rest), await request.read()
-        found = self._api.find(request.method, path)
-        if found is None:
-            raise DeniedError(403, "Missing Authentication Token")
-        method, path_parameters = found
-        check_signature(request, body, method, self._credentials, self._region)
-        check_policy(request, path, self._api)
-        check_key(request, method, self._key)
-        context = MappingContext(
-            content=body,
-            path=path_parameters,
-            query=dict(request.rel_url.query),
-            header=request.headers,
-            variables={"httpMethod": request.method, "stage": stage},
-        )
-        check_body(body, method, context.content_type)
-        return await self._integrations.execute(method.integration, context)
+    app = web.Application(client_max_size=_BODY_BYTES)
+    app.router.add_route("*", "/{path:.*}", serve_request)
+    return app
+
+
+async def _respond(request: web.Request, api: Api, integrations: Integrations, key: str) -> web.Response:
+    _, stage, *rest = request.rel_url.raw_path.split("/", 2)
+    if stage != api.stage:
+        raise DeniedError(403, "Forbidden")
+    path, body = "/" + "".join(rest), await request.read()
+    found = api.find(request.method, path)
+    if found is None:
+        raise DeniedError(403, "Missing Authentication Token")
+    method, path_parameters = found
+    check_signature(request, body, method, integrations.credentials, integrations.region)
+    check_policy(request, path, api)
+    check_key(request, method, key)
+    context = MappingContext(
+        content=body,
+        path=path_parameters,
+        query=dict(request.rel_url.query),
+        header=request.headers,
+        variables={"httpMethod": request.method, "stage": stage},
+    )
+    check_body(body, method, context.content_type)
+    return await integrations.execute(method.integration, context)
 
 
 async def _open_gateway(options: argparse.Namespace) -> web.Application:
@@ -94,8 +78,7 @@ async def _open_gateway(options: argparse.Namespace) -> web.Application:
         raise SettingsError(f"{_KEY_VARIABLE} must be set, got nothing")
     api = read_api(get_template_path("api"), {"UserId": options.user_id, "Access": options.access})
     client = aiohttp.ClientSession()
-    integrations = Integrations(client, options.proxy, options.kinesis, credentials, region)
-    app = Gateway(api, integrations, key, credentials, region).app()
+    app = build_app(api, Integrations(client, options.proxy, options.kinesis, credentials, region), key)
     app.on_cleanup.append(lambda _: client.close())
     return app
 

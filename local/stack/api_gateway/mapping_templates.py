@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 import airspeed  # type: ignore[import-untyped]
 from airspeed import operators
@@ -16,17 +16,7 @@ from airspeed import operators
 from pinterest_transforms.errors import PinterestError
 
 _STEP = re.compile(r"\.([^.\[\]'\"]+)|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
-_ESCAPES = {
-    "\b": "\\b",
-    "\n": "\\n",
-    "\t": "\\t",
-    "\f": "\\f",
-    "\r": "\\r",
-    "'": "\\'",
-    '"': '\\"',
-    "\\": "\\\\",
-    "/": "\\/",
-}
+_PATH = re.compile(rf"\$(?:{_STEP.pattern})*")
 
 
 class MappingError(PinterestError):
@@ -76,21 +66,8 @@ class _Text(str):
         return _Text(re.sub(pattern, lambda _: plain, self))
 
 
-class _Row(dict[str, object]):
-    """A JSON object: as a text it is what Java makes of a map, and no JSON."""
-
-    def __str__(self) -> str:
-        return "{" + ", ".join(f"{name}={_as_java(value)}" for name, value in self.items()) + "}"
-
-
-def _as_java(value: object) -> str:
-    return f"[{', '.join(map(_as_java, value))}]" if isinstance(value, list) else operators.value_to_string(value)
-
-
 # Velocity looks for Java's methods by the very class of a value.
-operators.__additional_methods__.update(
-    {_Text: operators.__additional_methods__[str], _Row: operators.__additional_methods__[dict]}
-)
+operators.__additional_methods__[_Text] = operators.__additional_methods__[str]
 
 
 class _Util:
@@ -102,38 +79,22 @@ class _Util:
 
     def escapeJavaScript(self, text: object) -> _Text:  # noqa: N802
         """As a JavaScript string has it: quotes of both kinds escaped."""
-        return _Text("".join(_escape(letter) for letter in str(text)))
+        return _Text(json.dumps(str(text))[1:-1].replace("'", "\\'").replace("/", "\\/"))
 
 
 class _Input:
     """``$input``."""
 
     def __init__(self, context: MappingContext) -> None:
-        self._context, self._parsed = context, False
-        self._root: object = None
-        self.body = context.body
+        self._context, self.body = context, context.body
 
     def json(self, path: str) -> str:
         """What a JSONPath finds, as JSON; an empty JSON text if nothing."""
-        found = self._at(path)
+        found = self.path(path)
         return '""' if found is None else json.dumps(found, ensure_ascii=False, separators=(",", ":"))
 
     def path(self, path: str) -> object:
         """What a JSONPath finds, as objects."""
-        return self._at(path)
-
-    def params(self, name: str) -> _Text:
-        """A parameter of path, query or headers, in this order."""
-        places = (self._context.path, self._context.query, self._context.header)
-        return _Text(next((values[name] for values in places if name in values), ""))
-
-    def _at(self, path: str) -> object:
-        if not self._parsed:
-            try:
-                self._root = json.loads(self.body, object_hook=_Row) if self.body.strip() else None
-            except ValueError:
-                raise MappingError("the body must be JSON") from None
-            self._parsed = True
         found = self._root
         for step in _parse_path(str(path)):
             if isinstance(step, int):
@@ -141,6 +102,18 @@ class _Input:
             else:
                 found = found.get(step) if isinstance(found, dict) else None
         return found
+
+    def params(self, name: str) -> _Text:
+        """A parameter of path, query or headers, in this order."""
+        places = (self._context.path, self._context.query, self._context.header)
+        return _Text(next((values[name] for values in places if name in values), ""))
+
+    @cached_property
+    def _root(self) -> object:
+        try:
+            return json.loads(self.body) if self.body.strip() else None
+        except ValueError:
+            raise MappingError("the body must be JSON") from None
 
 
 @cache
@@ -150,26 +123,9 @@ def _template(text: str) -> airspeed.Template:
 
 def _parse_path(path: str) -> list[str | int]:
     """The names and numbers of a JSONPath; of its other parts none is known here."""
-    steps: list[str | int] = []
-    at = 1
-    while path.startswith("$") and at < len(path):
-        match = _STEP.match(path, at)
-        if match is None:
-            break
-        steps.append(int(match[2]) if match[2] else match[1] or match[3])
-        at = match.end()
-    if not path.startswith("$") or at < len(path):
+    if not _PATH.fullmatch(path):
         raise MappingError(f"JSONPath must be of names and numbers, as $.records[0].data, got {path!r}")
-    return steps
-
-
-def _escape(letter: str) -> str:
-    if letter in _ESCAPES:
-        return _ESCAPES[letter]
-    if " " <= letter <= "~":
-        return letter
-    units = letter.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at : at + 2].hex().upper()}" for at in range(0, len(units), 2))
+    return [int(number) if number else name or quoted for name, number, quoted in _STEP.findall(path)]
 
 
 def render_mapping(template: str, context: MappingContext) -> str:

@@ -13,7 +13,7 @@ from yarl import URL
 
 from infrastructure.templates import get_template_path
 from local.runtime.part_process import HOST
-from local.stack.api_gateway.api_gateway import Gateway
+from local.stack.api_gateway.api_gateway import build_app
 from local.stack.api_gateway.integrations import Integrations
 from local.stack.api_gateway.rest_api import Api, read_api
 
@@ -88,8 +88,7 @@ async def _asked(
     behind_runner, behind_url = await _served(behind)
     async with aiohttp.ClientSession() as client:
         integrations = Integrations(client, behind_url, behind_url, CREDENTIALS, REGION)
-        gateway = Gateway(_api(template, tuple(parameters.items())), integrations, KEY, CREDENTIALS, REGION)
-        runner, url = await _served(gateway.app())
+        runner, url = await _served(build_app(_api(template, tuple(parameters.items())), integrations, KEY))
         said = [await _said(client, url, request) for request in requests]
         await runner.cleanup()
         await behind_runner.cleanup()

@@ -173,7 +173,6 @@ def test_an_answer_that_comes_too_late_is_504(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("$input.path('$.o')", "{a=1, b=[x]}"),
         ("$input.json('$.o')", '{"a":1,"b":["x"]}'),
         ("$input.json('$.missing')", '""'),
         ("$input.json(\"$['o'].b[0]\")", '"x"'),

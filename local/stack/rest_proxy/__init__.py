@@ -1,1 +1,0 @@
-"""An emulator of Confluent's REST proxy, in front of a real broker."""
