@@ -78,7 +78,7 @@ class Stack:
         self.kafka = Part("kafka", f"{_ROOM}.kafka_broker", ["--folder", str(folder / "kafka"), *controller], logs)
         self.s3 = Part("s3", f"{_ROOM}.s3", [], logs)
         self.kinesis = Part("kinesis", "local.kinesis.kinesis_emulator", [], logs)
-        self.proxy = Part("rest-proxy", f"{_ROOM}.rest_proxy.rest_proxy", ["--kafka", self.bootstrap], logs)
+        self.proxy = Part("rest-proxy", f"{_ROOM}.rest_proxy", ["--kafka", self.bootstrap], logs)
         files = ["--flush-size", "1000", "--rotate-ms", "2000", "--group", GROUP]
         where = ["--kafka", self.bootstrap, "--s3", self.s3.url, "--bucket", self.settings.bucket]
         topics = ["--topics-regex", f"{user_id}.*"]

@@ -8,9 +8,7 @@ import pytest
 from aiohttp import web
 
 from local.runtime.part_process import HOST
-from local.stack.rest_proxy.kafka_producer import KafkaProducer
-from local.stack.rest_proxy.produce_request import Record, RequestError, parse_records
-from local.stack.rest_proxy.rest_proxy import build_app
+from local.stack.rest_proxy import Record, RequestError, build_app, open_producer, parse_records
 from local.stack.stack_part import free_port
 
 JSON = "application/vnd.kafka.json.v2+json"
@@ -21,14 +19,12 @@ def records(*given: object) -> bytes:
 
 
 def test_keys_and_values_are_json_texts_and_null_is_none() -> None:
-    found = parse_records(
-        records({"key": 7, "value": {"a": "é\n🙂", "b": [1.5, None]}}, {"value": "x"}, {"key": "7", "partition": 1})
-    )
+    found = parse_records(records({"key": 7, "value": {"a": "é\n🙂", "b": [1.5, None]}}, {"value": "x"}, {"key": "7"}))
 
     assert found == [
         Record(b"7", '{"a":"é\\n🙂","b":[1.5,null]}'.encode()),
         Record(None, b'"x"'),
-        Record(b'"7"', None, 1),
+        Record(b'"7"', None),
     ]
 
 
@@ -44,13 +40,12 @@ def test_long_numbers_stay_as_they_are() -> None:
         (b"", 400, "Bad Request: the body must be JSON"),
         (b'{"records":', 400, "Bad Request: the body must be JSON"),
         (b'{"records":[{"value":NaN}]}', 400, "Bad Request: the body must be JSON"),
-        (b"[]", 422, "the body must be an object"),
-        (b"{}", 422, "records must not be empty"),
-        (b'{"records":[]}', 422, "records must not be empty"),
-        (records(7), 422, "records[0] must be an object"),
-        (records({"value": 1}, {"valeu": 1}), 422, "records[1] must not have valeu"),
-        (records({"value": 1, "partition": -1}), 422, "records[0].partition must be 0 or more"),
-        (b'{"records":[{"value":"\\ud800"}]}', 422, "records[0] must be of whole characters"),
+        (b"[]", 422, "the body must be an object with records in it"),
+        (b"{}", 422, "the body must be an object with records in it"),
+        (b'{"records":[]}', 422, "the body must be an object with records in it"),
+        (records(7), 422, "records[0] must be an object of key and value"),
+        (records({"value": 1}, {"valeu": 1}), 422, "records[1] must be an object of key and value"),
+        (b'{"records":[{"value":"\\ud800"}]}', 422, "records must be of whole characters"),
     ],
 )
 def test_what_cannot_be_read_is_refused_as_a_whole(body: bytes, status: int, message: str) -> None:
@@ -63,7 +58,7 @@ def test_what_cannot_be_read_is_refused_as_a_whole(body: bytes, status: int, mes
 async def _answered(method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, object]:
     """The answer of a proxy whose broker is down."""
     kafka = f"{HOST}:{free_port()}"
-    runner = web.AppRunner(build_app(KafkaProducer(kafka, asyncio.get_running_loop(), delivery_ms=300)))
+    runner = web.AppRunner(build_app(open_producer(kafka, delivery_ms=300)))
     await runner.setup()
     await web.TCPSite(runner, HOST, 0).start()
     url = f"http://{HOST}:{runner.addresses[0][1]}{path}"
