@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from local import PROJECT
+from local.runtime.java import end_process, start_process
 from local.runtime.part_process import HOST
 from pinterest_transforms.errors import PinterestError
 
@@ -46,6 +46,7 @@ class Part:
         name: what people call it.
         port: loopback port it listens on, the same after each start.
         log: file of what it prints.
+        process: the one that was started last.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Part:
         self.name, self.port, self.log = name, free_port(), folder / f"{name}.log"
         self._command = [sys.executable, "-m", module, *options, "--port", str(self.port)]
         self._environment = {**os.environ, **(environment or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -75,24 +76,13 @@ class Part:
         """Its address, for those that speak HTTP."""
         return f"http://{HOST}:{self.port}"
 
-    @property
-    def pid(self) -> int | None:
-        """Its process id; None if it does not run."""
-        return self._process.pid if self.is_running() and self._process else None
-
     def start(self) -> None:
         """Starts it; it may take its time until it is ready."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - this very program
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=PROJECT,
-                env=self._environment,
-                # Ctrl-C is for the stack, which ends its parts in their order.
-                start_new_session=True,
+            # Ctrl-C is for the stack, which ends its parts in their order.
+            self.process = start_process(
+                self._command, output=log.fileno(), stdin=subprocess.DEVNULL, environment=self._environment
             )
 
     def wait(self, seconds: float = _START_SECONDS) -> None:
@@ -111,24 +101,12 @@ class Part:
 
     def is_running(self) -> bool:
         """Whether the process is there."""
-        return self._process is not None and self._process.poll() is None
-
-    def kill(self) -> None:
-        """Ends it as a power cut does (kill -9)."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        return self.process is not None and self.process.poll() is None
 
     def stop(self) -> None:
         """Terminates it; kills it when it does not end in time."""
-        if self._process is None:
-            return
-        if self.is_running():
-            self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        if self.process is not None:
+            end_process(self.process, _STOP_SECONDS)
 
     def last_line(self) -> str:
         """The last line it has printed that is not empty."""

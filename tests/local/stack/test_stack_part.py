@@ -23,37 +23,38 @@ time.sleep(60)
 
 
 @pytest.fixture
-def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def part(tmp_path: Path):
     """Makes a part of a module's source."""
     made: list[Part] = []
 
     def make(source: str, name: str = "thing") -> Part:
-        room = tmp_path / "local"
-        room.mkdir(exist_ok=True)
-        (room / "__init__.py").touch()
-        (room / f"{name}.py").write_text(textwrap.dedent(source), encoding="utf-8")
-        monkeypatch.setattr(stack_part, "PROJECT", tmp_path)
-        made.append(Part(name, f"local.{name}", [], tmp_path / "logs"))
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        made.append(Part(name, name, [], tmp_path / "logs", environment={"PYTHONPATH": str(tmp_path)}))
         return made[-1]
 
     yield make
     for one in made:
-        one.kill()
+        one.stop()
+
+
+def kill(part: Part) -> None:
+    """Ends it as a power cut does (kill -9)."""
+    part.process.kill()
+    part.process.wait()
 
 
 def test_a_part_is_ready_once_it_listens_and_comes_back_on_its_port(part) -> None:
     thing = part(SERVES)
     thing.start()
     thing.wait()
-    first = thing.pid
+    first = thing.process.pid
 
-    thing.kill()
+    kill(thing)
     assert not thing.is_running()
-    assert thing.pid is None
     thing.start()
     thing.wait()
 
-    assert thing.pid not in (None, first)
+    assert thing.process.pid != first
     with socket.create_connection((HOST, thing.port), timeout=5):
         pass
     assert thing.log.read_text().count("log line") == 2
@@ -95,10 +96,10 @@ def test_a_stack_tells_which_part_has_ended_and_stops_the_others(part, tmp_path:
         each.start()
     for each in stack.parts:
         each.wait()
-    pids = [each.pid for each in stack.parts]
+    pids = [each.process.pid for each in stack.parts]
     stack.check()
 
-    stack.parts[1].kill()
+    kill(stack.parts[1])
     with pytest.raises(StackError) as told:
         stack.check()
     stack.stop()

@@ -1,1 +1,0 @@
-"""An emulator of Confluent's S3 sink connector."""
