@@ -82,7 +82,7 @@ class Stack:
         files = ["--flush-size", "1000", "--rotate-ms", "2000", "--group", GROUP]
         where = ["--kafka", self.bootstrap, "--s3", self.s3.url, "--bucket", self.settings.bucket]
         topics = ["--topics-regex", f"{user_id}.*"]
-        self.sink = Part("sink", f"{_ROOM}.s3_sink.s3_sink", [*where, *topics, *files], logs, environment=_CREDENTIALS)
+        self.sink = Part("sink", f"{_ROOM}.s3_sink", [*where, *topics, *files], logs, environment=_CREDENTIALS)
         to = ["--proxy", self.proxy.url, "--kinesis", self.kinesis.url, "--user-id", user_id]
         self.gateway = Part(
             "gateway", f"{_ROOM}.api_gateway.api_gateway", to, logs, environment={**_CREDENTIALS, **key}

@@ -20,7 +20,7 @@ from tests.stack.kafka_topics import Topics
 
 PROJECT = Path(__file__).resolve().parents[2]
 POSTS, USER_ID = 1_000, "abc123"
-SINK, PROXY, BROKER = "local.stack.s3_sink.s3_sink", "local.stack.rest_proxy", "kafka.Kafka"
+SINK, PROXY, BROKER = "local.stack.s3_sink", "local.stack.rest_proxy", "kafka.Kafka"
 # Starts a part again, and waits for it: like the stack's, it must not outlive whoever has started it.
 _STARTER = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], stdin=subprocess.PIPE).returncode)"
 

@@ -5,8 +5,7 @@ from collections import deque
 
 import pytest
 
-from local.stack.s3_sink.s3_sink import S3Sink
-from local.stack.s3_sink.sink_files import PartitionFiles, SinkError
+from local.stack.s3_sink import PartitionFiles, S3Sink, SinkError
 
 TOPIC = "abc.pin"
 
