@@ -74,9 +74,10 @@ class Integrations:
         headers = {"content-type": context.content_type, "x-amz-target": f"Kinesis_20131202.{arn['action']}"}
         headers |= _map_parameters(integration, context, "header")
         body = _map_body(integration, context)
-        signed = AWSRequest(integration["IntegrationHttpMethod"], f"{self.kinesis.rstrip('/')}/", headers, body)
+        method, url = integration["IntegrationHttpMethod"], f"{self.kinesis.rstrip('/')}/"
+        signed = AWSRequest(method, url, headers, body)
         SigV4Auth(self.credentials, "kinesis", self.region).add_auth(signed)
-        answer = await self._send(integration, signed.method, URL(signed.url), dict(signed.headers.items()), body)
+        answer = await self._send(integration, method, URL(url), dict(signed.headers.items()), body)
         status = _map_status(integration, answer.status)
         return web.Response(status=status, body=answer.body, content_type="application/json")
 
