@@ -12,7 +12,6 @@ class Buckets(Filesystem):
 
     def __init__(self, endpoint: str | None) -> None:
         """Takes the address of S3; None for AWS' own."""
-        super().__init__()
         self._s3 = boto3.client("s3", endpoint_url=endpoint)
 
     def ls(self, path: str) -> list[FileInfo]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from types import SimpleNamespace
 
 from pinterest_transforms.error_format import redact
 from pinterest_transforms.errors import PinterestError
@@ -17,30 +17,12 @@ class DbutilsError(PinterestError):
     """A value of ``dbutils`` does not exist, or an argument is not valid."""
 
 
-class MissingError(DbutilsError, AttributeError):
-    """A part of ``dbutils`` that one machine does not have."""
-
-
 class NotebookExit(BaseException):
     """The notebook ended itself, with a value. No error: no ``except Exception`` of a notebook may stop it."""
 
     def __init__(self, value: str) -> None:
         super().__init__(value)
         self.value = value
-
-
-class DbutilsModule:
-    """Base of ``dbutils`` and its modules."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, attribute: str) -> NoReturn:
-        """Raises an error that lists the attributes there are; called only for unknown ones."""
-        if attribute.startswith("_"):
-            raise AttributeError(attribute)
-        has = sorted(name for name in {*dir(type(self)), *vars(self)} if not name.startswith("_"))
-        raise MissingError(f"{self._name} has no {attribute!r} on one machine: it has {', '.join(has)}")
 
 
 @dataclass(frozen=True)
@@ -51,11 +33,8 @@ class FileInfo:
     name: str
 
 
-class Filesystem(DbutilsModule):
+class Filesystem:
     """Folders of this machine, by paths ``/…`` and ``file:/…``."""
-
-    def __init__(self) -> None:
-        super().__init__("dbutils.fs")
 
     def ls(self, path: str) -> list[FileInfo]:
         """Lists a folder, or one file."""
@@ -69,11 +48,10 @@ class Filesystem(DbutilsModule):
         return [FileInfo(f"file:{file}{end}", f"{file.name}{end}") for file, end in ends.items()]
 
 
-class Secrets(DbutilsModule):
+class Secrets:
     """Secrets from the environment, ``PINTEREST_SECRET_<SCOPE>_<KEY>``; none that was read is ever shown."""
 
     def __init__(self) -> None:
-        super().__init__("dbutils.secrets")
         self._read: set[str] = set()
 
     def get(self, scope: str, key: str) -> str:
@@ -98,7 +76,7 @@ class DbutilsState:
     secrets: Secrets = field(default_factory=Secrets)
 
 
-class NotebookModule(DbutilsModule):
+class Notebook:
     """Ends this notebook."""
 
     def exit(self, value: object) -> None:
@@ -106,11 +84,10 @@ class NotebookModule(DbutilsModule):
         raise NotebookExit(str(value))
 
 
-class Widgets(DbutilsModule):
+class Widgets:
     """Parameters of a notebook: the job's value wins over the widget's default."""
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
-        super().__init__("dbutils.widgets")
         self._parameters = dict(parameters)
         self._values: dict[str, str] = {}
 
@@ -141,12 +118,6 @@ class Widgets(DbutilsModule):
         return dict(self._values)
 
 
-class Dbutils(DbutilsModule):
+def make_dbutils(state: DbutilsState, parameters: Mapping[str, str]) -> SimpleNamespace:
     """The ``dbutils`` of one notebook."""
-
-    def __init__(self, state: DbutilsState, parameters: Mapping[str, str]) -> None:
-        super().__init__("dbutils")
-        self.widgets = Widgets(parameters)
-        self.fs = state.filesystem
-        self.secrets = state.secrets
-        self.notebook = NotebookModule("dbutils.notebook")
+    return SimpleNamespace(widgets=Widgets(parameters), fs=state.filesystem, secrets=state.secrets, notebook=Notebook())

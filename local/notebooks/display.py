@@ -14,26 +14,16 @@ from rich.console import Console
 
 from local.notebooks.terminal_table import WIDEST_CELL, TableRows, render_table
 from pinterest_transforms.error_format import clean_text
-from pinterest_transforms.errors import PinterestError
 
 ROWS_SHOWN = 20
 _UNBOUNDED = 10_000
 _TAG = re.compile(r"<[^>]*>")
 
 
-class DisplayError(PinterestError):
-    """Something that one machine cannot display."""
-
-
-def _unchanged(text: str) -> str:
-    return text
-
-
 class Screen:
     """Where answers go. Threads may write at once: what each writes stays together.
 
     Attributes:
-        figures: every figure that was displayed.
         answers: every answer that was displayed, by its name: the report need not read them again.
         redact: removes secrets from a text.
         paused: silences a live status line while something is written.
@@ -43,9 +33,8 @@ class Screen:
         self._out = out or sys.stdout
         self._rows_shown = rows_shown
         self._lock = threading.RLock()
-        self.figures: list[object] = []
         self.answers: dict[str, pd.DataFrame] = {}
-        self.redact: Callable[[str], str] = _unchanged
+        self.redact: Callable[[str], str] = str
         self.paused: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def display(self, value: object, *_: object, **__: object) -> None:
@@ -58,7 +47,6 @@ class Screen:
                 self.answers[name] = value
             self.show_rows(_convert_frame(value, self._rows_shown))
         elif hasattr(value, "to_plotly_json"):
-            self.figures.append(value)
             self.write(f"chart: {_find_title(value)}\n\n")
         else:
             self.write(f"{value}\n")
@@ -83,8 +71,6 @@ class Screen:
 
 def collect_rows(frame: DataFrame, limit: int) -> TableRows:
     """The first rows of a frame; counted only where there are more."""
-    if frame.isStreaming:
-        raise DisplayError("display on one machine must be given a batch frame, got a streaming one")
     first = frame.limit(limit + 1).collect()
     total = len(first) if len(first) <= limit else frame.count()
     fields = frame.schema.fields
@@ -112,6 +98,5 @@ def _convert_value(value: object) -> object:
 
 
 def _find_title(figure: object) -> str:
-    title = getattr(getattr(figure, "layout", None), "title", None)
-    text = _TAG.sub(" ", str(getattr(title, "text", None) or "without a title"))
-    return " ".join(clean_text(text).split())
+    text = figure.layout.title.text or "without a title"  # type: ignore[attr-defined]
+    return " ".join(clean_text(_TAG.sub(" ", text)).split())

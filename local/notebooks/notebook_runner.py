@@ -11,14 +11,10 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from local.notebooks.dbutils import Dbutils, DbutilsState, NotebookExit
+from local.notebooks.dbutils import DbutilsState, NotebookExit, make_dbutils
 from local.notebooks.display import Screen
 from local.notebooks.source_format import Cell, NotebookError, read_cells
 from pinterest_transforms.error_format import one_line
-
-
-def _no_progress(_: str) -> None:
-    """Nobody watches."""
 
 
 @dataclass
@@ -35,7 +31,7 @@ class Runner:
     spark: SparkSession
     screen: Screen
     dbutils_state: DbutilsState = field(default_factory=DbutilsState)
-    progress: Callable[[str], None] = _no_progress
+    progress: Callable[[str], object] = str
 
     def __post_init__(self) -> None:
         """Nothing is shown that is a secret."""
@@ -56,7 +52,7 @@ class Runner:
             "__name__": "__main__",
             "__builtins__": builtins,
             "spark": self.spark,
-            "dbutils": Dbutils(self.dbutils_state, parameters or {}),
+            "dbutils": make_dbutils(self.dbutils_state, parameters or {}),
             "display": self.screen.display,
         }
         # In the notebook's folder, as on the platform; what it prints goes where it displays, and no secret with it.
