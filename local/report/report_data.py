@@ -57,33 +57,25 @@ def collect_report_data(
         TableError: a table is not there.
     """
     found = answer_tables.read_answers(spark, settings, known)
-    totals, runs, freshness = tables.totals, tables.runs, tables.freshness
-    topics = freshness.set_index("topic")
+    totals, topics = tables.totals, tables.freshness.set_index("topic")
     rejected = totals["kind"] == REJECTED
     landed = [settings.topic(entity) for entity in ENTITIES if Path(settings.topic_folder(entity)).is_dir()]
     return ReportData(
-        title="Pinterest posts",
         made_at=datetime.now(UTC),
         user_id=settings.user_id,
         source=settings.landing,
         library_version=__version__,
         posts=int(topics.loc[settings.source_name(PIN), "rows"]),
-        latest_arrivals={
-            topic: _to_datetime(topics.loc[topic, "latest_arrival"]) for topic in map(settings.source_name, ENTITIES)
-        },
-        latest_post=_to_datetime(freshness["latest_post"].max()),
+        latest_arrivals={topic: topics.loc[topic, "latest_arrival"] for topic in map(settings.source_name, ENTITIES)},
+        latest_post=topics["latest_post"].max(),
         answers={answer.name: found[answer.name] for answer in ANSWERS},
-        runs=runs,
+        runs=tables.runs,
         rejected_by_reason=_select_causes(totals[rejected], "reason"),
         repaired_by_column=_select_causes(totals[~rejected], "column"),
-        unknown_fields=_count_unknown_fields(runs),
+        unknown_fields=_count_unknown_fields(tables.runs),
         tables=tables.versions,
         landing=tuple(line for topic in landed for line in landing_reader.listing(spark, settings, topic).remarks()),
     )
-
-
-def _to_datetime(value: pd.Timestamp) -> datetime | None:
-    return None if pd.isna(value) else value.to_pydatetime()
 
 
 def _select_causes(totals: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -26,7 +26,6 @@ class ReportData:
     """Everything on the page. Times without a zone are UTC.
 
     Attributes:
-        title: title of the page.
         made_at: when the report was made.
         user_id: whose pipeline it is.
         source: what the data was made from, shown as given: the landing folder.
@@ -40,11 +39,10 @@ class ReportData:
         rejected_by_reason: columns topic, reason, records.
         repaired_by_column: columns topic, column, records.
         unknown_fields: columns topic, field, records.
-        tables: a row for each table, any columns (such as table, rows, version, schema_version); may be empty.
+        tables: a row for each table, any columns; may be empty.
         landing: remarks on the landing's files, such as those that are not ingested; one line each.
     """
 
-    title: str
     made_at: datetime
     user_id: str
     source: str
@@ -88,15 +86,4 @@ def _build_page(data: ReportData) -> str:
         build_quality_section(data.runs, data.rejected_by_reason, data.repaired_by_column, data.unknown_fields),
         build_tables_section(data.tables),
     ]
-    facts = render_facts(
-        {
-            "Made from": data.source,
-            **({"Landing": "; ".join(data.landing)} if data.landing else {}),
-            "User id": data.user_id,
-            "Library": data.library_version,
-        },
-        data.made_at,
-        data.latest_post,
-        data.latest_arrivals,
-    )
-    return render_page(data.title, facts, render_key_numbers(data.posts, data.runs), sections)
+    return render_page(render_facts(data), render_key_numbers(data.posts, data.runs), sections)

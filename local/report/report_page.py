@@ -44,8 +44,8 @@ def to_script_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).translate(_UNSAFE_IN_SCRIPT)
 
 
-def render_page(title: str, facts: str, numbers: str, sections: Sequence[Section]) -> str:
-    """The whole page, of its title (plain text), facts and key numbers (HTML), and sections."""
+def render_page(facts: str, numbers: str, sections: Sequence[Section]) -> str:
+    """The whole page, of its facts and key numbers (HTML), and sections."""
     library, script = _read_plotly(), _read_asset("report.js")
     figures = {name: figure for section in sections for name, figure in section.figures.items()}
     drawn = {name: json.loads(to_json(figure, engine="json")) for name, figure in figures.items()}
@@ -57,7 +57,6 @@ def render_page(title: str, facts: str, numbers: str, sections: Sequence[Section
     )
     return Template(_read_asset("report.html")).substitute(
         policy=_build_policy(library, script),
-        title=escape(title),
         style=_read_asset("report.css"),
         facts=facts,
         numbers=numbers,

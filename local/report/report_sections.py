@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,6 +13,9 @@ from local.report.report_page import Section
 from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.analysis.chart_text import counted, number
 from pinterest_transforms.analysis.charts import AGE_GROUPS, figure_for, quality_figures, untitled
+
+if TYPE_CHECKING:
+    from local.report.report_file import ReportData
 
 _HEADINGS = {
     "age_group": "Age group",
@@ -45,16 +49,20 @@ def render_time(moment: datetime | None) -> str:
     return f'<time datetime="{utc:%Y-%m-%dT%H:%M:%SZ}">{utc.day} {utc:%b %Y, %H:%M} UTC</time>'
 
 
-def render_facts(
-    named: Mapping[str, str], made_at: datetime, latest_post: datetime | None, arrivals: Mapping[str, datetime | None]
-) -> str:
+def render_facts(data: "ReportData") -> str:
     """Source, time of creation and data freshness."""
-    facts = [(name, f"<code>{render_text(value)}</code>") for name, value in named.items()]
+    named = {
+        "Made from": data.source,
+        "Landing": "; ".join(data.landing),
+        "User id": data.user_id,
+        "Library": data.library_version,
+    }
     newest = "".join(
         f'<span class="line"><span class="topic">{render_text(topic)}</span> {render_time(moment)}</span>'
-        for topic, moment in arrivals.items()
+        for topic, moment in data.latest_arrivals.items()
     )
-    facts += [("Made", render_time(made_at)), ("Newest post", render_time(latest_post))]
+    facts = [(name, f"<code>{render_text(value)}</code>") for name, value in named.items() if value]
+    facts += [("Made", render_time(data.made_at)), ("Newest post", render_time(data.latest_post))]
     return _render_pairs("facts", [*facts, ("Newest arrivals", newest or "none yet")])
 
 

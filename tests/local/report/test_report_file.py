@@ -49,7 +49,6 @@ RUNS = pd.DataFrame(
     columns=["topic", "started", "seconds", "read", "merged", "already_there", "rejected", "repaired"],
 )
 DATA = ReportData(
-    title="Posts <1>",
     made_at=MADE,
     user_id="12f6caff3559",
     source="/some where/<landing>&",
@@ -139,7 +138,6 @@ def test_every_chart_has_a_place_words_and_a_figure(reader):
 
 def test_the_page_says_what_it_is_made_from_when_and_up_to_when(reader):
     for said in [
-        "Posts <1>",
         "/some where/<landing>&",
         "12f6caff3559",
         "x.pin: 1 file is not named <topic>… and not taken: 'a.JSON'",
