@@ -92,7 +92,7 @@ bundle-snapshots: .make/dev ## save the resolved bundle of each target for the t
 	$(BIN)/python -m tests.bundle.snapshots
 
 contract: .make/local ## write docs/contract.odcs.yaml, the tables as an Open Data Contract
-	$(BIN)/python -m local.contract
+	$(BIN)/python -m local.contract.contract_file
 
 connect: .make/connect ## set up databricks-connect for an editor
 	@echo "interpreter for the editor: $(CONNECT)/python (docs/workspace.md has an example)"

@@ -1,5 +1,6 @@
 """Writes ``docs/contract.odcs.yaml``, and refuses a breaking change without a new major version of the contract."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -83,3 +84,11 @@ def write_contract(file: Path = CONTRACT_FILE) -> None:
     if file.exists():
         check_changes(read_contract(file), contract)
     file.write_text(format_contract(contract), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        write_contract()
+    except SettingsError as error:
+        sys.exit(f"error: {error}")
+    print(f"written: {CONTRACT_FILE}")
