@@ -11,7 +11,6 @@ class Buckets(Filesystem):
     """``dbutils.fs`` that lists buckets too."""
 
     def __init__(self, endpoint: str | None) -> None:
-        """Takes the address of S3; None for AWS' own."""
         self._s3 = boto3.client("s3", endpoint_url=endpoint)
 
     def ls(self, path: str) -> list[FileInfo]:

@@ -5,13 +5,16 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from decimal import Decimal
 from typing import TextIO
 
 import pandas as pd
 from pyspark.sql import DataFrame
-from pyspark.sql.types import DataType, DoubleType, StringType
+from pyspark.sql.types import DataType, TimestampType
 from rich.console import Console
 
+from local.notebooks.json_values import to_json_value, to_utc
 from local.notebooks.terminal_table import WIDEST_CELL, TableRows, render_table
 from pinterest_transforms.error_format import clean_text
 
@@ -74,27 +77,24 @@ def collect_rows(frame: DataFrame, limit: int) -> TableRows:
     first = frame.limit(limit + 1).collect()
     total = len(first) if len(first) <= limit else frame.count()
     fields = frame.schema.fields
-    return TableRows([field.name for field in fields], [field.dataType for field in fields], first[:limit], total)
-
-
-def _convert_frame(frame: "pd.DataFrame", limit: int) -> TableRows:
-    kinds: list[DataType] = [
-        DoubleType() if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) else StringType()
-        for kind in frame.dtypes
+    rows = [
+        [_convert_spark_value(value, field.dataType) for value, field in zip(row, fields, strict=True)]
+        for row in first[:limit]
     ]
-    rows = [[_convert_value(value) for value in row] for row in frame.head(limit).itertuples(index=False, name=None)]
-    return TableRows([str(name) for name in frame.columns], kinds, rows, len(frame))
+    return TableRows([field.name for field in fields], rows, total)
 
 
-def _convert_value(value: object) -> object:
-    """The value as Python has it, missing ones as None."""
-    if pd.api.types.is_scalar(value) and pd.isna(value):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime()
-    if hasattr(value, "item"):
-        return value.item()
-    return value if isinstance(value, bool | int | float | str) else str(value)
+def _convert_spark_value(value: object, kind: DataType) -> object:
+    if isinstance(value, datetime):
+        return to_utc(value).replace(tzinfo=None) if isinstance(kind, TimestampType) else value
+    return value if isinstance(value, Decimal | bytes | bytearray | float) else to_json_value(value, kind)
+
+
+def _convert_frame(frame: pd.DataFrame, limit: int) -> TableRows:
+    # Of Python's own values, not numpy's; missing ones are None.
+    shown = frame.head(limit).astype(object)
+    rows = list(shown.where(shown.notna(), None).itertuples(index=False, name=None))
+    return TableRows([str(name) for name in frame.columns], rows, len(frame))
 
 
 def _find_title(figure: object) -> str:

@@ -31,7 +31,7 @@ class Runner:
     spark: SparkSession
     screen: Screen
     dbutils_state: DbutilsState = field(default_factory=DbutilsState)
-    progress: Callable[[str], object] = str
+    progress: Callable[[str], object] = lambda _: None
 
     def __post_init__(self) -> None:
         """Nothing is shown that is a secret."""
@@ -114,5 +114,4 @@ class _Printed(io.TextIOBase):
             self._screen.write(begun)
 
     def _begun(self) -> str:
-        """This thread's line that has no end yet."""
         return getattr(self._thread, "begun", "")

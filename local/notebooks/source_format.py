@@ -10,7 +10,7 @@ HEADER = "# Databricks notebook source"
 _SEPARATOR = re.compile(r"\A# COMMAND -{10}\s*\Z")
 _TITLE = re.compile(r"\A# DBTITLE \d+,(.*)\Z")
 _MAGIC = re.compile(r"\A# MAGIC(?: (.*))?\Z")
-_HEADING = re.compile(r"^#{1,6} +(.+?)\s*$", re.MULTILINE)
+_HEADING = re.compile(r"^# MAGIC (?:%md +)?#{1,6} +(.+?)\s*$", re.MULTILINE)
 
 
 class NotebookError(PinterestError):
@@ -51,12 +51,15 @@ def read_cells(path: Path) -> list[Cell]:
     cells: list[Cell] = []
     heading = ""
     for start, part in _split_cells(lines):
-        cell = _parse_cell(path, len(cells) + 1, start, part, heading)
-        if cell is None:
+        title = next((found[1].strip() for line in part if (found := _TITLE.match(line))), heading)
+        kept = ["" if _TITLE.match(line) else line for line in part]
+        if not any(line.strip() for line in kept):
             continue
-        if cell.is_markdown and (headings := _HEADING.findall(cell.source)):
+        number, source = len(cells) + 1, "\n".join(kept)
+        is_markdown = _is_markdown(f"{path.name}, cell {number}", kept)
+        if is_markdown and (headings := _HEADING.findall(source)):
             heading = headings[-1]
-        cells.append(cell)
+        cells.append(Cell(number, start, is_markdown, source, title))
     return cells
 
 
@@ -71,27 +74,15 @@ def _split_cells(lines: list[str]) -> list[tuple[int, list[str]]]:
     return parts
 
 
-def _parse_cell(path: Path, number: int, start: int, lines: list[str], heading: str) -> Cell | None:
-    title = heading
-    kept = list(lines)
-    for at, line in enumerate(kept):
-        if found := _TITLE.match(line):
-            title, kept[at] = found[1].strip(), ""
-    written = [line for line in kept if line.strip()]
-    if not written:
-        return None
-    if not any(_MAGIC.match(line) for line in written):
-        return Cell(number, start, False, "\n".join(kept), title)
-    where = f"{path.name}, cell {number}"
-    if not all(_MAGIC.match(line) for line in written):
+def _is_markdown(where: str, lines: list[str]) -> bool:
+    written = [line for line in lines if line.strip()]
+    magics = [found[1] or "" for line in written if (found := _MAGIC.match(line))]
+    if not magics:
+        return False
+    if len(magics) < len(written):
         raise NotebookError(f"{where}: every line of a cell with a magic must start with '# MAGIC', and one does not")
-    texts = [found[1] or "" if (found := _MAGIC.match(line)) else "" for line in kept]
-    first = next((at for at, text in enumerate(texts) if text.strip()), 0)
-    magic, _, beside = texts[first].strip().partition(" ")
+    first = next((text.strip() for text in magics if text.strip()), "")
+    magic = first.partition(" ")[0]
     if magic != "%md":
-        raise NotebookError(
-            f"{where}: magic must be %md, got {magic if magic.startswith('%') else repr(texts[first].strip())}"
-        )
-    # What stands beside the magic is already the cell's text.
-    texts[first] = beside
-    return Cell(number, start, True, "\n".join(texts), title)
+        raise NotebookError(f"{where}: magic must be %md, got {magic if magic.startswith('%') else repr(first)}")
+    return True

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
+from typing import TypeGuard
 
-from pyspark.sql.types import DataType, NumericType, TimestampType
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from local.notebooks.json_values import to_json_value, to_utc
 from pinterest_transforms.error_format import clean_text
 
 # Numbers that are names: a year, a key. Nobody reads the year 2,018.
@@ -30,13 +29,11 @@ class TableRows:
 
     Attributes:
         names: names of the columns.
-        kinds: their types.
-        rows: the rows to show.
+        rows: the rows to show, of Python's own values; moments are UTC.
         total: how many there are in all.
     """
 
     names: Sequence[str]
-    kinds: Sequence[DataType]
     rows: Sequence[Sequence[object]]
     total: int
 
@@ -49,15 +46,14 @@ def render_table(
     A text longer than ``widest`` is cut, unless that is None.
     """
     cells = [
-        [_build_cell(value, kind, name, redact) for value, kind, name in zip(row, rows.kinds, rows.names, strict=True)]
-        for row in rows.rows
+        [_build_cell(value, name, redact) for value, name in zip(row, rows.names, strict=True)] for row in rows.rows
     ]
     headers = [Text(clean_text(redact(name)), style="bold") for name in rows.names]
     fits = not console.is_terminal or len(headers) * (_NARROWEST_COLUMN + 2) <= console.width
     if fits and widest is not None:
         for cell in chain.from_iterable(cells):
             cell.truncate(widest, overflow="ellipsis")
-    parts: list[RenderableType] = [_build_table(headers, cells, rows.kinds)] if fits else _build_records(headers, cells)
+    parts: list[RenderableType] = [_build_table(headers, cells, rows.rows)] if fits else _build_records(headers, cells)
     if not rows.total:
         parts.append(Text("(no rows)", style="dim"))
     elif rows.total > len(cells):
@@ -65,10 +61,10 @@ def render_table(
     return Group(*parts)
 
 
-def _build_table(headers: list[Text], cells: list[list[Text]], kinds: Sequence[DataType]) -> Table:
+def _build_table(headers: list[Text], cells: list[list[Text]], rows: Sequence[Sequence[object]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for header, kind in zip(headers, kinds, strict=True):
-        numeric = isinstance(kind, NumericType)
+    for header, *values in zip(headers, *rows, strict=True):
+        numeric = any(_is_number(value) for value in values)
         table.add_column(header, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in cells:
         table.add_row(*row)
@@ -87,27 +83,23 @@ def _build_records(headers: list[Text], cells: list[list[Text]]) -> list[Rendera
     return records
 
 
-def _build_cell(value: object, kind: DataType, name: str, redact: Callable[[str], str]) -> Text:
+def _build_cell(value: object, name: str, redact: Callable[[str], str]) -> Text:
     if value is None:
         return Text("NULL", style="dim")
-    return Text(clean_text(redact(_format_value(value, kind, name))))
+    return Text(clean_text(redact(_format_value(value, name))))
 
 
-def _format_value(value: object, kind: DataType, name: str) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float | Decimal):
-        return _format_number(value, "" if _NAMES.search(name) else ",")
+def _is_number(value: object) -> TypeGuard[int | float | Decimal]:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _format_value(value: object, name: str) -> str:
+    if _is_number(value):
+        separator = "" if _NAMES.search(name) else ","
+        is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_WHOLE
+        return f"{value:{separator}.0f}" if is_whole else f"{value:{separator}}"
     if isinstance(value, datetime):
-        moment = to_utc(value).replace(tzinfo=None) if isinstance(kind, TimestampType) else value
-        return moment.isoformat(sep=" ")
+        return value.isoformat(sep=" ")
     if isinstance(value, bytes | bytearray):
         return f"{len(value):,} bytes"
-    shown = to_json_value(value, kind)
-    return shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
-
-
-def _format_number(value: int | float | Decimal, separator: str) -> str:
-    if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_WHOLE:
-        return f"{value:{separator}.0f}"
-    return f"{value:{separator}}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

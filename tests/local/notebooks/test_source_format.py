@@ -50,7 +50,6 @@ def test_cells_keep_order_kind_title_and_line(tmp_path: Path) -> None:
 def test_a_cell_has_as_many_lines_as_the_file_has(tmp_path: Path) -> None:
     cells = read_cells(_write(tmp_path, NOTEBOOK))
 
-    assert cells[2].source.split() == ["How", "many,", "and", "which"]
     lines = NOTEBOOK.splitlines()
     for cell in cells:
         for at, text in enumerate(cell.source.splitlines()):
