@@ -85,21 +85,16 @@ def set_spark_environment() -> dict[str, str]:
 def build_identity_options() -> list[str]:
     """Options that give Java the temporary folder of Python, and a user where the system has no name for this one."""
     options = [f"-Djava.io.tmpdir={tempfile.gettempdir()}"]
-    if not has_user_name():
+    if name := make_user_name():
         home = os.environ.get("HOME", "")
         folder = home if Path(home).is_absolute() and os.access(home, os.W_OK) else tempfile.gettempdir()
-        options += [f"-Duser.name={make_user_name()}", f"-Duser.home={folder}"]
+        options += [f"-Duser.name={name}", f"-Duser.home={folder}"]
     return options
 
 
-def has_user_name() -> bool:
-    """Whether the system has a name for the user of this process; in a container it may have none."""
-    try:
-        return bool(pwd.getpwuid(os.getuid()).pw_name)
-    except KeyError:
-        return False
-
-
 def make_user_name() -> str:
-    """A name for a user that the system has none for."""
-    return f"uid-{os.getuid()}"
+    """A name for the user of this process, if the system has none, as in a container; else empty."""
+    try:
+        return "" if pwd.getpwuid(os.getuid()).pw_name else f"uid-{os.getuid()}"
+    except KeyError:
+        return f"uid-{os.getuid()}"

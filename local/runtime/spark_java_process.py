@@ -23,7 +23,7 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.serializers import UTF8Deserializer, read_int
 
 from local.runtime.java import JavaError, check_java, end_process, start_process
-from local.runtime.spark_environment import build_identity_options, has_user_name, make_user_name, set_spark_environment
+from local.runtime.spark_environment import build_identity_options, make_user_name, set_spark_environment
 from pinterest_transforms.error_format import clean_text, one_line
 
 START_SECONDS = 300
@@ -97,10 +97,10 @@ class JavaProcess:
                 del os.environ[name]
         gateway.proc = self.process
         self._output.pass_on()
-        if not has_user_name():
+        if name := make_user_name():
             # Hadoop asks the system, which has no name for this user, unless one is set.
             user = gateway.jvm.org.apache.hadoop.security.UserGroupInformation
-            user.setLoginUser(user.createRemoteUser(make_user_name()))
+            user.setLoginUser(user.createRemoteUser(name))
         return gateway
 
     @contextlib.contextmanager
