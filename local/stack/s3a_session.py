@@ -17,11 +17,7 @@ def fetch_s3a_jars() -> list[Path]:
 
 
 def build_s3a_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Spark's settings to read buckets at ``AWS_ENDPOINT_URL_S3``.
-
-    Args:
-        environment: of the stack.
-    """
+    """Spark's settings to read the buckets of the stack that has this environment."""
     return {
         # Behind Spark's own: a class archive fits a class path that begins as the one that it was made with.
         "spark.driver.extraClassPath": os.pathsep.join(map(str, [*fetch_delta_jars(), SPARK_JARS, *fetch_s3a_jars()])),

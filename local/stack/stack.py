@@ -52,19 +52,8 @@ class Stack:
         parts: all of them, in the order they are started in.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        user_id: str,
-        report: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        """Makes the parts; none is started.
-
-        Args:
-            folder: where all of its state goes.
-            user_id: whose topics, streams and bucket.
-            report: called with the name of each step.
-        """
+    def __init__(self, folder: Path, user_id: str, report: Callable[[str], object] = lambda _: None) -> None:
+        """Makes the parts, none of which is started; ``report`` is called with the name of each step."""
         self.folder, self.settings, self._report = folder, Settings(user_id=user_id), report
         self._password, self._key = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
         self._lock: IO[str] | None = None
