@@ -108,7 +108,6 @@ class KinesisOperations:
         return {"Shards": [shard.describe() for shard in shown], **more}
 
     def _page(self, found: list[T], limit: int) -> tuple[list[T], bool]:
-        """As many as one answer may have, and whether there are more."""
         shown = found[: min(self.page_size, limit)]
         return shown, len(shown) < len(found)
 
@@ -116,7 +115,6 @@ class KinesisOperations:
         return self._page([shard for shard in stream.shards.values() if shard.shard_id > after], limit)
 
     def _resume(self, token: str) -> tuple[EmulatorStream, str]:
-        """Stream and last shard of the page before."""
         match decode_token(token):
             case ["shards", str(name), str(prefix), str(after), int(issued)]:
                 if self._is_over(issued):

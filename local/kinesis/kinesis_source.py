@@ -150,7 +150,6 @@ class KinesisReader(DataSourceStreamReader):
         return self._reader
 
     def _read_ahead(self, offsets: ShardOffsets) -> ReadAhead:
-        """What has come since."""
         reader = self._shards()
         reader.start = self._start
         files: list[tuple[str, int]] = []
@@ -177,5 +176,4 @@ class KinesisReader(DataSourceStreamReader):
 
 
 def _is_main() -> bool:
-    """Whether signals may be taken here."""
     return threading.current_thread() is threading.main_thread()

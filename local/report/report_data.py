@@ -45,13 +45,7 @@ def read_summaries(spark: SparkSession, settings: Settings) -> Summaries:
 def collect_report_data(
     spark: SparkSession, settings: Settings, tables: Summaries, known: Mapping[str, pd.DataFrame] | None = None
 ) -> ReportData:
-    """The content of the report.
-
-    Args:
-        spark: session.
-        settings: names and places.
-        tables: of all tables but those of the answers.
-        known: answers that are known, by their names: those tables are not read again.
+    """The content of the report, of these summaries; answers that are known, by their names, are not read again.
 
     Raises:
         TableError: a table is not there.
@@ -79,7 +73,6 @@ def collect_report_data(
 
 
 def _select_causes(totals: pd.DataFrame, name: str) -> pd.DataFrame:
-    """topic, the cause by that name, records."""
     return totals.drop(columns="kind").rename(columns={"cause": name}).reset_index(drop=True)
 
 

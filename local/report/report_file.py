@@ -60,14 +60,9 @@ class ReportData:
 
 
 def write_report(path: Path, data: ReportData) -> Path:
-    """Writes the page, all of it or nothing: an earlier report stays until the new one is complete.
+    """Writes the page to a file, and gives its path; the same data gives the same bytes.
 
-    Args:
-        path: the file to write, such as ``build/report.html``; its folder is made if it is missing.
-        data: content of the page; the same data gives the same bytes.
-
-    Returns:
-        The path.
+    All of it or nothing is written: an earlier report stays until the new one is complete.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
