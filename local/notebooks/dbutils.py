@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 
 from pinterest_transforms.error_format import redact
 from pinterest_transforms.errors import PinterestError
@@ -76,12 +77,9 @@ class DbutilsState:
     secrets: Secrets = field(default_factory=Secrets)
 
 
-class Notebook:
-    """Ends this notebook."""
-
-    def exit(self, value: object) -> None:
-        """Ends this notebook with a value."""
-        raise NotebookExit(str(value))
+def exit_notebook(value: object) -> NoReturn:
+    """Ends the notebook that calls it, with a value."""
+    raise NotebookExit(str(value))
 
 
 class Widgets:
@@ -120,4 +118,5 @@ class Widgets:
 
 def make_dbutils(state: DbutilsState, parameters: Mapping[str, str]) -> SimpleNamespace:
     """The ``dbutils`` of one notebook."""
-    return SimpleNamespace(widgets=Widgets(parameters), fs=state.filesystem, secrets=state.secrets, notebook=Notebook())
+    notebook = SimpleNamespace(exit=exit_notebook)
+    return SimpleNamespace(widgets=Widgets(parameters), fs=state.filesystem, secrets=state.secrets, notebook=notebook)
