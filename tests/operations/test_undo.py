@@ -124,8 +124,9 @@ def add_beside(place: Place, table: str, column: str, text: str, at: list[int]) 
 
 
 def test_an_undone_run_of_the_stream_leg_never_came(make_streams: MakeStreams) -> None:
-    place = make_streams(GEO)
-    place.put(geo(1, "a"), geo(2, "b"), "[1]")
+    place = make_streams(GEO, shards=2)
+    place.put(geo(1, "a"), "[1]")
+    place.put(geo(2, "b"), key="a")  # of the other shard, as before the stream was resharded
     place.take(run_id="first")
     at = place.put(geo(1, CANARY), geo(2, CANARY, latitude=400), geo(3, CANARY), f'["{CANARY}"]')
     add_beside(place, "quarantine", "topic", "raw", at)

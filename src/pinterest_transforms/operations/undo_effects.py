@@ -77,12 +77,12 @@ class UndoTopic:
     @contextmanager
     def other_records(self) -> Iterator[tuple[DeltaEffects, list[RecordRange], str]]:
         """Evaluated records of the other runs; files that are gone; before which day raw records are gone."""
-        spark, settings, shards = self.spark, self.settings, {one.shard for one in self.plan.ranges}
+        spark, settings = self.spark, self.settings
         undone = (*read_undone(spark, settings, self.name), *self.plan.ranges)
         context = IngestContext(settings, self.entity, self.run_id, CheckpointState(""), undone)
         if settings.leg == "stream":
+            # Of every shard: a key moves to another one when the stream is resharded.
             records = raw_archive.records(spark, settings, self.entity)
-            records = records.where(F.col("_source")["shard"].isin(*shards))
             missing, purged = [], raw_archive.purged_before(spark, settings, self.entity)
         else:
             there = folder_exists(spark, settings, settings.topic_folder(self.entity))
@@ -90,6 +90,7 @@ class UndoTopic:
             # Spark tells times of files in milliseconds.
             present = {object_key(path, self.name): stamp.modified // 10**6 * 1000 for path, stamp in listed.items()}
             missing, purged = self.plan.missing(present), ""
+            shards = {one.shard for one in self.plan.ranges}
             needed = {key for key, one in self.plan.files.items() if one.shard in shards and one not in missing}
             paths = sorted(path for path in listed if object_key(path, self.name) in needed)
             nothing = create_frame(spark, [], RAW_RECORD.simpleString())
