@@ -3,12 +3,15 @@
 from datetime import UTC, datetime
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import GEO, PIN, Entity
 from pinterest_transforms.errors import BusyError, UndoError
+from pinterest_transforms.ingest.excluded_records import has_excluded
 from pinterest_transforms.operations import undo
+from pinterest_transforms.operations.undo_effects import DeltaUndo, UndoTopic
+from pinterest_transforms.operations.undo_plan import UndoPlan
 from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import raw_archive, writers
@@ -40,11 +43,9 @@ def refused(place: Place, run_id: str) -> str:
     return str(error.value)
 
 
-def copy_rows(place: Place, table: str, where: str, **changed: str) -> None:
+def copy_rows(place: Place, table: str, where: str, **changed: Column) -> None:
     """Adds a table's rows once more, with other values in some columns."""
-    name, values = place.settings.qualified(table), ", ".join(f"'{value}' AS {key}" for key, value in changed.items())
-    columns = f"* EXCEPT ({', '.join(changed)}), {values}"
-    place.spark.sql(f"INSERT INTO {name} BY NAME SELECT {columns} FROM {name} WHERE {where}").collect()
+    place.table(table).where(where).withColumns(changed).writeTo(place.settings.qualified(table)).append()
 
 
 def restore_among_others(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame) -> None:
@@ -61,24 +62,31 @@ def test_an_undone_run_of_the_batch_leg_never_came(place: Place, monkeypatch: py
     place.put(0, *lines)
     place.take(run_id="first")
     first = place.noted()
+    topic = UndoTopic(place.spark, place.settings, PIN, "first", UndoPlan((), {}))  # a run that brought nothing
+    DeltaUndo(topic, place.table("pins"), place.table("pins")).note_undone()
+    assert not has_excluded(place.spark, place.settings, "undone")  # no table that every later batch would read
     lines += [pin(1, CANARY), pin(2, CANARY, follower_count="lots"), f'["{CANARY}"]']
     place.put(0, *lines)  # grown
     place.put(13, pin(3, CANARY))
     place.take(run_id="bad")
-    copy_rows(place, "runs", "run_id = 'bad'", topic="abc.geo")  # of another topic: it is not to be undone
+    copy_rows(place, "runs", "run_id = 'bad'", topic=F.lit("abc.geo"))  # of another topic: it is not to be undone
     with log_lines("json") as said:
         with dying_before(writers, "restore_clean"):
             undo_run(place, "bad")
         place.put(20, pin(1, "newer"), pin(4, "d"), pin(6, "f"))
         place.put(3, pin(5, "e"), partition=1)
         place.take(run_id="later")  # a run comes between
+        # The file was joined to another one since, whose run has noted the record too.
+        source = F.col("_source").withField("file", F.lit("joined")).withField("position", F.lit("4".zfill(20)))
+        copy_rows(place, "quarantine", "raw = '[1]'", _source=source)
+        beside = [(*first[0][:7], 4)]
         with monkeypatch.context() as patched:
             patched.setattr(writers, "restore_clean", restore_among_others)
             assert undo_run(place, "bad") == [(2, 1)]
     assert CANARY not in "".join(said)
     assert place.titles() == {1: "newer", 2: "b", 4: "d", 5: "e", 6: "f"}
     assert place.sources() == {1: ("0", 20), 2: ("0", 1), 4: ("0", 21), 5: ("1", 3), 6: ("0", 22)}
-    assert place.noted() == first
+    assert place.noted() == [*first, *beside]
     assert len(place.stored("undone")) == 2  # noted once each
     assert refused(place, "bad") == "run bad was undone before"
     assert refused(place, "no") == f"run must be the run_id of a row of {place.settings.schema}.runs, got 'no'"
