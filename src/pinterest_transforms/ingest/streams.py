@@ -213,16 +213,14 @@ def _open_state(
         remedy=remedy,
         remedy_for_torn_files=NEW_CHECKPOINT,
     )
-    if not state.rebuild:
-        # Raw records first: of those the others can be made again.
-        others = dict(state.commits)
-        raw_commit = {name: others.pop(name)} if name in others else {}
-        check_commits(spark, settings, raw_commit, NEW_CHECKPOINT)
-        check_commits(spark, settings, others, remedy)
-    if new or "arrived" not in state.progress:
+    # Raw records first: of those the others can be made again. A rebuild that was killed knows no commits.
+    others = dict(state.commits)
+    raw_commit = {name: others.pop(name)} if name in others else {}
+    check_commits(spark, settings, raw_commit, NEW_CHECKPOINT)
+    check_commits(spark, settings, others, remedy)
+    if new:
         # What arrived up to then may be there already: a batch looks for it.
-        there = newest if new else raw_archive.newest_arrival(spark, settings, entity)
-        state.progress = {"arrived": there or 0.0}
+        state.progress = {"arrived": newest or 0.0}
     return state
 
 
