@@ -11,7 +11,7 @@ from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import CheckpointError, StreamError, TableError
 from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.json_parsing import NOT_AN_OBJECT
-from pinterest_transforms.tables import table_access
+from pinterest_transforms.tables import raw_archive, table_access
 from tests.support.stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, geo_counts, stream_place  # noqa: F401 - one is a fixture
 from tests.support.table_places import lost_commit
 
@@ -86,9 +86,16 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     place.delete_stream()
     place.kinesis.create(STREAM)
     (later,) = place.put(geo(2, "of another stream"))
-    place.take(new_checkpoint=True)
-    assert place.countries() == {1: "a", 2: "of another stream"}
-    assert place.sources()[2] == (SHARD, later)
+    # Where no raw record is left, what was purged says how far the stream was read.
+    raw_archive.record_purge(place.spark, place.settings, GEO, datetime(2020, 1, 1, tzinfo=UTC))
+    with pytest.raises(StreamError) as error:
+        place.take(new_checkpoint=True)
+    assert str(error.value) == (
+        f"stream {STREAM} must still hold the records after 2020-01-01T00:00:00+00:00, got those of the last 24 hours: "
+        "records may be lost; set allow_losses=true to continue with the rest"
+    )
+    place.take(new_checkpoint=True, allow_losses=True)
+    assert (place.countries(), place.sources()[2]) == ({1: "a", 2: "of another stream"}, (SHARD, later))
     assert (len(place.raw()), place.counted()) == (1, [*numbers, geo_counts(1, 1)])
 
     made = identity(place)

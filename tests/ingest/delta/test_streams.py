@@ -1,6 +1,7 @@
 """The stream leg: the same tables as the batch leg, odd records, and errors."""
 
 import json
+import logging
 import random
 import threading
 import time
@@ -21,6 +22,7 @@ from pinterest_transforms.ingest import streams
 from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.json_parsing import NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
+from pinterest_transforms.logs import LOGGER
 from pinterest_transforms.tables import answer_tables
 from pinterest_transforms.tables.locks import entity_lock
 from tests.support.log_lines import log_lines
@@ -187,7 +189,8 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
     each = streams._process
 
     def elsewhere(frame, context, batch_id):
-        """As over Spark Connect, where a micro-batch has its own copy of the state."""
+        """As over Spark Connect, where a micro-batch has its own copy of the state, and a log of its own process."""
+        logging.getLogger(LOGGER).handlers.clear()
         each(frame, replace(context, state=load_state(place.settings.checkpoint(context.entity))), batch_id)
 
     asking = threading.Thread(target=ask_to_stop)
