@@ -166,7 +166,7 @@ def erase(
     with ExitStack() as stack:
         for entity in ENTITIES:
             stack.enter_context(entity_lock(settings, entity))
-        if keys or has_excluded(spark, settings, ERASED_TABLE):
+        if keys:
             create_table(spark, settings, erased_spec())
             _note(spark, settings, keys)
         erased = erased_keys(spark, settings)
