@@ -115,7 +115,7 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     assert found == (GONE,)
     for when, key in (
         *(("2016-03-01", ()), (" 2016-03-02 ", (KEPT,))),  # joined at midnight: of one day alone
-        *(("2016-03-02T01:00:00+01:00", (KEPT,)), ("2016-03-02T00:00:01", ())),
+        *(("2016-03-02T01:00:00+01:00", (KEPT,)), ("2016-03-02T00:00:01", ()), ("2016-03-01T23:59:59", ())),
     ):
         assert erasure.keys_of_user(spark, settings, " Kept Holm ", when) == key
     before = landed.content()
