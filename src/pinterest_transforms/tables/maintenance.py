@@ -199,7 +199,7 @@ def _delete_quarantined(spark: SparkSession, settings: Settings, border: datetim
 
 def _removed_since(spark: SparkSession, settings: Settings, name: str, version: int) -> int:
     """Rows that were removed by commits after that version."""
-    commits = commits_since(spark, settings, name, version + 1)
+    commits = commits_since(spark, settings, name, version)
     deletes = [commit for commit in commits if commit.version > version and commit.operation == "DELETE"]
     return sum(int(commit.metrics.get("numDeletedRows", 0)) for commit in deletes)
 
