@@ -14,6 +14,8 @@ POSTS ?= 11000
 SEED ?= 1
 # What is installed is compiled when it is first imported: most of it never is.
 PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
+# Python keeps what it has compiled, also where an image turns that off: each of the hundreds of starts would compile again.
+unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots contract test-airflow test-jobs connect check check-infrastructure format bench bench-large lock wheel pictures chromium clean distclean

@@ -180,7 +180,7 @@ async def _streams(server: Server, request: web.Request) -> web.StreamResponse:
 @contextmanager
 def serve_api() -> Iterator[Server]:
     """Runs a server on a free loopback port in a thread."""
-    server, loop, ready = Server(), asyncio.new_event_loop(), threading.Event()
+    server, loop, ready, stop = Server(), asyncio.new_event_loop(), threading.Event(), asyncio.Event()
     app = web.Application(client_max_size=100_000_000)
     app.router.add_post("/s/topics/{origin}", server.records)
     app.router.add_put("/s/streams/{origin}/records", server.records)
@@ -189,24 +189,22 @@ def serve_api() -> Iterator[Server]:
         add("/s/streams/{origin}", lambda request: _streams(server, request))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
 
-    async def start() -> None:
+    async def serve() -> None:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/s"
         ready.set()
+        await stop.wait()
+        await runner.cleanup()
 
-    def run() -> None:
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()
     assert ready.wait(10)
     try:
         yield server
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(stop.set)
         thread.join(10)
+        assert not thread.is_alive()
+        loop.close()
