@@ -154,6 +154,7 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     assert keys(landed) == {KEPT}
     assert [(file.name, canary) for file, text in texts(root) for canary in CANARIES if canary in text] == []
     assert landed.stored("top_user_by_country").rows() == [("Peru", "kept", 1000)]
+    assert spark.conf.get("spark.databricks.delta.retentionDurationCheck.enabled", "true") == "true"
     noted = landed.stored("erased").select("kind", "ind").rows()
     assert sorted(noted) == [(entity.name, GONE) for entity in (GEO, PIN, USER)]
 

@@ -6,13 +6,14 @@ a kill has left undone is done by the next run, whatever it was started for.
 """
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -48,6 +49,7 @@ MODES = ("dry_run", "erase", "purge")
 _MAX_KEY = 2**63 - 1
 _KEYS_PER_STATEMENT = 5000
 _AT_ONCE = 2
+_RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 
 
 @dataclass(frozen=True)
@@ -252,5 +254,20 @@ def _remove_bytes(spark: SparkSession, settings: Settings) -> None:
             maintenance.purge_rows(spark, settings, work[name])
         maintenance.vacuum_at_once(spark, settings, name)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with _without_retention_check(spark), ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(remove, [*work, *(spec.name for spec in answer_specs() if spec.name in existing)]))
+
+
+@contextmanager
+def _without_retention_check(spark: SparkSession) -> Iterator[None]:
+    """Delta refuses to remove files that readers may still use; an erasure is to take them from those, too."""
+    try:
+        before = spark.conf.get(_RETENTION_CHECK, "true")
+        spark.conf.set(_RETENTION_CHECK, "false")
+    except PySparkException:  # serverless compute takes no such setting: the table's property alone decides there
+        yield
+        return
+    try:
+        yield
+    finally:
+        spark.conf.set(_RETENTION_CHECK, str(before))
