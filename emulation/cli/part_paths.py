@@ -21,24 +21,22 @@ def open_source(database: str) -> Iterator[Engine]:
     name = engine.url.database or ":memory:"
     is_plain = engine.dialect.driver == "pysqlite" and not engine.url.query
     file = Path(name)
-    if file.exists() or not is_plain or name.startswith((":memory:", "file:")):
-        try:
-            yield engine
-        finally:
-            engine.dispose()
-        return
     part = file.with_name(f"{file.name}.part")
-    engine = connect(str(part))
-    # The journal of a run that was killed would be applied to the new file.
-    for path in (part, part.with_name(f"{part.name}-journal")):
-        path.unlink(missing_ok=True)
+    has_part = is_plain and not file.exists() and not name.startswith((":memory:", "file:"))
+    if has_part:
+        engine = connect(str(part))
+        # The journal of a run that was killed would be applied to the new file.
+        for path in (part, part.with_name(f"{part.name}-journal")):
+            path.unlink(missing_ok=True)
     try:
         yield engine
         engine.dispose()
-        part.rename(file)
+        if has_part:
+            part.rename(file)
     finally:
         engine.dispose()
-        part.unlink(missing_ok=True)
+        if has_part:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
