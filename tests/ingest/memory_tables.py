@@ -143,10 +143,9 @@ class MemoryEffects:
     def has_quarantined(self) -> bool:
         return bool(self.tables.quarantine)
 
-    def archive_raw(self, known_until: float) -> None:
+    def archive_raw(self, *, may_exist: bool) -> None:
         with self.tables.process.effect():
-            known = self.tables.raw if self.counts.first_arrival / 1e6 <= known_until else []
-            there = {record.place for record in known}
+            there = {record.place for record in self.tables.raw if may_exist}
             self.tables.raw += [record for record in self.records if record.place not in there]
 
     def write_quarantine(self, *, may_exist: bool) -> None:

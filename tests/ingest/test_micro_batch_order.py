@@ -8,7 +8,14 @@ import pytest
 from pinterest_transforms.ingest import landing_batches, micro_batch
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
-from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, begin_rebuild, begin_run, process_stream_batch
+from pinterest_transforms.ingest.micro_batch import (
+    Counts,
+    MicroBatch,
+    begin_rebuild,
+    begin_run,
+    process_micro_batch,
+    process_stream_batch,
+)
 from tests.ingest.memory_tables import Process, Record, process  # noqa: F401 - a fixture
 from tests.ingest.worlds import LandingWorld
 
@@ -27,6 +34,24 @@ def test_the_effects_of_a_batch_are_in_their_order(monkeypatch: pytest.MonkeyPat
         order = ["clean_version", "save", "archive_raw", "write_quarantine", "write_clean", "append_run"]
         assert [name for name, *_ in done.mock_calls] == [*order, "flush_to_disk", "save"]
     assert [state.progress[name] for name in ("batches", "read", "rejected", "arrived")] == [2, 6, 2, 9]
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds", "archive", "there"),
+    [(1, 9.5, True, False), (1, 9, True, True), (0, 9.5, True, True), (1, 9.5, False, True)],
+    ids=["later than all that were read", "as late as the last one", "a replay", "a landing"],
+)
+def test_only_what_may_be_there_is_looked_for(number: int, seconds: float, archive: bool, there: bool):
+    effects, state = Mock(), CheckpointState("", before={"0": 3}, has_quarantined=True, progress={"arrived": 9.0})
+    effects.counts, effects.clean_version.return_value, effects.write_clean.return_value = (
+        Counts(2, 2, 1, first_arrival=round(seconds * 1e6)),
+        0,
+        1,
+    )
+    state.save = Mock()  # type: ignore[method-assign]
+    process_micro_batch(effects, state, MicroBatch("run", number, archive=archive))
+    assert [name.kwargs for name in effects.archive_raw.mock_calls] == [{"may_exist": there}] * archive
+    effects.write_quarantine.assert_called_once_with(may_exist=there)
 
 
 def test_a_rebuild_of_a_stream_forgets_what_its_tables_held(tmp_path: Path):

@@ -107,10 +107,9 @@ class DeltaEffects:
         there = self.spark.table(self._settings.qualified(QUARANTINE_TABLE))
         return bool(there.where(F.col("topic") == self._topic).head(1))
 
-    def archive_raw(self, known_until: float) -> None:
+    def archive_raw(self, *, may_exist: bool) -> None:
         """Appends the records as they came."""
-        first, last = self.counts.first_arrival, self.counts.last_arrival
-        known = (first, last) if first / 1e6 <= known_until else None
+        known = (self.counts.first_arrival, self.counts.last_arrival) if may_exist else None
         raw_archive.append(self.spark, self._settings, self.context.entity, self.rows, known)
 
     def write_quarantine(self, *, may_exist: bool) -> None:

@@ -4,7 +4,6 @@ Every effect may be repeated: clean rows are written by key and position, quaran
 last and once per batch. A kill at any moment and a replay give the same tables and the same numbers.
 """
 
-import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,8 +103,8 @@ class Effects(Protocol):
     def has_quarantined(self) -> bool:
         """Whether quarantine holds records of this topic."""
 
-    def archive_raw(self, known_until: float) -> None:
-        """Appends the records as they came; those that arrived by ``known_until`` only if they are not there."""
+    def archive_raw(self, *, may_exist: bool) -> None:
+        """Appends the records as they came, those that are not there."""
 
     def write_quarantine(self, *, may_exist: bool) -> None:
         """Adds rejected and repaired records that are not there; replaces the topic's where the batch replaces."""
@@ -150,19 +149,22 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
     replay = number in state.before or 0 <= batch.batch_id < max(map(int, state.before), default=0)
     if batch.check_conflicts and not replay:  # a replay finds its own rows
         state.conflicts += effects.count_conflicts()
-    bad, may_exist = counts.rejected + counts.repaired, True
+    # A stream's records that arrived after all that were read are nowhere yet.
+    known_until = float(state.progress.get("arrived", 0.0))
+    may_exist = replay or not batch.archive or counts.first_arrival / 1e6 <= known_until
+    bad, quarantined = counts.rejected + counts.repaired, True
     if bad:
         # What a killed run wrote counts too: it had saved so before.
-        may_exist = effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined
+        quarantined = effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined
         state.has_quarantined = True
     since = state.before[number] if number in state.before else effects.clean_version()
     if not replay:
         state.before = {number: since}
     state.save()
     if batch.archive:
-        effects.archive_raw(math.inf if replay else float(state.progress.get("arrived", 0.0)))
+        effects.archive_raw(may_exist=may_exist)
     if bad or replaces:
-        effects.write_quarantine(may_exist=may_exist)
+        effects.write_quarantine(may_exist=may_exist and quarantined)
     usable, merged = counts.read - counts.rejected, 0
     if usable or replaces:
         # Where files have changed since a kill, the killed run may have written records that are no longer read.

@@ -20,7 +20,7 @@ from pinterest_transforms.entities import GEO, PIN, Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluate
 from pinterest_transforms.ingest.landing_reader import ORDER, SPLIT, add_source, file_splits
-from pinterest_transforms.ingest.micro_batch import MicroBatch, RunCounts, process_micro_batch
+from pinterest_transforms.ingest.micro_batch import MicroBatch, RunCounts, begin_run, process_stream_batch
 from pinterest_transforms.json_parsing import NOT_AN_OBJECT, NOT_TEXT, RAW_RECORD, UNUSABLE
 from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
@@ -51,7 +51,7 @@ class Leg(Place):
 
     def process(self, number: int, *records: tuple[object, ...]) -> None:
         with self.effects(number, *records, archive=True) as effects:
-            process_micro_batch(effects, self.state, effects.batch)
+            process_stream_batch(effects, self.state, effects.batch)
 
     def titles(self) -> dict[int, tuple[object, ...]]:
         """Title, shard and position of each key."""
@@ -108,11 +108,11 @@ def test_clean_rows_and_raw_records_are_written_once_and_counted_once(leg: Leg):
         assert leg.titles() == wanted
         assert effects.write_clean(since) == 2  # after a kill: merged, and what the first attempt wrote is counted
         assert leg.titles() == wanted
-        effects.archive_raw(0.0)  # nothing has arrived so far, and nothing is looked for
+        effects.archive_raw(may_exist=False)
         # Somebody adds a column; then all is there, and nothing of another stream.
         leg.spark.sql(f"ALTER TABLE {leg.settings.qualified('abc_raw_table')} ADD COLUMNS (note STRING)")
         for each in (effects, of_stream(effects, GEO)):
-            each.archive_raw(arrived)
+            each.archive_raw(may_exist=True)
     later = [record(99, text(1, "earlier"), shard=1, later=4), record(5, text(2, "tie by shard"), shard=1, later=3)]
     later += [record(200, text(3, "n")), record(10, text(2, "tie by shard"), shard=1, later=9), record(11, "[]")]
     with leg.effects(1, *later) as effects:
@@ -122,7 +122,7 @@ def test_clean_rows_and_raw_records_are_written_once_and_counted_once(leg: Leg):
         leg.spark.sql(f"OPTIMIZE {leg.settings.qualified('abc_pin_table')}").collect()  # writes no new rows
         assert effects.write_clean(since) == 2
         assert leg.titles() == {**wanted, 2: ("tie by shard", 1, 10), 3: ("n", 0, 200)}
-        effects.archive_raw(arrived + 1)
+        effects.archive_raw(may_exist=True)
     assert (leg.archived(), leg.archived(GEO)) == ([5, 9, 10, 10, 11, 99, 100, 200], [9, 10, 11, 100])
 
 
@@ -209,7 +209,8 @@ def test_records_of_a_stream_merge_by_their_sequence_numbers_over_spark_connect(
     settings = Settings(user_id="abc", leg="stream", schema="effects_connect", warehouse=str(tmp_path))
     shutil.copytree(stream_tables, Path(settings.warehouse, settings.schema))
     creation.register_tables(connect, settings)
-    leg = Leg(connect, settings, CheckpointState(str(tmp_path / "state.json"), "query"))
+    leg = Leg(connect, settings, CheckpointState(str(tmp_path / "state.json"), "query", progress={"arrived": 0.0}))
+    begin_run(leg.state, "run")
     first = [record(9, text(1, "a")), record(100, text(1, "b")), record(10, text(2, "x", "lots")), record(11, "[]")]
     leg.process(0, *first)
     assert leg.titles() == {1: ("b", 0, 100), 2: ("x", 0, 10)}
