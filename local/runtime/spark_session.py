@@ -43,8 +43,6 @@ _FIXED = {
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.dataFrameQueryContext.enabled": "false",
     "spark.python.sql.dataFrameDebugging.enabled": "false",
-    # The rows that are merged are checkpointed already: MERGE need not do it again.
-    "spark.databricks.delta.merge.materializeSource": "none",
     # Of a local file only the checksums in the file itself are written and checked; see _use_no_checksum_files.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
