@@ -40,7 +40,7 @@ from pinterest_transforms.ingest.micro_batch import (
 from pinterest_transforms.ingest.stream_queries import NEW_CHECKPOINT, Running, stop_all, watch
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables import raw_archive, table_access
-from pinterest_transforms.tables.commits import check_commits, last_commit_ids
+from pinterest_transforms.tables.commits import check_commits, last_commit, last_commit_ids
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE, raw_table
 from pinterest_transforms.tables.locks import entity_lock
 
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
 _LOG = logging.getLogger(__name__)
+_COMPACT_EVERY = 50
+"""Micro-batches after which small files are joined, on one machine."""
 _RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
 
 
@@ -190,12 +192,14 @@ def _open_state(
     """The checkpoint's state; a checkpoint that is new must not leave a gap behind what was read before it."""
     checkpoint = settings.checkpoint(entity)
     new = source.new_checkpoint or not has_begun(checkpoint)
-    newest = raw_archive.newest_arrival(spark, settings, entity) if new else None
-    gone = raw_archive.purged_before(spark, settings, entity) if new and newest is None else ""
+    written = (settings.clean_table(entity), QUARANTINE_TABLE, raw_table(settings))
+    read_before = new and not all(last_commit(spark, settings, name).is_creation for name in written)
+    newest = raw_archive.newest_arrival(spark, settings, entity) if read_before else None
+    gone = raw_archive.purged_before(spark, settings, entity) if read_before and newest is None else ""
     last = datetime.fromisoformat(gone).replace(tzinfo=UTC).timestamp() if gone else newest
     if last is not None and not source.allow_losses:
         _check_gap(settings.stream(entity), source, stream, last)
-    if new and newest is None and table_access.read(spark, settings, settings.clean_table(entity)).head(1):
+    if read_before and newest is None and table_access.read(spark, settings, settings.clean_table(entity)).head(1):
         raw_archive.record_purge(spark, settings, entity, datetime.now(UTC))
     ids = _ids(spark, settings, entity)
     known = None if source.new_checkpoint else load_state(checkpoint)
@@ -219,8 +223,8 @@ def _open_state(
     check_commits(spark, settings, raw_commit, NEW_CHECKPOINT)
     check_commits(spark, settings, others, remedy)
     if new:
-        # What arrived up to then may be there already: a batch looks for it.
-        state.progress = {"arrived": newest or 0.0}
+        # What arrived up to then may be there already: a batch looks for it. Raw records may all have been purged.
+        state.progress = {"arrived": newest or (time.time() if read_before else 0.0)}
     return state
 
 
@@ -273,6 +277,11 @@ def _started(spark: SparkSession, context: IngestContext, source: KinesisSourceC
 def _process(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
     """One micro-batch."""
     configure_batch_logging(context)
+    if context.settings.warehouse:
+        # Open-source Delta compacts at a process's first commit to each table, however few its files are: that took
+        # longer than all other writes of the batch.
+        due = batch_id % _COMPACT_EVERY == _COMPACT_EVERY - 1
+        frame.sparkSession.conf.set("spark.databricks.delta.autoCompact.enabled", str(due).lower())
     batch = MicroBatch(context.run_id, batch_id, archive=True)
     with evaluate(frame.sparkSession, context, batch, kinesis.raw_records(frame)) as effects:
         process_stream_batch(effects, context.state, batch)
