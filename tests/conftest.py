@@ -12,7 +12,7 @@ from tests.support.interpreting import interpreting
 from tests.support.notebook_runs import Ran, run_batch_notebooks
 from tests.support.spark_connect import connect_mode, connect_session
 
-pytest_plugins = ["tests.support.place_fixtures"]
+pytest_plugins = ["tests.support.aws_models", "tests.support.place_fixtures"]
 
 InZone = Callable[[SparkSession, str], AbstractContextManager[None]]
 
