@@ -1,5 +1,6 @@
 """Sessions that every test shares: a classic one, and a Spark Connect one in the same Java process."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +16,9 @@ from tests.support.spark_connect import connect_mode, connect_session
 pytest_plugins = ["tests.support.aws_models", "tests.support.place_fixtures"]
 
 InZone = Callable[[SparkSession, str], AbstractContextManager[None]]
+
+# What is imported to collect the tests stays: looking through it for garbage takes a quarter of the collection's time.
+gc.disable()
 
 # Many small jobs, each compiled once: Java's optimising compiler costs more here than it saves.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
@@ -77,6 +81,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group(item)))
         if NEED_JAVA & set(getattr(item, "fixturenames", ())):
             item.add_marker("java")
+
+
+def pytest_collection_finish() -> None:
+    """Garbage is looked for again, in what the tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
