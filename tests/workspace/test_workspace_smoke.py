@@ -178,9 +178,13 @@ def test_a_missing_answer_is_named(job: Fake, capsys: pytest.CaptureFixture[str]
     assert "statement failed: [TABLE_OR_VIEW_NOT_FOUND]" in capsys.readouterr().err
 
 
-def test_a_starting_warehouse_is_waited_for(job: Fake) -> None:
+def test_a_starting_warehouse_is_waited_for(job: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=waited.append)
+    monkeypatch.setattr("workspace.unity_catalog.sql_warehouse.time", clock)
     job.slow_statements = 2
     assert main(SMOKE) == 0
+    assert waited == [1.0, 1.0]
 
 
 def test_the_job_of_a_dev_target_is_found_by_its_prefix(job: Fake) -> None:
