@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -126,13 +127,19 @@ FAILING = {
 def test_a_response_that_is_late_or_incomplete_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     body = b"x" * 100
-    for what, (answer, name) in FAILING.items():
+
+    def check(what: str) -> None:
+        answer, name = FAILING[what]
         with answering(answer, saying(OK + b"Content-Length: 2\r\n\r\n{}")) as url:
             http, began = HttpClient(RequestAuth(), timeout=0.5), time.monotonic()
             reply = http.request("POST", url, body, {})
             assert (what, reply.status, reply.label) == (what, 0, name)
             assert time.monotonic() - began < 2
             assert http.request("POST", url, body, {}).json == {}
+
+    # Those that wait for their time-out wait together.
+    with ThreadPoolExecutor(len(FAILING)) as pool:
+        list(pool.map(check, FAILING))
 
 
 def test_a_server_that_does_not_read_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
