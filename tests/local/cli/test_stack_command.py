@@ -33,6 +33,7 @@ def test_one_request_to_end_stops_the_stack(
         def check(self) -> None:
             signal.raise_signal(number)
 
+    monkeypatch.setattr(stack_command, "_GLANCE", 0.0)
     monkeypatch.setattr(stack_command, "Stack", FakeStack)
     monkeypatch.setattr(stack_command, "run_emulation", lambda *_, **__: "")
     monkeypatch.setattr(stack_command, "_format_addresses", lambda *_: "started")
