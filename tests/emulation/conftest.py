@@ -37,7 +37,7 @@ def aws(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two thousand posts, some of them without a geolocation or a user."""
+    """A thousand posts, some of them without a geolocation or a user."""
     file = tmp_path_factory.mktemp("source") / "source.db"
-    write_source(connect(str(file)), ((entity, generate_rows(entity, 2000, 1)) for entity in ENTITIES))
+    write_source(connect(str(file)), ((entity, generate_rows(entity, 1000, 1)) for entity in ENTITIES))
     return file

@@ -169,7 +169,7 @@ def test_a_killed_run_resumes(server: Server, source: Path, tmp_path: Path) -> N
         before = len(server.taken)
         process = start_process(given)
         if kill:
-            while len(server.taken) < before + 1000:
+            while len(server.taken) < before + 500:
                 time.sleep(0.01)
                 assert process.poll() is None
             process.send_signal(signal.SIGKILL)
