@@ -8,10 +8,12 @@ from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
+from emulation.cli import send_run
 from emulation.cli.emulation_cli import main
 from emulation.source.database import connect
 from emulation.source.source_records import column_names
@@ -200,15 +202,22 @@ def test_ctrl_c_ends_cleanly_and_the_next_run_resumes(server: Server, source: Pa
     assert set(count_stored(server)) == set(count_source_records(source))
 
 
-def test_as_users_sends_one_post_at_a_time(server: Server, source: Path, tmp_path: Path) -> None:
-    process = start_process(build_arguments("batches", server, source, tmp_path, "--as-users"))
-    while len(server.taken) < 6:
-        time.sleep(0.05)
-        assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert process.returncode == 130
+def test_as_users_sends_one_post_at_a_time(
+    server: Server, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(server.taken) >= 6:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(send_run, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
+    assert main(build_arguments("batches", server, source, tmp_path, "--as-users")) == 130
     assert set(server.requests) == {1}
+    assert len(server.taken) >= 6
+    assert all(0 <= seconds <= 2 for seconds in pauses)
+    assert len(pauses) > 1
 
 
 def test_no_credential_is_printed_or_written(

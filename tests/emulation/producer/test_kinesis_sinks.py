@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from moto.server import ThreadedMotoServer
+from werkzeug.serving import BaseWSGIServer
 
 from emulation.emulation_errors import SendError
 from emulation.producer.http_client import HttpClient
@@ -165,6 +166,8 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator["KinesisClient"]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    # Otherwise its end takes half a second.
+    monkeypatch.setattr(BaseWSGIServer.serve_forever, "__defaults__", (0.01,))
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
