@@ -45,7 +45,7 @@ test: .make/dev .make/jars/.classes ## run the test suite
 
 test-fast: .make/dev ## run the tests that need no Java
 	@echo "running the tests that need no Java on two workers"
-	$(BIN)/python -m pytest -n 2 -m "not java" --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not java" --ignore tests/stack --ignore tests/bundle/run --ignore tests/airflow
 
 test-stack: .make/dev .make/jars/.stack mariadb ## test the whole system (installs Debian's MariaDB if it is missing)
 	JAVA_TOOL_OPTIONS="$${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" $(BIN)/python -m pytest -n 2 --dist loadfile tests/stack

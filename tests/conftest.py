@@ -54,6 +54,12 @@ LONG = (
     "test_rebuilds",
     "test_bad_input",
     "test_kinesis_source",
+    "test_workspace_smoke",
+    "test_micro_batch_search",
+    "test_undo_search",
+    "test_send_errors",
+    "test_send_command",
+    "test_infrastructure_destroy",
 )
 
 
@@ -62,6 +68,12 @@ GROUPS = {
     "test_dashboard_figures": "test_notebooks",
     "test_explanation": "test_notebooks",
     "test_airflow_batch_job": "test_run_batch_job",
+    # One worker imports the SDK, which takes a second: these files import what needs it in their tests.
+    "test_workspace_column_tags": "test_workspace_smoke",
+    "test_workspace_connection": "test_workspace_smoke",
+    "test_workspace_key_constraints": "test_workspace_smoke",
+    "test_workspace_secrets": "test_workspace_smoke",
+    "test_workspace_set_up": "test_workspace_smoke",
 }
 
 

@@ -10,7 +10,6 @@ from sqlglot import expressions
 from pinterest_transforms.schemas import column_class
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables.definitions import answer_specs, work_specs
-from workspace.unity_catalog.column_tags import build_tag_statement, read_classes
 from workspace.workspace_cli import main
 
 TAGS, COLUMNS = "main.information_schema.column_tags", "main.information_schema.columns"
@@ -35,6 +34,8 @@ def deployed(fake: Fake) -> Fake:
 
 @pytest.mark.parametrize("leg", ["batch", "stream"])
 def test_the_classes_are_those_of_the_library(leg: str) -> None:
+    from workspace.unity_catalog.column_tags import read_classes
+
     settings = Settings(leg=leg, user_id="abc")
     assert read_classes(settings) == defined(settings)
 
@@ -66,6 +67,8 @@ def test_another_class_is_an_update(deployed: Fake, capsys: pytest.CaptureFixtur
 
 
 def test_a_dry_run_prints_the_sql_and_runs_none(deployed: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    from workspace.unity_catalog.column_tags import build_tag_statement
+
     assert main(["set-up", "--column-tags", "--dry-run"]) == 0
     assert deployed.tables[TAGS][1] == []
     assert all(statement.startswith("SELECT") for statement in deployed.statements)

@@ -7,7 +7,6 @@ from sqlglot import expressions
 
 from pinterest_transforms.entities import ENTITIES, PIN
 from pinterest_transforms.settings import Settings
-from workspace.unity_catalog.key_constraints import build_key_statements
 from workspace.workspace_cli import main
 
 KEYS, COLUMNS = "main.information_schema.table_constraints", "main.information_schema.columns"
@@ -30,6 +29,8 @@ def altered(fake: Fake) -> list[str]:
 
 @pytest.mark.parametrize("leg", ["batch", "stream"])
 def test_each_clean_table_has_a_primary_key_and_refers_to_the_pins(leg: str) -> None:
+    from workspace.unity_catalog.key_constraints import build_key_statements
+
     settings, primary, foreign = Settings(leg=leg, user_id="abc", catalog="main"), {}, {}
     for _, _, _, statement in build_key_statements(settings):
         alter = sqlglot.parse_one(statement, read="databricks")
@@ -49,6 +50,8 @@ def test_each_clean_table_has_a_primary_key_and_refers_to_the_pins(leg: str) -> 
 
 
 def test_every_key_is_added_once(deployed: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    from workspace.unity_catalog.key_constraints import build_key_statements
+
     assert main(SET_UP) == 0
     not_null = "ALTER TABLE `main`.`pinterest`.`users` ALTER COLUMN `ind` SET NOT NULL"
     expected = [statement for *_, statement in build_key_statements(Settings(catalog="main"))]
@@ -61,6 +64,8 @@ def test_every_key_is_added_once(deployed: Fake, capsys: pytest.CaptureFixture[s
 
 
 def test_a_dry_run_prints_the_sql_and_runs_none(deployed: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    from workspace.unity_catalog.key_constraints import build_key_statements
+
     assert main([*SET_UP, "--dry-run"]) == 0
     assert altered(deployed) == []
     printed = capsys.readouterr().out
