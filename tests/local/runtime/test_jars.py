@@ -1,31 +1,36 @@
 import hashlib
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from local.runtime import jars
 from local.runtime.jars import Jar, JarError, download_jars, fetch_delta_jars
-from local.runtime.java import JavaError
 
 CONTENT = b"a jar"
 JAR = Jar("org.example", "thing", "1.0", hashlib.sha256(CONTENT).hexdigest())
 
 
 @pytest.fixture
-def ivy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A java on the path that, run as Ivy, does what the script says; `$got` is where files must be put."""
-    command = tmp_path / "bin" / "java"
-    command.parent.mkdir()
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setenv("PATH", f"{command.parent}:/bin:/usr/bin")
-    return command
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a Maven repository that is served on loopback."""
+    folder = tmp_path / "maven"
+    folder.mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv("DEFAULT_ARTIFACT_REPOSITORY", f"http://127.0.0.1:{server.server_port}/")
+        yield folder
+        server.shutdown()
 
 
-def _script(command: Path, what: str) -> None:
-    version = 'if [ "$1" = -version ]; then echo \'openjdk version "17"\' >&2; exit 0; fi'
-    find = 'for last; do :; done; got="$(dirname "$last")"; mkdir -p "$got"'
-    command.write_text(f"#!/bin/sh\n{version}\n{find}\n{what}\n", encoding="utf-8")
-    command.chmod(0o755)
+def _publish(repository: Path, content: bytes) -> None:
+    file = repository / "org/example/thing/1.0/thing-1.0.jar"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
 
 
 def test_deltas_jars_are_there_and_right() -> None:
@@ -33,8 +38,8 @@ def test_deltas_jars_are_there_and_right() -> None:
         assert hashlib.sha256(file.read_bytes()).hexdigest() == jar.sha256
 
 
-def test_what_is_there_is_not_fetched_again(tmp_path: Path, ivy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _script(ivy, "exit 9")
+@pytest.mark.usefixtures("repository")
+def test_what_is_there_is_not_fetched_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for jar in jars.DELTA:
         (tmp_path / jar.file_name).touch()
 
@@ -42,51 +47,39 @@ def test_what_is_there_is_not_fetched_again(tmp_path: Path, ivy: Path, capsys: p
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_fetch_is_told_in_one_line_not_on_standard_output(
-    tmp_path: Path, ivy: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _script(ivy, "echo 'UNRESOLVED'; echo ':: unresolved dependency: io.delta#x'; exit 1")
-
-    with pytest.raises(JarError, match=r"^the jars could not be fetched: :: unresolved dependency: io\.delta#x$"):
+@pytest.mark.usefixtures("repository")
+def test_a_fetch_is_told_in_one_line_not_on_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(
+        JarError, match=r"^delta-spark_4\.1_2\.13-4\.4\.0\.jar could not be fetched: 404 File not found$"
+    ):
         fetch_delta_jars(tmp_path / "jars")
 
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.splitlines() == [
-        f"fetching delta-spark_4.1_2.13-4.4.0.jar, delta-storage-4.4.0.jar once into {tmp_path / 'jars'}"
-    ]
+    assert f"fetching delta-spark_4.1_2.13-4.4.0.jar, delta-storage-4.4.0.jar once into {tmp_path / 'jars'}" in told.err
 
 
-def test_a_fetched_jar_appears_alone(tmp_path: Path, ivy: Path) -> None:
-    _script(ivy, f'printf "{CONTENT.decode()}" > "$got/{JAR.file_name}"; echo junk > "$got/other.jar"')
+def test_a_fetched_jar_appears_alone(tmp_path: Path, repository: Path) -> None:
+    _publish(repository, CONTENT)
 
     download_jars([JAR], tmp_path / "jars")
 
     assert [(file.name, file.read_bytes()) for file in (tmp_path / "jars").iterdir()] == [(JAR.file_name, CONTENT)]
 
 
-@pytest.mark.parametrize(
-    ("what", "message"),
-    [
-        (f'printf "a j" > "$got/{JAR.file_name}"', "thing-1.0.jar must have the SHA-256 "),
-        ("true", "thing-1.0.jar was not fetched, and Ivy gave no reason"),
-        (f'printf "a jar" > "$got/{JAR.file_name}"; exit 1', "the jars could not be fetched: Ivy printed nothing"),
-    ],
-)
-def test_half_a_jar_is_never_left_behind(tmp_path: Path, ivy: Path, what: str, message: str) -> None:
-    _script(ivy, what)
+def test_a_jar_with_other_content_is_never_left_behind(tmp_path: Path, repository: Path) -> None:
+    _publish(repository, CONTENT[:3])
 
-    with pytest.raises(JarError) as told:
+    with pytest.raises(JarError, match=rf"^thing-1\.0\.jar must have the SHA-256 {JAR.sha256}, got one with "):
         download_jars([JAR], tmp_path / "jars")
 
-    assert str(told.value).startswith(message)
     assert list((tmp_path / "jars").iterdir()) == []
 
 
-def test_without_java_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+def test_a_repository_that_is_away_is_an_error_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEFAULT_ARTIFACT_REPOSITORY", "http://127.0.0.1:1")
 
-    with pytest.raises(JavaError):
+    with pytest.raises(JarError, match=r"^thing-1\.0\.jar could not be fetched: ConnectionError: .+$"):
         download_jars([JAR], tmp_path / "jars")
 
     assert list((tmp_path / "jars").iterdir()) == []
