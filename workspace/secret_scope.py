@@ -12,7 +12,7 @@ from databricks.sdk.errors import NotFound
 
 from pinterest_transforms.errors import SettingsError
 from workspace.redacted_output import RedactedOutput
-from workspace.step_reporter import StepReporter, convert_errors
+from workspace.step_reporter import ABSENT, EXISTS, StepReporter, convert_errors
 from workspace.unity_catalog.sql_warehouse import Warehouse, choose_warehouse
 from workspace.workspace_errors import WorkspaceError
 from workspace.workspace_names import KEY_NAMES, check_scope, quote_table
@@ -63,11 +63,11 @@ def store_keys(client: WorkspaceClient, reporter: StepReporter, options: argpars
             client.secrets.put_secret(scope, name, string_value=value)
 
     if existing.issuperset(KEY_NAMES) and not replace:
-        reporter.report_existing(step)
+        reporter.report(step, EXISTS)
     elif existing.isdisjoint(KEY_NAMES):
-        reporter.create(step, put)
+        reporter.run(step, "created", put)
     else:
-        reporter.update(step, "both", put)
+        reporter.run(step, "updated, both", put)
     if warehouse:
         _drop_table(warehouse, reporter, table, drop=options.drop_credentials_table)
 
@@ -132,10 +132,10 @@ def _drop_table(warehouse: Warehouse, reporter: StepReporter, table: str, *, dro
     except WorkspaceError as error:
         if not any(code in str(error) for code in _MISSING):
             raise
-        reporter.report_absent(step)
+        reporter.report(step, ABSENT)
         return
     if drop:
-        reporter.drop(step, lambda: warehouse.query(f"DROP TABLE {quote_table(table)}"))
+        reporter.run(step, "dropped", lambda: warehouse.query(f"DROP TABLE {quote_table(table)}"))
         reporter.output.log(
             "its keys were readable until now: create new ones in AWS, then run `python -m workspace rotate`"
         )

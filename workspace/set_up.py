@@ -69,7 +69,7 @@ def set_up(options: argparse.Namespace, output: RedactedOutput) -> None:
     if options.key_constraints:
         add_keys(choose_warehouse(client, options.warehouse), reporter, settings)
     output.write(reporter.format_summary())
-    if reporter.waiting and not options.dry_run:
+    if reporter.is_waiting and not options.dry_run:
         raise WorkspaceError(
             "waiting steps need objects that do not exist: deploy the bundle, run the job, then run this command again"
         )

@@ -9,10 +9,11 @@ from workspace.redacted_output import RedactedOutput
 from workspace.workspace_errors import SDK_ERRORS, WorkspaceError, describe_error
 
 Result = TypeVar("Result")
+EXISTS, ABSENT, WAITING = "exists", "does not exist", "waiting, it does not exist yet"
 
 
 class StepReporter:
-    """Runs steps, prints their results and counts them.
+    """Runs steps, prints their results and counts them by the words before a comma.
 
     Attributes:
         output: where the lines are written.
@@ -25,51 +26,35 @@ class StepReporter:
         self._counts: Counter[str] = Counter()
 
     @property
-    def waiting(self) -> int:
-        """Number of steps that could not be done yet."""
-        return self._counts["waiting"]
+    def is_waiting(self) -> bool:
+        """Whether a step could not be done yet."""
+        return "waiting" in self._counts
 
-    def report_existing(self, name: str) -> None:
-        """Reports that the object exists as requested."""
-        self._report(name, "exists")
+    def report(self, name: str, result: str) -> None:
+        """Reports a step with nothing to do: ``EXISTS``, ``ABSENT`` or ``WAITING``."""
+        self._counts[result.partition(",")[0]] += 1
+        self.output.write(f"{name}: {result}")
 
-    def report_absent(self, name: str) -> None:
-        """Reports that the object does not exist, as requested."""
-        self._report(name, "does not exist")
+    def run(self, name: str, result: str, action: Callable[[], Result]) -> Result | None:
+        """Runs a step; returns the action's result, or None in a dry run.
 
-    def report_waiting(self, name: str) -> None:
-        """Reports that the step depends on something that does not exist yet."""
-        self._report(name, "waiting", ", it does not exist yet")
-
-    def create(self, name: str, action: Callable[[], Result]) -> Result | None:
-        """Creates an object; returns the action's result, or None in a dry run."""
-        return self._run(name, "created", "", action)
-
-    def update(self, name: str, change: str, action: Callable[[], Result]) -> Result | None:
-        """Updates an object; returns the action's result, or None in a dry run."""
-        return self._run(name, "updated", f", {change}", action)
-
-    def drop(self, name: str, action: Callable[[], Result]) -> Result | None:
-        """Drops an object; returns the action's result, or None in a dry run."""
-        return self._run(name, "dropped", "", action)
+        Args:
+            name: the object, or the statement.
+            result: what becomes of it: ``created``, ``dropped``, or ``updated`` with the change after a comma.
+            action: does it.
+        """
+        if self.dry_run:
+            self.report(name, f"would be {result}")
+            return None
+        with convert_errors(name):
+            found = action()
+        self.report(name, result)
+        return found
 
     def format_summary(self) -> str:
         """The counts in one line."""
         counts = ", ".join(f"{word}: {count}" for word, count in self._counts.items()) or "nothing to do"
         return f"{counts}; nothing was changed, this was a dry run" if self.dry_run else counts
-
-    def _run(self, name: str, verb: str, change: str, action: Callable[[], Result]) -> Result | None:
-        if self.dry_run:
-            self._report(name, f"would be {verb}", change)
-            return None
-        with convert_errors(name):
-            result = action()
-        self._report(name, verb, change)
-        return result
-
-    def _report(self, name: str, word: str, more: str = "") -> None:
-        self._counts[word] += 1
-        self.output.write(f"{name}: {word}{more}")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 from databricks.sdk.service.catalog import AwsIamRole, CredentialPurpose
 
-from workspace.step_reporter import StepReporter, convert_errors
+from workspace.step_reporter import EXISTS, StepReporter, convert_errors
 from workspace.workspace_errors import WorkspaceError
 from workspace.workspace_names import parse_role_arn
 
@@ -26,8 +26,9 @@ def set_up_credential(
     step, api, wanted = f"{purpose.value.lower()} credential {name}", client.credentials, AwsIamRole(role_arn=role)
     found = _get(step, lambda: api.get_credential(name))
     if found is None:
-        found = reporter.create(
+        found = reporter.run(
             step,
+            "created",
             lambda: api.create_credential(
                 name, aws_iam_role=wanted, purpose=purpose, comment=_COMMENT, skip_validation=True
             ),
@@ -35,11 +36,11 @@ def set_up_credential(
     elif found.purpose not in (purpose, None):
         raise WorkspaceError(f"{step} must have purpose {purpose.value}, got {found.purpose.value} of that name")
     elif found.aws_iam_role and found.aws_iam_role.role_arn == role:
-        reporter.report_existing(step)
+        reporter.report(step, EXISTS)
     else:
         change = f"role {found.aws_iam_role.role_arn if found.aws_iam_role else 'none'} -> {role}"
-        found = reporter.update(
-            step, change, lambda: api.update_credential(name, aws_iam_role=wanted, skip_validation=True)
+        found = reporter.run(
+            step, f"updated, {change}", lambda: api.update_credential(name, aws_iam_role=wanted, skip_validation=True)
         )
     aws = found.aws_iam_role if found else None
     if aws and aws.unity_catalog_iam_arn and aws.external_id:
@@ -54,18 +55,19 @@ def set_up_external_location(
     step, api = f"external location {name}", client.external_locations
     existing = _get(step, lambda: api.get(name))
     if existing is None:
-        reporter.create(
+        reporter.run(
             step,
+            "created",
             lambda: api.create(name=name, url=url, credential_name=credential, comment=_COMMENT, read_only=True),
         )
         return
     found = {"url": (existing.url or "").rstrip("/"), "credential": existing.credential_name or ""}
     wanted = {"url": url.rstrip("/"), "credential": credential}
     if found == wanted:
-        reporter.report_existing(step)
+        reporter.report(step, EXISTS)
         return
     change = ", ".join(f"{key} {found[key]} -> {wanted[key]}" for key in wanted if found[key] != wanted[key])
-    reporter.update(step, change, lambda: api.update(name, url=url, credential_name=credential))
+    reporter.run(step, f"updated, {change}", lambda: api.update(name, url=url, credential_name=credential))
 
 
 def set_up_instance_profile(client: WorkspaceClient, reporter: StepReporter, arn: str) -> None:
@@ -74,9 +76,9 @@ def set_up_instance_profile(client: WorkspaceClient, reporter: StepReporter, arn
     with convert_errors(step):
         exists = any(profile.instance_profile_arn == arn for profile in client.instance_profiles.list())
     if exists:
-        reporter.report_existing(step)
+        reporter.report(step, EXISTS)
     else:
-        reporter.create(step, lambda: client.instance_profiles.add(arn))
+        reporter.run(step, "created", lambda: client.instance_profiles.add(arn))
 
 
 def build_trust_policy(role: str, trusted: str, external_id: str) -> str:

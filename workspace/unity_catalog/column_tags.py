@@ -3,7 +3,7 @@
 from functools import partial
 
 from pinterest_transforms.settings import Settings, quote_identifiers
-from workspace.step_reporter import StepReporter
+from workspace.step_reporter import EXISTS, WAITING, StepReporter
 from workspace.unity_catalog.contract_tables import read_information, read_tables
 from workspace.unity_catalog.sql_warehouse import Warehouse
 
@@ -33,15 +33,13 @@ def tag_columns(warehouse: Warehouse, reporter: StepReporter, settings: Settings
     for table, classes in read_classes(settings).items():
         step = f"tags of the columns of {settings.catalog}.{settings.schema}.{table}"
         if table not in existing:
-            reporter.report_waiting(step)
+            reporter.report(step, WAITING)
             continue
         found = tagged.get(table, {})
         missing = {column: name for column, name in classes.items() if found.get(column) != name}
         if not missing:
-            reporter.report_existing(step)
+            reporter.report(step, EXISTS)
         for column, column_class in missing.items():
             statement = build_tag_statement(settings, table, column, column_class)
-            if column in found:
-                reporter.update(statement, f"from {found[column]}", partial(warehouse.query, statement))
-            else:
-                reporter.create(statement, partial(warehouse.query, statement))
+            result = f"updated, from {found[column]}" if column in found else "created"
+            reporter.run(statement, result, partial(warehouse.query, statement))

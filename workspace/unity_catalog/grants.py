@@ -9,7 +9,7 @@ from databricks.sdk.errors import NotFound
 from databricks.sdk.service.catalog import PermissionsChange, Privilege, SecurableType
 
 from pinterest_transforms.settings import Settings
-from workspace.step_reporter import StepReporter, convert_errors
+from workspace.step_reporter import EXISTS, WAITING, StepReporter, convert_errors
 from workspace.workspace_errors import WorkspaceError
 
 
@@ -51,11 +51,11 @@ def apply_grants(client: WorkspaceClient, reporter: StepReporter, grants: Sequen
         step = str(grant)
         held = _read_privileges(client, grant, step)
         if held is None:
-            reporter.report_waiting(step)
+            reporter.report(step, WAITING)
         elif held & {grant.privilege, Privilege.ALL_PRIVILEGES}:
-            reporter.report_existing(step)
+            reporter.report(step, EXISTS)
         else:
-            reporter.create(step, partial(_add, client, grant))
+            reporter.run(step, "created", partial(_add, client, grant))
 
 
 def _read_privileges(client: WorkspaceClient, grant: Grant, step: str) -> set[Privilege] | None:

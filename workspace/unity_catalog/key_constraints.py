@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from pinterest_transforms.settings import Settings, quote_identifiers
-from workspace.step_reporter import StepReporter
+from workspace.step_reporter import EXISTS, WAITING, StepReporter
 from workspace.unity_catalog.contract_tables import read_information, read_tables
 from workspace.unity_catalog.sql_warehouse import Warehouse
 
@@ -46,15 +46,15 @@ def add_keys(warehouse: Warehouse, reporter: StepReporter, settings: Settings) -
     existing = read_information(warehouse, settings, "table_constraints", "constraint_name", "constraint_type")
     for table, name, column, statement in build_key_statements(settings):
         if table not in nullable:
-            reporter.report_waiting(statement)
+            reporter.report(statement, WAITING)
         elif name in existing.get(table, {}):
-            reporter.report_existing(statement)
+            reporter.report(statement, EXISTS)
         else:
             if nullable[table].get(column) == "YES":
                 # It fails where the column holds a null.
                 not_null = (
                     f"ALTER TABLE {settings.qualified(table)} ALTER COLUMN {quote_identifiers(column)} SET NOT NULL"
                 )
-                reporter.create(not_null, partial(warehouse.query, not_null))
+                reporter.run(not_null, "created", partial(warehouse.query, not_null))
                 nullable[table][column] = "NO"
-            reporter.create(statement, partial(warehouse.query, statement))
+            reporter.run(statement, "created", partial(warehouse.query, statement))
