@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain
@@ -16,11 +16,10 @@ from emulation.cli.progress_display import track
 from emulation.cli.send_command import add_commands, add_user_id
 from emulation.emulation_errors import format_unexpected_error, redact
 from emulation.source.database import DATABASE, connect, describe_database, write_source
-from emulation.source.source_records import Row
 from emulation.source.table_reader import TableReader
 from emulation.synthetic.delivery import DELIVERIES
 from emulation.synthetic.landing_writer import RECORDS_PER_FILE, check_landing_target, open_landing, write_landing
-from pinterest_transforms.entities import ENTITIES, Entity
+from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import PinterestError, SettingsError
 from pinterest_transforms.settings import Settings
@@ -75,7 +74,9 @@ def _print(line: str) -> None:
 def generate(options: argparse.Namespace) -> tuple[str, int]:
     """Generates the source, and landing files with ``--landing``; returns the output line and the exit code."""
     started = time.monotonic()
-    generate_rows = _load_generator()
+    # Its numpy is not on a client machine that only sends.
+    from emulation.synthetic.generator import generate_rows  # noqa: PLC0415
+
     settings = Settings(user_id=options.user_id, landing=options.landing)
     if options.landing:
         check_landing_target(settings)
@@ -93,17 +94,6 @@ def generate(options: argparse.Namespace) -> tuple[str, int]:
             records, files = _write_landing(engine, rows, replace(settings, landing=folder), options)
             line += f", {records:,} records in {files:,} files in {options.landing}"
     return f"{line}, {time.monotonic() - started:.1f} s", 0
-
-
-def _load_generator() -> Callable[[Entity, int, int], Iterator[list[Row]]]:
-    """The generator; its numpy is not on a client machine that only sends."""
-    try:
-        from emulation.synthetic.generator import generate_rows  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise SettingsError(
-            "numpy must be installed for generate, got none: pip install --require-hashes -r requirements/local.txt"
-        ) from None
-    return generate_rows
 
 
 def _write_landing(

@@ -37,12 +37,9 @@ def display_text(get_text: Callable[[], str]) -> Iterator[None]:
 
 
 def track(description: str, total: int, batches: Iterator[Sequence[T]]) -> Iterator[Sequence[T]]:
-    """The batches; a terminal displays how many of ``total`` items have passed."""
-    from rich.progress import Progress  # noqa: PLC0415 - is slow to import, and sending does without
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(description, total=total)
+    """The batches; displays how many of ``total`` items have passed."""
+    passed = 0
+    with display_text(lambda: f"{description}: {passed:,} of {total:,}"):
         for batch in batches:
             yield batch
-            progress.advance(task, len(batch))
+            passed += len(batch)

@@ -11,6 +11,7 @@ from emulation.producer.state_files import open_exclusive, write_all
 from emulation.source.source_records import MAX_KEY
 
 _START = b'{"settled": '
+_WIDTH = len(str(MAX_KEY))
 _REMEDY = "--restart starts over, --cursor FILE uses another file"
 
 
@@ -80,16 +81,13 @@ class Cursor:
             SendError: it cannot be written.
         """
         if self._file is not None:
+            # All positions have one length, so that no end of a longer one stays.
+            after = "null" if self.last_key is None else self.last_key
+            text = (
+                f'{{"settled": {self.settled:{_WIDTH}}, "after": {after:>{_WIDTH}}, "order": {json.dumps(self.order)}}}'
+            )
             self._file.seek(0)
-            write_all(self._file, self._format(self.settled, self.last_key).ljust(self._width) + b"\n")
-
-    def _format(self, settled: int, last_key: int | None) -> bytes:
-        return json.dumps({"settled": settled, "after": last_key, "order": self.order}).encode()
-
-    @property
-    def _width(self) -> int:
-        """Bytes of the longest position: all have this length, so that no end of a longer one stays."""
-        return len(self._format(MAX_KEY, MAX_KEY))
+            write_all(self._file, text.encode() + b"\n")
 
     def close(self, *, complete: bool) -> None:
         """Closes the file; removes it after a complete run, so that the next one starts with the first post."""

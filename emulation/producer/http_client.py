@@ -94,7 +94,7 @@ class HttpClient:
     Redirects are not followed: the API sends none.
 
     Args:
-        auth: authentication of every request; as it is set, requests looks for no password in ``.netrc``.
+        auth: authentication of every request.
         timeout: seconds that the server may be silent, and that its whole body may take.
     """
 
@@ -109,8 +109,7 @@ class HttpClient:
             SendError: the server's certificate is not trusted, or the URL or proxy is invalid.
         """
         if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.auth = self._auth
+            self._local.session = _open_session(url, self._auth)
         timeouts = (min(_CONNECT_TIMEOUT, self._timeout), self._timeout)
         try:
             with self._local.session.request(
@@ -123,6 +122,15 @@ class HttpClient:
         for secret in self._auth.secrets:
             content = content.replace(secret.encode(), b"***")
         return HttpResponse(received.status_code, content, _parse_retry_after(received.headers.get("Retry-After", "")))
+
+
+def _open_session(url: str, auth: RequestAuth) -> requests.Session:
+    """A session with the environment's proxies and certificates, which requests would look up for each request."""
+    session = requests.Session()
+    environment = session.merge_environment_settings(url, {}, None, None, None)
+    session.auth, session.proxies, session.verify = auth, environment["proxies"], environment["verify"]
+    session.trust_env = False
+    return session
 
 
 def _read_body(response: requests.Response, deadline: float) -> bytes:

@@ -38,16 +38,17 @@ _NOT_FOUND = "ResourceNotFoundException"
 _EXPECTED = (*_RETRIABLE, _NOT_FOUND, "InvalidArgumentException", "ValidationException", "SerializationException")
 """With another one no call can succeed."""
 
-# Limits are 1 MiB per record with its partition key and 5 MB per call; these are lower to be safe everywhere.
-_MAX_RECORD_BYTES, _MAX_BYTES, _MAX_RECORDS = 1_000_000, 4_500_000, 500
+
+class _PutRecordsLimits:
+    """1 MiB per record with its partition key and 5 MB per call; these are lower to be safe everywhere."""
+
+    max_records = 500
+    max_bytes = 4_500_000
+    max_record_bytes = 1_000_000
 
 
-class KinesisApiSink:
+class KinesisApiSink(_PutRecordsLimits):
     """Sends through API Gateway, whose mapping template encodes ``Data``."""
-
-    max_records = _MAX_RECORDS
-    max_bytes = _MAX_BYTES
-    max_record_bytes = _MAX_RECORD_BYTES
 
     def __init__(self, http: HttpClient, url: str, settings: Settings) -> None:
         self._http, self._url, self._settings = http, url, settings
@@ -64,12 +65,8 @@ class KinesisApiSink:
         return _classify_entries(response.json.get("Records"), records)
 
 
-class KinesisSink:
+class KinesisSink(_PutRecordsLimits):
     """Sends with boto3's ``PutRecords``; credentials, region and ``AWS_ENDPOINT_URL`` as in every boto3 client."""
-
-    max_records = _MAX_RECORDS
-    max_bytes = _MAX_BYTES
-    max_record_bytes = _MAX_RECORD_BYTES
 
     def __init__(self, client: "KinesisClient", settings: Settings) -> None:
         self._client, self._settings = client, settings

@@ -37,7 +37,7 @@ def open_aws_session() -> "tuple[Session, Credentials]":
 
 
 class RequestAuth(AuthBase):
-    """No authentication, and no password of ``.netrc``; subclasses add headers.
+    """No authentication; subclasses add headers.
 
     Attributes:
         secrets: values to redact in responses.

@@ -66,7 +66,9 @@ def connect(database: str, *, create_folder: bool = True) -> sa.Engine:
         if url.get_backend_name() in ("mysql", "mariadb") and "charset" in url.query:
             # With any other charset the server silently replaces letters.
             url = url.update_query_dict({"charset": "utf8mb4"})
-        engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        is_limited = url.get_driver_name() != "pymysql" or "read_timeout" in url.query
+        options = {} if is_limited else {"read_timeout": _READ_TIMEOUT}
+        engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=options)
     except (ArgumentError, ValueError):
         raise SourceError("database must be a file or a SQLAlchemy URL, as mysql+pymysql://user@host/name") from None
     except (NoSuchModuleError, ModuleNotFoundError) as error:
@@ -76,19 +78,8 @@ def connect(database: str, *, create_folder: bool = True) -> sa.Engine:
     if engine.dialect.driver == "pymysql" and any(ord(letter) > _MAX_LATIN_1 for letter in url.password or ""):
         # PyMySQL cannot send such a password, and its error quotes a part of it.
         raise SourceError("password of the database must have Latin-1 letters only, got others")
-    sa.event.listen(engine, "do_connect", _add_driver_options)
     sa.event.listen(engine, "connect", partial(_set_session_time_zone, engine.dialect.name))
     return engine
-
-
-def _add_driver_options(dialect: sa.Dialect, _: object, __: object, options: dict[str, object]) -> None:
-    """Sets a read timeout, and converts BIT fields to numbers."""
-    if dialect.driver == "pymysql":
-        from pymysql import constants, converters  # type: ignore[import-untyped]  # noqa: PLC0415 - for this driver only
-
-        options.setdefault("read_timeout", _READ_TIMEOUT)
-        bit = {constants.FIELD_TYPE.BIT: partial(int.from_bytes, byteorder="big")}
-        options["conv"] = {**converters.conversions, **bit}
 
 
 def _set_session_time_zone(dialect: str, connection: DBAPIConnection, _: object) -> None:
