@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 import orjson
 
@@ -11,7 +10,6 @@ from local.kinesis.emulator_request import EmulatorRequest, decode_token, encode
 from local.kinesis.emulator_shards import JsonObject, KinesisError, Shard, invalid_argument
 from local.kinesis.emulator_streams import ACCOUNT, HASH_KEYS, EmulatorStream
 
-T = TypeVar("T")
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}", re.ASCII)
 
 
@@ -21,7 +19,7 @@ class KinesisOperations:
     Args:
         clock: seconds since 1970; all times and ages are by it.
         iterator_seconds: how long an iterator or a ``NextToken`` is good for.
-        page_size: how many shards or streams a list gives at most.
+        page_size: how many shards a list gives at most.
     """
 
     def __init__(
@@ -73,20 +71,13 @@ class KinesisOperations:
         del self._streams[self._named_stream(request).name]
         return {}
 
-    def _list_streams(self, request: EmulatorRequest) -> JsonObject:
-        after = request.text("NextToken", "") or request.text("ExclusiveStartStreamName", "")
-        names = sorted(name for name in self._streams if name > after)
-        shown, has_more = self._page(names, request.integer("Limit", 1, 10_000, 100))
-        more = {"NextToken": shown[-1]} if has_more else {}
-        return {"StreamNames": shown, "HasMoreStreams": has_more, **more}
+    def _list_streams(self, _request: EmulatorRequest) -> JsonObject:
+        return {"StreamNames": sorted(self._streams), "HasMoreStreams": False}
 
     def _describe_stream(self, request: EmulatorRequest) -> JsonObject:
         stream = self._named_stream(request)
-        shown, has_more = self._page_shards(
-            stream, request.text("ExclusiveStartShardId", ""), request.integer("Limit", 1, 10_000, 100)
-        )
-        described = {"Shards": [shard.describe() for shard in shown], "HasMoreShards": has_more}
-        return {"StreamDescription": stream.summary() | described}
+        shards = [shard.describe() for shard in stream.shards.values()]
+        return {"StreamDescription": stream.summary() | {"Shards": shards, "HasMoreShards": False}}
 
     def _describe_stream_summary(self, request: EmulatorRequest) -> JsonObject:
         stream = self._named_stream(request)
@@ -101,18 +92,12 @@ class KinesisOperations:
             stream, after = self._resume(token)
         else:
             stream, after = self._named_stream(request), request.text("ExclusiveStartShardId", "")
-        shown, has_more = self._page_shards(stream, after, request.integer("MaxResults", 1, 10_000, 10_000))
+        found = [shard for shard in stream.shards.values() if shard.shard_id > after]
+        shown = found[: min(self.page_size, request.integer("MaxResults", 1, 10_000, 10_000))]
         more: JsonObject = {}
-        if has_more:
+        if len(shown) < len(found):
             more["NextToken"] = encode_token("shards", stream.name, stream.prefix, shown[-1].shard_id, self._now())
         return {"Shards": [shard.describe() for shard in shown], **more}
-
-    def _page(self, found: list[T], limit: int) -> tuple[list[T], bool]:
-        shown = found[: min(self.page_size, limit)]
-        return shown, len(shown) < len(found)
-
-    def _page_shards(self, stream: EmulatorStream, after: str, limit: int) -> tuple[list[Shard], bool]:
-        return self._page([shard for shard in stream.shards.values() if shard.shard_id > after], limit)
 
     def _resume(self, token: str) -> tuple[EmulatorStream, str]:
         match decode_token(token):

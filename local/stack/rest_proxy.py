@@ -12,7 +12,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
@@ -40,44 +39,30 @@ _PASSES = (
 )
 Offset = dict[str, int | str | None]
 """Where a record stands, or why it was not written, as the proxy answers it."""
-
-
-class RequestError(Exception):
-    """The request is answered with an error as a whole."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record for Kafka; key and value are JSON texts, and None where JSON's null stood."""
-
-    key: bytes | None
-    value: bytes | None
+Record = tuple[bytes | None, bytes | None]
+"""Key and value for Kafka: JSON texts, and None where JSON's null stood."""
 
 
 def parse_records(body: bytes) -> list[Record]:
     """The records of a request.
 
     Raises:
-        RequestError: 400, the body is no JSON; 422, it has not what it must have.
+        HTTPException: 400, the body is no JSON; 422, it has not what it must have.
     """
     try:
         found = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise RequestError(400, "Bad Request: the body must be JSON") from None
+        raise web.HTTPBadRequest(text="Bad Request: the body must be JSON") from None
     records = found.get("records") if isinstance(found, dict) else None
     if not isinstance(records, list) or not records:
-        raise RequestError(422, "the body must be an object with records in it")
+        raise web.HTTPUnprocessableEntity(text="the body must be an object with records in it")
     for number, record in enumerate(records):
         if not isinstance(record, dict) or not record.keys() <= {"key", "value"}:
-            raise RequestError(422, f"records[{number}] must be an object of key and value")
+            raise web.HTTPUnprocessableEntity(text=f"records[{number}] must be an object of key and value")
     try:
-        return [Record(_to_json(record.get("key")), _to_json(record.get("value"))) for record in records]
+        return [(_to_json(record.get("key")), _to_json(record.get("value"))) for record in records]
     except UnicodeEncodeError:
-        raise RequestError(422, "records must be of whole characters") from None
+        raise web.HTTPUnprocessableEntity(text="records must be of whole characters") from None
 
 
 def _to_json(value: object) -> bytes | None:
@@ -111,10 +96,10 @@ def open_producer(kafka: str, delivery_ms: int = DELIVERY_MS) -> Producer:
 def write_records(producer: Producer, topic: str, records: Sequence[Record]) -> list[Offset]:
     """Writes records and waits for them; what became of each, in their order."""
     offsets: dict[int, Offset] = {}
-    for number, record in enumerate(records):
+    for number, (key, value) in enumerate(records):
         settle = partial(_settle, offsets, number)
         try:
-            producer.produce(topic, record.value, record.key, on_delivery=settle)
+            producer.produce(topic, value, key, on_delivery=settle)
         except BufferError:
             settle(KafkaError(KafkaError._QUEUE_FULL))
         except KafkaException as refused:
@@ -166,10 +151,9 @@ async def _handle_errors(
 ) -> web.StreamResponse:
     try:
         return await handler(request)
-    except RequestError as refused:
-        return _build_response({"error_code": refused.status, "message": str(refused)}, refused.status)
     except web.HTTPException as error:
-        message = f"HTTP {error.status} {error.reason}"
+        # aiohttp's own text begins with the status.
+        message = (error.text or "").replace(f"{error.status}: ", f"HTTP {error.status} ")
         return _build_response({"error_code": error.status, "message": message}, error.status)
 
 

@@ -22,7 +22,7 @@ from typing import cast
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from local.runtime.part_process import HOST, build_part_parser, run_part
-from pinterest_transforms.errors import PinterestError
+from local.stack.stack_part import StackError
 from pinterest_transforms.settings import landing_key
 
 _POLL_SECONDS, _AT_ONCE = 0.2, 1_000
@@ -30,10 +30,6 @@ _POLL_SECONDS, _AT_ONCE = 0.2, 1_000
 _SESSION_MS, _HEARTBEAT_MS = 3_000, 500
 PutObject = Callable[[str, bytes], None]
 """Writes an object: its key, its content."""
-
-
-class SinkError(PinterestError):
-    """A record is not one that the sink can write."""
 
 
 @dataclass
@@ -83,7 +79,7 @@ class PartitionFiles:
         A null value, which JSON lines have no line for, is passed over (``behavior.on.null.values=ignore``).
 
         Raises:
-            SinkError: the value is no JSON (``errors.tolerance=none``).
+            StackError: the value is no JSON (``errors.tolerance=none``).
         """
         place, finished = (topic, partition), self.due(now)
         file = self._open.get(place)
@@ -121,7 +117,7 @@ def _build_line(topic: str, partition: int, offset: int, value: bytes) -> bytes:
     try:
         return json.dumps(json.loads(value), ensure_ascii=False, separators=(",", ":")).encode()
     except (ValueError, RecursionError):
-        raise SinkError(f"a record's value must be JSON, got other bytes in {topic}-{partition} at {offset}") from None
+        raise StackError(f"a record's value must be JSON, got other bytes in {topic}-{partition} at {offset}") from None
 
 
 class S3Sink:
@@ -140,7 +136,7 @@ class S3Sink:
         """Polls records, and writes the files that are finished.
 
         Raises:
-            SinkError: a record is not what the sink can write.
+            StackError: a record is not what the sink can write.
         """
         for message in self._consumer.consume(_AT_ONCE, _POLL_SECONDS):
             if (error := message.error()) is not None:

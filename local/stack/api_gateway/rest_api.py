@@ -8,17 +8,11 @@ from pathlib import Path
 from typing import TypedDict, cast
 from urllib.parse import unquote
 
-from infrastructure.cfn_evaluator import CfnEvaluator
-from infrastructure.checks.template_view import as_list, as_mapping
-from infrastructure.templates import Value, load_template
-from pinterest_transforms.errors import PinterestError
+from infrastructure.checks.api import resolve_path
+from infrastructure.checks.template_view import TemplateView, as_list, as_mapping, get_path
+from infrastructure.templates import TemplateError, Value, load_template
 
 _PARAMETER = re.compile(r"\{([\w.-]+)(\+?)\}")
-_Resources = Mapping[str, dict[str, Value]]
-
-
-class ApiError(PinterestError):
-    """The template's API is not one that the gateway can serve."""
 
 
 class Response(TypedDict, total=False):
@@ -110,26 +104,18 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
         parameters: values of its parameters; one that has neither a value nor a default stands for itself.
 
     Raises:
-        TemplateError: the template cannot be read or evaluated.
-        ApiError: it maps answers in a way that is not known here.
+        TemplateError: the template cannot be read or evaluated, or maps answers in a way that is not known here.
     """
-    resources = CfnEvaluator(load_template(template), parameters).resources()
-    ((api_id, api),) = _select_type(resources, "RestApi").items()
-    (stage,) = _select_type(resources, "Stage").values()
-    root = f"{api_id}.RootResourceId"
-    methods = [_read_method(resources, root, found) for found in _select_type(resources, "Method").values()]
-    statements = [as_mapping(entry) for entry in as_list(as_mapping(api.get("Policy")).get("Statement"))]
+    view = TemplateView("api", load_template(template), parameters)
+    ((_, api),) = view.of("AWS::ApiGateway::RestApi")
+    ((_, stage),) = view.of("AWS::ApiGateway::Stage")
+    methods = [_read_method(view, properties) for _, properties in view.of("AWS::ApiGateway::Method")]
+    statements = [as_mapping(entry) for entry in as_list(get_path(api, "Policy", "Statement"))]
     return Api(str(stage["StageName"]), statements, sorted(methods, key=lambda method: method.order))
 
 
-def _select_type(resources: _Resources, kind: str) -> dict[str, dict[str, Value]]:
-    """The properties of API Gateway's resources of a type, by what refers to them."""
-    named = f"AWS::ApiGateway::{kind}"
-    return {n: as_mapping(r.get("Properties")) for n, r in resources.items() if r.get("Type") == named}
-
-
-def _read_method(resources: _Resources, root: str, properties: Mapping[str, Value]) -> Method:
-    validators, models = _select_type(resources, "RequestValidator"), _select_type(resources, "Model")
+def _read_method(view: TemplateView, properties: Mapping[str, Value]) -> Method:
+    validators, models = dict(view.of("AWS::ApiGateway::RequestValidator")), dict(view.of("AWS::ApiGateway::Model"))
     schemas: dict[str, Value] = {}
     if validators.get(str(properties.get("RequestValidatorId")), {}).get("ValidateRequestBody"):
         for content_type, model in as_mapping(properties.get("RequestModels")).items():
@@ -137,18 +123,12 @@ def _read_method(resources: _Resources, root: str, properties: Mapping[str, Valu
     integration = cast(Integration, properties["Integration"])
     for response in integration.get("IntegrationResponses", ()):
         if others := sorted(response.keys() - Response.__annotations__.keys()):
-            raise ApiError(f"responses must have StatusCode and SelectionPattern alone, got {', '.join(others)}")
+            raise TemplateError(f"responses must have StatusCode and SelectionPattern alone, got {', '.join(others)}")
     return Method(
-        path=_build_path(_select_type(resources, "Resource"), root, str(properties["ResourceId"])) or "/",
+        path=resolve_path(view, str(properties["ResourceId"])) or "/",
         http_method=str(properties["HttpMethod"]),
         authorization=str(properties.get("AuthorizationType", "NONE")),
         key_required=properties.get("ApiKeyRequired") in (True, "true"),
         schemas=schemas,
         integration=integration,
     )
-
-
-def _build_path(resources: _Resources, root: str, name: str) -> str:
-    if name == root:
-        return ""
-    return f"{_build_path(resources, root, str(resources[name]['ParentId']))}/{resources[name]['PathPart']}"

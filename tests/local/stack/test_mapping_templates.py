@@ -6,8 +6,8 @@ from textwrap import dedent, indent
 
 import pytest
 
+from infrastructure.templates import TemplateError
 from local.stack.api_gateway.mapping_templates import MappingContext, MappingError, render_mapping
-from local.stack.api_gateway.rest_api import ApiError
 from tests.local.stack.gateway_calls import Request, ask
 
 HEAD = """\
@@ -156,7 +156,7 @@ def test_an_answer_that_no_response_fits_is_500(tmp_path: Path) -> None:
 def test_an_answer_that_the_gateway_cannot_map_is_no_answer_as_it_is(tmp_path: Path) -> None:
     file = template(tmp_path, ("Own", "GET", answers("[{ StatusCode: 200, ResponseTemplates: {} }]")))
 
-    with pytest.raises(ApiError) as told:
+    with pytest.raises(TemplateError) as told:
         ask(Request("GET", "/s/things/own"), template=file)
 
     assert str(told.value) == "responses must have StatusCode and SelectionPattern alone, got ResponseTemplates"

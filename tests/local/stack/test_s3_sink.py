@@ -5,7 +5,8 @@ from collections import deque
 
 import pytest
 
-from local.stack.s3_sink import PartitionFiles, S3Sink, SinkError
+from local.stack.s3_sink import PartitionFiles, S3Sink
+from local.stack.stack_part import StackError
 
 TOPIC = "abc.pin"
 
@@ -83,7 +84,7 @@ def test_a_value_is_one_line_whatever_it_holds(text: str) -> None:
 
 @pytest.mark.parametrize("value", [b"", b"{", b"\xff", b'{"a":1} rubbish', b'"\\ud800"'])
 def test_a_value_that_is_no_json_stops_the_sink_with_its_place(value: bytes) -> None:
-    with pytest.raises(SinkError) as told:
+    with pytest.raises(StackError) as told:
         PartitionFiles(1, 0).take(TOPIC, 2, 33, value, 0.0)
 
     assert str(told.value) == "a record's value must be JSON, got other bytes in abc.pin-2 at 33"
