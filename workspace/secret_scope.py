@@ -15,7 +15,7 @@ from workspace.redacted_output import RedactedOutput
 from workspace.step_reporter import ABSENT, EXISTS, StepReporter, convert_errors
 from workspace.unity_catalog.sql_warehouse import Warehouse, choose_warehouse
 from workspace.workspace_errors import WorkspaceError
-from workspace.workspace_names import KEY_NAMES, check_scope, quote_table
+from workspace.workspace_names import KEY_NAMES, quote_table
 
 _ACCESS = re.compile(r"\A[A-Z0-9]{16,128}\Z")
 _SECRET = re.compile(r"\A[!-~]{16,128}\Z")
@@ -23,8 +23,7 @@ _MISSING = ("[TABLE_OR_VIEW_NOT_FOUND", "[SCHEMA_NOT_FOUND", "[NO_SUCH_CATALOG")
 
 
 def check_secret_options(options: argparse.Namespace) -> None:
-    """Checks the scope, the table, and that only a table that was read is dropped."""
-    check_scope(options.scope)
+    """Checks the table, and that only a table that was read is dropped."""
     quote_table(options.credentials_table)
     if options.drop_credentials_table and options.secrets_from != "table":
         raise SettingsError(

@@ -21,7 +21,6 @@ from workspace.unity_catalog.sql_warehouse import choose_warehouse
 from workspace.workspace_client import connect
 from workspace.workspace_errors import WorkspaceError
 from workspace.workspace_names import (
-    check_instance_profile,
     list_analyst_tables,
     list_steward_tables,
     parse_role_arn,
@@ -94,8 +93,6 @@ def _check_options(options: argparse.Namespace) -> Settings:
     for name in ("storage_credential", "external_location", "service_credential"):
         if getattr(options, name):
             check_identifier(getattr(options, name), _spell(name))
-    if options.instance_profile:
-        check_instance_profile(options.instance_profile)
     if options.url and not options.url.startswith("s3://"):
         raise SettingsError(f"url must begin with s3://, got {options.url!r}")
     check_secret_options(options)

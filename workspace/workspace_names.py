@@ -24,8 +24,6 @@ ANSWERS = (
 )
 
 _ROLE = re.compile(r"\Aarn:(aws[a-z-]*):iam::(\d{12}):role/[\w+=,.@/-]{1,512}\Z")
-_PROFILE = re.compile(r"\Aarn:aws[a-z-]*:iam::\d{12}:instance-profile/[\w+=,.@/-]{1,512}\Z")
-_SCOPE = re.compile(r"\A[\w.@-]{1,128}\Z", re.ASCII)
 
 
 def list_analyst_tables() -> tuple[str, ...]:
@@ -49,20 +47,6 @@ def parse_role_arn(arn: str) -> tuple[str, str]:
     if match is None:
         raise SettingsError(f"role must be an ARN such as arn:aws:iam::123456789012:role/name, got {arn!r}")
     return match[1], match[2]
-
-
-def check_instance_profile(arn: str) -> None:
-    """Checks the ARN of an instance profile."""
-    if not _PROFILE.match(arn):
-        raise SettingsError(
-            f"instance-profile must be an ARN such as arn:aws:iam::123456789012:instance-profile/name, got {arn!r}"
-        )
-
-
-def check_scope(name: str) -> None:
-    """Checks the name of a secret scope."""
-    if not _SCOPE.match(name):
-        raise SettingsError(f"scope must be 1 to 128 letters, digits, _, -, @ or dots, got {name!r}")
 
 
 def quote_table(table: str) -> str:
