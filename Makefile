@@ -102,7 +102,7 @@ connect: .make/connect ## set up databricks-connect for an editor
 ##@ Project
 lock: .make/dev ## update requirements/*.txt from pyproject.toml (exact versions and hashes)
 	$(BIN)/pip install --quiet uv
-	for group in client local deploy minilake airflow infrastructure dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for group in client seed local deploy minilake airflow infrastructure dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --upgrade --group pyproject.toml:$$group -o requirements/$$group.txt; done
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 		--no-emit-index-url --no-header --upgrade --group pyproject.toml:connect -o requirements/connect.txt

@@ -1,7 +1,6 @@
 """Collects the files that the client machine is installed from: downloaded archives, and files of this project."""
 
 import hashlib
-import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -46,27 +45,13 @@ def collect_software(software: Path, settings: Settings, brokers: str, to: Path)
     """
     archives = [find_archive(software, pattern) for pattern in ARCHIVES]
     write_files(render_client(settings, brokers), to)
-    for file in (*archives, *(PROJECT / "infrastructure/client").iterdir(), PROJECT / "requirements/client.txt"):
+    requirements = (PROJECT / "requirements" / name for name in ("client.txt", "seed.txt"))
+    for file in (*archives, *(PROJECT / "infrastructure/client").iterdir(), *requirements):
         # Keeps the modification time, by which `s3 sync` skips unchanged files.
         shutil.copy2(file, to / file.name)
-    local = (PROJECT / "requirements/local.txt").read_text(encoding="utf-8")
-    (to / "seed.txt").write_text(extract_requirement(local, "numpy"), encoding="utf-8")
     zip_emulation(to / "emulation.zip")
     sums = "".join(f"{_sha256(file)}  {file.name}\n" for file in sorted(to.iterdir()))
     (to / "SHA256SUMS").write_text(sums, encoding="utf-8")
-
-
-def extract_requirement(requirements: str, package: str) -> str:
-    """Lines of one package in a requirements file: its versions, some for one Python only, and hashes.
-
-    Raises:
-        SettingsError: the file does not have the package.
-    """
-    block = rf"^{re.escape(package)}==[^\n]*?(?: \\\n    --hash=\S+)+$"
-    found: list[str] = re.findall(block, requirements, re.MULTILINE)
-    if not found:
-        raise SettingsError(f"requirements must pin {package}, got no line of it")
-    return "".join(f"{each}\n" for each in found)
 
 
 def zip_emulation(file: Path) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from infrastructure.api_deployment_hash import write_digest
@@ -24,60 +24,44 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 def build_parser() -> OneLineParser:
     """The parser of all commands."""
     about = "AWS as code: deploys and destroys the stacks, renders settings files, checks the templates."
-    top = OneLineParser(prog="python -m infrastructure", description=about, allow_abbrev=False)
+    more = "docs/infrastructure.md has examples."
+    top = OneLineParser(prog="python -m infrastructure", description=about, epilog=more, allow_abbrev=False)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    command = commands.add_parser(
-        "render",
-        help="write the settings files of Kafka's clients",
-        description="Writes the settings files of Kafka's clients for a cluster.",
-        allow_abbrev=False,
-    )
+    about = "Writes the settings files of Kafka's clients for a cluster"
+    command = _add_command(commands, "render", _render, about)
     _add_names(command)
     command.add_argument("--bootstrap", required=True, metavar="HOST:PORT[,…]", help="addresses of the brokers")
     command.add_argument("--to", required=True, type=Path, metavar="DIR", help="folder to write them to")
-    command.set_defaults(run=_render)
 
-    command = commands.add_parser(
-        "deploy",
-        help="create or update a stack",
-        description=f"Deploys a stack, or all in their order: {', '.join(STACKS)}.",
-        epilog="docs/infrastructure.md has examples.",
-        allow_abbrev=False,
-    )
+    command = _add_command(commands, "deploy", _deploy, "Creates or updates a stack, or all of them in their order")
     _add_stack(command)
     command.add_argument("--software", type=Path, metavar="DIR", help="archives for the client machine and the sink")
     command.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="parameter of a template; may be repeated"
     )
-    command.set_defaults(run=_deploy)
 
-    command = commands.add_parser(
-        "destroy",
-        help="delete a stack",
-        description="Destroys a stack, or all from the last to the first. A bucket that is not empty is an error.",
-        allow_abbrev=False,
-    )
+    command = _add_command(commands, "destroy", _destroy, "Deletes a stack, or all of them from the last to the first")
     _add_stack(command)
     command.add_argument("--yes", action="store_true", help="confirm")
-    command.add_argument("--delete-data", action="store_true", help="empty the stacks' buckets first")
-    command.set_defaults(run=_destroy)
+    delete_help = "empty the stacks' buckets first; without it, a bucket that is not empty is an error"
+    command.add_argument("--delete-data", action="store_true", help=delete_help)
 
-    command = commands.add_parser(
-        "check",
-        help="check the templates for errors that linters miss",
-        description="Checks the templates for errors that linters miss, and prints each.",
-        allow_abbrev=False,
-    )
-    command.set_defaults(run=_check)
-    command = commands.add_parser(
-        "stamp",
-        help="update the digest of the API's methods",
-        description="Updates the digest of the API's methods in the template: a new one makes AWS deploy them.",
-        allow_abbrev=False,
-    )
-    command.set_defaults(run=_stamp)
+    _add_command(commands, "check", _check, "Checks the templates for errors that linters miss, and prints each")
+    about = "Updates the digest of the API's methods in the template: a new one makes AWS deploy them"
+    _add_command(commands, "stamp", _stamp, about)
     return top
+
+
+def _add_command(
+    commands: "argparse._SubParsersAction[OneLineParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    about: str,
+) -> OneLineParser:
+    command = commands.add_parser(name, help=about, description=about, allow_abbrev=False)
+    command.set_defaults(run=run)
+    return command
 
 
 def _add_names(command: argparse.ArgumentParser) -> None:

@@ -153,9 +153,6 @@ def check_authorization(view: TemplateView) -> Iterator[str]:
         longest = get_path(properties, "Integration", "TimeoutInMillis")
         if isinstance(longest, int) and longest > _MAX_TIMEOUT:
             yield f"{name}: TimeoutInMillis must be at most {_MAX_TIMEOUT}, got {longest}"
-    for name, properties in view.of("AWS::ApiGateway::RestApi"):
-        if not properties.get("Policy"):
-            yield f"{name} must have a resource policy"
     for name, properties in view.of("AWS::ApiGateway::Stage"):
         for settings in map(as_mapping, as_list(properties.get("MethodSettings")) or [None]):
             if not (settings.get("ThrottlingRateLimit") and settings.get("ThrottlingBurstLimit")):

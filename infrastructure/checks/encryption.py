@@ -1,4 +1,4 @@
-"""Checks of encryption at rest and in transit that checkov does not have."""
+"""Checks of encryption at rest and in transit, and of settings of access, that checkov does not have."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,6 +8,9 @@ from infrastructure.templates import Value
 _TRUE = (True, "true")
 # By resource type: paths of settings with their allowed values; none for any value, such as a key's name.
 _SETTINGS: Mapping[str, Mapping[str, tuple[Value, ...]]] = {
+    "AWS::ApiGateway::RestApi": {"Policy": ()},
+    # IMDSv2
+    "AWS::EC2::Instance": {"MetadataOptions.HttpTokens": ("required",)},
     "AWS::Kinesis::Stream": {"StreamEncryption.KeyId": ()},
     "AWS::KafkaConnect::Connector": {
         "KafkaClusterEncryptionInTransit.EncryptionType": ("TLS",),
@@ -16,6 +19,7 @@ _SETTINGS: Mapping[str, Mapping[str, tuple[Value, ...]]] = {
     "AWS::MSK::Cluster": {
         "EncryptionInfo.EncryptionAtRest.DataVolumeKMSKeyId": (),
         "ClientAuthentication.Sasl.Iam.Enabled": _TRUE,
+        "ClientAuthentication.Unauthenticated.Enabled": (False,),
     },
     "AWS::MWAA::Environment": {"KmsKey": ()},
     "AWS::RDS::DBInstance": {
@@ -27,13 +31,13 @@ _SETTINGS: Mapping[str, Mapping[str, tuple[Value, ...]]] = {
 }
 
 
-def check_encryption_settings(view: TemplateView) -> Iterator[str]:
-    """Stores have a customer managed key, and their clients use TLS."""
+def check_settings(view: TemplateView) -> Iterator[str]:
+    """Stores have a customer managed key, their clients use TLS and are authenticated."""
     for kind, settings in _SETTINGS.items():
         for name, properties in view.of(kind):
             for path, allowed in settings.items():
                 found = get_path(properties, *path.split("."))
-                if not found or (allowed and found not in allowed):
+                if found not in allowed if allowed else not found:
                     must = f"be {allowed[0]}" if allowed else "be set"
                     yield f"{name}: {path} must {must}, got {found}"
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from infrastructure.checks.template_view import TemplateView, as_list, as_mapping, find_all, get_path
+from infrastructure.checks.template_view import TemplateView, as_list, as_mapping, find_all
 from infrastructure.templates import Value
 
 # Actions without resource-level permissions, by stack, with the reason.
@@ -50,12 +50,6 @@ def check_no_public_access(view: TemplateView) -> Iterator[str]:
         for setting, public in _OUTSIDE.items():
             if any(value in public for value in find_all(resource, setting)):
                 yield f"{name}: {setting} must not be {public[0]}"
-    for name, properties in view.of("AWS::MSK::Cluster"):
-        if get_path(properties, "ClientAuthentication", "Unauthenticated", "Enabled") is not False:
-            yield f"{name}: Unauthenticated must be switched off"
-    for name, properties in view.of("AWS::EC2::Instance"):
-        if get_path(properties, "MetadataOptions", "HttpTokens") != "required":
-            yield f"{name}: HttpTokens must be required (IMDSv2)"
 
 
 def _list_statements(value: Value) -> Iterator[dict[str, Value]]:

@@ -13,7 +13,7 @@ CHECKS: tuple[Callable[[TemplateView], Iterable[str]], ...] = (
     names.check_contract_names,
     iam_policies.check_least_privilege,
     iam_policies.check_no_public_access,
-    encryption.check_encryption_settings,
+    encryption.check_settings,
     encryption.check_encryption_at_rest,
     encryption.check_encryption_in_transit,
     api.check_calls,

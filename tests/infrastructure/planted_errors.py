@@ -114,7 +114,7 @@ PLANTED = [
     (
         "streaming",
         drop("Cluster", P, "ClientAuthentication", "Unauthenticated"),
-        "Unauthenticated must be switched off",
+        "ClientAuthentication.Unauthenticated.Enabled must be False, got None",
     ),
     ("client", put("Instance", P, "MetadataOptions", "HttpTokens", to="optional"), "HttpTokens must be required"),
     # encryption
@@ -201,7 +201,7 @@ PLANTED = [
         "PostStream must require a key where Access is API_KEY",
     ),
     ("api", put("AnyProxy", P, "Integration", "TimeoutInMillis", to=30000), "TimeoutInMillis must be at most 29000"),
-    ("api", drop("Api", P, "Policy"), "Api must have a resource policy"),
+    ("api", drop("Api", P, "Policy"), "Api: Policy must be set"),
     ("api", drop("Stage", P, "MethodSettings", 0, "ThrottlingRateLimit"), "Stage must have throttling"),
     ("api", put("Stage", P, "MethodSettings", 0, "DataTraceEnabled", to=True), "DataTraceEnabled must be false"),
     # names
