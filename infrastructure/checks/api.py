@@ -1,13 +1,12 @@
 """Checks of the API: its calls, deployment, policy and error statuses."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from infrastructure.api_deployment_hash import find_stale_deployments
 from infrastructure.checks.resource_policy import evaluate_policy
 from infrastructure.checks.template_view import TemplateView, as_list, as_mapping, get_path
-from infrastructure.templates import Value
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 
@@ -132,7 +131,7 @@ def check_error_statuses(view: TemplateView) -> Iterator[str]:
         if integration.get("Type") == "HTTP_PROXY":
             continue
         answers = [as_mapping(answer) for answer in as_list(integration.get("IntegrationResponses"))]
-        got = {backend: _get_status(answers, backend) for backend in ("200", "400", "403", "429", "500", "503")}
+        got = {backend: find_status(answers, backend) for backend in ("200", "400", "403", "429", "500", "503")}
         for backend, status in got.items():
             must = _STATUSES[backend[0] + "00"]
             if status != must:
@@ -161,13 +160,9 @@ def check_authorization(view: TemplateView) -> Iterator[str]:
                 yield f"{name}: DataTraceEnabled must be false, bodies have names of people"
 
 
-def _get_status(answers: list[dict[str, Value]], backend: str) -> str:
+def find_status(answers: Sequence[Mapping[str, object]], backend: str) -> str:
     """Status of the integration response for a backend status: the first matching pattern, else the default."""
-    default = ""
-    for answer in answers:
-        pattern = answer.get("SelectionPattern")
-        if pattern and re.fullmatch(str(pattern), backend):
+    for answer in sorted(answers, key=lambda answer: not answer.get("SelectionPattern")):
+        if re.fullmatch(str(answer.get("SelectionPattern") or ".*"), backend):
             return str(answer.get("StatusCode"))
-        if not pattern:
-            default = str(answer.get("StatusCode"))
-    return default
+    return ""

@@ -1,9 +1,10 @@
-"""Checks of versions, classes and names."""
+"""Checks of versions, classes, names and parameters."""
 
 import re
 from collections.abc import Iterator, Mapping
 
 from infrastructure.checks.template_view import TemplateView, as_list, find_all, get_path
+from infrastructure.stacks import find_producer
 from infrastructure.templates import Value, section
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
@@ -18,6 +19,8 @@ _VERSIONS: Mapping[str, tuple[str, ...]] = {
 }
 # New clusters may not have kafka.t3.small.
 _BROKER_TYPE = re.compile(r"\Akafka\.m(5|7g)\.(x|[0-9]+x)?large\Z")
+_USER_ID = "[a-z0-9]{3,32}"
+_SECRET = re.compile(r"password|secret|token|credential|privatekey", re.IGNORECASE)
 CLASSES: Mapping[str, str] = {
     "connector.class": "io.confluent.connect.s3.S3SinkConnector",
     "storage.class": "io.confluent.connect.s3.storage.S3Storage",
@@ -75,6 +78,24 @@ def expected_names(stack: str, settings: Settings) -> list[tuple[str, str, list[
             ("AWS::S3::Bucket", "BucketName", ["mwaa-dags-bucket"]),
         ],
     }.get(stack, [])
+
+
+def check_sources(view: TemplateView) -> Iterator[str]:
+    """The user id has a pattern; each other parameter has a default or is an output of an earlier stack."""
+    parameters = section(view.template, "Parameters")
+    pattern = parameters.get("UserId", {}).get("AllowedPattern")
+    if pattern != _USER_ID:
+        yield f"UserId must have the pattern {_USER_ID}, got {pattern}"
+    for name, parameter in parameters.items():
+        if name != "UserId" and "Default" not in parameter and not find_producer(name, view.stack):
+            yield f"{name} must have a default or be an output of an earlier stack"
+
+
+def check_no_secrets(view: TemplateView) -> Iterator[str]:
+    """No parameter is a secret: it would be in the command line and the stack's history."""
+    for name, parameter in section(view.template, "Parameters").items():
+        if parameter.get("NoEcho") or (_SECRET.search(name) and not name.endswith("Arn")):
+            yield f"{name} must not be a secret"
 
 
 def _list_allowed_values(view: TemplateView, parameter: str) -> list[Value]:

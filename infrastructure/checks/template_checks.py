@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
-from infrastructure.checks import api, encryption, iam_policies, names, parameters
+from infrastructure.checks import api, encryption, iam_policies, names
 from infrastructure.checks.template_view import CASES, TemplateView
 from infrastructure.templates import STACKS, Template, get_template
 
 CHECKS: tuple[Callable[[TemplateView], Iterable[str]], ...] = (
-    parameters.check_sources,
-    parameters.check_no_secrets,
+    names.check_sources,
+    names.check_no_secrets,
     names.check_versions,
     names.check_contract_names,
     iam_policies.check_least_privilege,

@@ -44,16 +44,9 @@ class ReadAhead:
 
     def plan_tasks(self) -> list[InputPartition]:
         """The files, in as many tasks as there are processors, or in one where that is enough."""
-        each = _SMALL if self.records <= _SMALL else max(1, self.records // (os.cpu_count() or 1))
-        tasks: list[list[str]] = []
-        room = 0
-        for file, size in self.files:
-            if room <= 0:
-                tasks.append([])
-                room = each
-            tasks[-1].append(file)
-            room -= size
-        return [InputPartition(files) for files in tasks]
+        tasks = 1 if self.records <= _SMALL else os.cpu_count() or 1
+        files = [file for file, _ in self.files]
+        return [InputPartition(files[first::tasks]) for first in range(min(tasks, len(files)))]
 
 
 def write_file(path: str, records: Sequence["RecordTypeDef"], stream: str, shard: str) -> None:

@@ -47,12 +47,12 @@ class Jar:
         return f"{self.organisation.replace('.', '/')}/{self.module}/{self.revision}/{self.file_name}"
 
 
-_DELTA_SPARK_SHA256 = "75a9400986853c061f5109f012547de2545a5759e5e752e5ef633dabe16a4f10"
-_DELTA_STORAGE_SHA256 = "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc"
-DELTA = (
-    Jar("io.delta", "delta-spark_4.1_2.13", "4.4.0", _DELTA_SPARK_SHA256),
-    Jar("io.delta", "delta-storage", "4.4.0", _DELTA_STORAGE_SHA256),
-)
+def read_jar_list(file: Path) -> list[Jar]:
+    """Jars of a list: organisation, module, revision and SHA-256 on each line."""
+    return [Jar(*line.split()) for line in file.read_text(encoding="ascii").splitlines()]
+
+
+DELTA = read_jar_list(Path(__file__).with_name("delta_jars.txt"))
 
 
 def fetch_delta_jars(folder: Path = JAR_FOLDER) -> list[Path]:
@@ -69,11 +69,6 @@ def fetch_jar_files(jars: Sequence[Jar], folder: Path) -> list[Path]:
         print(f"fetching {listed} once into {folder}", file=sys.stderr)
         download_jars(missing, folder)
     return [folder / jar.file_name for jar in jars]
-
-
-def read_jar_list(file: Path) -> list[Jar]:
-    """Jars of a list: organisation, module, revision and SHA-256 on each line."""
-    return [Jar(*line.split()) for line in file.read_text(encoding="ascii").splitlines()]
 
 
 def download_jars(jars: Iterable[Jar], folder: Path) -> None:

@@ -5,7 +5,6 @@ the deployed template), the REST proxy, the sink, S3 (moto) and Kinesis: ``docs/
 """
 
 import contextlib
-import fcntl
 import os
 import secrets
 import shlex
@@ -26,6 +25,7 @@ from local.stack.kafka_broker import fetch_kafka_jars
 from local.stack.stack_part import Part, StackError, free_port
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
+from pinterest_transforms.tables.locks import try_lock
 
 REGION, STAGE = "us-east-1", "prod"
 GROUP = "connect-sink"
@@ -150,10 +150,8 @@ class Stack:
             raise StackError(f"folder must be new, empty or an earlier stack's, got {folder}")
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = lock.open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StackError(f"folder must be free, got {folder}, where a stack runs already") from None
+        if not try_lock(self._lock.fileno()):
+            raise StackError(f"folder must be free, got {folder}, where a stack runs already")
         for left in folder.iterdir():
             if left.is_dir():
                 shutil.rmtree(left)

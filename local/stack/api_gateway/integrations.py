@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from infrastructure.checks.api import find_status
 from local.stack.api_gateway.mapping_templates import MappingContext, MappingError, render_mapping
 from local.stack.api_gateway.request_checks import DeniedError
 from local.stack.api_gateway.rest_api import Integration
@@ -78,8 +79,10 @@ class Integrations:
         signed = AWSRequest(method, url, headers, body)
         SigV4Auth(self.credentials, "kinesis", self.region).add_auth(signed)
         answer = await self._send(integration, method, URL(url), dict(signed.headers.items()), body)
-        status = _map_status(integration, answer.status)
-        return web.Response(status=status, body=answer.body, content_type="application/json")
+        status = find_status(integration.get("IntegrationResponses", ()), str(answer.status))
+        if not status:
+            raise DeniedError(500, "Internal server error")
+        return web.Response(status=int(status), body=answer.body, content_type="application/json")
 
     async def _send(
         self, integration: Integration, method: str, url: URL, headers: dict[str, str], body: bytes
@@ -141,11 +144,3 @@ def _map_body(integration: Integration, context: MappingContext) -> bytes:
         return render_mapping(template, context).encode()
     except MappingError as error:
         raise DeniedError(400, f"Invalid request body: {error}") from None
-
-
-def _map_status(integration: Integration, status: int) -> int:
-    """The status of the first response whose pattern fits, else of the one without a pattern."""
-    for response in sorted(integration.get("IntegrationResponses", ()), key=lambda one: "SelectionPattern" not in one):
-        if re.fullmatch(response.get("SelectionPattern", ".*"), str(status)):
-            return int(response["StatusCode"])
-    raise DeniedError(500, "Internal server error")

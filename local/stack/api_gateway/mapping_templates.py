@@ -116,9 +116,7 @@ class _Input:
             raise MappingError("the body must be JSON") from None
 
 
-@cache
-def _template(text: str) -> airspeed.Template:
-    return airspeed.Template(text)
+_template = cache(airspeed.Template)
 
 
 def _parse_path(path: str) -> list[str | int]:
