@@ -57,11 +57,8 @@ def _show_answers(warehouse: Warehouse, settings: Settings, output: RedactedOutp
             empty.append(answer)
             continue
         table: list[Sequence[str | None]] = [found.columns, *found.rows]
-        cells = [[_format_cell(value) for value in row[:-1]] for row in table]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        for row in cells:
-            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            output.write(f"  {line.rstrip()}")
+        for row in table:
+            output.write(f"  {' | '.join(map(_format_cell, row[:-1]))}")
     return empty
 
 

@@ -44,12 +44,10 @@ def connect_source(option: str | None) -> sa.Engine:
 
 def _read_url(file: Path) -> sa.URL:
     values = _read_values(file)
-    missing = [name for name in _REQUIRED if not values.get(name)]
-    if missing:
-        raise SourceError(f"{file} must have {', '.join(_REQUIRED)}; missing: {', '.join(missing)}")
-    unknown = sorted(values.keys() - {*_REQUIRED, *_OPTIONAL})
-    if unknown:
-        raise SourceError(f"{file} may have {', '.join((*_REQUIRED, *_OPTIONAL))}; got {', '.join(unknown)} too")
+    given = sorted(name for name, value in values.items() if value)
+    if not {*_REQUIRED} <= {*given} <= {*_REQUIRED, *_OPTIONAL}:
+        names = f"{', '.join(_REQUIRED)} and may have {' and '.join(_OPTIONAL)}"
+        raise SourceError(f"{file} must have {names}, got {', '.join(given)}")
     port = values.get("PORT") or _PORT
     if not _PORT_NUMBER.fullmatch(port) or not 0 < int(port) < 2**16:
         raise SourceError(f"PORT in {file} must be a number from 1 to 65535")

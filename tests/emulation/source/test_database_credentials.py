@@ -39,6 +39,9 @@ def test_credential_values_are_literal(tmp_path: Path) -> None:
 YAML = "{} must be YAML in UTF-8, as NAME: value on each line; a value with special characters in quotes"
 
 
+NAMES = "{} must have HOST, USER, PASSWORD and may have PORT and DATABASE, got "
+
+
 PORT = "PORT in {} must be a number from 1 to 65535"
 
 
@@ -51,11 +54,11 @@ WRONG = {
     },
     "HOST: h\n\tUSER: u\nPASSWORD: c4n4ry": YAML,
     "- HOST: h\n- PASSWORD: c4n4ry": YAML,
-    "HOST: h\nPASSWORD: c4n4ry": "{} must have HOST, USER, PASSWORD; missing: USER",
-    "HOST: h\nUSER: u\nPASSWORD: c4n4ry\nHOSTS: x": "{} may have HOST, USER, PASSWORD, PORT, DATABASE; got HOSTS too",
+    "HOST: h\nPASSWORD: c4n4ry": f"{NAMES}HOST, PASSWORD",
+    "HOST: h\nUSER: u\nPASSWORD: c4n4ry\nHOSTS: x": f"{NAMES}HOST, HOSTS, PASSWORD, USER",
     "PASSWORD: !!python/object/apply:os.system ['c4n4ry']": YAML,
-    "HOST: h\nUSER: u\nPASSWORD:": "{} must have HOST, USER, PASSWORD; missing: PASSWORD",
-    "HOST: h\nUSER: ''\nPASSWORD: c4n4ry": "{} must have HOST, USER, PASSWORD; missing: USER",
+    "HOST: h\nUSER: u\nPASSWORD:": f"{NAMES}HOST, USER",
+    "HOST: h\nUSER: ''\nPASSWORD: c4n4ry": f"{NAMES}HOST, PASSWORD",
     "HOST: h\nUSER: u\nPASSWORD: c4n4ry\n---\nHOST: i": YAML,
     "[HOST]: h\nPASSWORD: c4n4ry": YAML,
     "": YAML,
