@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -105,11 +106,10 @@ def _to_bucket(content: bytes, bucket: str, key: str) -> tuple[str, bool]:
 
     try:
         s3 = boto3.client("s3")
-        try:
+        # It may not be there, or may not be read; whether it may be written shows next.
+        with suppress(ClientError):
             if s3.get_object(Bucket=bucket, Key=key)["Body"].read() == content:
                 return f"s3://{bucket}/{key}", False
-        except ClientError:
-            pass  # It is not there, or may not be read; whether it may be written shows next.
         s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType="text/x-python")
     except (BotoCoreError, ClientError) as error:
         raise PublishError(f"s3://{bucket}/{key} must be writable: {error}") from error

@@ -20,44 +20,36 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 def build_parser() -> OneLineParser:
     """The parser of all commands."""
     about = "Sets up what a bundle cannot: secrets, AWS credentials, grants, tags, keys; and runs the deployed job."
-    more = "Each command has its own --help. Authentication: --profile, or the environment (DATABRICKS_…)."
+    more = "docs/workspace.md has examples. Authentication: --profile, or the environment (DATABRICKS_…)."
     top = OneLineParser(prog="python -m workspace", description=about, epilog=more, allow_abbrev=False)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    command = commands.add_parser(
-        "set-up",
-        help="create secrets, credentials, grants, tags and keys",
-        description="Creates the requested objects that do not exist, and updates those that differ. It is idempotent.",
-        epilog="docs/workspace.md has examples.",
-        allow_abbrev=False,
-    )
+    about = "Creates the requested objects that do not exist, and updates those that differ. It is idempotent"
+    command = _add_command(commands, "set-up", "set_up:set_up", about)
     _add_secrets(command, required=False)
     _add_aws(command)
     _add_grants(command)
     _add_connection(command)
-    command.set_defaults(run="set_up:set_up")
 
-    command = commands.add_parser(
-        "rotate",
-        help="replace the keys in the secret scope",
-        description="Replaces the AWS keys in the secret scope.",
-        allow_abbrev=False,
-    )
+    command = _add_command(commands, "rotate", "set_up:rotate", "Replaces the AWS keys in the secret scope")
     _add_secrets(command, required=True)
     _add_connection(command)
-    command.set_defaults(run="set_up:rotate")
 
-    command = commands.add_parser(
-        "smoke",
-        help="run the batch job, wait, print the answers",
-        description="Runs the deployed batch job, waits for its end, and prints the answers.",
-        epilog="Ctrl-C and the timeout cancel the run. Exit code 1: a task failed, or an answer is empty.",
-        allow_abbrev=False,
+    about = (
+        "Runs the deployed batch job, waits for its end, and prints the answers; Ctrl-C and the timeout cancel the run"
     )
+    command = _add_command(commands, "smoke", "smoke:smoke", about)
     command.add_argument("--job", default="pinterest_batch", metavar="NAME", help="the job's name (%(default)s)")
     command.add_argument("--timeout", type=float, default=60, metavar="MINUTES", help="maximum wait (%(default)s)")
     _add_connection(command)
-    command.set_defaults(run="smoke:smoke")
     return top
+
+
+def _add_command(
+    commands: "argparse._SubParsersAction[OneLineParser]", name: str, run: str, about: str
+) -> OneLineParser:
+    command = commands.add_parser(name, help=about, description=about, allow_abbrev=False)
+    command.set_defaults(run=run)
+    return command
 
 
 def _add_connection(command: argparse.ArgumentParser) -> None:

@@ -1,6 +1,5 @@
 """HTTP requests over persistent connections."""
 
-import email.utils
 import ipaddress
 import threading
 import time
@@ -12,7 +11,8 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 from requests import exceptions as errors
-from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTimeoutError
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, ProtocolError, ReadTimeoutError
 
 from emulation.emulation_errors import SendError, shorten
 from emulation.producer.request_auth import RequestAuth
@@ -20,6 +20,7 @@ from emulation.producer.request_auth import RequestAuth
 NO_CONNECTION = "no connection"
 """Label of requests that did not reach the server."""
 
+_RETRY = Retry()
 _MAX_TEXT = 200
 _CONNECT_TIMEOUT = 10.0
 _CHUNK_SIZE, _MAX_BODY = 2**16, 2**24
@@ -171,9 +172,7 @@ def _find_reason(error: Exception, url: str) -> str:
 
 def _parse_retry_after(value: str) -> float:
     """Seconds of a Retry-After header, which is a number or a date; 0 for anything else."""
-    if value.isascii() and value.strip().isdigit():
-        return float(value)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
+        return _RETRY.parse_retry_after(value)
+    except (InvalidHeader, ValueError, OverflowError):
         return 0.0

@@ -33,8 +33,13 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory, shared_temporary_folder: P
     folder = tmp_path_factory.mktemp("mariadb")
     environment = {PASSWORD_VARIABLE: PASSWORD, "TZ": "IST-5:30", "TMPDIR": str(shared_temporary_folder)}
     options = ["--folder", str(folder)]
-    with Part("mariadb", "local.stack.mariadb", options, folder, environment=environment) as part:
+    part = Part("mariadb", "local.stack.mariadb", options, folder, environment=environment)
+    part.start()
+    try:
+        part.wait()
         yield part.port
+    finally:
+        part.stop()
 
 
 @pytest.fixture(scope="session")

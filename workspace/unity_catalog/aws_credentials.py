@@ -1,8 +1,7 @@
 """Access of Databricks to AWS: storage and service credentials, external location, instance profile."""
 
 import json
-from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
@@ -12,7 +11,6 @@ from workspace.step_reporter import EXISTS, StepReporter, convert_errors
 from workspace.workspace_errors import WorkspaceError
 from workspace.workspace_names import parse_role_arn
 
-Securable = TypeVar("Securable")
 _COMMENT = "Pinterest pipeline"
 
 
@@ -24,7 +22,9 @@ def set_up_credential(
     It is not validated: the role cannot trust an external id before the credential exists.
     """
     step, api, wanted = f"{purpose.value.lower()} credential {name}", client.credentials, AwsIamRole(role_arn=role)
-    found = _get(step, lambda: api.get_credential(name))
+    found = None
+    with convert_errors(step), suppress(NotFound):
+        found = api.get_credential(name)
     if found is None:
         found = reporter.run(
             step,
@@ -53,7 +53,9 @@ def set_up_external_location(
 ) -> None:
     """Creates a read-only external location for the sink's bucket. The workspace validates the credential."""
     step, api = f"external location {name}", client.external_locations
-    existing = _get(step, lambda: api.get(name))
+    existing = None
+    with convert_errors(step), suppress(NotFound):
+        existing = api.get(name)
     if existing is None:
         reporter.run(
             step,
@@ -93,11 +95,3 @@ def build_trust_policy(role: str, trusted: str, external_id: str) -> str:
         for principal, condition in principals
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def _get(step: str, get: Callable[[], Securable]) -> Securable | None:
-    with convert_errors(step):
-        try:
-            return get()
-        except NotFound:
-            return None
