@@ -62,13 +62,10 @@ def _check_value(parameter: Mapping[str, Value], name: str, value: str) -> None:
         raise SettingsError(f"param {name} must be one of {', '.join(map(str, allowed))}, got {value!r}")
     if isinstance(pattern, str) and not re.fullmatch(pattern, value):
         raise SettingsError(f"param {name} must match {pattern}, got {value!r}")
-    least, most = parameter.get("MinValue"), parameter.get("MaxValue")
     if parameter.get("Type") == "Number":
-        number = int(value) if re.fullmatch(r"\d{1,12}", value) else None
-        low = least if isinstance(least, int) else 0
-        if number is None or number < low or (isinstance(most, int) and number > most):
-            upper = f" to {most}" if most is not None else " or more"
-            raise SettingsError(f"param {name} must be a number, {low}{upper}, got {value!r}")
+        least, most = (int(str(parameter.get(*bound))) for bound in (("MinValue", 0), ("MaxValue", 10**9)))
+        if not (re.fullmatch("[0-9]{1,10}", value) and least <= int(value) <= most):
+            raise SettingsError(f"param {name} must be a number from {least} to {most}, got {value!r}")
 
 
 @dataclass

@@ -2,13 +2,15 @@
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from emulation.emulation_errors import SendError
-from emulation.producer.state_files import open_exclusive, write_all
+from emulation.producer.state_files import open_file, write_all
 from emulation.source.source_records import MAX_KEY
+from pinterest_transforms.tables.locks import try_lock
 
 _START = b'{"settled": '
 _WIDTH = len(str(MAX_KEY))
@@ -50,7 +52,11 @@ class Cursor:
         if self.path.exists() and not self.path.is_file():
             raise SendError(f"cursor must be a file, got {self.path}")
         exists = self.path.exists() and not restart
-        self._file = open_exclusive(self.path)
+        self._file = open_file(self.path, "r+b")
+        with suppress(OSError):  # some network drives have no locks
+            if not try_lock(self._file.fileno()):
+                self._file.close()
+                raise SendError(f"cursor {self.path} is in use by another run: choose another one with --cursor FILE")
         text = self._file.read().strip(b"\0") if exists else b""
         try:
             # A kill, full disk or power failure during the first write leaves a part of it.

@@ -1,11 +1,9 @@
 """Files that a run leaves for the next one."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from emulation.emulation_errors import SendError
-from pinterest_transforms.tables.locks import try_lock
 
 
 def create_folder(path: Path) -> None:
@@ -47,17 +45,3 @@ def write_all(file: BinaryIO, data: bytes) -> None:
             data = data[file.write(data) :]
     except OSError as error:
         raise SendError(f"file {file.name} cannot be written: {error.strerror}") from None
-
-
-def open_exclusive(path: Path) -> BinaryIO:
-    """Opens a file for reading and writing, locked for this process.
-
-    Raises:
-        SendError: another process has locked it, or it cannot be opened.
-    """
-    file = open_file(path, "r+b")
-    with suppress(OSError):  # some network drives have no locks
-        if not try_lock(file.fileno()):
-            file.close()
-            raise SendError(f"cursor {path} is in use by another run: choose another one with --cursor FILE")
-    return file

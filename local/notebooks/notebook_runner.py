@@ -97,9 +97,6 @@ class _Printed(io.TextIOBase):
         self._screen = screen
         self._thread = threading.local()
 
-    def writable(self) -> bool:
-        return True
-
     def write(self, text: str) -> int:
         # print() writes a line and its end one after the other.
         whole, end, rest = f"{self._begun()}{text}".rpartition("\n")

@@ -219,7 +219,7 @@ def test_a_run_interrupted_before_the_first_response(server: Server, source: Pat
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=20)
-    said = "interrupted: no post was settled, the same command starts over"
+    said = "interrupted: the same command resumes"
     pattern = rf"sent (\d+), acknowledged 0, retried 0, failed 0, not settled (\d+), [\d.]+ s; {said}\n"
     found = re.fullmatch(pattern, out)
     assert found

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from emulation.cli.emulation_cli import main
-from emulation.producer.state_files import open_exclusive
+from pinterest_transforms.tables.locks import try_lock
 from tests.emulation import fake_api_server as api
 from tests.emulation.emulation_commands import build_arguments, count_source_records, count_stored
 from tests.emulation.fake_api_server import Server
@@ -143,7 +143,8 @@ def test_a_cursor_is_locked_by_one_run(server: Server, source: Path, tmp_path: P
     cursor = tmp_path / "cursor"
     cursor.write_text("the place of the other run")
     given = build_arguments("batches", server, source, tmp_path, "--all", *more)
-    with open_exclusive(cursor):
+    with cursor.open("r+b") as other:
+        assert try_lock(other.fileno())
         assert main(given) == 2
         said = f"error: cursor {cursor} is in use by another run: choose another one with --cursor FILE\n"
         assert capsys.readouterr().err == said
