@@ -139,13 +139,6 @@ def build_parser() -> OneLineParser:
         help=f"SQLAlchemy URL, or an SQLite file ($PINTEREST_DATABASE, else {DATABASE})",
     )
     command.add_argument("--replace", action="store_true", help="drop an existing source")
-    _add_landing_options(command)
-    command.set_defaults(run=generate)
-    add_commands(commands)
-    return parser
-
-
-def _add_landing_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("landing files, in the layout of the S3 sink")
     group.add_argument("--landing", default="", metavar="DIR", help="folder to write them to")
     add_user_id(group)
@@ -155,3 +148,6 @@ def _add_landing_options(command: argparse.ArgumentParser) -> None:
         default="usual",
         help="once: each row once; usual: with duplicates and updates; dirty: and unusable records (usual)",
     )
+    command.set_defaults(run=generate)
+    add_commands(commands)
+    return parser

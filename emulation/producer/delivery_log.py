@@ -7,6 +7,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -56,7 +57,7 @@ class DeliveryCounts:
         return self.sent - self.acknowledged - self.failed
 
 
-class DeliveryLog:
+class DeliveryLog(AbstractContextManager["DeliveryLog"]):
     """Records the delivery status of one run.
 
     Attributes:
@@ -76,9 +77,6 @@ class DeliveryLog:
         self._next = cursor.settled
         self._file: BinaryIO | None = None
         self.complete = False
-
-    def __enter__(self) -> "DeliveryLog":
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:

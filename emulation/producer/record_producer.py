@@ -8,6 +8,7 @@ never after a later version of its post.
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from queue import SimpleQueue
 from types import TracebackType
 
@@ -29,7 +30,7 @@ class _StoppedError(Exception):
     """The run has ended: the thread leaves its records pending."""
 
 
-class RecordProducer:
+class RecordProducer(AbstractContextManager["RecordProducer"]):
     """Sends batches of records to a sink, and records their status in a delivery log.
 
     The thread that calls ``send`` reads the records; up to ``max_in_flight`` other threads each send one request at a
@@ -57,9 +58,6 @@ class RecordProducer:
         self._blocked: list[tuple[SourceRecord, str]] = []
         self._blocked_in_a_row, self._blocked_error = 0, ""
         self._max_pending = 4 * policy.max_in_flight * sink.max_records
-
-    def __enter__(self) -> "RecordProducer":
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Ends the threads; one that waits for a response no longer changes the delivery log."""
