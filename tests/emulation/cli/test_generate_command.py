@@ -134,7 +134,8 @@ def test_what_is_interrupted_leaves_nothing_that_looks_complete(tmp_path: Path, 
         out, err = process.communicate(timeout=20)
     left = sorted(path.name for path in tmp_path.iterdir())
     if number == signal.SIGINT:
-        assert (process.returncode, out, err, left) == (130, "", "interrupted\n", ["source.db"])
+        # On a slow machine a line of progress comes before.
+        assert (process.returncode, out, err.splitlines()[-1:], left) == (130, "", ["interrupted"], ["source.db"])
     else:
         assert left == ["landing.part", "source.db", "source.db-journal"]
     check_no_source(connect(str(file)))
