@@ -9,16 +9,17 @@ import hashlib
 import os
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyspark
+
 from local import PROJECT
-from pinterest_transforms.error_format import one_line
 from pinterest_transforms.errors import PinterestError
 
 JAR_FOLDER = PROJECT / ".make" / "jars"
-_MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 _SECONDS = 60
 _NAMED = 3
 
@@ -71,8 +72,16 @@ def fetch_jar_files(jars: Sequence[Jar], folder: Path) -> list[Path]:
     return [folder / jar.file_name for jar in jars]
 
 
+def _default_repository() -> str:
+    """Where Spark looks for packages, as the Ivy that comes with pyspark has it: Maven Central."""
+    [ivy] = (Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar")
+    with zipfile.ZipFile(ivy) as jar:
+        properties = jar.read("org/apache/ivy/core/settings/repository.properties").decode()
+    return properties.partition("ivy.ibiblio.default.artifact.root = ")[2].split()[0]
+
+
 def download_jars(jars: Iterable[Jar], folder: Path) -> None:
-    """Downloads jars from Maven Central into a folder; each appears there whole and checked, or not at all.
+    """Downloads jars from a Maven repository into a folder; each appears there whole and checked, or not at all.
 
     Raises:
         JarError: if one cannot be had or has other content.
@@ -80,14 +89,17 @@ def download_jars(jars: Iterable[Jar], folder: Path) -> None:
     import requests  # noqa: PLC0415 - slow to import, and only wanted once
 
     # The variable by which Spark itself is pointed at a company's mirror.
-    repository = os.environ.get("DEFAULT_ARTIFACT_REPOSITORY") or _MAVEN_CENTRAL
+    repository = os.environ.get("DEFAULT_ARTIFACT_REPOSITORY") or _default_repository()
     folder.mkdir(parents=True, exist_ok=True)
     with requests.Session() as session, tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as temporary:
         for jar in jars:
             try:
                 response = session.get(f"{repository.rstrip('/')}/{jar.path}", timeout=_SECONDS)
             except requests.RequestException as error:
-                raise JarError(f"{jar.file_name} could not be fetched: {one_line(error)}") from error
+                why = f"no answer of the Maven repository ({type(error).__name__})"
+                raise JarError(
+                    f"{jar.file_name} could not be fetched: {why}; DEFAULT_ARTIFACT_REPOSITORY may name another"
+                ) from error
             if not response.ok:
                 raise JarError(f"{jar.file_name} could not be fetched: {response.status_code} {response.reason}")
             if (found := hashlib.sha256(response.content).hexdigest()) != jar.sha256:
