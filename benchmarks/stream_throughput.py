@@ -35,7 +35,7 @@ from pinterest_transforms.ingest import kinesis
 from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.ingest.streams import ingest_streams
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables import creation
 from pinterest_transforms.tables.definitions import RUNS_TABLE, raw_table
 
@@ -99,7 +99,8 @@ def _wait(done: Callable[[], bool]) -> None:
 
 def _ingest(place: _Place, done: Callable[[], bool]) -> float:
     """Ingests the streams until something is true; when that began."""
-    creation.set_up(place.spark, place.settings)
+    leg = Leg(place.spark, place.settings)
+    creation.set_up(leg)
 
     def stop() -> None:
         _wait(done)
@@ -107,7 +108,7 @@ def _ingest(place: _Place, done: Callable[[], bool]) -> float:
 
     threading.Thread(target=stop, daemon=True).start()
     began = time.time()
-    ingest_streams(place.spark, place.settings, ENTITIES, "bench", place.reading, place.reading.client())
+    ingest_streams(leg, ENTITIES, "bench", place.reading, place.reading.client())
     return began
 
 
@@ -131,9 +132,9 @@ def _raw(place: _Place, records: int) -> float:
 
         return each
 
-    began, queries = time.time(), []
+    began, queries, leg = time.time(), [], Leg(place.spark, place.settings)
     for entity in ENTITIES:
-        frame = kinesis.read_stream(place.spark, Settings(), entity, place.reading)
+        frame = kinesis.read_stream(leg.of(entity), place.reading)
         start = frame.writeStream.foreachBatch(writer(str(place.folder / entity.name)))
         start = start.option("checkpointLocation", str(place.folder / f"{entity.name}-checkpoint"))
         queries.append(start.trigger(processingTime=_AT_ONCE).start())

@@ -17,7 +17,7 @@ sys.path.append(os.path.abspath("../src"))
 from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.analysis.charts import figure_for
 from pinterest_transforms.logs import configure_logging
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import DEFAULT_USER_ID, Leg, Settings
 from pinterest_transforms.tables import answer_tables
 from pinterest_transforms.operations import summaries
 from pinterest_transforms.operations.explanation import explain, parse_explanation
@@ -46,9 +46,9 @@ dbutils.widgets.text("landing", "", "Landing, for raw texts of the batch leg")
 
 # DBTITLE 1,Refresh and read the answers
 configure_logging(dbutils.widgets.get("log_format"))
-settings = Settings.from_widgets(dbutils)
-ensure_tables(spark, settings)
-found = answer_tables.read_answers(spark, settings, answer_tables.refresh_answers(spark, settings))
+leg = Leg(spark, Settings.from_widgets(dbutils))
+ensure_tables(leg)
+found = answer_tables.read_answers(leg, answer_tables.refresh_answers(leg))
 
 
 def show(name):
@@ -66,7 +66,7 @@ def show(name):
 # COMMAND ----------
 
 # DBTITLE 1,Show the data freshness
-display(summaries.freshness(spark, settings))
+display(summaries.freshness(leg))
 
 # COMMAND ----------
 
@@ -190,4 +190,4 @@ show("median_followers_by_age_group_and_join_year")
 # DBTITLE 1,Show the posts
 if dbutils.widgets.get("explain"):
     answer, cell = parse_explanation(dbutils.widgets.get("explain"))
-    display(explain(spark, settings, answer, cell, raw=dbutils.widgets.get("explain_raw") == "yes"))
+    display(explain(leg, answer, cell, raw=dbutils.widgets.get("explain_raw") == "yes"))

@@ -14,7 +14,7 @@ import sys
 sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.logs import configure_logging
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import DEFAULT_USER_ID, Leg, Settings
 from pinterest_transforms.operations.landing_summary import landing_summary
 
 # COMMAND ----------
@@ -39,5 +39,5 @@ dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # DBTITLE 1,List the files
 configure_logging(dbutils.widgets.get("log_format"))
-settings = Settings.from_widgets(dbutils, leg="batch")
-display(landing_summary(spark, settings))
+leg = Leg(spark, Settings.from_widgets(dbutils, leg="batch"))
+display(landing_summary(leg))

@@ -19,7 +19,7 @@ import sys
 sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.logs import configure_logging
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import DEFAULT_USER_ID, Leg, Settings
 from pinterest_transforms.operations import quality_gate, summaries
 from pinterest_transforms.tables import creation
 
@@ -46,13 +46,13 @@ dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # DBTITLE 1,Collect the metrics
 configure_logging(dbutils.widgets.get("log_format"))
-settings = Settings.from_widgets(dbutils)
+leg = Leg(spark, Settings.from_widgets(dbutils))
 run_id = dbutils.widgets.get("run_id")
 thresholds = quality_gate.QualityThresholds.from_text(
     dbutils.widgets.get("most_rejected"), dbutils.widgets.get("stale_hours")
 )
-creation.register_tables(spark, settings)
-metrics = quality_gate.collect_metrics(spark, settings, run_id)
+creation.register_tables(leg)
+metrics = quality_gate.collect_metrics(leg, run_id)
 display(quality_gate.metrics_frame(spark, metrics))
 
 # COMMAND ----------
@@ -64,7 +64,7 @@ display(quality_gate.metrics_frame(spark, metrics))
 # COMMAND ----------
 
 # DBTITLE 1,Count the reasons
-display(summaries.rejected_by_reason(spark, settings))
+display(summaries.rejected_by_reason(leg))
 
 # COMMAND ----------
 

@@ -19,7 +19,7 @@ sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.entities import GEO, PIN, USER, entities_named
 from pinterest_transforms.logs import configure_logging
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import DEFAULT_USER_ID, Leg, Settings
 from pinterest_transforms.operations import summaries, undo
 from pinterest_transforms.tables import table_access
 from pinterest_transforms.ingest.landing import check_landing, ingest_landing
@@ -49,11 +49,11 @@ dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # DBTITLE 1,Read the widgets, check the landing
 configure_logging(dbutils.widgets.get("log_format"))
-settings = Settings.from_widgets(dbutils, leg="batch")
+leg = Leg(spark, Settings.from_widgets(dbutils, leg="batch"))
 run_id = dbutils.widgets.get("run_id") or uuid.uuid4().hex
 entities = entities_named(dbutils.widgets.get("entity"))
 rebuild = dbutils.widgets.get("rebuild") == "true"
-check_landing(spark, settings)
+check_landing(leg)
 
 # COMMAND ----------
 
@@ -65,12 +65,12 @@ check_landing(spark, settings)
 # COMMAND ----------
 
 # DBTITLE 1,Read, clean, merge; or undo
-ensure_tables(spark, settings)
+ensure_tables(leg)
 if undone_run := dbutils.widgets.get("undo"):
-    display(undo.done_frame(spark, undo.undo_run(spark, settings, entities, undone_run, refresh=False)))
+    display(undo.done_frame(spark, undo.undo_run(leg, entities, undone_run, refresh=False)))
 else:
-    ingest_landing(spark, settings, entities, run_id, rebuild=rebuild)
-    display(summaries.run_totals(spark, settings, run_id))
+    ingest_landing(leg, entities, run_id, rebuild=rebuild)
+    display(summaries.run_totals(leg, run_id))
 
 # COMMAND ----------
 
@@ -81,13 +81,13 @@ else:
 # COMMAND ----------
 
 # DBTITLE 1,Show the first rows
-df_pin = table_access.read(spark, settings, settings.clean_table(PIN)).drop("_source")
-df_geo = table_access.read(spark, settings, settings.clean_table(GEO)).drop("_source")
-df_user = table_access.read(spark, settings, settings.clean_table(USER)).drop("_source")
+df_pin = table_access.read(leg, leg.of(PIN).clean_table).drop("_source")
+df_geo = table_access.read(leg, leg.of(GEO).clean_table).drop("_source")
+df_user = table_access.read(leg, leg.of(USER).clean_table).drop("_source")
 
 for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
     if entity in entities:
-        print(f"{settings.clean_table(entity)}, the first few:")
+        print(f"{leg.of(entity).clean_table}, the first few:")
         display(frame.orderBy("ind").limit(3))
 
 # COMMAND ----------
@@ -99,7 +99,7 @@ for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
 # COMMAND ----------
 
 # DBTITLE 1,Count the reasons
-totals = summaries.quarantine_totals(spark, settings).toPandas()
+totals = summaries.quarantine_totals(leg).toPandas()
 for kind in ("rejected", "repaired"):
     display(totals[totals["kind"] == kind])
 
@@ -110,4 +110,4 @@ for kind in ("rejected", "repaired"):
 # COMMAND ----------
 
 # DBTITLE 1,Show the newest records in quarantine
-display(summaries.quarantined(spark, settings, *(settings.source_name(entity) for entity in entities), limit=3))
+display(summaries.quarantined(leg, *(leg.of(entity).topic for entity in entities), limit=3))

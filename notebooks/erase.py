@@ -15,7 +15,7 @@ sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.operations import erasure
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import DEFAULT_USER_ID, Leg, Settings
 from pinterest_transforms.tables.creation import ensure_tables
 
 # COMMAND ----------
@@ -41,13 +41,13 @@ dbutils.widgets.dropdown("mode", "dry_run", list(erasure.MODES), "Count, erase, 
 # COMMAND ----------
 
 # DBTITLE 1,Read the widgets, look up the user
-settings = Settings.from_widgets(dbutils)
+leg = Leg(spark, Settings.from_widgets(dbutils))
 configure_logging("text")
-ensure_tables(spark, settings)
+ensure_tables(leg)
 keys = set(erasure.parse_keys(dbutils.widgets.get("ind")))
 user_name, date_joined = (dbutils.widgets.get(name) for name in ("user_name", "date_joined"))
 if user_name or date_joined:
-    keys |= set(erasure.keys_of_user(spark, settings, user_name, date_joined))
+    keys |= set(erasure.keys_of_user(leg, user_name, date_joined))
 print(f"{len(keys)} posts")
 
 # COMMAND ----------
@@ -62,8 +62,5 @@ print(f"{len(keys)} posts")
 
 # DBTITLE 1,Count, or erase and show the receipt
 mode = dbutils.widgets.get("mode")
-if mode == "dry_run":
-    receipt = erasure.count_rows(spark, settings, keys)
-else:
-    receipt = erasure.erase(spark, settings, keys, purge=mode == "purge")
+receipt = erasure.count_rows(leg, keys) if mode == "dry_run" else erasure.erase(leg, keys, purge=mode == "purge")
 display(erasure.receipt_frame(spark, receipt))

@@ -21,7 +21,7 @@ import sys
 sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.logs import configure_logging
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import DEFAULT_USER_ID, Leg, Settings
 from pinterest_transforms.tables import creation, maintenance
 
 # COMMAND ----------
@@ -47,10 +47,10 @@ dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # DBTITLE 1,Maintain
 configure_logging(dbutils.widgets.get("log_format"))
-settings = Settings.from_widgets(dbutils)
+leg = Leg(spark, Settings.from_widgets(dbutils))
 retention = maintenance.Retention.from_text(dbutils.widgets.get("quarantine_days"), dbutils.widgets.get("vacuum_hours"))
-creation.register_tables(spark, settings)
-done = maintenance.maintain(spark, settings, retention)
+creation.register_tables(leg)
+done = maintenance.maintain(leg, retention)
 
 # COMMAND ----------
 

@@ -14,7 +14,7 @@ import sys
 
 sys.path.append(os.path.abspath("../src"))
 
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import DEFAULT_USER_ID, Leg, Settings
 from pinterest_transforms.operations import summaries
 from pinterest_transforms.tables import creation
 
@@ -36,8 +36,8 @@ dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by t
 # COMMAND ----------
 
 # DBTITLE 1,Create and migrate
-settings = Settings.from_widgets(dbutils)
-creation.set_up(spark, settings)
+leg = Leg(spark, Settings.from_widgets(dbutils))
+creation.set_up(leg)
 
 # COMMAND ----------
 
@@ -49,4 +49,4 @@ creation.set_up(spark, settings)
 # COMMAND ----------
 
 # DBTITLE 1,Show the tables and their versions
-display(summaries.versions(spark, settings))
+display(summaries.versions(leg))

@@ -19,7 +19,7 @@ sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.entities import entities_named
 from pinterest_transforms.logs import configure_logging
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import DEFAULT_USER_ID, Leg, Settings
 from pinterest_transforms.operations import summaries, undo
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig, check_streams
 from pinterest_transforms.tables.creation import ensure_tables
@@ -64,7 +64,7 @@ dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # DBTITLE 1,Read the widgets, check the streams
 configure_logging(dbutils.widgets.get("log_format"))
-settings = Settings.from_widgets(dbutils, leg="stream")
+leg = Leg(spark, Settings.from_widgets(dbutils, leg="stream"))
 scope, credential = dbutils.widgets.get("scope"), dbutils.widgets.get("credential")
 source = KinesisSourceConfig(
     region=dbutils.widgets.get("region"),
@@ -83,7 +83,7 @@ rebuild = dbutils.widgets.get("rebuild") == "true"
 undone_run = dbutils.widgets.get("undo")
 if not (rebuild or undone_run):
     client = source.client(dbutils.credentials.getServiceCredentialsProvider(credential) if credential else None)
-    check_streams(client, settings, entities)
+    check_streams(client, leg.settings, entities)
 
 # COMMAND ----------
 
@@ -94,16 +94,16 @@ if not (rebuild or undone_run):
 # COMMAND ----------
 
 # DBTITLE 1,Archive, clean, merge
-ensure_tables(spark, settings)
+ensure_tables(leg)
 if undone_run:
-    done = undo.undo_run(spark, settings, entities, undone_run, allow_losses=source.allow_losses)
+    done = undo.undo_run(leg, entities, undone_run, allow_losses=source.allow_losses)
     display(undo.done_frame(spark, done))
 elif rebuild:
-    rebuild_streams(spark, settings, entities, run_id, allow_losses=source.allow_losses)
+    rebuild_streams(leg, entities, run_id, allow_losses=source.allow_losses)
 else:
-    ingest_streams(spark, settings, entities, run_id, source, client)
+    ingest_streams(leg, entities, run_id, source, client)
 
-display(summaries.run_totals(spark, settings, run_id))
+display(summaries.run_totals(leg, run_id))
 
 # COMMAND ----------
 
@@ -114,7 +114,7 @@ display(summaries.run_totals(spark, settings, run_id))
 # COMMAND ----------
 
 # DBTITLE 1,Count the reasons
-totals = summaries.quarantine_totals(spark, settings).toPandas()
+totals = summaries.quarantine_totals(leg).toPandas()
 for kind in ("rejected", "repaired"):
     display(totals[totals["kind"] == kind])
-display(summaries.unknown_fields(spark, settings))
+display(summaries.unknown_fields(leg))

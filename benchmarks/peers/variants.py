@@ -16,7 +16,7 @@ from benchmarks.peers import plain_way
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.schemas import CONTRACT
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables import creation, table_access
 from pinterest_transforms.tables.definitions import RUNS_TABLE
 
@@ -34,14 +34,14 @@ _TYPES: dict[str, T.DataType] = {
 def prepare(spark: SparkSession, name: str, settings: Settings) -> None:
     """Creates the tables of the batch; the others need none."""
     if name == OURS:
-        creation.set_up(spark, settings)
+        creation.set_up(Leg(spark, settings))
 
 
 def run(spark: SparkSession, name: str, settings: Settings) -> float:
     """The three topics, side by side in the batch, else one after another, as a notebook's cells; its seconds."""
     start = time.perf_counter()
     if name == OURS:
-        ingest_landing(spark, settings, ENTITIES, "bench")
+        ingest_landing(Leg(spark, settings), ENTITIES, "bench")
     else:
         write = {RAW: _write_raw, PLAIN: _write_plain}[name]
         for entity in ENTITIES:
@@ -71,14 +71,15 @@ def facts(spark: SparkSession, name: str, settings: Settings) -> Facts:
     if name != OURS:
         files = {e.name: f"{_target(settings, e)}/*.parquet" for e in ENTITIES}
         return {e: {"rows": pl.scan_parquet(file).select(pl.len()).collect().item()} for e, file in files.items()}
-    runs = table_access.read(spark, settings, RUNS_TABLE)
+    leg = Leg(spark, settings)
+    runs = table_access.read(leg, RUNS_TABLE)
     summed = runs.groupBy("topic").agg(*(F.sum(column).alias(column) for column in COUNTS)).collect()
     counts = {row["topic"]: {column: row[column] for column in COUNTS} for row in summed}
     found = {}
     for entity in ENTITIES:
         columns = CONTRACT[entity.name].names
         digest = F.sum(F.xxhash64(*columns).cast("decimal(38,0)")).cast("string")
-        table = table_access.read(spark, settings, settings.clean_table(entity)).select(*columns)
+        table = table_access.read(leg, settings.clean_table(entity)).select(*columns)
         rows = table.agg(F.count("*").alias("rows"), digest.alias("digest")).collect()[0].asDict()
         found[entity.name] = rows | counts.get(settings.topic(entity), dict.fromkeys(COUNTS, 0))
     return found

@@ -14,7 +14,7 @@ from local import PROJECT
 from local.cli.command_session import open_runner
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import LandingError, SettingsError
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 
 if TYPE_CHECKING:
     from local.notebooks.notebook_runner import Runner
@@ -90,15 +90,16 @@ def run_batch(runner: "Runner", settings: Settings, options: argparse.Namespace,
     from local.report.report_data import collect_report_data, read_summaries  # noqa: PLC0415 - slow to import, see run
     from local.report.report_file import write_report  # noqa: PLC0415
 
+    leg = Leg(runner.spark, settings)
     *cleaning, analysis = [notebooks / name for name in BATCH_NOTEBOOKS]
     run_notebooks(runner, settings, cleaning, rebuild="true" if options.rebuild else "false")
     with ThreadPoolExecutor(1) as pool:
         # Read beside the analysis, which changes tables of answers alone.
-        summaries = pool.submit(read_summaries, runner.spark, settings) if options.report else None
+        summaries = pool.submit(read_summaries, leg) if options.report else None
         run_notebooks(runner, settings, [analysis])
     if summaries is not None:
         runner.progress(f"writing {options.report}")
-        data = collect_report_data(runner.spark, settings, summaries.result(), runner.screen.answers)
+        data = collect_report_data(leg, summaries.result(), runner.screen.answers)
         write_report(options.report, data)
 
 

@@ -20,7 +20,7 @@ from pinterest_transforms.operations.erasure import (
     parse_keys,
     parse_time,
 )
-from pinterest_transforms.settings import LEGS, Settings
+from pinterest_transforms.settings import LEGS, Leg, Settings
 from pinterest_transforms.tables.creation import ensure_tables, register_tables
 
 _AT_ONCE = 500
@@ -37,18 +37,19 @@ def run(options: argparse.Namespace) -> None:
         BusyError: a run is not finished.
     """
     requested, noted = _check_erasure(options), set[int]()
-    legs, rows = find_legs(options), list[tuple[str, ErasedRows]]()
+    found, rows = find_legs(options), list[tuple[str, ErasedRows]]()
     with open_session(options.warehouse) as (spark, steps):
-        for settings in legs:
-            (ensure_tables if options.apply else register_tables)(spark, settings)
-            noted.update(erased_keys(spark, settings))
+        legs = [Leg(spark, settings) for settings in found]
+        for leg in legs:
+            (ensure_tables if options.apply else register_tables)(leg)
+            noted.update(erased_keys(leg))
             if options.user:
-                requested.update(keys_of_user(spark, settings, options.user, options.joined))
+                requested.update(keys_of_user(leg, options.user, options.joined))
         keys = requested | noted
-        for settings in legs:
-            steps(f"{'erasing' if options.apply else 'counting'} in {settings.schema}")
+        for leg in legs:
+            steps(f"{'erasing' if options.apply else 'counting'} in {leg.settings.schema}")
             change = partial(erase, purge=options.purge) if options.apply else count_rows
-            rows += [(settings.schema, row) for row in change(spark, settings, keys)]
+            rows += [(leg.settings.schema, row) for row in change(leg, keys)]
         rows += [("", row) for row in _elsewhere(keys, options)]
     earlier = len(keys - requested)
     print(f"{len(requested)} posts" + (f", and {earlier} of earlier erasures" if earlier else ""))

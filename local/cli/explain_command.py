@@ -9,7 +9,7 @@ from pinterest_transforms.analysis.answer_posts import parse_cell
 from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.operations.explanation import explain
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables.creation import register_tables
 
 
@@ -18,8 +18,9 @@ def run(options: argparse.Namespace) -> None:
     settings = check_explanation(options)
     with open_query_session(options) as (spark, steps):
         steps("finding the posts")
-        register_tables(spark, settings)
-        posts = explain(spark, settings, options.answer, options.cell, raw=options.raw)
+        leg = Leg(spark, settings)
+        register_tables(leg)
+        posts = explain(leg, options.answer, options.cell, raw=options.raw)
         write_rows(posts, options.format, sys.stdout, steps.end, widest=None)
 
 

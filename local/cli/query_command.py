@@ -22,7 +22,7 @@ from local.notebooks.terminal_table import WIDEST_CELL
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import message_of
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.settings import LEGS, Settings, quote_identifiers
+from pinterest_transforms.settings import LEGS, Leg, Settings, quote_identifiers
 from pinterest_transforms.tables.creation import register_tables
 
 TABLE_ROWS = 1000
@@ -131,7 +131,7 @@ def use_warehouse(spark: SparkSession, warehouse: Path, schemas: Sequence[str], 
         TableError: if a table's folder is broken.
     """
     for name in schemas:
-        register_tables(spark, schema_settings(warehouse, name))
+        register_tables(Leg(spark, schema_settings(warehouse, name)))
     if schema is not None:
         spark.sql(f"USE {quote_identifiers(schema)}")
 

@@ -2,15 +2,13 @@
 
 import argparse
 
-from pyspark.sql import SparkSession
-
 from local.cli.command_session import open_session
 from local.cli.erase_command import find_legs
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.operations.summaries import runs
 from pinterest_transforms.operations.undo import undo_run
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg
 from pinterest_transforms.tables.creation import ensure_tables
 
 
@@ -21,21 +19,21 @@ def run(options: argparse.Namespace) -> None:
         BusyError: a run is not finished.
         UndoError: the run cannot be undone.
     """
-    legs = find_legs(options)
+    found = find_legs(options)
     with open_session(options.warehouse) as (spark, steps):
-        settings = _find_leg(spark, legs, options.run_id)
+        leg = _find_leg([Leg(spark, settings) for settings in found], options.run_id)
         steps(f"undoing run {options.run_id}")
-        done = undo_run(spark, settings, ENTITIES, options.run_id, allow_losses=options.allow_losses)
+        done = undo_run(leg, ENTITIES, options.run_id, allow_losses=options.allow_losses)
     width = max(len(one.topic) for one in done)
     for one in done:
         removed = one.keys - one.restored
         print(f"{one.topic:<{width}}  {removed:>9,} rows removed  {one.restored:>9,} restored")
 
 
-def _find_leg(spark: SparkSession, legs: list[Settings], run_id: str) -> Settings:
-    for settings in legs:
-        ensure_tables(spark, settings)
-        if runs(spark, settings, run_id).head(1):
-            return settings
-    tables = " or ".join(f"{settings.schema}.runs" for settings in legs)
+def _find_leg(legs: list[Leg], run_id: str) -> Leg:
+    for leg in legs:
+        ensure_tables(leg)
+        if runs(leg, run_id).head(1):
+            return leg
+    tables = " or ".join(f"{leg.settings.schema}.runs" for leg in legs)
     raise UndoError(f"run must be the run_id of a row of {tables}, got {run_id!r}")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from pyspark.sql import SparkSession
 
 from local.report.report_file import ReportData
 from pinterest_transforms import __version__
@@ -16,7 +15,7 @@ from pinterest_transforms.cleaning import REJECTED
 from pinterest_transforms.entities import ENTITIES, PIN
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.operations import summaries
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg
 from pinterest_transforms.tables import answer_tables
 
 _AT_ONCE = 4
@@ -31,7 +30,7 @@ class Summaries(NamedTuple):
     freshness: pd.DataFrame
 
 
-def read_summaries(spark: SparkSession, settings: Settings) -> Summaries:
+def read_summaries(leg: Leg) -> Summaries:
     """The summaries, as the tables are now.
 
     Raises:
@@ -39,21 +38,19 @@ def read_summaries(spark: SparkSession, settings: Settings) -> Summaries:
     """
     reads = (summaries.versions, summaries.quarantine_totals, summaries.runs, summaries.freshness)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return Summaries(*pool.map(lambda read: read(spark, settings).toPandas(), reads))
+        return Summaries(*pool.map(lambda read: read(leg).toPandas(), reads))
 
 
-def collect_report_data(
-    spark: SparkSession, settings: Settings, tables: Summaries, known: Mapping[str, pd.DataFrame] | None = None
-) -> ReportData:
+def collect_report_data(leg: Leg, tables: Summaries, known: Mapping[str, pd.DataFrame] | None = None) -> ReportData:
     """The content of the report, of these summaries; answers that are known, by their names, are not read again.
 
     Raises:
         TableError: a table is not there.
     """
-    found = answer_tables.read_answers(spark, settings, known)
+    found, settings = answer_tables.read_answers(leg, known), leg.settings
     totals, topics = tables.totals, tables.freshness.set_index("topic")
     rejected = totals["kind"] == REJECTED
-    landed = [settings.topic(entity) for entity in ENTITIES if Path(settings.topic_folder(entity)).is_dir()]
+    landed = [one for one in map(leg.of, ENTITIES) if Path(one.topic_folder).is_dir()]
     return ReportData(
         made_at=datetime.now(UTC),
         user_id=settings.user_id,
@@ -68,7 +65,7 @@ def collect_report_data(
         repaired_by_column=_select_causes(totals[~rejected], "column"),
         unknown_fields=_count_unknown_fields(tables.runs),
         tables=tables.versions,
-        landing=tuple(line for topic in landed for line in landing_reader.listing(spark, settings, topic).remarks()),
+        landing=tuple(line for one in landed for line in landing_reader.listing(one).remarks()),
     )
 
 

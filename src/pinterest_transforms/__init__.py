@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
     from pinterest_transforms.errors import PinterestError
     from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RUNS, clean_schema
-    from pinterest_transforms.settings import Settings
+    from pinterest_transforms.settings import Leg, Settings
 
 __version__ = library_version()
 
@@ -53,6 +53,7 @@ __all__ = [
     "Answer",
     "CleanTables",
     "Entity",
+    "Leg",
     "PinterestError",
     "Settings",
     "__version__",
@@ -81,7 +82,7 @@ _HOMES = {
     "entities": ("ENTITIES", "GEO", "PIN", "USER", "Entity"),
     "errors": ("PinterestError",),
     "schemas": ("CONTRACT", "QUARANTINE", "RUNS", "clean_schema"),
-    "settings": ("Settings",),
+    "settings": ("Leg", "Settings"),
 }
 """Modules and their exported names; every other name is one of the answers."""
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

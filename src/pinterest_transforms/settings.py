@@ -1,4 +1,4 @@
-"""Names, places and limits, validated once and carried as one frozen value. Free of Spark.
+"""Names, places and limits, validated once and carried as one frozen value; with a session, a leg. Imports no Spark.
 
 Source: the data contract, sections 1 and 5.
 """
@@ -6,10 +6,13 @@ Source: the data contract, sections 1 and 5.
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
 
 DEFAULT_USER_ID = "12f6caff3559"
 LEGS = {"batch": "pinterest", "stream": "pinterest_stream"}
@@ -181,6 +184,66 @@ class Settings:
     def stop_file(self, entity: Entity) -> str:
         """File whose appearance stops the leg's streams."""
         return f"{self.checkpoint(entity).rpartition('/')[0]}/stop"
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One leg of the pipeline: a session, and the names and places of its settings.
+
+    Attributes:
+        spark: session.
+        settings: names and places.
+    """
+
+    spark: "SparkSession"
+    settings: Settings
+
+    def of(self, entity: Entity) -> "EntityLeg":
+        """The leg's part for one kind of record."""
+        return EntityLeg(self.spark, self.settings, entity)
+
+    def qualified(self, table: str) -> str:
+        """``catalog.schema.table``, checked and back-quoted."""
+        return self.settings.qualified(table)
+
+    def table(self, name: str) -> "DataFrame":
+        """A table or view of the leg; ``table_access.read`` also says what to do where it is missing."""
+        return self.spark.table(self.qualified(name))
+
+    def sql(self, statement: str, **frames: "DataFrame") -> "DataFrame":
+        """Runs a statement; ``{name}`` in it stands for the frame of that name."""
+        return self.spark.sql(statement, None, **frames)
+
+
+@dataclass(frozen=True)
+class EntityLeg(Leg):
+    """A leg, and one kind of its records.
+
+    Attributes:
+        entity: the kind of record.
+    """
+
+    entity: Entity
+
+    @property
+    def topic(self) -> str:
+        """The topic or the stream that the records come from."""
+        return self.settings.source_name(self.entity)
+
+    @property
+    def clean_table(self) -> str:
+        """Bare name of the clean table."""
+        return self.settings.clean_table(self.entity)
+
+    @property
+    def topic_folder(self) -> str:
+        """Folder of the topic in the landing."""
+        return self.settings.topic_folder(self.entity)
+
+    @property
+    def checkpoint(self) -> str:
+        """Folder of the checkpoint."""
+        return self.settings.checkpoint(self.entity)
 
 
 def landing_key(topic: str, partition: int, offset: int) -> str:

@@ -167,7 +167,7 @@ def cleaned(spark: SparkSession, landing: Settings, tmp_path_factory: pytest.Tem
         for entity in ENTITIES:
             paths = [str(path) for path in sorted(Path(landing.topic_folder(entity)).rglob("*.json"))]
             context = IngestContext(landing, entity, "run", CheckpointState(""))
-            with evaluate(spark, context, MicroBatch("run", 0), landed_records(spark, paths)) as effects:
+            with evaluate(context, MicroBatch("run", 0), landed_records(spark, paths)) as effects:
                 latest = latest_usable(effects.rows, effects.counts.read, ordered=effects.ordered)
                 latest.write.parquet(str(folders[entity.name]))
     return folders

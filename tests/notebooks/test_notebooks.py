@@ -116,7 +116,7 @@ def test_set_up_tables_shows_the_tables_with_their_versions(ran: Ran) -> None:
 def test_check_quality_shows_the_figures_and_lets_a_good_run_pass(ran: Ran) -> None:
     shown = rows(ran.shown["check_quality"], "topic", "read", "merged", "already_there", "rejected", "repaired")
     assert list(shown) == [*(ran.settings.topic(entity) for entity in ENTITIES), "all"]
-    noted = ran.spark.table(ran.settings.qualified("quarantine")).where("kind = 'rejected'").count()
+    noted = ran.leg.table("quarantine").where("kind = 'rejected'").count()
     assert int(shown["all"][3]) == noted > 0
     assert ran.shown["check_quality"].endswith("passed\n")
     assert ran.shown["check_quality"].count("passed") == 1, "notebooks before it have set the log up, too"
@@ -204,7 +204,7 @@ def test_analyse_shows_every_answer_as_table_and_chart(ran: Ran) -> None:
 def test_erase_only_counts_unless_it_is_asked_for_more(ran: Ran) -> None:
     assert "2 posts" in ran.shown["erase"]
     assert re.search(r"pins\W+2\W", ran.shown["erase"])
-    assert ran.spark.table(ran.settings.qualified("pins")).where("ind IN (1, 2)").count() == 2
+    assert ran.leg.table("pins").where("ind IN (1, 2)").count() == 2
 
 
 def test_a_second_run_of_one_entity_takes_nothing(ran: Ran) -> None:
@@ -214,7 +214,7 @@ def test_a_second_run_of_one_entity_takes_nothing(ran: Ran) -> None:
 
 
 def test_the_report_holds_every_answer(ran: Ran, tmp_path: Path) -> None:
-    data = collect_report_data(ran.spark, ran.settings, read_summaries(ran.spark, ran.settings))
+    data = collect_report_data(ran.leg, read_summaries(ran.leg))
     page = write_report(tmp_path / "report.html", data).read_text(encoding="utf-8")
     assert all(answer.name in page for answer in ANSWERS)
     assert json.dumps(ran.settings.landing)[1:-1] in page

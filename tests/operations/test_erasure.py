@@ -67,7 +67,7 @@ def landed(make_place: Callable[..., Place]) -> Iterator[Place]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(answer_tables, "ANSWERS", [answer_named("top_user_by_country")])
         place.take(*ENTITIES)
-        answer_tables.refresh_answers(place.spark, place.settings)
+        answer_tables.refresh_answers(place)
         yield place
     forget_tables(place.spark, "pinterest")
 
@@ -109,35 +109,35 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     landed: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever step is killed, the next run does what was left undone, even if it finds no post itself."""
-    spark, settings, root = landed.spark, landed.settings, Path(landed.settings.warehouse).parent
+    root = Path(landed.settings.warehouse).parent
     assert {canary for canary in CANARIES for _, text in texts(root) if canary in text} == set(CANARIES)
-    found = erasure.keys_of_user(spark, settings, NAME, "2016-03-01")
+    found = erasure.keys_of_user(landed, NAME, "2016-03-01")
     assert found == (GONE,)
     for when, key in (
         *(("2016-03-01", ()), (" 2016-03-02 ", (KEPT,))),  # joined at midnight: of one day alone
         *(("2016-03-02T01:00:00+01:00", (KEPT,)), ("2016-03-02T00:00:01", ()), ("2016-03-01T23:59:59", ())),
     ):
-        assert erasure.keys_of_user(spark, settings, " Kept Holm ", when) == key
+        assert erasure.keys_of_user(landed, " Kept Holm ", when) == key
     before = landed.content()
-    would_go = {row.place: row.rows for row in erasure.count_rows(spark, settings, found)}
+    would_go = {row.place: row.rows for row in erasure.count_rows(landed, found)}
     assert would_go == {"pins": 1, "geolocations": 1, "users": 1, "quarantine": 2, "landing": 6}
     assert landed.content() == before
 
     with dying_in("_note", 1):
-        erasure.erase(spark, settings, found, purge=True)
+        erasure.erase(landed, found, purge=True)
     given = ["erase", "--user", NAME, "--joined", "2016-03-01", "--user-id", "abc", "--apply", "--purge"]
     for name in ("warehouse", "landing", "failed.jsonl", "report.html"):
         given += [f"--{name.split('.')[0]}", str(root / name)]
     with dying_in("_delete", 4):
-        erasure.erase(spark, settings, found, purge=True)
+        erasure.erase(landed, found, purge=True)
     # The user's name is gone now: the posts are found by their keys.
-    assert erasure.keys_of_user(spark, settings, NAME, "2016-03-01") == ()
+    assert erasure.keys_of_user(landed, NAME, "2016-03-01") == ()
     assert {canary for canary in CANARIES for _, text in texts(root) if canary in text} == set(CANARIES)
     for step, call, again in (("blank_file", 2, ()), ("_remove_bytes", 1, found)):
         with dying_in(step, call):
-            erasure.erase(spark, settings, again, purge=True)
+            erasure.erase(landed, again, purge=True)
         assert keys(landed) == {KEPT}
-    monkeypatch.setattr(erase_command, "open_session", lambda *_: nullcontext((spark, lambda _: None)))
+    monkeypatch.setattr(erase_command, "open_session", lambda *_: nullcontext((landed.spark, lambda _: None)))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert local_cli.main(given) == 0
     out, err = capsys.readouterr()
@@ -150,11 +150,11 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     ]
     assert [canary for canary in CANARIES for text in (out, err) if canary in text] == []
     assert "Deleted" not in err  # a line of Delta's for each VACUUM
-    assert erasure.receipt_frame(spark, [erasure.ErasedRows("pins", 1, 2)]).collect() == [("pins", 1, 2)]
+    assert erasure.receipt_frame(landed.spark, [erasure.ErasedRows("pins", 1, 2)]).collect() == [("pins", 1, 2)]
     assert keys(landed) == {KEPT}
     assert [(file.name, canary) for file, text in texts(root) for canary in CANARIES if canary in text] == []
     assert landed.stored("top_user_by_country").rows() == [("Peru", "kept", 1000)]
-    assert spark.conf.get("spark.databricks.delta.retentionDurationCheck.enabled", "true") == "true"
+    assert landed.spark.conf.get("spark.databricks.delta.retentionDurationCheck.enabled", "true") == "true"
     noted = landed.stored("erased").select("kind", "ind").rows()
     assert sorted(noted) == [(entity.name, GONE) for entity in (GEO, PIN, USER)]
 
@@ -168,7 +168,7 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     # The compressed file has another size now, and is read once more.
     read = {GEO: 2, PIN: 2, USER: 1}
     counted = sorted(landed.counted()[-3:], key=itemgetter("topic"))
-    assert counted == [counts(read[e], 1, topic=settings.topic(e)) for e in (GEO, PIN, USER)]
+    assert counted == [counts(read[e], 1, topic=landed.settings.topic(e)) for e in (GEO, PIN, USER)]
 
 
 def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) -> None:
@@ -185,10 +185,10 @@ def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) 
         patched.setattr(erasure, "_key_conditions", lambda _: chosen)
         patched.setattr(answer_tables, "refresh_answers", lambda *_: {})
         patched.setattr(erasure, "_KEYS_PER_STATEMENT", 1)
-        receipt = erasure.erase(place.spark, place.settings, (3, GONE))
+        receipt = erasure.erase(place, (3, GONE))
     deleted = {"abc_geo_table": 2, "quarantine": 1, "abc_raw_table": 3}
     assert [(one.place, one.rows, one.version) for one in receipt] == [
-        (name, rows, last_commit(place.spark, place.settings, name).version) for name, rows in deleted.items()
+        (name, rows, last_commit(place, name).version) for name, rows in deleted.items()
     ]
     assert [json.loads(data)["ind"] for _, data in place.raw()] == [KEPT]
     place.put(geo(GONE, "77401"), geo(7, "new"))
@@ -199,38 +199,37 @@ def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) 
 
 
 def test_an_erasure_waits_for_no_run(landed: Place) -> None:
-    bucket = landed.with_settings(landing="s3://bucket").settings  # nothing is to be purged from it
+    bucket = landed.with_settings(landing="s3://bucket")  # nothing is to be purged from it
     for entity in ENTITIES:
         with entity_lock(landed.settings, entity), pytest.raises(BusyError):
-            erasure.erase(landed.spark, bucket, (1,))
+            erasure.erase(bucket, (1,))
 
 
 def test_a_landing_that_is_no_folder_is_refused_before_anything(landed: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, bucket = landed.content(), landed.with_settings(landing="s3://bucket").settings
+    before, bucket = landed.content(), landed.with_settings(landing="s3://bucket")
     with pytest.raises(SettingsError) as error:
-        erasure.erase(landed.spark, bucket, (KEPT,), purge=True)
+        erasure.erase(bucket, (KEPT,), purge=True)
     assert str(error.value) == "landing must be a folder with topics/ in it, a volume or a mount, got s3://bucket"
     assert landed.content() == before
     looked_for: list[str] = []
     monkeypatch.setattr(Path, "is_dir", lambda path: bool(looked_for.append(str(path))))
     with pytest.raises(SettingsError):
-        erasure.erase(landed.spark, landed.with_settings(landing="/mnt/posts").settings, (KEPT,), purge=True)
+        erasure.erase(landed.with_settings(landing="/mnt/posts"), (KEPT,), purge=True)
     assert looked_for == ["/dbfs/mnt/posts/topics"]  # as a driver's own files have it
 
 
 def test_a_value_that_cannot_be_used_is_one_clear_line(landed: Place) -> None:
-    spark, settings = landed.spark, landed.settings
     assert erasure.parse_keys(f"{2**63 - 1}, 7\n0007") == (7, 2**63 - 1)
     for work, said in (
         (lambda: erasure.parse_keys("1, x"), "ind must be whole numbers of 0 or more, got 'x'"),
         (lambda: erasure.parse_keys("٣"), "ind must be whole numbers of 0 or more, got '٣'"),
         (lambda: erasure.parse_keys(str(2**63)), f"ind must be whole numbers of 0 or more, got '{2**63}'"),
         (
-            lambda: erasure.keys_of_user(spark, settings, "Some Body", "soon"),
+            lambda: erasure.keys_of_user(landed, "Some Body", "soon"),
             "date_joined must be a date or time such as 2016-03-01 or 2016-03-01T08:15:00",
         ),
         (
-            lambda: erasure.keys_of_user(spark, settings, " ", "2016-03-01"),
+            lambda: erasure.keys_of_user(landed, " ", "2016-03-01"),
             "user_name must be the user's first and last name, got none",
         ),
     ):

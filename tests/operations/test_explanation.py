@@ -21,7 +21,7 @@ from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import SettingsError, TableError
 from pinterest_transforms.operations.explanation import explain
 from pinterest_transforms.schemas import QUARANTINE, RAW, clean_schema
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables import answer_tables
 from pinterest_transforms.tables.views import SOURCES_VIEW, create_view_sql
 from tests.support.notebook_runs import SCHEMA, Ran
@@ -34,7 +34,7 @@ ANSWER = "posts_by_category_and_year"
 @pytest.fixture(scope="module")
 def explained(ran: Ran) -> list[Row]:
     """The posts behind all rows of an answer, with raw texts."""
-    return explain(ran.spark, ran.settings, ANSWER, {}, raw=True).collect()
+    return explain(ran.leg, ANSWER, {}, raw=True).collect()
 
 
 def line_at(landing: str, file: str, position: str) -> str:
@@ -55,7 +55,7 @@ def test_each_record_is_the_line_at_its_position(ran: Ran, explained: list[Row])
 
 
 def test_where_the_landing_is_gone_the_quarantine_has_the_repaired_records(ran: Ran) -> None:
-    posts = explain(ran.spark, replace(ran.settings, landing=""), "users_joined_by_year", {}, raw=True).collect()
+    posts = explain(Leg(ran.spark, replace(ran.settings, landing="")), "users_joined_by_year", {}, raw=True).collect()
     quarantine = polars.read_delta(str(ran.settings.table_folder("quarantine"))).to_dicts()
     noted = {(row["_source"]["file"], row["_source"]["position"]): row["raw"] for row in quarantine}
     found = {(post["user_file"], post["user_position"]): post["user_raw"] for post in posts}
@@ -76,7 +76,7 @@ def test_the_command_shows_them(ran: Ran, explained: list[Row], capsys: pytest.C
 
 
 @pytest.fixture(scope="module")
-def stream(interpreted: SparkSession) -> Iterator[Settings]:
+def stream(interpreted: SparkSession) -> Iterator[Leg]:
     """Tables of a stream leg with one post, by other means than this project's."""
     settings = Settings(user_id="abc", leg="stream", schema="explained_stream")
     sources = [("shard-0", f"{number:0130d}", None, None) for number in range(3)]
@@ -100,12 +100,12 @@ def stream(interpreted: SparkSession) -> Iterator[Settings]:
         frame = interpreted.createDataFrame([tuple(row.get(field) for field in schema.names) for row in rows], schema)
         frame.write.format("parquet").saveAsTable(f"`{settings.schema}`.`{name}`")
     interpreted.sql(create_view_sql(settings, SOURCES_VIEW))
-    yield settings
+    yield Leg(interpreted, settings)
     interpreted.sql(f"DROP SCHEMA `{settings.schema}` CASCADE")
 
 
-def test_a_stream_s_records_come_from_the_raw_archive(interpreted: SparkSession, stream: Settings) -> None:
-    found = explain(interpreted, stream, "top_category_by_country", {"country": "Peru"}, raw=True)
+def test_a_stream_s_records_come_from_the_raw_archive(stream: Leg) -> None:
+    found = explain(stream, "top_category_by_country", {"country": "Peru"}, raw=True)
     places = ["pin_shard", "pin_position", "pin_raw", "geo_shard", "geo_position", "geo_raw"]
     assert found.columns == ["ind", "country", "category", *places]
     (post,) = found.collect()
@@ -114,7 +114,7 @@ def test_a_stream_s_records_come_from_the_raw_archive(interpreted: SparkSession,
 
 
 @pytest.fixture(scope="module")
-def analyst(ran: Ran, interpreted: SparkSession) -> Iterator[Settings]:
+def analyst(ran: Ran, interpreted: SparkSession) -> Iterator[Leg]:
     """The schema as analysts see it: what the set-up grants them is there, and nothing else."""
     settings = Settings(schema="explained_to_analysts")
     interpreted.sql(f"CREATE SCHEMA {settings.schema}")
@@ -122,7 +122,7 @@ def analyst(ran: Ran, interpreted: SparkSession) -> Iterator[Settings]:
         interpreted.sql(f"CREATE VIEW {settings.schema}.{name} AS SELECT * FROM {ran.settings.qualified(name)}")
     # Computed once: Spark finds it in each query around it.
     view = interpreted.table(settings.qualified(SOURCES_VIEW)).cache()
-    yield settings
+    yield Leg(ran.spark, settings)
     view.unpersist()
     interpreted.sql(f"DROP SCHEMA {settings.schema} CASCADE")
 
@@ -135,16 +135,16 @@ def _user_groups(posts: list[Row]) -> set[frozenset[int]]:
     return set(map(frozenset, groups.values()))
 
 
-def test_an_analyst_gets_the_same_posts_and_places_of_every_answer(ran: Ran, analyst: Settings) -> None:
+def test_an_analyst_gets_the_same_posts_and_places_of_every_answer(ran: Ran, analyst: Leg) -> None:
     """The same as of the clean tables, whose answers' posts give their numbers again; and no name but top posters'."""
-    spark, stored = ran.spark, answer_tables.posts(ran.spark, ran.settings)
+    spark, stored = ran.spark, answer_tables.posts(ran.leg)
     # Read once: each query below is around values alone.
     tables = (stored.pins, stored.geolocations, stored.users)
     clean = CleanTables(*(spark.createDataFrame(table.toArrow()) for table in tables))
     names = {row[0] for row in clean.users.select("user_name").distinct().collect()} - {None}
     posters = {row[0] for row in clean.pins.select("poster_name").distinct().collect()} - {None}
     for answer in ANSWERS:
-        shown = explain(spark, analyst, answer.name, {}).collect()
+        shown = explain(analyst, answer.name, {}).collect()
         sources = [(f"{entity.name}_file", f"{entity.name}_source.file") for entity in answer.entities]
         sources += [(f"{entity.name}_position", f"{entity.name}_source.position") for entity in answer.entities]
         frame = explain_answer(clean, answer.name)
@@ -160,9 +160,9 @@ def test_an_analyst_gets_the_same_posts_and_places_of_every_answer(ran: Ran, ana
         assert told & posters == tops
 
 
-def test_raw_texts_are_for_stewards_alone(ran: Ran, analyst: Settings) -> None:
+def test_raw_texts_are_for_stewards_alone(analyst: Leg) -> None:
     with pytest.raises(TableError) as error:
-        explain(ran.spark, analyst, ANSWER, {}, raw=True)
+        explain(analyst, ANSWER, {}, raw=True)
     assert str(error.value) == "table explained_to_analysts.quarantine must be there: run the batch first"
 
 

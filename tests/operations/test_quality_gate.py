@@ -134,7 +134,7 @@ def measured(make_place: Callable[..., Place]) -> Place:
 
 def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(measured: Place):
     place = measured
-    pins, geos, users, everything = quality_gate.collect_metrics(place.spark, place.settings, "first")
+    pins, geos, users, everything = quality_gate.collect_metrics(place, "first")
     assert numbers(pins) == ("abc.pin", 4, 2, 1, 1, 1)
     assert numbers(geos) == ("abc.geo", 1, 0, 0, 1, 0)  # nothing but rubbish is not silence
     assert numbers(users) == ("abc.user", 0, 0, 0, 0, 0)
@@ -145,7 +145,7 @@ def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(measured: Pla
 
     # A run that finds nothing has no figures of its own; what is there is as old as it was.
     place.take(run_id="second")
-    quiet = quality_gate.collect_metrics(place.spark, place.settings, "second")
+    quiet = quality_gate.collect_metrics(place, "second")
     assert [one.read for one in quiet] == [0, 0, 0, 0]
     assert [one.newest_arrival for one in quiet] == [
         pins.newest_arrival,
@@ -156,12 +156,12 @@ def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(measured: Pla
 
     # A rebuild is no news.
     place.take(run_id="third", rebuild=True)
-    again = quality_gate.collect_metrics(place.spark, place.settings, "third")[0]
+    again = quality_gate.collect_metrics(place, "third")[0]
     assert (again.read, again.newest_arrival) == (4, pins.newest_arrival)
 
     # Without a run: what was read within a day.
     def read(later: timedelta) -> int:
-        return quality_gate.collect_metrics(place.spark, place.settings, now=datetime.now(UTC) + later)[0].read
+        return quality_gate.collect_metrics(place, now=datetime.now(UTC) + later)[0].read
 
     assert (read(timedelta(0)), read(timedelta(hours=25))) == (8, 0)
 
@@ -170,7 +170,7 @@ def test_the_figures_are_shown_over_spark_connect_too(measured: Place, connect: 
     (file,) = Path(measured.settings.landing).rglob("abc.pin*.json")
     arrived = datetime.fromtimestamp(file.stat().st_mtime_ns // 10**6 / 1000, UTC)  # Spark tells milliseconds
     now = arrived + timedelta(hours=72)
-    figures = quality_gate.collect_metrics(connect, measured.settings, "first", now)
+    figures = quality_gate.collect_metrics(replace(measured, spark=connect), "first", now)
     assert (figures[0].newest_arrival, figures[0].age_hours) == (arrived, 72.0)
     rows = [tuple(row) for row in quality_gate.metrics_frame(connect, figures).drop("newest_arrival").collect()]
     assert rows == [
@@ -183,5 +183,5 @@ def test_the_figures_are_shown_over_spark_connect_too(measured: Place, connect: 
 
 def test_a_place_without_tables_is_a_clear_error(measured: Place):
     with pytest.raises(TableError) as error:
-        quality_gate.collect_metrics(measured.spark, replace(measured.settings, schema="nowhere", warehouse=""))
+        quality_gate.collect_metrics(measured.with_settings(schema="nowhere", warehouse=""))
     assert str(error.value) == "table nowhere.runs must be there: run the batch first"

@@ -6,14 +6,14 @@ import pytest
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pinterest_transforms.entities import GEO, PIN, Entity
+from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.errors import BusyError, UndoError
 from pinterest_transforms.ingest.excluded_records import has_excluded
 from pinterest_transforms.operations import undo
 from pinterest_transforms.operations.undo_effects import DeltaUndo, UndoTopic
 from pinterest_transforms.operations.undo_plan import UndoPlan
 from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg
 from pinterest_transforms.tables import raw_archive, writers
 from pinterest_transforms.tables.locks import entity_lock
 from tests.support.log_lines import log_lines
@@ -31,7 +31,7 @@ def _interpreting(interpreted: SparkSession) -> None:
 def undo_run(place: Place, run_id: str, **how: bool) -> list[tuple[int, int]]:
     """Rows that the run had written, and how many of them another version took the place of."""
     entity = GEO if isinstance(place, StreamPlace) else PIN
-    done = undo.undo_run(place.spark, place.settings, [entity], run_id, refresh=False, **how)
+    done = undo.undo_run(place, [entity], run_id, refresh=False, **how)
     return [(one.keys, one.restored) for one in done]
 
 
@@ -48,12 +48,12 @@ def copy_rows(place: Place, table: str, where: str, **changed: Column) -> None:
     place.table(table).where(where).withColumns(changed).writeTo(place.settings.qualified(table)).append()
 
 
-def restore_among_others(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame) -> None:
+def restore_among_others(leg: EntityLeg, rows: DataFrame) -> None:
     """Also rows of which key, shard or position is another by now: those are left alone."""
     position = "lpad('20', 20, '0')"
     others = f"VALUES (9, '0', {position}), (1, '1', {position}), (1, '0', lpad('19', 20, '0'))"
-    gone = spark.sql(f"SELECT * FROM {others} AS gone(_key, _shard, _position)")
-    RESTORE(spark, settings, entity, rows.unionByName(gone, allowMissingColumns=True))
+    gone = leg.sql(f"SELECT * FROM {others} AS gone(_key, _shard, _position)")
+    RESTORE(leg, rows.unionByName(gone, allowMissingColumns=True))
 
 
 def test_an_undone_run_of_the_batch_leg_never_came(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,9 +62,9 @@ def test_an_undone_run_of_the_batch_leg_never_came(place: Place, monkeypatch: py
     place.put(0, *lines)
     place.take(run_id="first")
     first = place.noted()
-    topic = UndoTopic(place.spark, place.settings, PIN, "first", UndoPlan((), {}))  # a run that brought nothing
+    topic = UndoTopic(place.of(PIN), "first", UndoPlan((), {}))  # a run that brought nothing
     DeltaUndo(topic, place.table("pins"), place.table("pins")).note_undone()
-    assert not has_excluded(place.spark, place.settings, "undone")  # no table that every later batch would read
+    assert not has_excluded(place, "undone")  # no table that every later batch would read
     lines += [pin(1, CANARY), pin(2, CANARY, follower_count="lots"), f'["{CANARY}"]']
     place.put(0, *lines)  # grown
     place.put(13, pin(3, CANARY))
@@ -141,7 +141,7 @@ def test_an_undone_run_of_the_stream_leg_never_came(make_streams: MakeStreams) -
     add_beside(place, "abc_raw_table", "kind", "CAST(data AS STRING)", at)
     first, raw = place.noted(), sorted(place.stored("abc_raw_table")["data"])
     place.take(run_id="bad")
-    raw_archive.record_purge(place.spark, place.settings, GEO, datetime(2020, 1, 1, tzinfo=UTC))
+    raw_archive.record_purge(place.of(GEO), datetime(2020, 1, 1, tzinfo=UTC))
     assert refused(place, "bad") == (
         "run bad: 1 keys of streaming-abc-geo may have other versions in raw records from before 2020-01-01, which "
         "were purged; allow_losses makes them of what is left"

@@ -12,7 +12,7 @@ from emulation.synthetic.landing_writer import write_landing
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
 from pinterest_transforms.entities import ENTITIES
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables import maintenance
 from pinterest_transforms.tables.definitions import answer_specs
 
@@ -28,6 +28,7 @@ class Ran:
         self.out = StringIO()
         self.runner = Runner(spark, Screen(self.out))
         self.settings = Settings(schema=SCHEMA, landing=str(folder / "landing"), warehouse=str(folder / "warehouse"))
+        self.leg = Leg(spark, self.settings)
         self.exits: dict[str, str] = {}
         self.shown: dict[str, str] = {}
 
@@ -51,7 +52,7 @@ class Ran:
         return self.exits[name]
 
     def table(self, name: str) -> int:
-        return self.spark.table(self.settings.qualified(name)).count()
+        return self.leg.table(name).count()
 
 
 def run_batch_notebooks(spark: SparkSession, folder: Path) -> Ran:

@@ -21,7 +21,7 @@ def work_tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     """A warehouse with the tables of the batch leg's work, and nothing in them. To be read and copied only."""
     warehouse = tmp_path_factory.mktemp("made")
     place = Place(spark, Settings(user_id="abc", schema="made", warehouse=str(warehouse)))
-    set_up_only(spark, place.settings, *WORK)
+    set_up_only(place, *WORK)
     return place
 
 
@@ -38,7 +38,7 @@ def make_place(work_tables: Place, tmp_path_factory: pytest.TempPathFactory) -> 
         place = Place(work_tables.spark, Settings(**{"user_id": "abc", **where, **changes}))
         for name in names:
             shutil.copytree(work_tables.settings.table_folder(name), place.settings.table_folder(name))
-        creation.register_tables(place.spark, place.settings)
+        creation.register_tables(place)
         return place
 
     return make

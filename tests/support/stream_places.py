@@ -27,7 +27,7 @@ from pinterest_transforms.ingest import kinesis, streams
 from pinterest_transforms.ingest.checkpoint_state import has_begun
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.ingest.stream_queries import Running
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg, Leg, Settings
 from pinterest_transforms.tables import creation
 from pinterest_transforms.tables.definitions import raw_table
 from tests.support.controlled_kinesis import ControlledKinesis
@@ -84,9 +84,9 @@ class StreamPlace(Place):
         """Takes what is in the streams, or makes the tables again of what is kept of them."""
         which = entities or (GEO,)
         if rebuild:
-            streams.rebuild_streams(self.spark, self.settings, which, run_id, **reading)
+            streams.rebuild_streams(self, which, run_id, **reading)
         else:
-            streams.ingest_streams(self.spark, self.settings, which, run_id, self.reading(**reading), self.client())
+            streams.ingest_streams(self, which, run_id, self.reading(**reading), self.client())
 
     def countries(self) -> dict[int, object]:
         return {key: row[0] for key, row in self.rows(GEO).items()}
@@ -109,7 +109,7 @@ class StreamPlace(Place):
         for name in names:
             self.spark.sql(f"DROP TABLE {self.settings.qualified(name)}")
             shutil.rmtree(self.settings.table_folder(name))
-        set_up_only(self.spark, self.settings, *names)
+        set_up_only(self, *names)
 
     def checkpoint(self, entity: Entity = GEO) -> Path:
         return Path(self.settings.checkpoint(entity))
@@ -139,13 +139,13 @@ def record_files(settings: Settings, entity: Entity) -> Path:
     return folder
 
 
-def read_files(spark: SparkSession, settings: Settings, entity: Entity, source: KinesisSourceConfig) -> DataFrame:
+def read_files(leg: EntityLeg, source: KinesisSourceConfig) -> DataFrame:
     """The records of a stream from files, with the columns and the positions of the Kinesis source."""
-    folder = record_files(settings, entity)
-    if source.initial_position == "latest" and not has_begun(settings.checkpoint(entity)):
+    folder = record_files(leg.settings, leg.entity)
+    if source.initial_position == "latest" and not has_begun(leg.checkpoint):
         for file in folder.iterdir():
             file.unlink()
-    return spark.readStream.schema(SCHEMA).parquet(str(folder))
+    return leg.spark.readStream.schema(SCHEMA).parquet(str(folder))
 
 
 @pytest.fixture(scope="session", name="stream_tables")
@@ -158,7 +158,7 @@ def made_tables(work_tables: Place, tmp_path_factory: pytest.TempPathFactory) ->
         shutil.copytree(made, settings.table_folder(settings.clean_table(entity)))
     for name in SHARED:
         shutil.copytree(work_tables.settings.table_folder(name), settings.table_folder(name))
-    set_up_only(work_tables.spark, settings, raw_table(settings))
+    set_up_only(Leg(work_tables.spark, settings), raw_table(settings))
     return folder / settings.schema
 
 
@@ -185,8 +185,9 @@ def made_streams(
                 served.create(settings.stream(entity), shards)
             for name in (*map(settings.clean_table, entities), *SHARED, raw_table(settings)):
                 shutil.copytree(stream_tables / name, settings.table_folder(name))
-            creation.register_tables(spark, settings)
-            return StreamPlace(spark, settings, served)
+            place = StreamPlace(spark, settings, served)
+            creation.register_tables(place)
+            return place
 
         yield make
 

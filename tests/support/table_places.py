@@ -12,13 +12,12 @@ from tempfile import TemporaryDirectory
 
 import polars
 import pytest
-from pyspark.sql import SparkSession
 
 from pinterest_transforms.entities import PIN, Entity
 from pinterest_transforms.errors import StreamError
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.schemas import CONTRACT
-from pinterest_transforms.settings import Settings, landing_key
+from pinterest_transforms.settings import Leg, landing_key
 from pinterest_transforms.tables import creation, definitions
 
 Line = str | bytes | dict[str, object]
@@ -31,11 +30,8 @@ WORK = ("pins", "geolocations", "users", *SHARED)
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Leg):
     """A landing and a warehouse."""
-
-    spark: SparkSession
-    settings: Settings
 
     def put(
         self, offset: int, *lines: Line, entity: Entity = PIN, partition: int = 0, end: str = "\n", age: int = 0
@@ -45,7 +41,7 @@ class Place:
         return write(file, *lines, end=end, age=age)
 
     def take(self, *entities: Entity, run_id: str = "run", rebuild: bool = False) -> None:
-        ingest_landing(self.spark, self.settings, entities or (PIN,), run_id, rebuild=rebuild)
+        ingest_landing(self, entities or (PIN,), run_id, rebuild=rebuild)
 
     def rows(self, entity: Entity = PIN) -> Values:
         """The clean table's contract columns, by key; fails if a key is there twice."""
@@ -90,9 +86,6 @@ class Place:
             copy = shutil.copytree(self.settings.table_folder(name), Path(folder, name), ignore=under_way)
             return polars.read_delta(str(copy))
 
-    def table(self, name: str):
-        return self.spark.table(self.settings.qualified(name))
-
     def content(self) -> dict[str, str]:
         """Every file of the warehouse, checkpoints included, and its content's hash."""
         root = Path(self.settings.warehouse)
@@ -103,15 +96,15 @@ class Place:
         return replace(self, settings=replace(self.settings, **changes))
 
 
-def set_up_only(spark: SparkSession, settings: Settings, *names: str) -> None:
+def set_up_only(leg: Leg, *names: str) -> None:
     """Sets up some of the leg's tables: each one takes as long as all checks of a test."""
     with pytest.MonkeyPatch.context() as patched:
-        chosen = [spec for spec in definitions.work_specs(settings) if spec.name in names]
+        chosen = [spec for spec in definitions.work_specs(leg.settings) if spec.name in names]
         patched.setattr(creation, "work_specs", lambda _: chosen)
         patched.setattr(creation, "answer_specs", list)
         if len(names) < len(WORK):
             patched.setattr(creation, "_make_views", lambda *_: None)
-        creation.set_up(spark, settings)
+        creation.set_up(leg)
 
 
 def forget_logs(place: Place) -> None:

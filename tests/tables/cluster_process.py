@@ -15,7 +15,7 @@ from local.runtime.jars import fetch_delta_jars
 from local.runtime.spark_session import local_session, stop_session
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.ingest.landing import ingest_landing
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables.creation import register_tables
 from tests.support.interpreting import INTERPRETED
 
@@ -33,8 +33,9 @@ if __name__ == "__main__":
     spark = local_session(settings.warehouse, extra=CLUSTER)
     work = Path(pyspark.__file__).parent / "work" / str(spark.sparkContext.applicationId)
     try:
-        register_tables(spark, settings)
-        ingest_landing(spark, settings, ENTITIES, "cluster")
+        leg = Leg(spark, settings)
+        register_tables(leg)
+        ingest_landing(leg, ENTITIES, "cluster")
         executors = {folder.name for folder in work.iterdir()}
     finally:
         stop_session(spark)

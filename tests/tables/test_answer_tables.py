@@ -47,7 +47,7 @@ def answered(make_place: Callable[..., Place]) -> Iterator[Place]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(answer_tables, "ANSWERS", SOME)
         with log_lines() as said:
-            written = answer_tables.refresh_answers(place.spark, place.settings)
+            written = answer_tables.refresh_answers(place)
         assert said == ["answering 3 questions"]
         for answer in SOME:
             rows = list(written[answer.name].itertuples(index=False, name=None))
@@ -62,17 +62,17 @@ def stored(place: Place, answer: Answer) -> list[tuple[object, ...]]:
 
 
 def computed(place: Place, answer: Answer) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in answer.compute(answer_tables.posts(place.spark, place.settings)).collect()]
+    return [tuple(row) for row in answer.compute(answer_tables.posts(place)).collect()]
 
 
 def test_a_kept_answer_is_what_its_function_computes_in_its_order(answered: Place):
     for answer in SOME:
-        read = answer_tables.read_answer(answered.spark, answered.settings, answer)
+        read = answer_tables.read_answer(answered, answer)
         assert [tuple(row) for row in read.collect()] == computed(answered, answer) != []
 
 
 def test_an_answer_needs_no_table_but_those_it_names(answered: Place):
-    clean = answer_tables.posts(answered.spark, answered.settings)
+    clean = answer_tables.posts(answered)
     frames = {"pin": clean.pins, "geo": clean.geolocations, "user": clean.users}
     for answer in ANSWERS:
         named = {entity.name for entity in answer.entities}
@@ -89,7 +89,7 @@ def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
 ):
     before = answered.content()
     with log_lines() as said:
-        assert answer_tables.refresh_answers(answered.spark, answered.settings) == {}
+        assert answer_tables.refresh_answers(answered) == {}
     assert (answered.content(), said) == (before, [])
 
     # A table that is dropped and made again has the same version number, with other rows.
@@ -97,19 +97,19 @@ def test_answers_are_made_anew_only_when_a_clean_table_has_changed(
     answered.spark.sql(f"DROP TABLE {settings.qualified('users')}")
     shutil.rmtree(settings.table_folder("users"))
     shutil.copytree(Path(work_tables.settings.warehouse, "made", "users"), settings.table_folder("users"))
-    creation.register_tables(answered.spark, settings)
+    creation.register_tables(answered)
     joined = "(1, 'only one', 20, TIMESTAMP '2016-02-03 04:05:06')"
     answered.spark.sql(f"INSERT INTO {settings.qualified('users')} (ind, user_name, age, date_joined) VALUES {joined}")
     monkeypatch.setattr(answer_tables, "ANSWERS", [BY_COUNTRY, BY_YEAR])
     with log_lines() as said:
-        answer_tables.refresh_answers(answered.spark, settings)
+        answer_tables.refresh_answers(answered)
     assert said == ["answering 1 question"]
     assert stored(answered, BY_YEAR) == [(2016, 1)]
 
 
 def refreshed(place: Place) -> list[str]:
     """Answers that a refresh writes."""
-    return list(answer_tables.refresh_answers(place.spark, place.settings))
+    return list(answer_tables.refresh_answers(place))
 
 
 @pytest.fixture
@@ -127,9 +127,7 @@ def test_an_answer_table_has_comments_on_everything(answered: Place):
         assert [row["data_type"] for row in about if row["col_name"] == "Comment"] == [answer.question]
         columns = [(row["col_name"], row["data_type"], row["comment"]) for row in about[: len(answer.columns)]]
         assert columns == [(column, kind.lower(), comment) for column, kind, comment in answer.columns]
-        assert (
-            table_access.properties(answered.spark, answered.settings, answer.name)["pinterest.schema_version"] == "3"
-        )
+        assert table_access.properties(answered, answer.name)["pinterest.schema_version"] == "3"
 
 
 def drop(place: Place, answer: Answer) -> None:
@@ -144,7 +142,7 @@ def leave_unfinished(place: Place, answer: Answer) -> None:
     (folder / "_delta_log").mkdir(parents=True)
     (folder / "part-00000-0a1b.c000.snappy.parquet").write_text("half")
     (folder / ".part-00000-0a1b.c000.snappy.parquet.crc").write_text("half")
-    creation.register_tables(place.spark, place.settings)
+    creation.register_tables(place)
 
 
 def make_with(place: Place, answer: Answer, pairs: str) -> None:
@@ -164,7 +162,7 @@ def test_an_answer_table_that_is_missing_or_another_s_is_written_again(two: Plac
         for answer in answer_tables.ANSWERS:
             assert two.table(answer.name).columns == [name for name, _, _ in answer.columns]
 
-    current = table_access.properties(two.spark, two.settings, BY_YEAR.name)[answer_tables.SOURCE_PROPERTY]
+    current = table_access.properties(two, BY_YEAR.name)[answer_tables.SOURCE_PROPERTY]
     drop(two, BY_COUNTRY)
     leave_unfinished(two, BY_YEAR)
     with pytest.MonkeyPatch.context() as patched:
@@ -237,9 +235,9 @@ def test_where_nothing_can_be_cached_the_answers_are_the_same(two: Place, monkey
 def test_answers_need_their_tables(make_place: Callable[..., Place]):
     place = make_place(names=("pins", "geolocations"))
     with pytest.raises(TableError, match="must be there: run the batch first"):
-        answer_tables.read_answer(place.spark, place.settings, ANSWERS[0])
+        answer_tables.read_answer(place, ANSWERS[0])
     for work in (answer_tables.posts, answer_tables.refresh_answers):
         with pytest.raises(TableError) as error:
-            work(place.spark, place.settings)
+            work(place)
         assert str(error.value) == f"table {place.settings.schema}.users must be there: run the batch first"
-    assert table_access.read(place.spark, place.settings, "pins").count() == 0
+    assert table_access.read(place, "pins").count() == 0

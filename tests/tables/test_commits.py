@@ -11,7 +11,7 @@ import pytest
 
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import CheckpointError, TableError
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables.commits import Commit, commits_since, last_commit
 from tests.support.table_places import PINS, Place, forget_logs, lost_commit, pin
 
@@ -45,13 +45,13 @@ def test_a_lost_commit_is_an_error_that_names_the_way_out(taken: Place, table: s
 
 def test_the_files_of_the_log_and_the_history_tell_the_same(taken: Place):
     def told(place: Place) -> tuple[list[Commit], list[int]]:
-        found = commits_since(place.spark, place.settings, "pins", 1)
+        found = commits_since(place, "pins", 1)
         return [replace(one, fingerprint="", metrics={}) for one in found], [one.rows_written for one in found]
 
     assert told(taken) == told(taken.with_settings(warehouse=""))  # as where a catalog manages the tables
     assert [one.operation for one in told(taken)[0]] == ["MERGE", "WRITE"]
-    assert commits_since(taken.spark, taken.settings, "pins", 99) == [last_commit(taken.spark, taken.settings, "pins")]
-    assert last_commit(taken.spark, taken.settings, "users").is_creation
+    assert commits_since(taken, "pins", 99) == [last_commit(taken, "pins")]
+    assert last_commit(taken, "users").is_creation
 
 
 def test_a_commit_whose_file_is_torn_is_another_one(tmp_path: Path):
@@ -59,13 +59,13 @@ def test_a_commit_whose_file_is_torn_is_another_one(tmp_path: Path):
     log = settings.table_folder("pins") / "_delta_log"
     log.mkdir(parents=True)
     with pytest.raises(TableError) as error:
-        last_commit(None, settings, "pins")
+        last_commit(Leg(None, settings), "pins")
     assert str(error.value) == "table torn.pins must have a history, got none"
     whole = json.dumps({"commitInfo": {"operation": "WRITE", "operationMetrics": {"numOutputRows": "3"}}})
     seen = []
     for content in (whole, whole[:-9], "", f'{{"txn": 1}}\n{whole}', '{"commitInfo": {"operation": "MERGE"}}'):
         (log / "00000000000000000007.json").write_text(content)
-        seen.append(last_commit(None, settings, "pins"))
+        seen.append(last_commit(Leg(None, settings), "pins"))
     assert [(one.version, one.operation, one.rows_written) for one in seen] == [
         *((7, "WRITE", 3), (7, "", 0), (7, "", 0), (7, "WRITE", 3), (7, "MERGE", 0))
     ]
@@ -101,7 +101,7 @@ def test_what_others_do_to_a_table_is_no_loss_but_a_restore_is_one(taken: Place)
         return dict(place.stored("quarantine").select("raw", "my_note").rows())
 
     assert (pins(), quarantine()) == (mine, noted)
-    version = last_commit(place.spark, place.settings, "pins").version
+    version = last_commit(place, "pins").version
     place.spark.sql(f"RESTORE TABLE {name} TO VERSION AS OF {version - 1}").collect()
     with pytest.raises(CheckpointError) as error:
         place.take()

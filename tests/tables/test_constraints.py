@@ -30,7 +30,7 @@ def violation(place: Place, table: str, **values: str) -> str:
 
 def allowed(place: Place, table: str, column: str, *values: str) -> list[bool | None]:
     """What the constraint of a column, as the table has it, says of values; the engine refuses where it is not true."""
-    condition = table_access.properties(place.spark, place.settings, table)[f"delta.constraints.{column}_check"]
+    condition = table_access.properties(place, table)[f"delta.constraints.{column}_check"]
     kind = place.table(table).schema[column].dataType.simpleString()
     rows = ", ".join(f"(CAST({value} AS {kind}))" for value in values)
     return [row[0] for row in place.spark.sql(f"SELECT {condition} FROM VALUES {rows} AS given(`{column}`)").collect()]
@@ -86,21 +86,21 @@ def test_an_older_table_gets_the_constraints_and_keeps_its_rows_once_none_violat
         ("age_check (`age` IS NULL OR (`age` BETWEEN 1 AND 120))", "ind = 8"),
     ):
         with pytest.raises(TableError) as error:
-            creation.set_up(spark, settings)
+            creation.set_up(older)
         assert str(error.value) == (
             f"table {settings.schema}.users: every row must meet constraint {constraint}, got 1 that violate it: "
             "correct or delete them, then run this again"
         )
         spark.sql(f"DELETE FROM {name} WHERE {violates}")
 
-    creation.set_up(spark, settings)
+    creation.set_up(older)
     assert [row[:2] for row in older.table("users").select("ind", "age").collect()] == [(7, 30)]
     assert violation(older, "users", ind="NULL") == "ind_not_null"
     assert violation(older, "users", ind="8", age="121") == "age_check"
-    about = table_access.properties(spark, settings, "users")
+    about = table_access.properties(older, "users")
     assert (about["pinterest.schema_version"], about["pinterest.table_id"]) == ("3", "one")
     before = older.content()
-    creation.set_up(spark, settings)
+    creation.set_up(older)
     assert older.content() == before
 
 
@@ -115,18 +115,18 @@ def managed(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pl
 
 
 def test_where_a_catalog_manages_the_tables_they_are_clustered_by_the_key(managed: Place):
-    spark, settings, name = managed.spark, managed.settings, managed.settings.qualified("users")
-    creation.set_up(spark, settings)
+    spark, name = managed.spark, managed.qualified("users")
+    creation.set_up(managed)
     assert violation(managed, "users", ind="7", age="121") == "age_check"
-    before = table_access.properties(spark, settings, "users")
-    creation.set_up(spark, settings)  # as after a kill: what is there is not added again
-    assert table_access.properties(spark, settings, "users") == before
+    before = table_access.properties(managed, "users")
+    creation.set_up(managed)  # as after a kill: what is there is not added again
+    assert table_access.properties(managed, "users") == before
     spark.sql(f"INSERT INTO {name} (ind, age) VALUES (1, 30), (2, 30), (3, 30)")
     spark.sql(f"OPTIMIZE {name}")
     spark.sql(f"DELETE FROM {name} WHERE ind = 2")
     assert columns(managed) == ["ind"]
 
-    maintenance.purge_rows(spark, settings, definitions.clean_spec(settings, USER))
+    maintenance.purge_rows(managed, definitions.clean_spec(managed.settings, USER))
     assert columns(managed) == ["ind"]
     files = managed.table("users").inputFiles()
     assert sorted(row["ind"] for row in spark.read.parquet(*files).collect()) == [1, 3]

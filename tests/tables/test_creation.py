@@ -66,15 +66,15 @@ def test_a_table_whose_making_was_killed_is_made(place: Place, left: tuple[str, 
     (folder / "_delta_log").mkdir(parents=True)
     for name in left:
         (folder / "_delta_log" / name).write_text("half")
-    creation.register_tables(place.spark, place.settings)
-    creation.set_up(place.spark, place.settings)
+    creation.register_tables(place)
+    creation.set_up(place)
     assert place.counted() == []
     assert delta_version(place, "runs") == 0
 
 
 def test_set_up_again_changes_nothing(work_tables: Place):
     before = work_tables.content()
-    creation.set_up(work_tables.spark, work_tables.settings)
+    creation.set_up(work_tables)
     assert work_tables.content() == before
 
 
@@ -86,11 +86,11 @@ def test_set_ups_at_once_do_not_meet(place: Place):
 
     def set_up() -> None:
         try:
-            creation.set_up(place.spark, place.settings)
+            creation.set_up(place)
         except Exception as error:
             failed.append(error)
 
-    creation.register_tables(place.spark, place.settings)
+    creation.register_tables(place)
     threads = [threading.Thread(target=set_up) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -111,7 +111,7 @@ def test_what_is_not_delta_is_refused_and_left_alone(place: Place, kind: str):
     wanted = f"table {place.settings.schema}.runs must be a Delta table, got something else in {folder}"
     for work in (creation.set_up, creation.register_tables):
         with pytest.raises(TableError) as error:
-            work(place.spark, place.settings)
+            work(place)
         assert str(error.value) == wanted
     assert precious.read_text() == "1,2,3"
 
@@ -123,7 +123,7 @@ def test_a_table_of_another_format_in_the_catalog_is_refused(place: Place):
     elsewhere = Path(place.settings.landing, "elsewhere")
     place.spark.sql(f"CREATE TABLE {place.settings.qualified('runs')} (a INT) USING parquet LOCATION '{elsewhere}'")
     with pytest.raises(TableError) as error:
-        creation.set_up(place.spark, place.settings)
+        creation.set_up(place)
     assert str(error.value) == f"table {place.settings.schema}.runs must be a Delta table, got parquet"
 
 
@@ -141,7 +141,7 @@ def make_runs_otherwise(place: Place, columns: str, version: str) -> None:
 def test_an_older_table_gets_what_it_lacks_and_keeps_its_rows(place: Place):
     make_runs_otherwise(place, "run_id STRING, query_id STRING, batch_id BIGINT, own STRING", "0")
     place.spark.sql(f"INSERT INTO {place.settings.qualified('runs')} VALUES ('r', 'q', 7, 'mine')")
-    creation.set_up(place.spark, place.settings)
+    creation.set_up(place)
     (row,) = place.table("runs").collect()
     assert (row["run_id"], row["batch_id"], row["own"], row["unknown_fields"]) == ("r", 7, "mine", None)
     assert {field.name for field in RUNS} <= set(row.asDict())
@@ -149,9 +149,9 @@ def test_an_older_table_gets_what_it_lacks_and_keeps_its_rows(place: Place):
         column.name: column.description for column in place.spark.catalog.listColumns(f"{place.settings.schema}.runs")
     }
     assert added["library_version"] == "Version of this library"
-    assert table_access.properties(place.spark, place.settings, "runs")["pinterest.schema_version"] == "3"
+    assert table_access.properties(place, "runs")["pinterest.schema_version"] == "3"
     version = delta_version(place, "runs")
-    creation.set_up(place.spark, place.settings)
+    creation.set_up(place)
     assert delta_version(place, "runs") == version
 
 
@@ -160,7 +160,7 @@ def test_an_older_table_gets_what_it_lacks_and_keeps_its_rows(place: Place):
 def test_a_newer_table_is_refused(place: Place, version: str):
     make_runs_otherwise(place, "run_id STRING", version)
     with pytest.raises(TableError) as error:
-        creation.set_up(place.spark, place.settings)
+        creation.set_up(place)
     assert str(error.value) == (
         f"table {place.settings.schema}.runs must have schema version 3 or older, got {version}: use a newer library"
     )
@@ -171,7 +171,7 @@ def test_a_newer_table_is_refused(place: Place, version: str):
 def test_a_column_of_another_type_is_refused(place: Place):
     make_runs_otherwise(place, "run_id STRING, batch_id STRING", "0")
     with pytest.raises(TableError) as error:
-        creation.set_up(place.spark, place.settings)
+        creation.set_up(place)
     assert str(error.value) == f"table {place.settings.schema}.runs: column batch_id must be bigint, got string"
     assert delta_version(place, "runs") == 0
 
@@ -180,7 +180,7 @@ def test_attach_makes_nothing_and_finds_other_delta_tables(place: Place):
     shutil.copytree(place.settings.table_folder("runs"), place.settings.table_folder("of_somebody"))
     Path(place.settings.warehouse, place.settings.schema, "notes").mkdir()
     before = place.content()
-    creation.register_tables(place.spark, place.settings)
+    creation.register_tables(place)
     assert place.table("of_somebody").count() == 0
     assert place.content() == before
     assert not place.spark.catalog.tableExists(place.settings.qualified("top_user_country"))
@@ -188,5 +188,5 @@ def test_attach_makes_nothing_and_finds_other_delta_tables(place: Place):
 
 def test_a_table_that_is_not_there_says_what_to_do(place: Place):
     with pytest.raises(TableError) as error:
-        table_access.read(place.spark, place.settings, "top_user_country")
+        table_access.read(place, "top_user_country")
     assert str(error.value) == (f"table {place.settings.schema}.top_user_country must be there: run the batch first")

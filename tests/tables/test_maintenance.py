@@ -33,7 +33,7 @@ def maintained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Tables that are looked after: what is done to one is done to each. Only files of ``pins`` are removed."""
     names: list[str] = []
     vacuum = maintenance._vacuum  # takes seconds, and is the same statement for each table
-    monkeypatch.setattr(maintenance, "_vacuum", lambda *given: vacuum(*given) if given[2] == "pins" else None)
+    monkeypatch.setattr(maintenance, "_vacuum", lambda *given: vacuum(*given) if given[1] == "pins" else None)
     monkeypatch.setattr(
         maintenance, "work_specs", lambda given: [spec for spec in work_specs(given) if spec.name in names]
     )
@@ -85,7 +85,7 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
     content, check = place.content(), "spark.databricks.delta.retentionDurationCheck.enabled"
     for hours in (0, 24, 167):
         with pytest.raises(SettingsError) as error:
-            maintenance.maintain(spark, settings, Retention(vacuum_hours=hours))
+            maintenance.maintain(place, Retention(vacuum_hours=hours))
         assert str(error.value) == (
             "vacuum_hours must be at least 168, so that readers and writers under way keep their files, "
             f"got {hours}; {check}=false allows less"
@@ -93,7 +93,7 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
     assert place.content() == content
 
     with log_lines() as said:
-        done = by_table(maintenance.maintain(spark, settings, Retention(), now=NOW))
+        done = by_table(maintenance.maintain(place, Retention(), now=NOW))
 
     assert sorted(place.stored("pins").rows()) == before
     assert sorted(place.stored("quarantine")["raw"]) == ["[border]", "[new]"]
@@ -113,14 +113,14 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
 
     # Nothing that a reader under way may need is gone: only what no table has named for a week.
     def kept_for() -> str | None:
-        return table_access.properties(spark, settings, "pins").get(KEPT_FOR)
+        return table_access.properties(place, "pins").get(KEPT_FOR)
 
     assert (old.exists(), young.exists(), kept_for()) == (False, True, "interval 168 hours")
     # Unless the session allows less.
     maintained.remove("quarantine")
     spark.conf.set(check, "false")
     try:
-        maintenance.maintain(spark, settings, Retention(vacuum_hours=24))
+        maintenance.maintain(place, Retention(vacuum_hours=24))
     finally:
         spark.conf.unset(check)
     assert (young.exists(), kept_for()) == (False, "interval 24 hours")
@@ -138,16 +138,16 @@ def test_with_nothing_to_do_no_file_is_written_anew_over_spark_connect_too(
     rows = "('abc.pin', 'rejected', 'x', TIMESTAMP '2020-01-01 00:00:00Z'), ('abc.geo', 'rejected', 'y', NULL)"
     connect.sql(f"INSERT INTO {name} (topic, kind, raw, seen_at) VALUES {rows}")
     files = data_files(place)
-    for_ever = maintenance.maintain(connect, place.settings, Retention(quarantine_days=0), now=NOW)
+    for_ever = maintenance.maintain(place, Retention(quarantine_days=0), now=NOW)
     assert data_files(place) == files
     shown = maintenance.results_frame(connect, for_ever)
     assert shown.columns == ["table", "rows_removed", "files_before", "files_after", "bytes_after"]
     assert [tuple(row)[:4] for row in shown.where("table = 'quarantine'").collect()] == [("quarantine", 0, 2, 2)]
 
     maintained.append("pins")
-    done = by_table(maintenance.maintain(connect, place.settings, Retention(), now=NOW))
+    done = by_table(maintenance.maintain(place, Retention(), now=NOW))
     assert (done["quarantine"].rows_removed, done["quarantine"].files_after) == (1, 1)
-    assert KEPT_FOR not in table_access.properties(connect, place.settings, "pins")  # a week is Delta's own
+    assert KEPT_FOR not in table_access.properties(place, "pins")  # a week is Delta's own
 
 
 def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(
@@ -162,27 +162,27 @@ def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(
     records = [(f"record {at}", (SHARD, str(at), arrived, None)) for at, arrived in enumerate(days)]
     rows = spark.createDataFrame(records, RAW_RECORD)
     for entity, files in ((GEO, 2), (PIN, 1)):
-        raw_archive.append(spark, settings, entity, rows.coalesce(files), None)
-    assert raw_archive.newest_arrival(spark, settings, GEO) == NOW.timestamp()
-    assert raw_archive.newest_arrival(spark, settings, USER) is None
+        raw_archive.append(place.of(entity), rows.coalesce(files), None)
+    assert raw_archive.newest_arrival(place.of(GEO)) == NOW.timestamp()
+    assert raw_archive.newest_arrival(place.of(USER)) is None
 
     def kept() -> list[list[int]]:
         return [[position for position, _ in place.raw(entity)] for entity in (GEO, PIN)]
 
     def purged() -> list[str]:
-        return [raw_archive.purged_before(spark, settings, entity) for entity in (GEO, PIN)]
+        return [raw_archive.purged_before(place.of(entity)) for entity in (GEO, PIN)]
 
-    raw_archive.maintain(spark, replace(settings, raw_days=0), GEO, NOW)
+    raw_archive.maintain(place.with_settings(raw_days=0).of(GEO), NOW)
     assert (kept(), purged()) == ([[0, 1, 2]] * 2, ["", ""])
     zone = spark.conf.get("spark.sql.session.timeZone")
     spark.conf.set("spark.sql.session.timeZone", "America/New_York")  # a day is one of UTC
     try:
-        raw_archive.maintain(spark, settings, GEO, NOW)
+        raw_archive.maintain(place.of(GEO), NOW)
     finally:
         spark.conf.set("spark.sql.session.timeZone", zone)
     assert (kept(), purged()) == ([[1, 2], [0, 1, 2]], ["2026-07-01", ""])
 
-    (done,) = maintenance.maintain(spark, settings, Retention(), now=NOW)
+    (done,) = maintenance.maintain(place, Retention(), now=NOW)
     assert (done.table, done.rows_removed, done.files_after) == (name, 1, 2)
     assert (kept(), purged()) == ([[1, 2]] * 2, ["2026-07-01"] * 2)
     assert {Path(path).parent.name for path in place.table(name).inputFiles()} == {"kind=geo", "kind=pin"}
@@ -210,10 +210,9 @@ def test_a_retention_that_is_none_is_a_clear_error(days: str, hours: str, said: 
 
 
 def test_without_tables_it_is_a_clear_error(make_place: Callable[..., Place]):
-    place = make_place(names=())
-    nowhere = replace(place.settings, schema="nowhere", warehouse="")
+    nowhere = make_place(names=()).with_settings(schema="nowhere", warehouse="")
     with pytest.raises(TableError) as error:
-        maintenance.maintain(place.spark, nowhere, Retention())
+        maintenance.maintain(nowhere, Retention())
     assert str(error.value) == "table nowhere.pins must be there: run the batch first"
 
 
@@ -237,7 +236,7 @@ def test_a_running_job_and_maintenance_are_not_in_each_others_way(
 
     job = threading.Thread(target=work)
     job.start()
-    maintenance.maintain(place.spark, place.settings, Retention(), now=NOW)  # takes about as long as the job
+    maintenance.maintain(place, Retention(), now=NOW)  # takes about as long as the job
     job.join()
     assert failures == []
     assert place.titles() == {key: "first" if key < 5 else "second" for key in range(15)}

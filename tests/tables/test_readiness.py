@@ -14,7 +14,7 @@ from tests.support.table_places import WORK, Place
 def set_ups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Schemas that set-up was run for, in place of running it."""
     found: list[str] = []
-    monkeypatch.setattr(creation, "set_up", lambda _, settings: found.append(settings.schema))
+    monkeypatch.setattr(creation, "set_up", lambda leg: found.append(leg.settings.schema))
     return found
 
 
@@ -37,10 +37,10 @@ def test_set_up_runs_again_where_a_table_is_not_this_library_s(
     ):
         set_ups.clear()
         place.spark.sql(statement)
-        creation.ensure_tables(place.spark, place.settings)
+        creation.ensure_tables(place)
         assert set_ups == ([place.settings.schema] if needed else []), what
     shutil.rmtree(place.settings.table_folder("quarantine"))
-    creation.ensure_tables(place.spark, place.settings)
+    creation.ensure_tables(place)
     assert set_ups == [place.settings.schema]
 
 
@@ -52,5 +52,5 @@ def test_set_up_runs_where_a_table_or_the_view_is_missing(
     monkeypatch.setattr(creation, "register_tables", lambda *_: None)
     for dropped in ("VIEW", "posts"), ("TABLE", "geolocations"):
         place.spark.sql(f"DROP {dropped[0]} {place.settings.qualified(dropped[1])}")
-        creation.ensure_tables(place.spark, place.settings)
+        creation.ensure_tables(place)
     assert set_ups == [place.settings.schema] * 2

@@ -29,7 +29,7 @@ from pinterest_transforms.ingest.landing_reader import (
 from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RecordRange, RunCounts
 from pinterest_transforms.logs import FIELDS, active_log_format, configure_logging
 from pinterest_transforms.schemas import RUNS
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg, Leg, Settings
 from pinterest_transforms.tables import position_conflicts, raw_archive, writers
 from pinterest_transforms.tables.commits import commits_since, last_commit
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
@@ -61,6 +61,10 @@ class IngestContext:
     undone: tuple[RecordRange, ...] = ()
     log_format: str = field(default_factory=active_log_format)
 
+    def leg(self, spark: SparkSession) -> EntityLeg:
+        """The leg in the session that a query or a micro-batch has."""
+        return EntityLeg(spark, self.settings, self.entity)
+
     @property
     def topic(self) -> str:
         """The topic or the stream that the records come from."""
@@ -77,7 +81,7 @@ class DeltaEffects:
     """The effects of one micro-batch, ``micro_batch.Effects``.
 
     Attributes:
-        spark: the session of the records.
+        leg: in the session of the records.
         context: of the query.
         batch: which micro-batch.
         rows: evaluated records with ``_source``, checkpointed.
@@ -86,7 +90,7 @@ class DeltaEffects:
         sources: where the records stand, for the batch's row of ``runs``.
     """
 
-    spark: SparkSession
+    leg: EntityLeg
     context: IngestContext
     batch: MicroBatch
     rows: DataFrame
@@ -96,39 +100,35 @@ class DeltaEffects:
 
     def clean_version(self) -> int:
         """Version of the clean table."""
-        return last_commit(self.spark, self._settings, self._clean).version
+        return last_commit(self.leg, self.leg.clean_table).version
 
     def count_conflicts(self) -> int:
         """Positions of the batch at which the tables hold another content."""
-        return position_conflicts.count_conflicts(self.spark, self._settings, self.context.entity, self.rows)
+        return position_conflicts.count_conflicts(self.leg, self.rows)
 
     def has_quarantined(self) -> bool:
         """Whether quarantine holds records of this topic; only this entity's one writer adds any."""
-        there = self.spark.table(self._settings.qualified(QUARANTINE_TABLE))
-        return bool(there.where(F.col("topic") == self._topic).head(1))
+        return bool(self.leg.table(QUARANTINE_TABLE).where(F.col("topic") == self.leg.topic).head(1))
 
     def archive_raw(self, *, may_exist: bool) -> None:
         """Appends the records as they came."""
         known = (self.counts.first_arrival, self.counts.last_arrival) if may_exist else None
-        raw_archive.append(self.spark, self._settings, self.context.entity, self.rows, known)
+        raw_archive.append(self.leg, self.rows, known)
 
     def write_quarantine(self, *, may_exist: bool) -> None:
         """Adds or replaces what was rejected and repaired."""
         files = self.batch.files if self.batch.mode == "replace" else None
-        distinct = self.ordered
-        writers.write_quarantine(
-            self.spark, self._settings, self._topic, self.rows, files, distinct=distinct, may_exist=may_exist
-        )
+        writers.write_quarantine(self.leg, self.rows, files, distinct=self.ordered, may_exist=may_exist)
 
     def write_clean(self, since: int) -> int:
         """Appends to a table that nobody has written to, else merges; or replaces."""
         if self.batch.mode == "replace":
-            return writers.replace_clean(self.spark, self._settings, self.context.entity, self.rows, self.batch.files)
+            return writers.replace_clean(self.leg, self.rows, self.batch.files)
         usable = self.counts.read - self.counts.rejected
         rows = latest_usable(self.rows, usable, ordered=self.ordered)
-        is_new = last_commit(self.spark, self._settings, self._clean).is_creation
-        writers.merge_clean(self.spark, self._settings, self.context.entity, rows, is_new=is_new)
-        commits = commits_since(self.spark, self._settings, self._clean, since)
+        is_new = last_commit(self.leg, self.leg.clean_table).is_creation
+        writers.merge_clean(self.leg, rows, is_new=is_new)
+        commits = commits_since(self.leg, self.leg.clean_table, since)
         return sum(commit.rows_written for commit in commits if commit.version > since)
 
     def unknown_fields(self) -> dict[str, int]:
@@ -139,13 +139,13 @@ class DeltaEffects:
 
     def recorded_read(self) -> int | None:
         """``read`` of the batch's row in ``runs``."""
-        row = self.spark.table(self._runs).where(self._which_run()).select("read").first()
+        row = self.leg.table(RUNS_TABLE).where(self._which_run()).select("read").first()
         return None if row is None else int(row["read"])
 
     def remove_run(self) -> None:
         """Deletes the batch's row of ``runs``."""
-        statement = f"DELETE FROM {self._runs} WHERE {self._which_run()}"
-        with_retries(lambda: self.spark.sql(statement).collect())
+        statement = f"DELETE FROM {self.leg.qualified(RUNS_TABLE)} WHERE {self._which_run()}"
+        with_retries(lambda: self.leg.sql(statement).collect())
 
     def append_run(self, started: datetime, seconds: float, counts: RunCounts, unknown: dict[str, int]) -> None:
         """Adds the batch's row to ``runs``."""
@@ -153,7 +153,7 @@ class DeltaEffects:
             "run_id": self.context.run_id,
             "query_id": self.context.state.query_id,
             "batch_id": self.batch.batch_id,
-            "topic": self._topic,
+            "topic": self.leg.topic,
             "started": started.isoformat(),
             "seconds": seconds,
             **asdict(counts),
@@ -161,32 +161,16 @@ class DeltaEffects:
             "library_version": __version__,
             "sources": [range_row(source) for source in self.sources],
         }
-        row = create_frame(self.spark, [values], RUNS.simpleString())
-        with_retries(lambda: row.writeTo(self._runs).append())
+        row = create_frame(self.leg.spark, [values], RUNS.simpleString())
+        with_retries(lambda: row.writeTo(self.leg.qualified(RUNS_TABLE)).append())
         numbers = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in asdict(counts).items())
         fields = {name: value for name, value in values.items() if name in FIELDS}
-        _LOG.info("%s: micro-batch %d: %s", self._topic, self.batch.batch_id, numbers, extra=fields)
+        _LOG.info("%s: micro-batch %d: %s", self.leg.topic, self.batch.batch_id, numbers, extra=fields)
 
     def _which_run(self) -> str:
         # All of it is made here or checked: a uuid, a number, a user id and an entity.
         query_id, batch_id = self.context.state.query_id, self.batch.batch_id
-        return f"query_id = '{query_id}' AND batch_id = {batch_id} AND topic = '{self._topic}'"
-
-    @property
-    def _settings(self) -> Settings:
-        return self.context.settings
-
-    @property
-    def _topic(self) -> str:
-        return self.context.topic
-
-    @property
-    def _clean(self) -> str:
-        return self._settings.clean_table(self.context.entity)
-
-    @property
-    def _runs(self) -> str:
-        return self._settings.qualified(RUNS_TABLE)
+        return f"query_id = '{query_id}' AND batch_id = {batch_id} AND topic = '{self.leg.topic}'"
 
 
 def configure_batch_logging(context: IngestContext) -> None:
@@ -196,28 +180,25 @@ def configure_batch_logging(context: IngestContext) -> None:
 
 
 @contextmanager
-def evaluate(
-    spark: SparkSession, context: IngestContext, batch: MicroBatch, records: DataFrame
-) -> Iterator[DeltaEffects]:
+def evaluate(context: IngestContext, batch: MicroBatch, records: DataFrame) -> Iterator[DeltaEffects]:
     """Evaluates raw records once; their rows are kept while the effects are used.
 
     Raw texts are kept of the bad records alone, or of all where they are archived, or where two may have one position,
     and the texts decide.
 
     Args:
-        spark: the session of the records.
         context: of the query.
         batch: which micro-batch.
         records: raw records, ``json_parsing.RAW_RECORD``, or those of ``landing_reader.raw_records``.
     """
-    settings, entity, landing = context.settings, context.entity, SPLIT in records.columns
+    leg, landing = context.leg(records.sparkSession), SPLIT in records.columns
     with ExitStack() as stack:
-        rows, tally = stack.enter_context(_checkpointed(spark, context, records, every_raw=not landing))
+        rows, tally = stack.enter_context(_checkpointed(leg, records, every_raw=not landing))
         if landing:
-            splits = file_splits(tally, settings.topic(entity))
+            splits = file_splits(tally, leg.topic)
             if has_overlapping_offsets(splits):
-                rows, tally = stack.enter_context(_checkpointed(spark, context, records, every_raw=True))
-                splits = file_splits(tally, settings.topic(entity))
+                rows, tally = stack.enter_context(_checkpointed(leg, records, every_raw=True))
+                splits = file_splits(tally, leg.topic)
             rows, sources = add_source(rows, splits), file_ranges(splits)
         else:
             sources = [RecordRange(row["shard"], "", row["first"], row["last"]) for row in tally]
@@ -227,23 +208,18 @@ def evaluate(
             numbers["last_arrival"] = max((row["last_arrival"] for row in tally), default=0)
         if undone := overlapping(context.undone, sources):
             # Kept, too: Spark fails on the plan of a rebuild that holds this join several times.
-            rows = stack.enter_context(
-                materialize(spark, settings, f"{entity.name}_undone", blank_undone(rows, undone))
-            )
+            rows = stack.enter_context(materialize(leg, f"{leg.entity.name}_undone", blank_undone(rows, undone)))
             tally = rows.agg(*_counted()).collect()
         numbers |= {name: sum(row[name] for row in tally) for name in _conditions()}
         new = landing or batch.mode == "merge"  # what the raw archive gives came before
-        yield DeltaEffects(spark, context, batch, rows, Counts(**numbers), ordered, sources if new else ())
+        yield DeltaEffects(leg, context, batch, rows, Counts(**numbers), ordered, sources if new else ())
 
 
 @contextmanager
-def _checkpointed(
-    spark: SparkSession, context: IngestContext, records: DataFrame, *, every_raw: bool
-) -> Iterator[tuple[DataFrame, list[Row]]]:
+def _checkpointed(leg: EntityLeg, records: DataFrame, *, every_raw: bool) -> Iterator[tuple[DataFrame, list[Row]]]:
     """Evaluated rows, and their counts: one row per file split where they come from files."""
-    frame = validate_and_clean(records, context.entity, every_raw=every_raw)
-    frame = blank_erased(spark, context.settings, context.entity, frame)
-    with materialize(spark, context.settings, context.entity.name, frame) as rows:
+    frame = blank_erased(leg, validate_and_clean(records, leg.entity, every_raw=every_raw))
+    with materialize(leg, leg.entity.name, frame) as rows:
         if SPLIT in records.columns:
             place, more = split_columns(), [F.min("_row").alias("first")]
         else:
@@ -280,7 +256,7 @@ def _conditions() -> dict[str, Column]:
 
 
 @contextmanager
-def materialize(spark: SparkSession, settings: Settings, name: str, frame: DataFrame) -> Iterator[DataFrame]:
+def materialize(leg: Leg, name: str, frame: DataFrame) -> Iterator[DataFrame]:
     """The frame, computed once and kept while it is used. Serverless may refuse to keep it: then in a table."""
     try:
         kept = frame.localCheckpoint(eager=True)
@@ -290,9 +266,9 @@ def materialize(spark: SparkSession, settings: Settings, name: str, frame: DataF
     else:
         yield kept
         return
-    staged = settings.qualified(f"staged_{name}")
+    staged = leg.qualified(f"staged_{name}")
     frame.writeTo(staged).using("delta").createOrReplace()
     try:
-        yield spark.table(staged)
+        yield leg.spark.table(staged)
     finally:
-        spark.sql(f"DROP TABLE IF EXISTS {staged}")
+        leg.sql(f"DROP TABLE IF EXISTS {staged}")

@@ -11,11 +11,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.cleaning import is_rejected
-from pinterest_transforms.entities import Entity
 from pinterest_transforms.ingest.micro_batch import RecordRange
 from pinterest_transforms.json_parsing import BLANK, no_labels
 from pinterest_transforms.schemas import CONTRACT
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables.definitions import ERASED_TABLE, UNDONE_TABLE
 from pinterest_transforms.tables.table_access import create_frame, has_commits, sql_text
 
@@ -25,27 +24,27 @@ _KEY = re.compile(_KEY_PATTERN.encode())
 _RANGE = "struct<shard: string, file: string, first: string, last: string, arrived: bigint>"
 
 
-def has_excluded(spark: SparkSession, settings: Settings, table: str) -> bool:
+def has_excluded(leg: Leg, table: str) -> bool:
     """Whether ``erased`` or ``undone`` was ever written. Costs no Spark job."""
-    folder = settings.table_folder(table)
+    folder = leg.settings.table_folder(table)
     if folder is not None:
         return has_commits(folder)
-    return spark.catalog.tableExists(settings.qualified(table))
+    return leg.spark.catalog.tableExists(leg.qualified(table))
 
 
-def read_excluded(spark: SparkSession, settings: Settings, table: str) -> DataFrame:
+def read_excluded(leg: Leg, table: str) -> DataFrame:
     """The table ``erased`` or ``undone``. It is read by its folder where it has one."""
-    folder = settings.table_folder(table)
+    folder = leg.settings.table_folder(table)
     if folder is not None:  # a session that runs since before the table was made has none in its catalog
-        return spark.read.format("delta").load(str(folder))
-    return spark.table(settings.qualified(table))
+        return leg.spark.read.format("delta").load(str(folder))
+    return leg.table(table)
 
 
-def read_undone(spark: SparkSession, settings: Settings, topic: str) -> tuple[RecordRange, ...]:
+def read_undone(leg: EntityLeg) -> tuple[RecordRange, ...]:
     """Records of a topic or stream that no run reads again, since their run was undone."""
-    if not has_excluded(spark, settings, UNDONE_TABLE):
+    if not has_excluded(leg, UNDONE_TABLE):
         return ()
-    undone = read_excluded(spark, settings, UNDONE_TABLE).where(F.col("topic") == topic)
+    undone = read_excluded(leg, UNDONE_TABLE).where(F.col("topic") == leg.topic)
     return tuple(RecordRange(*row[0]) for row in undone.select(range_values(F.col("source"))).collect())
 
 
@@ -112,24 +111,22 @@ def blank_undone(rows: DataFrame, undone: Sequence[RecordRange]) -> DataFrame:
     return _blank(rows.join(known, here, "left"), gone, rows.columns)
 
 
-def blank_erased(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame) -> DataFrame:
+def blank_erased(leg: EntityLeg, rows: DataFrame) -> DataFrame:
     """Makes blank lines of the records of erased posts, so that positions and counts of lines stay as they are.
 
     Args:
-        spark: session.
-        settings: names and places.
-        entity: the kind of record.
+        leg: session, names and places, kind of record.
         rows: evaluated rows, ``cleaning.validate_and_clean``.
     """
-    if not has_excluded(spark, settings, ERASED_TABLE):
+    if not has_excluded(leg, ERASED_TABLE):
         return rows
-    there = read_excluded(spark, settings, ERASED_TABLE).where(F.col("kind") == entity.name)
+    there = read_excluded(leg, ERASED_TABLE).where(F.col("kind") == leg.entity.name)
     keys = ",".join(sorted({str(row["ind"]) for row in there.select("ind").collect()}))
     if not keys:
         return rows
     # One text to Spark: joins to the table itself cost as many jobs as the rest of a micro-batch.
     texts = F.split(F.lit(keys), ",")
-    erased = spark.range(0, 1, 1, 1).select(F.explode(texts.cast("array<bigint>")).alias("_erased"))
+    erased = leg.spark.range(0, 1, 1, 1).select(F.explode(texts.cast("array<bigint>")).alias("_erased"))
     joined = rows.join(F.broadcast(erased), F.col("ind") == F.col("_erased"), "left")
     # A rejected record may name its key although it cannot be read.
     named = F.when(is_rejected(), F.arrays_overlap(F.expr(keys_in_sql("raw")), texts))

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import SettingsError, StreamError
 from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg, Settings
 
 if TYPE_CHECKING:
     from botocore.session import Session as BotocoreSession
@@ -159,9 +159,9 @@ def raw_records(frame: DataFrame) -> DataFrame:
     return frame.select(F.col("data").cast("string").alias("raw"), source.alias("_source"))
 
 
-def read_stream(spark: SparkSession, settings: Settings, entity: Entity, source: KinesisSourceConfig) -> DataFrame:
+def read_stream(leg: EntityLeg, source: KinesisSourceConfig) -> DataFrame:
     """The entity's stream, as the source gives it."""
-    return spark.readStream.format("kinesis").options(**source.options(settings.stream(entity))).load()
+    return leg.spark.readStream.format("kinesis").options(**source.options(leg.topic)).load()
 
 
 def _position(text: str) -> str:

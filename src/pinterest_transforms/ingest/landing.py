@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyspark.errors import AnalysisException, StreamingQueryException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.error_format import one_line
@@ -27,7 +27,7 @@ from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.landing_batches import ingest_listed, process_files
 from pinterest_transforms.ingest.landing_files import FileStamp, Listing, object_key, others_text, why_unusable
 from pinterest_transforms.ingest.micro_batch import MicroBatch
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables import position_conflicts, table_access
 from pinterest_transforms.tables.commits import check_commits, last_commit, last_commit_ids
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
@@ -41,12 +41,12 @@ _ALL_FILES = 1_000_000_000
 class _Landing:
     """A topic's files, and where their records go: ``landing_batches.Landing``."""
 
-    spark: SparkSession
+    leg: EntityLeg
     context: IngestContext
 
     @property
     def topic(self) -> str:
-        return self.context.settings.topic(self.context.entity)
+        return self.leg.topic
 
     @property
     def run_id(self) -> str:
@@ -54,13 +54,13 @@ class _Landing:
 
     @property
     def max_files(self) -> int:
-        return self.context.settings.max_files_per_batch
+        return self.leg.settings.max_files_per_batch
 
     def listing(self) -> Listing:
-        return landing_reader.listing(self.spark, self.context.settings, self.topic)
+        return landing_reader.listing(self.leg)
 
     def unusable(self, path: str, stamp: FileStamp) -> str:
-        return why_unusable(path, stamp.size, self.context.settings.max_file_bytes, local=self._local)
+        return why_unusable(path, stamp.size, self.leg.settings.max_file_bytes, local=self._local)
 
     def exists(self, path: str) -> bool:
         return not self._local or Path(path).is_file()
@@ -68,30 +68,22 @@ class _Landing:
     @contextmanager
     def evaluate(self, paths: Sequence[str], batch: MicroBatch) -> Iterator[DeltaEffects]:
         with landing_reader.name_unreadable_file():
-            records = landing_reader.raw_records(self.spark, paths)
-            with evaluate(self.spark, self.context, batch, records) as effects:
+            records = landing_reader.raw_records(self.leg.spark, paths)
+            with evaluate(self.context, batch, records) as effects:
                 yield effects
 
     @property
     def _local(self) -> bool:
-        return landing_reader.on_this_machine(self.context.settings, self.context.settings.landing)
+        return landing_reader.on_this_machine(self.leg.settings, self.leg.settings.landing)
 
 
-def ingest_landing(
-    spark: SparkSession,
-    settings: Settings,
-    entities: Sequence[Entity],
-    run_id: str,
-    *,
-    rebuild: bool = False,
-) -> None:
+def ingest_landing(leg: Leg, entities: Sequence[Entity], run_id: str, *, rebuild: bool = False) -> None:
     """Cleans and merges everything new in the entities' topics, side by side. Run again, it reads nothing.
 
     One that fails does not stop the others.
 
     Args:
-        spark: session; ``creation.set_up`` was run.
-        settings: names and places; ``landing`` holds ``topics/``.
+        leg: session, names and places; ``creation.set_up`` was run; ``landing`` holds ``topics/``.
         entities: the kinds of record.
         run_id: name of this run, for ``runs``.
         rebuild: clean everything in the landing again, and replace what was made of it.
@@ -101,22 +93,20 @@ def ingest_landing(
         CheckpointError: the checkpoint belongs to other tables or another landing.
         LandingError: a file cannot be ingested.
     """
-    shared = table_access.table_ids(spark, settings, QUARANTINE_TABLE, RUNS_TABLE)
-    none_quarantined = last_commit(spark, settings, QUARANTINE_TABLE).is_creation
+    shared = table_access.table_ids(leg, QUARANTINE_TABLE, RUNS_TABLE)
+    none_quarantined = last_commit(leg, QUARANTINE_TABLE).is_creation
 
-    def ingest(entity: Entity) -> None:
-        with entity_lock(settings, entity):
-            ids = shared | table_access.table_ids(spark, settings, settings.clean_table(entity))
-            checkpoint = settings.checkpoint(entity)
-            state = open_state(checkpoint, settings.topic_folder(entity), ids, reset=rebuild, rebuild=rebuild)
-            check_commits(spark, settings, state.commits, REBUILD)
+    def ingest(leg: EntityLeg) -> None:
+        with entity_lock(leg.settings, leg.entity):
+            ids = shared | table_access.table_ids(leg, leg.clean_table)
+            state = open_state(leg.checkpoint, leg.topic_folder, ids, reset=rebuild, rebuild=rebuild)
+            check_commits(leg, state.commits, REBUILD)
             if state.has_quarantined is None and none_quarantined:
                 state.has_quarantined = False
-            undone = read_undone(spark, settings, settings.topic(entity))
-            _ingest_topic(spark, IngestContext(settings, entity, run_id, state, undone))
+            _ingest_topic(leg, IngestContext(leg.settings, leg.entity, run_id, state, read_undone(leg)))
 
     with ThreadPoolExecutor(len(entities)) as pool:
-        runs = [pool.submit(ingest, entity) for entity in entities]
+        runs = [pool.submit(ingest, leg.of(entity)) for entity in entities]
     failures = [error for run in runs if (error := run.exception())]
     for error in failures[1:]:
         _LOG.error("%s", one_line(error), extra={"run_id": run_id})
@@ -124,23 +114,21 @@ def ingest_landing(
         raise failures[0]
 
 
-def _ingest_topic(spark: SparkSession, context: IngestContext) -> None:
-    settings, entity, state = context.settings, context.entity, context.state
-    if not folder_exists(spark, settings, settings.topic_folder(entity)):
+def _ingest_topic(leg: EntityLeg, context: IngestContext) -> None:
+    state = context.state
+    if not folder_exists(leg, leg.topic_folder):
         _LOG.info("%s: nothing has arrived yet", context.topic, extra=context.log_fields)
         return
-    if not (
-        state.last_offsets or state.rebuild or last_commit(spark, settings, settings.clean_table(entity)).is_creation
-    ):
+    if not (state.last_offsets or state.rebuild or last_commit(leg, leg.clean_table).is_creation):
         # A new checkpoint: what the table holds may be of other objects.
-        state.last_offsets = position_conflicts.last_offsets(spark, settings, entity)
+        state.last_offsets = position_conflicts.last_offsets(leg)
     bad, begun = "", dict(state.before)
-    if settings.warehouse:
-        bad = ingest_listed(_Landing(spark, context), state, IngestedFiles(settings.checkpoint(entity)))
+    if leg.settings.warehouse:
+        bad = ingest_listed(_Landing(leg, context), state, IngestedFiles(leg.checkpoint))
     else:
-        _ingest_found(spark, context)
+        _ingest_found(leg, context)
     if state.before != begun:  # else nothing was ingested, and what others wrote meanwhile is theirs to remember
-        state.commits = last_commit_ids(spark, settings, state.tables)
+        state.commits = last_commit_ids(leg, state.tables)
         state.save()
     if state.conflicts:
         _LOG.warning(
@@ -153,35 +141,35 @@ def _ingest_topic(spark: SparkSession, context: IngestContext) -> None:
         raise LandingError(f"{bad}; the other files were taken")
 
 
-def check_landing(spark: SparkSession, settings: Settings) -> str:
+def check_landing(leg: Leg) -> str:
     """The landing's path, if it holds topics of this user id.
 
     Raises:
         LandingError: there is no landing, or it has no topics of this user id.
     """
-    root = f"{settings.landing.rstrip('/')}/topics"
-    if not settings.landing or not folder_exists(spark, settings, root):
-        raise LandingError(f"landing must be a folder that holds topics/, got {settings.landing!r}")
-    if not any(folder_exists(spark, settings, settings.topic_folder(entity)) for entity in ENTITIES):
-        found = ", ".join(_topics(spark, settings, root)[:9]) or "no files"
-        raise LandingError(f"landing must hold topics {settings.user_id}.pin, .geo or .user, got {found}")
-    return settings.landing
+    root = f"{leg.settings.landing.rstrip('/')}/topics"
+    if not leg.settings.landing or not folder_exists(leg, root):
+        raise LandingError(f"landing must be a folder that holds topics/, got {leg.settings.landing!r}")
+    if not any(folder_exists(leg, leg.of(entity).topic_folder) for entity in ENTITIES):
+        found = ", ".join(_topics(leg, root)[:9]) or "no files"
+        raise LandingError(f"landing must hold topics {leg.settings.user_id}.pin, .geo or .user, got {found}")
+    return leg.settings.landing
 
 
-def _topics(spark: SparkSession, settings: Settings, root: str) -> list[str]:
+def _topics(leg: Leg, root: str) -> list[str]:
     """Names of the folders of a landing that has none of this user."""
-    if landing_reader.on_this_machine(settings, root):
+    if landing_reader.on_this_machine(leg.settings, root):
         return sorted(folder.name for folder in Path(root).iterdir() if folder.is_dir())
-    paths = landing_reader.reader(spark).load(landing_reader.as_glob(root)).select("path").toLocalIterator()
+    paths = landing_reader.reader(leg.spark).load(landing_reader.as_glob(root)).select("path").toLocalIterator()
     return sorted({row["path"].rpartition("/topics/")[2].partition("/")[0] for row in paths})
 
 
-def folder_exists(spark: SparkSession, settings: Settings, folder: str) -> bool:
+def folder_exists(leg: Leg, folder: str) -> bool:
     """True if a folder of the landing is there."""
-    if landing_reader.on_this_machine(settings, folder):
+    if landing_reader.on_this_machine(leg.settings, folder):
         return Path(folder).is_dir()
     try:
-        landing_reader.reader(spark).load(landing_reader.as_glob(folder)).select("path").limit(1).count()
+        landing_reader.reader(leg.spark).load(landing_reader.as_glob(folder)).select("path").limit(1).count()
     except AnalysisException as error:
         if "PATH_NOT_FOUND" in str(error):
             return False
@@ -189,18 +177,18 @@ def folder_exists(spark: SparkSession, settings: Settings, folder: str) -> bool:
     return True
 
 
-def _ingest_found(spark: SparkSession, context: IngestContext) -> None:
+def _ingest_found(leg: EntityLeg, context: IngestContext) -> None:
     """Ingests what Auto Loader finds. The content is not selected, so it is not read."""
-    settings, entity, state = context.settings, context.entity, context.state
+    state = context.state
     options = {
         "cloudFiles.format": "binaryFile",
         "cloudFiles.allowOverwrites": "true",
-        "cloudFiles.maxFilesPerTrigger": str(_ALL_FILES if state.rebuild else settings.max_files_per_batch),
-        "cloudFiles.schemaLocation": f"{settings.checkpoint(entity)}.schema",
+        "cloudFiles.maxFilesPerTrigger": str(_ALL_FILES if state.rebuild else leg.settings.max_files_per_batch),
+        "cloudFiles.schemaLocation": f"{leg.checkpoint}.schema",
         "recursiveFileLookup": "true",
     }
-    source = spark.readStream.format("cloudFiles").options(**options)
-    found = source.load(landing_reader.as_glob(settings.topic_folder(entity))).select("path", "length")
+    source = leg.spark.readStream.format("cloudFiles").options(**options)
+    found = source.load(landing_reader.as_glob(leg.topic_folder)).select("path", "length")
     failures: list[Exception] = []
 
     def each(frame: DataFrame, batch_id: int) -> None:
@@ -212,7 +200,7 @@ def _ingest_found(spark: SparkSession, context: IngestContext) -> None:
 
     _LOG.info("%s: looking for new files", context.topic, extra=context.log_fields)
     state.progress = {}
-    writer = found.writeStream.foreachBatch(each).option("checkpointLocation", settings.checkpoint(entity))
+    writer = found.writeStream.foreachBatch(each).option("checkpointLocation", leg.checkpoint)
     query = writer.trigger(availableNow=True).start()
     try:
         query.awaitTermination()
@@ -220,7 +208,7 @@ def _ingest_found(spark: SparkSession, context: IngestContext) -> None:
         if failures and isinstance(failures[0], PinterestError):
             raise failures[0] from None
         if not failures:
-            check_query_error(error, settings.checkpoint(entity), REBUILD)
+            check_query_error(error, leg.checkpoint, REBUILD)
         raise error from (failures[0] if failures else None)
     finally:
         if query.isActive:
@@ -236,7 +224,7 @@ def _ingest_found(spark: SparkSession, context: IngestContext) -> None:
 def _ingest_rows(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
     """One micro-batch of the files that Auto Loader has found."""
     configure_batch_logging(context)
-    landing, state = _Landing(frame.sparkSession, context), context.state
+    landing, state = _Landing(context.leg(frame.sparkSession), context), context.state
     others = int(state.progress.get("others", 0))
     listing = Listing(landing.topic, others=others, examples=json.loads(str(state.progress.get("examples", "[]"))))
     for row in frame.collect():

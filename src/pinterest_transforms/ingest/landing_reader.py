@@ -19,7 +19,7 @@ from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest.landing_files import FileStamp, Listing, list_folder, object_key, partition_and_start
 from pinterest_transforms.ingest.micro_batch import RecordRange
 from pinterest_transforms.schemas import LANDING_POSITION_WIDTH
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg, Settings
 from pinterest_transforms.tables.table_access import create_frame
 
 SPLIT = "_split"
@@ -41,18 +41,18 @@ def as_glob(path: str) -> str:
     return _GLOB.sub(r"\\\1", path)
 
 
-def listing(spark: SparkSession, settings: Settings, topic: str) -> Listing:
+def listing(leg: EntityLeg) -> Listing:
     """What stands below a topic's folder, which is there; no content is read.
 
     Raises:
         LandingError: a folder of this machine cannot be read.
     """
-    folder = f"{settings.landing.rstrip('/')}/topics/{topic}"
-    if on_this_machine(settings, folder):
+    topic, folder = leg.topic, leg.topic_folder
+    if on_this_machine(leg.settings, folder):
         return list_folder(folder, topic)
     found = Listing(topic)
     modified = F.unix_micros("modificationTime").alias("modified")
-    for row in reader(spark).load(as_glob(folder)).select("path", "length", modified).toLocalIterator():
+    for row in reader(leg.spark).load(as_glob(folder)).select("path", "length", modified).toLocalIterator():
         below = object_key(row["path"], topic).removeprefix(f"topics/{topic}/")
         found.add(row["path"], below, FileStamp(row["length"], row["modified"] * 1000))
     return found

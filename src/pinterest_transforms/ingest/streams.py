@@ -38,7 +38,7 @@ from pinterest_transforms.ingest.micro_batch import (
     rebuild_batch,
 )
 from pinterest_transforms.ingest.stream_queries import NEW_CHECKPOINT, Running, stop_all, watch
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables import raw_archive, table_access
 from pinterest_transforms.tables.commits import check_commits, last_commit, last_commit_ids
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE, raw_table
@@ -54,12 +54,7 @@ _RAW_FIRST = "rebuild makes the tables again of the raw records that are kept"
 
 
 def ingest_streams(
-    spark: SparkSession,
-    settings: Settings,
-    entities: Sequence[Entity],
-    run_id: str,
-    source: KinesisSourceConfig,
-    client: "KinesisClient",
+    leg: Leg, entities: Sequence[Entity], run_id: str, source: KinesisSourceConfig, client: "KinesisClient"
 ) -> None:
     """Cleans and merges the records of the streams, one query each.
 
@@ -67,8 +62,7 @@ def ingest_streams(
     or when the file ``settings.stop_file`` appears.
 
     Args:
-        spark: session; ``creation.set_up`` was run.
-        settings: names and places of the stream leg.
+        leg: the stream leg; ``creation.set_up`` was run.
         entities: the kinds of record.
         run_id: name of this run, for ``runs``.
         source: how the streams are read.
@@ -79,51 +73,41 @@ def ingest_streams(
         CheckpointError: a checkpoint belongs to other tables or another stream.
         StreamError: a stream is not there, or records between the last read and what it still holds may be lost.
     """
-    stop = Path(settings.stop_file(entities[0]))
+    stop = Path(leg.settings.stop_file(entities[0]))
     with ExitStack() as stack:
         for entity in entities:
-            stack.enter_context(entity_lock(settings, entity))
+            stack.enter_context(entity_lock(leg.settings, entity))
         # Not before: a run that finds another one busy must not take back what that one was asked.
         stop.unlink(missing_ok=True)
         contexts = []
-        for entity in entities:
-            state = _open_state(
-                spark, settings, entity, source, kinesis.describe_stream(client, settings.stream(entity))
-            )
-            contexts.append(_context(spark, settings, entity, run_id, state))
+        for one in map(leg.of, entities):
+            state = _open_state(one, source, kinesis.describe_stream(client, one.topic))
+            contexts.append(_context(one, run_id, state))
         for context in contexts:
             if context.state.rebuild:
-                _rebuild(spark, context)
+                _rebuild(context.leg(leg.spark), context)
             begin_run(context.state, run_id)
         running: list[Running] = []
         begun = [dict(context.state.before) for context in contexts]
         stack.callback(stop_all, running)
         for context in contexts:
             _LOG.info("%s: starting the stream", context.topic, extra=context.log_fields)
-            running.append(_started(spark, context, source))
-        again = partial(_started, spark, source=source) if source.trigger == AVAILABLE_NOW else None
+            running.append(_started(leg.spark, context, source))
+        again = partial(_started, leg.spark, source=source) if source.trigger == AVAILABLE_NOW else None
         watch(running, again, stop)
         for context, before in zip(contexts, begun, strict=True):
             context.state.reload()  # over Spark Connect the batches ran elsewhere
             if context.state.before != before:
-                _save_commits(spark, context)
+                _save_commits(leg, context)
 
 
-def rebuild_streams(
-    spark: SparkSession,
-    settings: Settings,
-    entities: Sequence[Entity],
-    run_id: str,
-    *,
-    allow_losses: bool = False,
-) -> None:
+def rebuild_streams(leg: Leg, entities: Sequence[Entity], run_id: str, *, allow_losses: bool = False) -> None:
     """Makes the clean tables and quarantine again of the raw records that are kept, by position.
 
     Rows of raw records that were purged stay as they are.
 
     Args:
-        spark: session; ``creation.set_up`` was run.
-        settings: names and places of the stream leg.
+        leg: the stream leg; ``creation.set_up`` was run.
         entities: the kinds of record.
         run_id: name of this run, for ``runs``.
         allow_losses: fill an empty table from the remaining raw records, though the first ones were purged.
@@ -135,81 +119,73 @@ def rebuild_streams(
     """
     with ExitStack() as stack:
         for entity in entities:
-            stack.enter_context(entity_lock(settings, entity))
-        for entity in entities:
-            clean = settings.clean_table(entity)
-            gone = raw_archive.purged_before(spark, settings, entity)
-            if gone and not allow_losses and not table_access.read(spark, settings, clean).head(1):
+            stack.enter_context(entity_lock(leg.settings, entity))
+        for one in map(leg.of, entities):
+            gone = raw_archive.purged_before(one)
+            if gone and not allow_losses and not table_access.read(one, one.clean_table).head(1):
                 raise TableError(
-                    f"cannot rebuild the empty table {settings.schema}.{clean}: raw records before {gone} were purged; "
-                    "set allow_losses=true to use the rest"
+                    f"cannot rebuild the empty table {one.settings.schema}.{one.clean_table}: raw records before "
+                    f"{gone} were purged; set allow_losses=true to use the rest"
                 )
-            checkpoint = settings.checkpoint(entity)
-            state = load_state(checkpoint) or CheckpointState(f"{checkpoint}.json", uuid.uuid4().hex)
-            name, ids = raw_table(settings), _ids(spark, settings, entity)
+            state = load_state(one.checkpoint) or CheckpointState(f"{one.checkpoint}.json", uuid.uuid4().hex)
+            name, ids = raw_table(one.settings), _ids(one)
             if state.tables.get(name, ids[name]) != ids[name]:
                 raise CheckpointError(
-                    f"table {settings.schema}.{name} must be the one that the streams were read into, got another: "
+                    f"table {one.settings.schema}.{name} must be the one that the streams were read into, got another: "
                     f"nothing can be made of it again; {NEW_CHECKPOINT}"
                 )
             if name in state.commits:
-                check_commits(spark, settings, {name: state.commits[name]}, NEW_CHECKPOINT)
+                check_commits(one, {name: state.commits[name]}, NEW_CHECKPOINT)
             begin_rebuild(state, ids)
-            context = _context(spark, settings, entity, run_id, state)
-            _rebuild(spark, context)
-            _save_commits(spark, context)
+            context = _context(one, run_id, state)
+            _rebuild(one, context)
+            _save_commits(one, context)
 
 
-def _rebuild(spark: SparkSession, context: IngestContext) -> None:
+def _rebuild(leg: EntityLeg, context: IngestContext) -> None:
     """Replaces what was made of the raw records by what they give now; goes on with one that was killed."""
-    settings, entity, state = context.settings, context.entity, context.state
-    _LOG.info("%s: made again of raw records", settings.clean_table(entity), extra=context.log_fields)
-    batch = rebuild_batch(state, context.run_id)
-    with evaluate(spark, context, batch, raw_archive.records(spark, settings, entity)) as effects:
-        process_rebuild(effects, state, batch)
+    _LOG.info("%s: made again of raw records", leg.clean_table, extra=context.log_fields)
+    batch = rebuild_batch(context.state, context.run_id)
+    with evaluate(context, batch, raw_archive.records(leg)) as effects:
+        process_rebuild(effects, context.state, batch)
 
 
-def _context(
-    spark: SparkSession, settings: Settings, entity: Entity, run_id: str, state: CheckpointState
-) -> IngestContext:
-    return IngestContext(settings, entity, run_id, state, read_undone(spark, settings, settings.stream(entity)))
+def _context(leg: EntityLeg, run_id: str, state: CheckpointState) -> IngestContext:
+    return IngestContext(leg.settings, leg.entity, run_id, state, read_undone(leg))
 
 
-def _save_commits(spark: SparkSession, context: IngestContext) -> None:
+def _save_commits(leg: Leg, context: IngestContext) -> None:
     """Keeps what the tables hold at the end of a run, for the next one to find again."""
-    context.state.commits = last_commit_ids(spark, context.settings, context.state.tables)
+    context.state.commits = last_commit_ids(leg, context.state.tables)
     context.state.save()
 
 
-def _ids(spark: SparkSession, settings: Settings, entity: Entity) -> dict[str, str]:
-    names = (settings.clean_table(entity), QUARANTINE_TABLE, RUNS_TABLE, raw_table(settings))
-    return table_access.table_ids(spark, settings, *names)
+def _ids(leg: EntityLeg) -> dict[str, str]:
+    names = (leg.clean_table, QUARANTINE_TABLE, RUNS_TABLE, raw_table(leg.settings))
+    return table_access.table_ids(leg, *names)
 
 
-def _open_state(
-    spark: SparkSession, settings: Settings, entity: Entity, source: KinesisSourceConfig, stream: kinesis.StreamInfo
-) -> CheckpointState:
+def _open_state(leg: EntityLeg, source: KinesisSourceConfig, stream: kinesis.StreamInfo) -> CheckpointState:
     """The checkpoint's state; a checkpoint that is new must not leave a gap behind what was read before it."""
-    checkpoint = settings.checkpoint(entity)
-    new = source.new_checkpoint or not has_begun(checkpoint)
-    written = (settings.clean_table(entity), QUARANTINE_TABLE, raw_table(settings))
-    read_before = new and not all(last_commit(spark, settings, name).is_creation for name in written)
-    newest = raw_archive.newest_arrival(spark, settings, entity) if read_before else None
-    gone = raw_archive.purged_before(spark, settings, entity) if read_before and newest is None else ""
+    new = source.new_checkpoint or not has_begun(leg.checkpoint)
+    written = (leg.clean_table, QUARANTINE_TABLE, raw_table(leg.settings))
+    read_before = new and not all(last_commit(leg, name).is_creation for name in written)
+    newest = raw_archive.newest_arrival(leg) if read_before else None
+    gone = raw_archive.purged_before(leg) if read_before and newest is None else ""
     last = datetime.fromisoformat(gone).replace(tzinfo=UTC).timestamp() if gone else newest
     if last is not None and not source.allow_losses:
-        _check_gap(settings.stream(entity), source, stream, last)
-    if read_before and newest is None and table_access.read(spark, settings, settings.clean_table(entity)).head(1):
-        raw_archive.record_purge(spark, settings, entity, datetime.now(UTC))
-    ids = _ids(spark, settings, entity)
-    known = None if source.new_checkpoint else load_state(checkpoint)
+        _check_gap(leg.topic, source, stream, last)
+    if read_before and newest is None and table_access.read(leg, leg.clean_table).head(1):
+        raw_archive.record_purge(leg, datetime.now(UTC))
+    ids = _ids(leg)
+    known = None if source.new_checkpoint else load_state(leg.checkpoint)
     # Only raw records of this very stream and table are what the others can be made of again.
-    name = raw_table(settings)
+    name = raw_table(leg.settings)
     sound = known is not None and (known.source, known.tables.get(name)) == (stream.identity, ids[name])
     remedy = _RAW_FIRST if sound else NEW_CHECKPOINT
-    reset, rebuild = source.new_checkpoint, _is_rebuilding(checkpoint)
+    reset, rebuild = source.new_checkpoint, _is_rebuilding(leg.checkpoint)
     state = open_state(
-        checkpoint,
+        leg.checkpoint,
         stream.identity,
         ids,
         reset=reset,
@@ -220,8 +196,8 @@ def _open_state(
     # Raw records first: of those the others can be made again. A rebuild that was killed knows no commits.
     others = dict(state.commits)
     raw_commit = {name: others.pop(name)} if name in others else {}
-    check_commits(spark, settings, raw_commit, NEW_CHECKPOINT)
-    check_commits(spark, settings, others, remedy)
+    check_commits(leg, raw_commit, NEW_CHECKPOINT)
+    check_commits(leg, others, remedy)
     if new:
         # What arrived up to then may be there already: a batch looks for it. Raw records may all have been purged.
         state.progress = {"arrived": newest or (time.time() if read_before else 0.0)}
@@ -252,7 +228,7 @@ def _check_gap(name: str, source: KinesisSourceConfig, stream: kinesis.StreamInf
 
 
 def _started(spark: SparkSession, context: IngestContext, source: KinesisSourceConfig) -> Running:
-    failures: list[Exception] = []
+    leg, failures = context.leg(spark), list[Exception]()
 
     def each(frame: DataFrame, batch_id: int) -> None:
         try:
@@ -262,11 +238,9 @@ def _started(spark: SparkSession, context: IngestContext, source: KinesisSourceC
             # One line: Spark searches what it is told, and of a long text with Java's calls in it its stack overflows.
             raise StreamError(one_line(error)) from None
 
-    frame = kinesis.read_stream(spark, context.settings, context.entity, source)
-    writer = frame.writeStream.foreachBatch(each).queryName(
-        f"{context.settings.stream(context.entity)}-{context.run_id}"
-    )
-    writer = writer.option("checkpointLocation", context.settings.checkpoint(context.entity))
+    frame = kinesis.read_stream(leg, source)
+    writer = frame.writeStream.foreachBatch(each).queryName(f"{leg.topic}-{context.run_id}")
+    writer = writer.option("checkpointLocation", leg.checkpoint)
     if source.trigger == AVAILABLE_NOW:
         query = writer.trigger(availableNow=True).start()
     else:
@@ -283,5 +257,5 @@ def _process(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
         due = batch_id % _COMPACT_EVERY == _COMPACT_EVERY - 1
         frame.sparkSession.conf.set("spark.databricks.delta.autoCompact.enabled", str(due).lower())
     batch = MicroBatch(context.run_id, batch_id, archive=True)
-    with evaluate(frame.sparkSession, context, batch, kinesis.raw_records(frame)) as effects:
+    with evaluate(context, batch, kinesis.raw_records(frame)) as effects:
         process_stream_batch(effects, context.state, batch)

@@ -28,7 +28,7 @@ from pinterest_transforms.ingest.excluded_records import (
 )
 from pinterest_transforms.ingest.landing_files import list_folder
 from pinterest_transforms.schemas import ERASED
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables import answer_tables, maintenance, table_access
 from pinterest_transforms.tables.commits import last_commit
 from pinterest_transforms.tables.creation import create_table
@@ -80,7 +80,7 @@ def parse_keys(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
-def keys_of_user(spark: SparkSession, settings: Settings, user_name: str, date_joined: str) -> tuple[int, ...]:
+def keys_of_user(leg: Leg, user_name: str, date_joined: str) -> tuple[int, ...]:
     """Keys of the posts of a user: name and day or time of joining tell two users of one name apart.
 
     Raises:
@@ -89,7 +89,7 @@ def keys_of_user(spark: SparkSession, settings: Settings, user_name: str, date_j
     day = parse_time(date_joined, "date_joined")
     if not user_name.strip():
         raise SettingsError("user_name must be the user's first and last name, got none")
-    users = table_access.read(spark, settings, settings.clean_table(USER))
+    users = table_access.read(leg, leg.settings.clean_table(USER))
     joined = F.unix_micros("date_joined")
     first = int(day.timestamp() * 1e6)
     # A date alone is the whole of that day.
@@ -111,46 +111,39 @@ def parse_time(text: str, name: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def erased_keys(spark: SparkSession, settings: Settings) -> tuple[int, ...]:
+def erased_keys(leg: Leg) -> tuple[int, ...]:
     """Keys of all posts that were ever erased from the leg."""
-    if not has_excluded(spark, settings, ERASED_TABLE):
+    if not has_excluded(leg, ERASED_TABLE):
         return ()
-    rows = read_excluded(spark, settings, ERASED_TABLE).select("ind").distinct().orderBy("ind").collect()
+    rows = read_excluded(leg, ERASED_TABLE).select("ind").distinct().orderBy("ind").collect()
     return tuple(row["ind"] for row in rows)
 
 
-def count_rows(spark: SparkSession, settings: Settings, keys: Collection[int]) -> list[ErasedRows]:
+def count_rows(leg: Leg, keys: Collection[int]) -> list[ErasedRows]:
     """What ``erase`` would delete: rows of each table, and lines of the landing if there is one. Changes nothing.
 
     Raises:
         SettingsError: the landing is no folder that can be rewritten from here.
     """
     found = []
-    for name, key_condition in _key_conditions(settings).items():
+    for name, key_condition in _key_conditions(leg.settings).items():
         condition = key_condition(sorted(keys))
-        rows = table_access.read(spark, settings, name).where(condition).count() if keys else 0
+        rows = table_access.read(leg, name).where(condition).count() if keys else 0
         found.append(ErasedRows(name, rows))
-    files = _landing_files(settings)
-    return (
-        [*found, ErasedRows("landing", sum(count_lines(path, keys) for path in files))] if settings.landing else found
-    )
+    files = _landing_files(leg.settings)
+    if leg.settings.landing:
+        found.append(ErasedRows("landing", sum(count_lines(path, keys) for path in files)))
+    return found
 
 
-def erase(
-    spark: SparkSession,
-    settings: Settings,
-    keys: Collection[int],
-    *,
-    purge: bool = False,
-) -> list[ErasedRows]:
+def erase(leg: Leg, keys: Collection[int], *, purge: bool = False) -> list[ErasedRows]:
     """Erases posts, and whatever an earlier erasure has left undone. Safe to kill and to run again.
 
     On one machine it waits for no run: while one of the leg's entities is ingested it refuses. On Databricks pause the
     leg's jobs, or run it again when they have stopped.
 
     Args:
-        spark: session; ``creation.set_up`` was run.
-        settings: names and places; with ``landing``, its files are rewritten by ``purge``.
+        leg: session, names and places; ``creation.set_up`` was run; ``purge`` rewrites files of its ``landing``.
         keys: keys of the posts.
         purge: also remove the bytes: data files are rewritten without the rows, and old files removed at once, so
             that older versions of the tables can no longer be read.
@@ -162,24 +155,24 @@ def erase(
         BusyError: an ingest of the leg is not finished.
         SettingsError: the landing is no folder that can be rewritten from here.
     """
-    files = _landing_files(settings) if purge else []
+    files = _landing_files(leg.settings) if purge else []
     with ExitStack() as stack:
         for entity in ENTITIES:
-            stack.enter_context(entity_lock(settings, entity))
+            stack.enter_context(entity_lock(leg.settings, entity))
         if keys:
-            create_table(spark, settings, erased_spec())
-            _note(spark, settings, keys)
-        erased = erased_keys(spark, settings)
+            create_table(leg, erased_spec())
+            _note(leg, keys)
+        erased = erased_keys(leg)
         receipt = []
-        for name, key_condition in _key_conditions(settings).items():
-            _LOG.info("erasing from %s.%s", settings.schema, name, extra={"table": name})
-            receipt.append(_delete(spark, settings, name, key_condition, erased))
-        answer_tables.refresh_answers(spark, settings)
+        for name, key_condition in _key_conditions(leg.settings).items():
+            _LOG.info("erasing from %s.%s", leg.settings.schema, name, extra={"table": name})
+            receipt.append(_delete(leg, name, key_condition, erased))
+        answer_tables.refresh_answers(leg)
         if purge:
             _LOG.info("blanking lines of %d landing files", len(files), extra={"files": len(files)})
             known = frozenset(erased)
             receipt.append(ErasedRows("landing", sum(blank_file(path, known) for path in files)))
-            _remove_bytes(spark, settings)
+            _remove_bytes(leg)
         return receipt
 
 
@@ -189,13 +182,13 @@ def receipt_frame(spark: SparkSession, receipt: Sequence[ErasedRows]) -> DataFra
     return create_frame(spark, rows, "struct<place: string, rows: bigint, version: bigint>")
 
 
-def _note(spark: SparkSession, settings: Settings, keys: Collection[int]) -> None:
+def _note(leg: Leg, keys: Collection[int]) -> None:
     """Adds the keys to ``erased``, for each kind of record, those that are not there."""
     now = datetime.now(UTC).isoformat()
     rows = [{"kind": entity.name, "ind": key, "erased_at": now} for entity in ENTITIES for key in sorted(keys)]
-    there = read_excluded(spark, settings, ERASED_TABLE)
-    new = create_frame(spark, rows, ERASED.simpleString()).join(there, ["kind", "ind"], "left_anti")
-    name = settings.qualified(ERASED_TABLE)
+    there = read_excluded(leg, ERASED_TABLE)
+    new = create_frame(leg.spark, rows, ERASED.simpleString()).join(there, ["kind", "ind"], "left_anti")
+    name = leg.qualified(ERASED_TABLE)
     with_retries(lambda: new.writeTo(name).append())
 
 
@@ -215,19 +208,13 @@ def _in_key_column(keys: Sequence[int]) -> str:
     return f"ind IN ({', '.join(map(str, keys))})"
 
 
-def _delete(
-    spark: SparkSession,
-    settings: Settings,
-    table: str,
-    key_condition: Callable[[Sequence[int]], str],
-    keys: Sequence[int],
-) -> ErasedRows:
+def _delete(leg: Leg, table: str, key_condition: Callable[[Sequence[int]], str], keys: Sequence[int]) -> ErasedRows:
     deleted = 0
     for first in range(0, len(keys), _KEYS_PER_STATEMENT):
         condition = key_condition(keys[first : first + _KEYS_PER_STATEMENT])
-        statement = f"DELETE FROM {settings.qualified(table)} WHERE {condition}"
-        deleted += with_retries(lambda statement=statement: spark.sql(statement).collect()[0][0])  # type: ignore[misc]
-    return ErasedRows(table, deleted, last_commit(spark, settings, table).version)
+        statement = f"DELETE FROM {leg.qualified(table)} WHERE {condition}"
+        deleted += with_retries(lambda statement=statement: leg.sql(statement).collect()[0][0])  # type: ignore[misc]
+    return ErasedRows(table, deleted, last_commit(leg, table).version)
 
 
 def _landing_files(settings: Settings) -> list[Path]:
@@ -244,17 +231,17 @@ def _landing_files(settings: Settings) -> list[Path]:
     return sorted(Path(path) for records in listed for path in records)
 
 
-def _remove_bytes(spark: SparkSession, settings: Settings) -> None:
+def _remove_bytes(leg: Leg) -> None:
     """Rewrites data files without deleted rows, and removes every file that no current version names."""
-    existing, work = table_access.list_tables(spark, settings), {spec.name: spec for spec in work_specs(settings)}
+    existing, work = table_access.list_tables(leg), {spec.name: spec for spec in work_specs(leg.settings)}
 
     def remove(name: str) -> None:
-        _LOG.info("purging %s.%s", settings.schema, name, extra={"table": name})
+        _LOG.info("purging %s.%s", leg.settings.schema, name, extra={"table": name})
         if name in work:  # an answer is replaced as a whole: no row of it is only marked as deleted
-            maintenance.purge_rows(spark, settings, work[name])
-        maintenance.vacuum_at_once(spark, settings, name)
+            maintenance.purge_rows(leg, work[name])
+        maintenance.vacuum_at_once(leg, name)
 
-    with _without_retention_check(spark), ThreadPoolExecutor(_AT_ONCE) as pool:
+    with _without_retention_check(leg.spark), ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(remove, [*work, *(spec.name for spec in answer_specs() if spec.name in existing)]))
 
 

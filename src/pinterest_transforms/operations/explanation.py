@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pinterest_transforms.analysis.answer_posts import explain_answer
@@ -13,7 +13,7 @@ from pinterest_transforms.entities import GEO, PIN, USER, Entity
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.landing import folder_exists
 from pinterest_transforms.ingest.landing_files import object_key
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables import raw_archive, table_access
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE
 from pinterest_transforms.tables.views import SOURCES_VIEW
@@ -22,14 +22,11 @@ _PAIR = re.compile(r"\s+(?=\w+=)")
 _PLACE = ("file", "shard", "position")
 
 
-def explain(
-    spark: SparkSession, settings: Settings, answer: str, cell: Mapping[str, object], *, raw: bool = False
-) -> DataFrame:
+def explain(leg: Leg, answer: str, cell: Mapping[str, object], *, raw: bool = False) -> DataFrame:
     """The posts behind the rows of a leg's answer, as the clean tables are now, for whoever may read ``post_sources``.
 
     Args:
-        spark: session.
-        settings: names and places; ``landing`` for the raw texts of the batch leg.
+        leg: session, names and places; ``landing`` for the raw texts of the batch leg.
         answer: name of the answer.
         cell: values of its columns that choose the rows.
         raw: also the raw texts, which hold personal values: they are for those who may read the quarantine.
@@ -42,26 +39,26 @@ def explain(
         SettingsError: there is no such answer, column or row.
         TableError: a table is not there.
     """
-    posts = explain_answer(_viewed_tables(spark, settings), answer, **cell)
+    posts = explain_answer(_viewed_tables(leg), answer, **cell)
     others = [name for name in posts.columns if not name.endswith("_source")]
     order = [name for name in others if name in {column for column, _, _ in answer_named(answer).columns}]
-    place = ("file", "position") if settings.leg == "batch" else ("shard", "position")
+    place = ("file", "position") if leg.settings.leg == "batch" else ("shard", "position")
     if raw:
         # Of values: each look-up would otherwise hold the whole plan several times, and the next one that again.
-        posts = spark.createDataFrame(posts.toArrow())
+        posts = leg.spark.createDataFrame(posts.toArrow())
     shown: list[str | Column] = [*others]
     for entity in answer_named(answer).entities:
         source = f"{entity.name}_source"
         shown += [F.col(source)[name].alias(f"{entity.name}_{name}") for name in place]
         if raw:
-            posts = _add_raw_text(spark, settings, entity, posts)
+            posts = _add_raw_text(leg.of(entity), posts)
             shown.append(f"{entity.name}_raw")
     return posts.select(*shown).orderBy(*order, "ind")
 
 
-def _viewed_tables(spark: SparkSession, settings: Settings) -> CleanTables:
+def _viewed_tables(leg: Leg) -> CleanTables:
     """What the answers count, by the view that analysts may read: a user is a number in the year of joining."""
-    view = table_access.read(spark, settings, SOURCES_VIEW)
+    view = table_access.read(leg, SOURCES_VIEW)
     counted = ("ind", "category", "poster_name", "follower_count", "country", "age_group", "join_year")
     joined = view.select(*counted, year_utc(F.col("timestamp")).alias("post_year"))
     pins, geolocations, users = (
@@ -89,49 +86,48 @@ def parse_explanation(text: str) -> tuple[str, dict[str, str]]:
     return answer, {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
-def _add_raw_text(spark: SparkSession, settings: Settings, entity: Entity, posts: DataFrame) -> DataFrame:
+def _add_raw_text(leg: EntityLeg, posts: DataFrame) -> DataFrame:
     """Adds ``<entity>_raw``: the text in the landing or the raw archive; else in the quarantine, if it was repaired."""
-    source = F.col(f"{entity.name}_source")
+    source = F.col(f"{leg.entity.name}_source")
     wanted = posts.select(*(source[name].alias(name) for name in _PLACE)).where("position IS NOT NULL").distinct()
-    find = _landing_lines if settings.leg == "batch" else _archived
-    quarantine = table_access.read(spark, settings, QUARANTINE_TABLE)
-    repaired = quarantine.where(F.col("topic") == settings.source_name(entity)).select(
+    find = _landing_lines if leg.settings.leg == "batch" else _archived
+    quarantine = table_access.read(leg, QUARANTINE_TABLE)
+    repaired = quarantine.where(F.col("topic") == leg.topic).select(
         F.col("_source")["shard"].alias("shard"),
         F.col("_source")["position"].alias("position"),
         F.coalesce("raw", F.col("raw_bytes").cast("string")).alias("quarantined"),
     )
-    texts = wanted.join(find(spark, settings, entity, wanted), ["shard", "position"], "left")
+    texts = wanted.join(find(leg, wanted), ["shard", "position"], "left")
     texts = texts.join(repaired.dropDuplicates(["shard", "position"]), ["shard", "position"], "left")
-    text = F.coalesce("kept", "quarantined").alias(f"{entity.name}_raw")
+    text = F.coalesce("kept", "quarantined").alias(f"{leg.entity.name}_raw")
     found = texts.select(F.struct("shard", "position").alias("_place"), text)
     return posts.join(found, F.struct(source["shard"], source["position"]) == F.col("_place"), "left").drop("_place")
 
 
-def _archived(spark: SparkSession, settings: Settings, entity: Entity, wanted: DataFrame) -> DataFrame:
+def _archived(leg: EntityLeg, wanted: DataFrame) -> DataFrame:
     """Records of the stream leg's raw archive: shard, position, kept."""
-    records = raw_archive.records(spark, settings, entity)
+    records = raw_archive.records(leg)
     places = [F.col("_source")[name].alias(name) for name in ("shard", "position")]
     return records.select(*places, F.col("raw").alias("kept")).join(wanted, ["shard", "position"], "left_semi")
 
 
-def _landing_lines(spark: SparkSession, settings: Settings, entity: Entity, wanted: DataFrame) -> DataFrame:
+def _landing_lines(leg: EntityLeg, wanted: DataFrame) -> DataFrame:
     """Lines of the landing files that are still there: shard, position, kept.
 
     The files are read twice, for the numbers of the lines and for the lines themselves; Spark splits them alike.
     """
-    topic = settings.topic(entity)
     files = {row["file"] for row in wanted.select("file").distinct().collect()}
     paths: list[str] = []
-    if settings.landing and folder_exists(spark, settings, settings.topic_folder(entity)):
-        there = landing_reader.listing(spark, settings, topic).records
-        paths = sorted(path for path in there if object_key(path, topic) in files)
+    if leg.settings.landing and folder_exists(leg, leg.topic_folder):
+        there = landing_reader.listing(leg).records
+        paths = sorted(path for path in there if object_key(path, leg.topic) in files)
     if not paths:
         return wanted.select("shard", "position", F.lit(None).cast("string").alias("kept")).where("false")
-    lines = landing_reader.raw_records(spark, paths)
+    lines = landing_reader.raw_records(leg.spark, paths)
     split = landing_reader.split_columns()
     with landing_reader.name_unreadable_file():
         tally = lines.groupBy(*split).agg(F.min("_row").alias("first"), F.count("*").alias("lines")).collect()
-    placed = landing_reader.add_source(lines, landing_reader.file_splits(tally, topic))
+    placed = landing_reader.add_source(lines, landing_reader.file_splits(tally, leg.topic))
     source = [F.col("_source")[name].alias(name) for name in _PLACE]
     kept = placed.select(*source, F.col("raw").alias("kept"))
     return kept.join(wanted, list(_PLACE), "left_semi").drop("file")

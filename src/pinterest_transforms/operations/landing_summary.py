@@ -3,7 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import message_of
@@ -11,7 +11,7 @@ from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.landing import check_landing, folder_exists
 from pinterest_transforms.ingest.landing_files import Listing
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = "topic STRING, files BIGINT, bytes BIGINT, newest_file TIMESTAMP, not_taken BIGINT"
@@ -19,14 +19,13 @@ _MOST_SAID = 300
 _NS = 1_000_000_000
 
 
-def landing_summary(spark: SparkSession, settings: Settings) -> DataFrame:
+def landing_summary(leg: Leg) -> DataFrame:
     """What the landing holds, one row per topic.
 
     The smallest file of each topic is opened: a bucket may be listed by who must not read it.
 
     Args:
-        spark: session.
-        settings: names and places.
+        leg: session, names and places.
 
     Returns:
         topic, files, bytes, newest_file (UTC; null if there is none) and not_taken, how many files hold no records.
@@ -36,23 +35,22 @@ def landing_summary(spark: SparkSession, settings: Settings) -> DataFrame:
     """
     rows = []
     try:
-        check_landing(spark, settings)
-        for entity in ENTITIES:
-            topic = settings.topic(entity)
-            there = folder_exists(spark, settings, settings.topic_folder(entity))
-            listing = landing_reader.listing(spark, settings, topic) if there else Listing(topic)
+        check_landing(leg)
+        for one in map(leg.of, ENTITIES):
+            there = folder_exists(leg, one.topic_folder)
+            listing = landing_reader.listing(one) if there else Listing(one.topic)
             if listing.records:
                 smallest = min(listing.records, key=lambda path: (listing.records[path].size, path))
-                landing_reader.raw_records(spark, [smallest]).head(1)
+                landing_reader.raw_records(leg.spark, [smallest]).head(1)
             for line in listing.remarks():
-                _LOG.warning("%s", line, extra={"topic": topic})
+                _LOG.warning("%s", line, extra={"topic": one.topic})
             rows.append(_row(listing))
     except PinterestError:
         raise
     except Exception as error:
         said = message_of(error)[:_MOST_SAID]
-        raise LandingError(f"landing must be readable, got {settings.landing!r}: {said}") from None
-    return spark.createDataFrame(rows, _COLUMNS)
+        raise LandingError(f"landing must be readable, got {leg.settings.landing!r}: {said}") from None
+    return leg.spark.createDataFrame(rows, _COLUMNS)
 
 
 def _row(listing: Listing) -> tuple[str, int, int, datetime | None, int]:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import QualityError
-from pinterest_transforms.settings import Settings, parse_float
+from pinterest_transforms.settings import Leg, parse_float
 from pinterest_transforms.tables import table_access
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
 
@@ -85,14 +85,11 @@ class TopicMetrics:
         return self.rejected / self.read if self.read else None
 
 
-def collect_metrics(
-    spark: SparkSession, settings: Settings, run_id: str = "", now: datetime | None = None
-) -> list[TopicMetrics]:
+def collect_metrics(leg: Leg, run_id: str = "", now: datetime | None = None) -> list[TopicMetrics]:
     """The metrics of each topic, then of all together.
 
     Args:
-        spark: session.
-        settings: names and places.
+        leg: session, names and places.
         run_id: whose records are counted; empty for all runs of the last day.
         now: the time; None for the clock's.
 
@@ -100,10 +97,10 @@ def collect_metrics(
         TableError: a table is not there.
     """
     now = now or datetime.now(UTC)
-    counted, newest = _counted(spark, settings, run_id, now), _newest_arrivals(spark, settings)
+    counted, newest = _counted(leg, run_id, now), _newest_arrivals(leg)
     found = []
     for entity in ENTITIES:
-        topic = settings.source_name(entity)
+        topic = leg.of(entity).topic
         found.append(_metrics_of(topic, counted.get(topic, dict.fromkeys(_NUMBERS, 0)), newest.get(topic), now))
     totals = {name: sum(getattr(metrics, name) for metrics in found) for name in _NUMBERS}
     return [*found, _metrics_of(ALL, totals, max(newest.values(), default=None), now)]
@@ -141,25 +138,21 @@ def check_metrics(metrics: Sequence[TopicMetrics], thresholds: QualityThresholds
     _LOG.info("passed", extra={"run_id": run_id, **counts})
 
 
-def _counted(spark: SparkSession, settings: Settings, run_id: str, now: datetime) -> dict[str, dict[str, int]]:
+def _counted(leg: Leg, run_id: str, now: datetime) -> dict[str, dict[str, int]]:
     """Counts of each topic in ``runs``, without runs that were undone."""
-    runs = table_access.read(spark, settings, RUNS_TABLE).where("undone_at IS NULL")
+    runs = table_access.read(leg, RUNS_TABLE).where("undone_at IS NULL")
     chosen = F.col("run_id") == run_id if run_id else F.unix_micros("started") >= _micros(now - _DAY)
     totals = runs.where(chosen).groupBy("topic").agg(*(F.sum(name).alias(name) for name in _NUMBERS)).collect()
     return {row["topic"]: {name: row[name] for name in _NUMBERS} for row in totals}
 
 
-def _newest_arrivals(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
+def _newest_arrivals(leg: Leg) -> dict[str, datetime]:
     """When the newest record of each topic of this user id arrived; topics of which none did are left out."""
-    names = [*(settings.clean_table(entity) for entity in ENTITIES), QUARANTINE_TABLE]
-    arrived = F.unix_micros("_source.arrived").alias("arrived")
-    topics = [*(F.lit(settings.source_name(entity)) for entity in ENTITIES), F.col("topic")]
-    sources = [
-        table_access.read(spark, settings, name).select(topic.alias("topic"), arrived)
-        for name, topic in zip(names, topics, strict=True)
-    ]
+    legs, arrived = [leg.of(entity) for entity in ENTITIES], F.unix_micros("_source.arrived").alias("arrived")
+    sources = [table_access.read(one, one.clean_table).select(F.lit(one.topic).alias("topic"), arrived) for one in legs]
+    sources.append(table_access.read(leg, QUARANTINE_TABLE).select("topic", arrived))
     last = reduce(DataFrame.unionAll, sources).groupBy("topic").agg(F.max("arrived").alias("arrived")).collect()
-    known = {settings.source_name(entity) for entity in ENTITIES}
+    known = {one.topic for one in legs}
     found = {row["topic"]: row["arrived"] for row in last if row["topic"] in known}
     return {topic: datetime.fromtimestamp(at / 1e6, UTC) for topic, at in found.items() if at is not None}
 

@@ -19,7 +19,7 @@ from pinterest_transforms.ingest.excluded_records import has_excluded, range_val
 from pinterest_transforms.ingest.micro_batch import RecordRange
 from pinterest_transforms.operations.undo_effects import UndoTopic, open_undo
 from pinterest_transforms.operations.undo_plan import RecordedBatch, apply_undo, plan_undo
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables import answer_tables, table_access
 from pinterest_transforms.tables.definitions import RUNS_TABLE, UNDONE_TABLE
 from pinterest_transforms.tables.locks import entity_lock
@@ -42,21 +42,14 @@ class UndoneTopic:
 
 
 def undo_run(
-    spark: SparkSession,
-    settings: Settings,
-    entities: Sequence[Entity],
-    run_id: str,
-    *,
-    allow_losses: bool = False,
-    refresh: bool = True,
+    leg: Leg, entities: Sequence[Entity], run_id: str, *, allow_losses: bool = False, refresh: bool = True
 ) -> list[UndoneTopic]:
     """Undoes a run, or finishes an undo that was killed.
 
     On one machine a run that is not finished is refused by its lock. On Databricks pause the leg's job before.
 
     Args:
-        spark: session; ``creation.set_up`` was run.
-        settings: names and places; of the batch leg with ``landing``.
+        leg: session, names and places; ``creation.set_up`` was run; of the batch leg with ``landing``.
         entities: the kinds of record; of others nothing is undone.
         run_id: the run, as ``runs`` names it.
         allow_losses: go on where files or raw records that may hold other versions are gone.
@@ -71,19 +64,19 @@ def undo_run(
     """
     with ExitStack() as stack:
         for entity in entities:
-            stack.enter_context(entity_lock(settings, entity))
-        recorded = _recorded_batches(spark, settings)
+            stack.enter_context(entity_lock(leg.settings, entity))
+        recorded = _recorded_batches(leg)
         own = {topic: [one for one in found if one.run_id == run_id] for topic, found in recorded.items()}
-        if not any(own.get(settings.source_name(entity)) for entity in ENTITIES):
-            raise UndoError(f"run must be the run_id of a row of {settings.schema}.runs, got {run_id!r}")
-        read = [entity for entity in entities if own.get(settings.source_name(entity))]
-        begun = [entity for entity in read if not all(one.undone for one in own[settings.source_name(entity)])]
+        if not any(own.get(one.topic) for one in map(leg.of, ENTITIES)):
+            raise UndoError(f"run must be the run_id of a row of {leg.settings.schema}.runs, got {run_id!r}")
+        read = [one for one in map(leg.of, entities) if own.get(one.topic)]
+        begun = [one for one in read if not all(batch.undone for batch in own[one.topic])]
         if read and not begun:
             raise UndoError(f"run {run_id} was undone before")
-        topics = [_open_topic(spark, settings, entity, recorded, run_id) for entity in begun]
+        topics = [_open_topic(one, recorded, run_id) for one in begun]
         effects = [stack.enter_context(open_undo(topic, allow_losses=allow_losses)) for topic in topics]
         done = [UndoneTopic(one.topic.name, one.keys.count(), one.found.count()) for one in effects]
-        apply_undo(effects, lambda: answer_tables.refresh_answers(spark, settings) if refresh else None)
+        apply_undo(effects, lambda: answer_tables.refresh_answers(leg) if refresh else None)
         return done
 
 
@@ -93,9 +86,9 @@ def done_frame(spark: SparkSession, done: Sequence[UndoneTopic]) -> DataFrame:
     return create_frame(spark, rows, "struct<topic: string, keys: bigint, restored: bigint, removed: bigint>")
 
 
-def _recorded_batches(spark: SparkSession, settings: Settings) -> dict[str, list[RecordedBatch]]:
+def _recorded_batches(leg: Leg) -> dict[str, list[RecordedBatch]]:
     """Rows of ``runs`` by topic, the oldest first."""
-    rows = table_access.read(spark, settings, RUNS_TABLE).orderBy("started", "batch_id")
+    rows = table_access.read(leg, RUNS_TABLE).orderBy("started", "batch_id")
     values = ("topic", "run_id", "query_id", F.transform("sources", range_values), F.col("undone_at").isNotNull())
     found: dict[str, list[RecordedBatch]] = {}
     for topic, run_id, query_id, sources, undone in rows.select(*values).collect():
@@ -104,18 +97,10 @@ def _recorded_batches(spark: SparkSession, settings: Settings) -> dict[str, list
     return found
 
 
-def _open_topic(
-    spark: SparkSession,
-    settings: Settings,
-    entity: Entity,
-    recorded: dict[str, list[RecordedBatch]],
-    run_id: str,
-) -> UndoTopic:
+def _open_topic(leg: EntityLeg, recorded: dict[str, list[RecordedBatch]], run_id: str) -> UndoTopic:
     """The plan for a topic that no other run or undo has left half done."""
-    topic = settings.source_name(entity)
-    checkpoint = settings.checkpoint(entity)
-    state = load_state(checkpoint) or CheckpointState("")
-    if state.pending_files or state.rebuild or has_unfinished_batch(checkpoint):
+    topic, state = leg.topic, load_state(leg.checkpoint) or CheckpointState("")
+    if state.pending_files or state.rebuild or has_unfinished_batch(leg.checkpoint):
         raise UndoError(
             f"run {run_id}: all micro-batches of {topic} must be finished, got one that a killed run has begun: "
             "run the batch or the stream again before"
@@ -125,9 +110,9 @@ def _open_topic(
             f"run {run_id}: files of {topic} must only grow, got {state.conflicts:,} records at offsets that were "
             "taken with another content: run with --rebuild before"
         )
-    if has_excluded(spark, settings, UNDONE_TABLE):
+    if has_excluded(leg, UNDONE_TABLE):
         marked = {one.run_id for one in recorded[topic] if one.undone} | {run_id}
-        noted = read_excluded(spark, settings, UNDONE_TABLE).where(F.col("topic") == topic).select("run_id").distinct()
+        noted = read_excluded(leg, UNDONE_TABLE).where(F.col("topic") == topic).select("run_id").distinct()
         for other in sorted(row["run_id"] for row in noted.collect() if row["run_id"] not in marked):
             raise UndoError(f"run {other} must be undone before, got an undo of it that was not finished")
-    return UndoTopic(spark, settings, entity, run_id, plan_undo(topic, recorded[topic], run_id))
+    return UndoTopic(leg, run_id, plan_undo(topic, recorded[topic], run_id))

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
@@ -20,7 +19,7 @@ from pinterest_transforms.ingest.micro_batch import MicroBatch, RecordRange
 from pinterest_transforms.json_parsing import RAW_RECORD
 from pinterest_transforms.operations.undo_plan import UndoPlan
 from pinterest_transforms.schemas import UNDONE, clean_schema
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg
 from pinterest_transforms.tables import raw_archive, table_access, writers
 from pinterest_transforms.tables.creation import create_table
 from pinterest_transforms.tables.definitions import (
@@ -43,32 +42,28 @@ class UndoTopic:
     """A topic of the run.
 
     Attributes:
-        spark: session.
-        settings: names and places.
-        entity: the kind of record.
+        leg: session, names and places, kind of record.
         run_id: the run.
         plan: what goes and what is needed.
     """
 
-    spark: SparkSession
-    settings: Settings
-    entity: Entity
+    leg: EntityLeg
     run_id: str
     plan: UndoPlan
 
     @property
     def name(self) -> str:
         """Name of the topic or stream."""
-        return self.settings.source_name(self.entity)
+        return self.leg.topic
 
     @property
     def ranges(self) -> DataFrame:
         """Where the records stand that go."""
-        return range_frame(self.spark, self.plan.ranges)
+        return range_frame(self.leg.spark, self.plan.ranges)
 
     def keys_to_restore(self) -> DataFrame:
         """Which rows of the clean table the run has written: ``_KEYS``."""
-        clean = table_access.read(self.spark, self.settings, self.settings.clean_table(self.entity))
+        clean = table_access.read(self.leg, self.leg.clean_table)
         source = F.col("_source")
         rows = clean.join(self.ranges, is_in_range(source), "left_semi")
         values = (F.col("ind"), source["shard"], source["position"])
@@ -77,26 +72,25 @@ class UndoTopic:
     @contextmanager
     def other_records(self) -> Iterator[tuple[DeltaEffects, list[RecordRange], str]]:
         """Evaluated records of the other runs; files that are gone; before which day raw records are gone."""
-        spark, settings = self.spark, self.settings
-        undone = (*read_undone(spark, settings, self.name), *self.plan.ranges)
-        context = IngestContext(settings, self.entity, self.run_id, CheckpointState(""), undone)
-        if settings.leg == "stream":
+        leg, undone = self.leg, (*read_undone(self.leg), *self.plan.ranges)
+        context = IngestContext(leg.settings, leg.entity, self.run_id, CheckpointState(""), undone)
+        if leg.settings.leg == "stream":
             # Of every shard: a key moves to another one when the stream is resharded.
-            records = raw_archive.records(spark, settings, self.entity)
-            missing, purged = [], raw_archive.purged_before(spark, settings, self.entity)
+            records = raw_archive.records(leg)
+            missing, purged = [], raw_archive.purged_before(leg)
         else:
-            there = folder_exists(spark, settings, settings.topic_folder(self.entity))
-            listed = landing_reader.listing(spark, settings, self.name).records if there else {}
+            there = folder_exists(leg, leg.topic_folder)
+            listed = landing_reader.listing(leg).records if there else {}
             # Spark tells times of files in milliseconds.
             present = {object_key(path, self.name): stamp.modified // 10**6 * 1000 for path, stamp in listed.items()}
             missing, purged = self.plan.missing(present), ""
             shards = {one.shard for one in self.plan.ranges}
             needed = {key for key, one in self.plan.files.items() if one.shard in shards and one not in missing}
             paths = sorted(path for path in listed if object_key(path, self.name) in needed)
-            nothing = create_frame(spark, [], RAW_RECORD.simpleString())
-            records = landing_reader.raw_records(spark, paths) if paths else nothing
+            nothing = create_frame(leg.spark, [], RAW_RECORD.simpleString())
+            records = landing_reader.raw_records(leg.spark, paths) if paths else nothing
         batch = MicroBatch(self.run_id, -1)
-        with landing_reader.name_unreadable_file(), evaluate(spark, context, batch, records) as effects:
+        with landing_reader.name_unreadable_file(), evaluate(context, batch, records) as effects:
             yield effects, missing, purged
 
 
@@ -116,19 +110,19 @@ class DeltaUndo:
 
     def note_undone(self) -> None:
         """Notes those records that are not noted yet."""
-        spark, settings, topic = self.topic.spark, self.topic.settings, self.topic
-        known = read_undone(spark, settings, topic.name)
+        leg, topic = self.topic.leg, self.topic
+        known = read_undone(leg)
         new = [range_row(one) for one in topic.plan.ranges if one not in known]
         if new:
-            create_table(spark, settings, undone_spec())
+            create_table(leg, undone_spec())
             rows = [{"run_id": topic.run_id, "topic": topic.name, "source": one} for one in new]
-            frame = create_frame(spark, rows, UNDONE.simpleString())
-            with_retries(lambda: frame.writeTo(settings.qualified(UNDONE_TABLE)).append())
+            frame = create_frame(leg.spark, rows, UNDONE.simpleString())
+            with_retries(lambda: frame.writeTo(leg.qualified(UNDONE_TABLE)).append())
 
     def restore_clean(self) -> None:
         """Replaces or removes the rows in one MERGE."""
         rows = self.keys.join(self.found, F.col("_key") == F.col("ind"), "left")
-        writers.restore_clean(self.topic.spark, self.topic.settings, self.topic.entity, rows)
+        writers.restore_clean(self.topic.leg, rows)
 
     def remove_quarantined(self) -> None:
         """Removes the records from ``quarantine``."""
@@ -136,19 +130,20 @@ class DeltaUndo:
 
     def remove_raw(self) -> None:
         """Removes them from the raw archive of the stream leg."""
-        if self.topic.settings.leg == "stream":
-            self._remove(raw_table(self.topic.settings), f"kind = {sql_text(self.topic.entity.name)}")
+        leg = self.topic.leg
+        if leg.settings.leg == "stream":
+            self._remove(raw_table(leg.settings), f"kind = {sql_text(leg.entity.name)}")
 
     def mark_undone(self) -> None:
         """Sets ``undone_at`` of the run's rows."""
         which = f"run_id = {sql_text(self.topic.run_id)} AND topic = {sql_text(self.topic.name)}"
-        runs = self.topic.settings.qualified(RUNS_TABLE)
+        runs = self.topic.leg.qualified(RUNS_TABLE)
         statement = f"UPDATE {runs} SET undone_at = current_timestamp() WHERE {which}"
-        with_retries(lambda: self.topic.spark.sql(statement).collect())
+        with_retries(lambda: self.topic.leg.sql(statement).collect())
         _LOG.info("%s: run was undone", self.topic.name, extra={"run_id": self.topic.run_id, "topic": self.topic.name})
 
     def _remove(self, table: str, which: str) -> None:
-        writers.remove_ranges(self.topic.spark, self.topic.settings, table, which, self.topic.ranges)
+        writers.remove_ranges(self.topic.leg, table, which, self.topic.ranges)
 
 
 @contextmanager
@@ -159,14 +154,14 @@ def open_undo(topic: UndoTopic, *, allow_losses: bool) -> Iterator[DeltaUndo]:
         UndoError: another version of a key may be among what is gone.
     """
     keys = topic.keys_to_restore()
-    nothing = topic.spark.table(topic.settings.qualified(topic.settings.clean_table(topic.entity))).where("false")
+    nothing = topic.leg.table(topic.leg.clean_table).where("false")
     if not topic.plan.ranges or not keys.head(1):
         yield DeltaUndo(topic, keys, nothing)
         return
     with topic.other_records() as (others, missing, purged):
         rows = others.rows.join(keys.select(F.col("_key").alias("ind")), "ind", "left_semi")
         usable = others.counts.read - others.counts.rejected
-        found = latest_usable(rows, usable, ordered=others.ordered).select(*clean_schema(topic.entity).names)
+        found = latest_usable(rows, usable, ordered=others.ordered).select(*clean_schema(topic.leg.entity).names)
         effects = DeltaUndo(topic, keys, found)
         if (missing or purged) and not allow_losses:
             _check_losses(effects, missing, purged)
@@ -179,7 +174,7 @@ def _check_losses(effects: DeltaUndo, missing: Sequence[RecordRange], purged: st
     rows = effects.keys.join(effects.found, F.col("_key") == F.col("ind"), "left")
     in_doubt = left.isNull()
     if not purged:
-        gone = F.broadcast(create_frame(effects.topic.spark, [one._asdict() for one in missing], _GONE))
+        gone = F.broadcast(create_frame(effects.topic.leg.spark, [one._asdict() for one in missing], _GONE))
         later = (F.col("shard") == F.col("_shard")) & (F.col("first") < F.col("_position"))
         later &= F.coalesce(left < F.col("last"), F.lit(True))
         rows, in_doubt = rows.join(gone, later, "left_semi"), F.lit(True)

@@ -12,15 +12,15 @@ from dataclasses import replace
 
 import pandas as pd
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pinterest_transforms import __version__
 from pinterest_transforms.analysis.answers import ANSWERS, Answer
 from pinterest_transforms.analysis.counted_posts import CleanTables, join_posts
-from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
+from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER
 from pinterest_transforms.schemas import SCHEMA_VERSION
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables import table_access
 from pinterest_transforms.tables.commits import last_commit
 from pinterest_transforms.tables.definitions import answer_spec
@@ -36,19 +36,16 @@ _ONE_TASK_ROWS = 200_000
 """Up to so many posts one task answers a question sooner than several that exchange rows."""
 
 
-def posts(spark: SparkSession, settings: Settings) -> CleanTables:
+def posts(leg: Leg) -> CleanTables:
     """The leg's three clean tables.
 
     Raises:
         TableError: one is not there.
     """
-    pins, geolocations, users = (
-        table_access.read(spark, settings, settings.clean_table(entity)) for entity in (PIN, GEO, USER)
-    )
-    return CleanTables(pins, geolocations, users)
+    return CleanTables(*(table_access.read(leg, leg.settings.clean_table(entity)) for entity in (PIN, GEO, USER)))
 
 
-def refresh_answers(spark: SparkSession, settings: Settings) -> dict[str, pd.DataFrame]:
+def refresh_answers(leg: Leg) -> dict[str, pd.DataFrame]:
     """Writes each answer table whose clean tables have changed since, or that is missing; leaves the others alone.
 
     Returns:
@@ -58,43 +55,36 @@ def refresh_answers(spark: SparkSession, settings: Settings) -> dict[str, pd.Dat
     Raises:
         TableError: a clean table is not there, or an answer table is not this library's.
     """
-    with setup_lock(settings), ThreadPoolExecutor(_AT_ONCE) as pool:
-        versions = dict(
-            zip(ENTITIES, pool.map(lambda entity: _version(spark, settings, entity), ENTITIES), strict=True)
-        )
+    with setup_lock(leg.settings), ThreadPoolExecutor(_AT_ONCE) as pool:
+        versions = dict(zip(ENTITIES, pool.map(lambda entity: _version(leg.of(entity)), ENTITIES), strict=True))
         sources = {
             answer: ", ".join(
                 [*(f"{entity.name} {versions[entity]}" for entity in answer.entities), f"library {__version__}"]
             )
             for answer in ANSWERS
         }
-        existing = table_access.list_tables(spark, settings)
+        existing = table_access.list_tables(leg)
         known = [answer for answer in ANSWERS if answer.name in existing]
-        computed_from = dict(
-            zip(known, pool.map(lambda answer: _computed_from(spark, settings, answer), known), strict=True)
-        )
+        computed_from = dict(zip(known, pool.map(lambda answer: _computed_from(leg, answer), known), strict=True))
         stale = [answer for answer in ANSWERS if computed_from.get(answer) != sources[answer]]
         if not stale:
             return {}
         _LOG.info("answering %d question%s", len(stale), "s" * (len(stale) != 1))
-        with _cached(posts(spark, settings), stale) as clean:
-            frames = pool.map(lambda answer: _write(spark, settings, answer, clean, sources[answer]), stale)
+        with _cached(posts(leg), stale) as clean:
+            frames = pool.map(lambda answer: _write(leg, answer, clean, sources[answer]), stale)
             return {answer.name: frame for answer, frame in zip(stale, frames, strict=True)}
 
 
-def read_answer(spark: SparkSession, settings: Settings, answer: Answer) -> DataFrame:
+def read_answer(leg: Leg, answer: Answer) -> DataFrame:
     """An answer as its table holds it, in its own order: columns as in ``Answer.columns``."""
-    return answer.ordered(table_access.read(spark, settings, answer.name))
+    return answer.ordered(table_access.read(leg, answer.name))
 
 
-def read_answers(
-    spark: SparkSession, settings: Settings, known: Mapping[str, pd.DataFrame] | None = None
-) -> dict[str, pd.DataFrame]:
+def read_answers(leg: Leg, known: Mapping[str, pd.DataFrame] | None = None) -> dict[str, pd.DataFrame]:
     """The rows of every answer by its name, in its own order.
 
     Args:
-        spark: session.
-        settings: names and places.
+        leg: session, names and places.
         known: rows that are known, as ``refresh_answers`` returns them: those tables are not read.
 
     Raises:
@@ -103,7 +93,7 @@ def read_answers(
     known = known or {}
     others = [answer for answer in ANSWERS if answer.name not in known]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        frames = pool.map(lambda answer: read_answer(spark, settings, answer).toPandas(), others)
+        frames = pool.map(lambda answer: read_answer(leg, answer).toPandas(), others)
         read = {answer.name: frame for answer, frame in zip(others, frames, strict=True)}
     return {answer.name: _named({**read, **known}[answer.name], answer) for answer in ANSWERS}
 
@@ -114,16 +104,15 @@ def _named(frame: pd.DataFrame, answer: Answer) -> pd.DataFrame:
     return frame
 
 
-def _version(spark: SparkSession, settings: Settings, entity: Entity) -> str:
+def _version(leg: EntityLeg) -> str:
     """The clean table's last commit; its fingerprint too, since a table that is created again starts at version 0."""
-    table = settings.clean_table(entity)
-    table_access.read(spark, settings, table)
-    return last_commit(spark, settings, table).id
+    table_access.read(leg, leg.clean_table)
+    return last_commit(leg, leg.clean_table).id
 
 
-def _computed_from(spark: SparkSession, settings: Settings, answer: Answer) -> str:
+def _computed_from(leg: Leg, answer: Answer) -> str:
     """What the answer's table was computed from; empty for a table of another schema version."""
-    about = table_access.usable_properties(spark, settings, answer.name)
+    about = table_access.usable_properties(leg, answer.name)
     return about.get(SOURCE_PROPERTY, "") if about[table_access.VERSION_PROPERTY] == str(SCHEMA_VERSION) else ""
 
 
@@ -149,20 +138,20 @@ def _cached(clean: CleanTables, stale: list[Answer]) -> Iterator[CleanTables]:
         joined.unpersist()
 
 
-def _write(spark: SparkSession, settings: Settings, answer: Answer, clean: CleanTables, source: str) -> pd.DataFrame:
+def _write(leg: Leg, answer: Answer, clean: CleanTables, source: str) -> pd.DataFrame:
     """Replaces the answer's table; returns its rows."""
-    spec, name = answer_spec(answer), settings.qualified(answer.name)
+    spec, name = answer_spec(answer), leg.qualified(answer.name)
     rows = answer.compute(clean).select(*(F.col(column).cast(kind) for column, kind, _ in answer.columns)).toArrow()
     comments = {field.name: {"comment": field.metadata["comment"]} for field in spec.columns}
-    frame = spark.createDataFrame(rows).select(*(F.col(key).alias(key, metadata=comments[key]) for key in comments))
+    frame = leg.spark.createDataFrame(rows).select(*(F.col(key).alias(key, metadata=comments[key]) for key in comments))
     # Without statistics, which keep names of posters in the log for weeks.
     properties = {"delta.dataSkippingNumIndexedCols": "0", SOURCE_PROPERTY: source}
     pairs = table_access.properties_sql({table_access.VERSION_PROPERTY: str(SCHEMA_VERSION), **properties})
-    table_access.remove_unfinished(settings, answer.name)
+    table_access.remove_unfinished(leg.settings, answer.name)
     table = (
         f"CREATE OR REPLACE TABLE {name} USING DELTA COMMENT {table_access.sql_text(spec.comment)}"
-        f"{table_access.location_sql(settings, answer.name)} TBLPROPERTIES ({pairs})"
+        f"{table_access.location_sql(leg.settings, answer.name)} TBLPROPERTIES ({pairs})"
     )
     statement = table.replace("{", "{{").replace("}", "}}") + " AS SELECT * FROM {rows}"
-    with_retries(lambda: spark.sql(statement, rows=frame))
+    with_retries(lambda: leg.sql(statement, rows=frame))
     return rows.to_pandas()

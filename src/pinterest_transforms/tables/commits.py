@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import Row
 
 from pinterest_transforms.errors import CheckpointError, TableError
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg
 
 _MAX_COMMITS = 1000
 """Maximum number of commits since the last run that are checked: Delta reads a file for each."""
@@ -56,31 +56,29 @@ class Commit:
         return sum(int(self.metrics.get(name, 0)) for name in _WRITES.get(self.operation, ()))
 
 
-def last_commit(spark: SparkSession, settings: Settings, table: str) -> Commit:
+def last_commit(leg: Leg, table: str) -> Commit:
     """The table's last commit.
 
     Raises:
         TableError: it has none.
     """
-    return commits_since(spark, settings, table, -1, newest=1)[0]
+    return commits_since(leg, table, -1, newest=1)[0]
 
 
-def commits_since(
-    spark: SparkSession, settings: Settings, table: str, version: int, *, newest: int = _MAX_COMMITS
-) -> list[Commit]:
+def commits_since(leg: Leg, table: str, version: int, *, newest: int = _MAX_COMMITS) -> list[Commit]:
     """Commits of a table from that version on, the newest first; the last one is among them in any case.
 
     Raises:
         TableError: the table has no commits.
     """
-    folder = settings.table_folder(table)
+    folder = leg.settings.table_folder(table)
     if folder is not None:
         found = _from_files(folder / "_delta_log", version, newest)
     else:
-        rows = spark.sql(f"DESCRIBE HISTORY {settings.qualified(table)} LIMIT {newest:d}").collect()
+        rows = leg.sql(f"DESCRIBE HISTORY {leg.qualified(table)} LIMIT {newest:d}").collect()
         found = [_from_history(row) for at, row in enumerate(rows) if at == 0 or row["version"] >= version]
     if not found:
-        raise TableError(f"table {settings.schema}.{table} must have a history, got none")
+        raise TableError(f"table {leg.settings.schema}.{table} must have a history, got none")
     return found
 
 
@@ -117,19 +115,18 @@ def _from_history(row: Row) -> Commit:
     return Commit(row["version"], row["operation"], hashlib.sha256(content.encode()).hexdigest()[:12], metrics)
 
 
-def last_commit_ids(spark: SparkSession, settings: Settings, names: Iterable[str]) -> dict[str, str]:
+def last_commit_ids(leg: Leg, names: Iterable[str]) -> dict[str, str]:
     """Returns ``Commit.id`` of each table's last commit, by the table's name."""
     names = list(names)
     with ThreadPoolExecutor(len(names)) as pool:
-        return dict(zip(names, pool.map(lambda name: last_commit(spark, settings, name).id, names), strict=True))
+        return dict(zip(names, pool.map(lambda name: last_commit(leg, name).id, names), strict=True))
 
 
-def check_commits(spark: SparkSession, settings: Settings, known: Mapping[str, str], remedy: str) -> None:
+def check_commits(leg: Leg, known: Mapping[str, str], remedy: str) -> None:
     """Compares the tables with the commits that the last run left.
 
     Args:
-        spark: session.
-        settings: names and places.
+        leg: session, names and places.
         known: ``Commit.id`` of each table's last commit after that run, by the table's name.
         remedy: what the error suggests to do.
 
@@ -137,18 +134,18 @@ def check_commits(spark: SparkSession, settings: Settings, known: Mapping[str, s
         CheckpointError: a commit is gone or is another one, or the table was restored to an older version since.
     """
     with ThreadPoolExecutor(max(1, len(known))) as pool:
-        list(pool.map(lambda name: _check_table(spark, settings, name, known[name], remedy), known))
+        list(pool.map(lambda name: _check_table(leg, name, known[name], remedy), known))
 
 
-def _check_table(spark: SparkSession, settings: Settings, name: str, known: str, remedy: str) -> None:
-    label, version = f"table {settings.schema}.{name}", int(known.partition(":")[0])
-    newest = last_commit(spark, settings, name)
+def _check_table(leg: Leg, name: str, known: str, remedy: str) -> None:
+    label, version = f"table {leg.settings.schema}.{name}", int(known.partition(":")[0])
+    newest = last_commit(leg, name)
     if newest.version < version:
         raise CheckpointError(
             f"{label} must be at version {version} or later, as the last run left it, got version "
             f"{newest.version}: a commit was lost; nothing was read; {remedy}"
         )
-    since = [newest] if newest.version == version else commits_since(spark, settings, name, version)
+    since = [newest] if newest.version == version else commits_since(leg, name, version)
     for commit in since:
         # Delta removes commits after a month: a removed one cannot be compared.
         if commit.version == version and commit.id != known:

@@ -4,11 +4,10 @@ import re
 from collections.abc import Collection
 
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
 from pinterest_transforms.errors import TableError
-from pinterest_transforms.settings import Settings, quote_identifiers
+from pinterest_transforms.settings import Leg, quote_identifiers
 from pinterest_transforms.tables.definitions import TableSpec
 from pinterest_transforms.tables.retry import with_retries
 from pinterest_transforms.tables.table_access import sql_text
@@ -58,14 +57,11 @@ def constraint_properties(spec: TableSpec) -> dict[str, str]:
     return {f"{PROPERTY_PREFIX}{name}": sql for name, sql in check_constraints(spec).items()}
 
 
-def add_constraints(
-    spark: SparkSession, settings: Settings, spec: TableSpec, existing: Collection[str], nullable: Collection[str] = ()
-) -> None:
+def add_constraints(leg: Leg, spec: TableSpec, existing: Collection[str], nullable: Collection[str] = ()) -> None:
     """Adds the CHECK constraints that a table lacks.
 
     Args:
-        spark: session.
-        settings: names and places.
+        leg: session, names and places.
         spec: the table.
         existing: its properties.
         nullable: its columns that may hold null. Open-source Delta makes no column NOT NULL that was not created so,
@@ -81,19 +77,19 @@ def add_constraints(
     }
     for name, condition in {**required, **check_constraints(spec)}.items():
         if f"{PROPERTY_PREFIX}{name}" not in existing:
-            _add(spark, settings, spec.name, name, condition)
+            _add(leg, spec.name, name, condition)
 
 
-def _add(spark: SparkSession, settings: Settings, table: str, name: str, condition: str) -> None:
-    statement = f"ALTER TABLE {settings.qualified(table)} ADD CONSTRAINT {quote_identifiers(name)} CHECK ({condition})"
+def _add(leg: Leg, table: str, name: str, condition: str) -> None:
+    statement = f"ALTER TABLE {leg.qualified(table)} ADD CONSTRAINT {quote_identifiers(name)} CHECK ({condition})"
     try:
-        with_retries(lambda: spark.sql(statement).collect())
+        with_retries(lambda: leg.sql(statement).collect())
     except PySparkException as error:
         if _VIOLATED not in str(error):
             raise
         found = re.search(rf"{_VIOLATED}\S*\s+(\d+) row", str(error))
         count = found[1] if found else "some"
         raise TableError(
-            f"table {settings.schema}.{table}: every row must meet constraint {name} ({condition}), got {count} that "
-            "violate it: correct or delete them, then run this again"
+            f"table {leg.settings.schema}.{table}: every row must meet constraint {name} ({condition}), got {count} "
+            "that violate it: correct or delete them, then run this again"
         ) from None

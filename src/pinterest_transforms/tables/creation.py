@@ -10,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.schemas import SCHEMA_VERSION
-from pinterest_transforms.settings import Settings, quote_identifiers
+from pinterest_transforms.settings import Leg, Settings, quote_identifiers
 from pinterest_transforms.tables.constraints import add_constraints, constraint_properties
 from pinterest_transforms.tables.definitions import (
     RUNS_TABLE,
@@ -47,7 +46,7 @@ from pinterest_transforms.tables.views import VIEWS, create_view_sql, view_colum
 _AT_ONCE = 4
 
 
-def set_up(spark: SparkSession, settings: Settings) -> None:
+def set_up(leg: Leg) -> None:
     """Creates missing tables, migrates older ones, and checks the rest. Idempotent; run before parallel work.
 
     The answer tables are made by their first write. ``runs`` comes last: its schema version stands for all of them.
@@ -56,56 +55,56 @@ def set_up(spark: SparkSession, settings: Settings) -> None:
         TableError: a table is not Delta, has another type in a column, has rows that violate a constraint, or was made
             by a newer version.
     """
-    with setup_lock(settings):
-        _make_schema(spark, settings)
-        register_tables(spark, settings)
-        existing = list_tables(spark, settings)
+    with setup_lock(leg.settings):
+        _make_schema(leg)
+        register_tables(leg)
+        existing = list_tables(leg)
 
         def make(spec: TableSpec) -> None:
-            with_retries(lambda: _make_or_migrate(spark, settings, spec, exists=spec.name in existing))
+            with_retries(lambda: _make_or_migrate(leg, spec, exists=spec.name in existing))
 
-        specs = work_specs(settings)
+        specs = work_specs(leg.settings)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(make, [spec for spec in specs if spec.name != RUNS_TABLE]))
         for spec in specs:
             if spec.name == RUNS_TABLE:
                 make(spec)
-        with_retries(lambda: _make_views(spark, settings, existing))
+        with_retries(lambda: _make_views(leg, existing))
 
 
-def ensure_tables(spark: SparkSession, settings: Settings) -> None:
+def ensure_tables(leg: Leg) -> None:
     """Runs ``set_up`` if a table or view is missing, or the last set-up was that of another schema version.
 
     Raises:
         TableError: as ``set_up`` and ``register_tables``.
     """
-    register_tables(spark, settings)
-    if not _are_current(spark, settings):
-        set_up(spark, settings)
+    register_tables(leg)
+    if not _are_current(leg):
+        set_up(leg)
 
 
-def create_table(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
+def create_table(leg: Leg, spec: TableSpec) -> None:
     """Creates one table if it does not exist."""
-    with setup_lock(settings):
-        exists = spec.name in list_tables(spark, settings)
-        with_retries(lambda: _make_or_migrate(spark, settings, spec, exists=exists))
+    with setup_lock(leg.settings):
+        exists = spec.name in list_tables(leg)
+        with_retries(lambda: _make_or_migrate(leg, spec, exists=exists))
 
 
-def _are_current(spark: SparkSession, settings: Settings) -> bool:
+def _are_current(leg: Leg) -> bool:
     """Two questions whatever the number of tables: the schema's list, and the version of ``runs``, made last."""
-    needed = {spec.name for spec in work_specs(settings)}
-    if not needed.union(VIEWS) <= list_tables(spark, settings):
+    needed = {spec.name for spec in work_specs(leg.settings)}
+    if not needed.union(VIEWS) <= list_tables(leg):
         return False
-    if settings.warehouse and not all(has_commits(Path(settings.warehouse, settings.schema, name)) for name in needed):
+    if not all(has_commits(folder) for name in needed if (folder := leg.settings.table_folder(name))):
         return False
     try:
-        version = properties(spark, settings, RUNS_TABLE).get(VERSION_PROPERTY)
+        version = properties(leg, RUNS_TABLE).get(VERSION_PROPERTY)
     except AnalysisException:
         return False
     return version == str(SCHEMA_VERSION)
 
 
-def register_tables(spark: SparkSession, settings: Settings) -> None:
+def register_tables(leg: Leg) -> None:
     """Registers the tables that are there, and the views if their tables are; makes and changes nothing on disk.
 
     Only for tables in folders; where a catalog manages them they are there already.
@@ -113,9 +112,10 @@ def register_tables(spark: SparkSession, settings: Settings) -> None:
     Raises:
         TableError: a table's folder does not hold a Delta table.
     """
+    settings = leg.settings
     if not settings.warehouse:
         return
-    _make_schema(spark, settings)
+    _make_schema(leg)
     folder = Path(settings.warehouse, settings.schema)
     known = {spec.name for spec in (*work_specs(settings), *answer_specs(), erased_spec(), undone_spec())}
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -124,24 +124,23 @@ def register_tables(spark: SparkSession, settings: Settings) -> None:
         for entry in entries
         if (entry.is_dir() and has_commits(entry)) or (entry.name in known and not is_unfinished(settings, entry))
     }
-    existing = list_tables(spark, settings)
+    existing = list_tables(leg)
 
     def register(table: str) -> None:
-        name = settings.qualified(table)
-        spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA{location_sql(settings, table)}")
+        leg.sql(f"CREATE TABLE IF NOT EXISTS {leg.qualified(table)} USING DELTA{location_sql(settings, table)}")
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(register, sorted(complete - existing)))
     if not existing.issuperset(VIEWS) and {settings.clean_table(entity) for entity in ENTITIES} <= complete:
-        _make_views(spark, settings, existing)
+        _make_views(leg, existing)
 
 
-def _make_schema(spark: SparkSession, settings: Settings) -> None:
-    location = ""
+def _make_schema(leg: Leg) -> None:
+    settings, location = leg.settings, ""
     if settings.warehouse:
         location = f" LOCATION {sql_text(str(Path(settings.warehouse, settings.schema).absolute()))}"
     name = quote_identifiers(settings.catalog, settings.schema)
-    with_retries(lambda: spark.sql(f"CREATE SCHEMA IF NOT EXISTS {name}{location}"))
+    with_retries(lambda: leg.sql(f"CREATE SCHEMA IF NOT EXISTS {name}{location}"))
 
 
 def _column_ddl(column: T.StructField) -> str:
@@ -155,24 +154,24 @@ def _added_column_ddl(column: T.StructField) -> str:
     return _column_ddl(T.StructField(column.name, column.dataType, True, {"comment": column.metadata["comment"]}))
 
 
-def _make_or_migrate(spark: SparkSession, settings: Settings, spec: TableSpec, *, exists: bool) -> None:
-    name = settings.qualified(spec.name)
+def _make_or_migrate(leg: Leg, spec: TableSpec, *, exists: bool) -> None:
+    settings = leg.settings
     if exists:
-        _check(spark, settings, spec)
+        _check(leg, spec)
         return
     remove_unfinished(settings, spec.name)
     columns = ", ".join(_column_ddl(column) for column in spec.columns)
     # In the first commit on one machine; Databricks documents ALTER TABLE alone.
     constraints = constraint_properties(spec) if settings.warehouse else {}
     own = {VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: uuid.uuid4().hex}
-    spark.sql(
-        f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA{_layout_sql(settings, spec)} "
+    leg.sql(
+        f"CREATE TABLE IF NOT EXISTS {leg.qualified(spec.name)} ({columns}) USING DELTA{_layout_sql(settings, spec)} "
         f"COMMENT {sql_text(spec.comment)}{location_sql(settings, spec.name)} "
         f"TBLPROPERTIES ({properties_sql({**spec.properties, **constraints, **own})})"
     )
     if not settings.warehouse:
         # Looked up, since another attempt may have added some.
-        add_constraints(spark, settings, spec, properties(spark, settings, spec.name))
+        add_constraints(leg, spec, properties(leg, spec.name))
 
 
 def _layout_sql(settings: Settings, spec: TableSpec) -> str:
@@ -181,33 +180,33 @@ def _layout_sql(settings: Settings, spec: TableSpec) -> str:
     return f" {cluster_by_sql(spec.clustered_by)}" if spec.clustered_by and not settings.warehouse else ""
 
 
-def _check(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
+def _check(leg: Leg, spec: TableSpec) -> None:
     """Raises for a table this library cannot use; brings an older one up to date, adding only."""
-    about = usable_properties(spark, settings, spec.name)
-    there = {field.name: field for field in spark.table(settings.qualified(spec.name)).schema}
+    about = usable_properties(leg, spec.name)
+    there = {field.name: field for field in leg.table(spec.name).schema}
     for column in spec.columns:
         kind = there.get(column.name, column).dataType
         if kind.simpleString() != column.dataType.simpleString():
             raise TableError(
-                f"table {settings.schema}.{spec.name}: column {column.name} must be "
+                f"table {leg.settings.schema}.{spec.name}: column {column.name} must be "
                 f"{column.dataType.simpleString()}, got {kind.simpleString()}"
             )
-    name, is_older = settings.qualified(spec.name), int(about[VERSION_PROPERTY]) < SCHEMA_VERSION
+    name, is_older = leg.qualified(spec.name), int(about[VERSION_PROPERTY]) < SCHEMA_VERSION
     missing = [column for column in spec.columns if column.name not in there]
     if is_older and missing:
-        spark.sql(f"ALTER TABLE {name} ADD COLUMNS ({', '.join(map(_added_column_ddl, missing))})")
+        leg.sql(f"ALTER TABLE {name} ADD COLUMNS ({', '.join(map(_added_column_ddl, missing))})")
     nullable = {field.name for field in there.values() if field.nullable} if is_older else ()
     # Also to a table whose set-up was killed before it had all of them.
-    add_constraints(spark, settings, spec, about, nullable)
-    if is_older and (layout := _layout_sql(settings, spec)) and not spec.partitioned_by:
-        spark.sql(f"ALTER TABLE {name}{layout}")
+    add_constraints(leg, spec, about, nullable)
+    if is_older and (layout := _layout_sql(leg.settings, spec)) and not spec.partitioned_by:
+        leg.sql(f"ALTER TABLE {name}{layout}")
     if is_older or ID_PROPERTY not in about:
         own = {VERSION_PROPERTY: str(SCHEMA_VERSION), ID_PROPERTY: about.get(ID_PROPERTY, uuid.uuid4().hex)}
-        spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({properties_sql({**spec.properties, **own})})")
+        leg.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({properties_sql({**spec.properties, **own})})")
 
 
-def _make_views(spark: SparkSession, settings: Settings, existing: Collection[str]) -> None:
+def _make_views(leg: Leg, existing: Collection[str]) -> None:
     """Creates the views that are missing or have other columns; a view that is replaced loses its grants."""
     for view in VIEWS:
-        if view not in existing or spark.table(settings.qualified(view)).columns != view_columns(view).names:
-            spark.sql(create_view_sql(settings, view))
+        if view not in existing or leg.table(view).columns != view_columns(view).names:
+            leg.sql(create_view_sql(leg.settings, view))

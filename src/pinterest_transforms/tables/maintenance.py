@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.settings import Settings, parse_int, quote_identifiers
+from pinterest_transforms.settings import Leg, Settings, parse_int, quote_identifiers
 from pinterest_transforms.tables import raw_archive, table_access
 from pinterest_transforms.tables.commits import commits_since, last_commit
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, TableSpec, answer_specs, raw_table, work_specs
@@ -77,18 +77,11 @@ class MaintenanceResult:
     bytes_after: int
 
 
-def maintain(
-    spark: SparkSession,
-    settings: Settings,
-    retention: Retention,
-    *,
-    now: datetime | None = None,
-) -> list[MaintenanceResult]:
+def maintain(leg: Leg, retention: Retention, *, now: datetime | None = None) -> list[MaintenanceResult]:
     """Maintains every table of the leg, beside whatever runs.
 
     Args:
-        spark: session; the tables were made (``creation.set_up``).
-        settings: names and places; ``raw_days`` is how long the stream leg keeps raw records.
+        leg: session, names and places; ``creation.set_up`` was run; raw records are kept for its ``raw_days``.
         retention: how long the rest is kept.
         now: the time; None for the clock's.
 
@@ -96,21 +89,21 @@ def maintain(
         SettingsError: ``vacuum_hours`` is so short that readers under way could lose their files.
         TableError: a table is not there.
     """
-    _check_hours(spark, retention.vacuum_hours)
+    _check_hours(leg.spark, retention.vacuum_hours)
     now = now or datetime.now(UTC)
-    work = {spec.name: spec for spec in work_specs(settings)}
+    work = {spec.name: spec for spec in work_specs(leg.settings)}
     for name in work:
-        table_access.read(spark, settings, name)
-    existing = table_access.list_tables(spark, settings)
+        table_access.read(leg, name)
+    existing = table_access.list_tables(leg)
     names = [*work, *(spec.name for spec in answer_specs() if spec.name in existing)]
 
     def one(name: str) -> MaintenanceResult:
-        _LOG.info("%s.%s", settings.schema, name, extra={"table": name})
-        before, removed = _detail(spark, settings, name)[0], 0
+        _LOG.info("%s.%s", leg.settings.schema, name, extra={"table": name})
+        before, removed = _detail(leg, name)[0], 0
         if name in work:  # an answer is replaced as a whole: there is nothing to join
-            removed = _tidy(spark, settings, work[name], before, retention, now)
-        _vacuum(spark, settings, name, retention.vacuum_hours)
-        return MaintenanceResult(name, removed, before, *_detail(spark, settings, name))
+            removed = _tidy(leg, work[name], before, retention, now)
+        _vacuum(leg, name, retention.vacuum_hours)
+        return MaintenanceResult(name, removed, before, *_detail(leg, name))
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(one, names))
@@ -136,23 +129,21 @@ def _check_hours(spark: SparkSession, hours: int) -> None:
         )
 
 
-def _tidy(
-    spark: SparkSession, settings: Settings, spec: TableSpec, files: int, retention: Retention, now: datetime
-) -> int:
+def _tidy(leg: Leg, spec: TableSpec, files: int, retention: Retention, now: datetime) -> int:
     """Removes rows over their retention and joins small files; how many rows were removed."""
     name = spec.name
-    table, before = settings.qualified(name), last_commit(spark, settings, name).version
-    if name == raw_table(settings):
+    table, before = leg.qualified(name), last_commit(leg, name).version
+    if name == raw_table(leg.settings):
         for entity in ENTITIES:
-            raw_archive.maintain(spark, settings, entity, now)
+            raw_archive.maintain(leg.of(entity), now)
     else:
         if name == QUARANTINE_TABLE and retention.quarantine_days:
-            _delete_quarantined(spark, settings, now - timedelta(days=retention.quarantine_days))
-        with_retries(lambda: spark.sql(f"OPTIMIZE {table}{_order_sql(settings, spec, files)}").collect())
-    removed = _removed_since(spark, settings, name, before)
+            _delete_quarantined(leg, now - timedelta(days=retention.quarantine_days))
+        with_retries(lambda: leg.sql(f"OPTIMIZE {table}{_order_sql(leg.settings, spec, files)}").collect())
+    removed = _removed_since(leg, name, before)
     if removed:
         # A removed row may only be marked, and its text stays in the file until that is rewritten.
-        purge_rows(spark, settings, spec)
+        purge_rows(leg, spec)
     return removed
 
 
@@ -163,69 +154,69 @@ def _order_sql(settings: Settings, spec: TableSpec, files: int) -> str:
     return f" ZORDER BY ({', '.join(map(quote_identifiers, spec.clustered_by))})" if spec.clustered_by else ""
 
 
-def purge_rows(spark: SparkSession, settings: Settings, spec: TableSpec) -> None:
+def purge_rows(leg: Leg, spec: TableSpec) -> None:
     """Rewrites the data files of which rows are only marked as deleted.
 
     Open-source Delta passes over the files of a clustered table that are sorted already, marked rows or not: such a
     table is not clustered meanwhile. After a kill the next purge clusters it again.
     """
-    table = settings.qualified(spec.name)
-    is_clustered = bool(spec.clustered_by) and not settings.warehouse
+    table = leg.qualified(spec.name)
+    is_clustered = bool(spec.clustered_by) and not leg.settings.warehouse
     statements = [f"REORG TABLE {table} APPLY (PURGE)"]
     if is_clustered:
         clause = table_access.cluster_by_sql(spec.clustered_by)
         statements = [f"ALTER TABLE {table} CLUSTER BY NONE", *statements, f"ALTER TABLE {table} {clause}"]
     for statement in statements:
-        with_retries(lambda statement=statement: spark.sql(statement).collect())  # type: ignore[misc]
+        with_retries(lambda statement=statement: leg.sql(statement).collect())  # type: ignore[misc]
 
 
-def _delete_quarantined(spark: SparkSession, settings: Settings, border: datetime) -> None:
+def _delete_quarantined(leg: Leg, border: datetime) -> None:
     """Removes what was noted in quarantine before the day of the border, a whole day of UTC at a time.
 
     Should such a record be delivered again, or a rebuild read it again, it is noted again.
     """
-    name = settings.qualified(QUARANTINE_TABLE)
+    name = leg.qualified(QUARANTINE_TABLE)
     old = f"seen_at < TIMESTAMP '{border.date().isoformat()} 00:00:00+00:00'"
     # Made of a checked user id and known entities: nothing to escape.
-    topics = [f"'{settings.source_name(entity)}'" for entity in ENTITIES]
+    topics = [f"'{leg.settings.source_name(entity)}'" for entity in ENTITIES]
     which = [f"topic = {topic}" for topic in topics]
     # What another user id, or an earlier one, has left there is as old.
     which.append(f"(topic IS NULL OR topic NOT IN ({', '.join(topics)}))")
     for condition in which:
-        if spark.sql(f"SELECT 1 FROM {name} WHERE {condition} AND {old} LIMIT 1").head(1):
+        if leg.sql(f"SELECT 1 FROM {name} WHERE {condition} AND {old} LIMIT 1").head(1):
             statement = f"DELETE FROM {name} WHERE {condition} AND {old}"
-            with_retries(lambda statement=statement: spark.sql(statement).collect())  # type: ignore[misc]
+            with_retries(lambda statement=statement: leg.sql(statement).collect())  # type: ignore[misc]
 
 
-def _removed_since(spark: SparkSession, settings: Settings, name: str, version: int) -> int:
+def _removed_since(leg: Leg, name: str, version: int) -> int:
     """Rows that were removed by commits after that version."""
-    commits = commits_since(spark, settings, name, version)
+    commits = commits_since(leg, name, version)
     deletes = [commit for commit in commits if commit.version > version and commit.operation == "DELETE"]
     return sum(int(commit.metrics.get("numDeletedRows", 0)) for commit in deletes)
 
 
-def _vacuum(spark: SparkSession, settings: Settings, name: str, hours: int) -> None:
+def _vacuum(leg: Leg, name: str, hours: int) -> None:
     """Removes files that the table has not named for so long.
 
     The time is the table's property: Delta 4.4 and Databricks Runtime 18 pass over what ``VACUUM … RETAIN`` says.
     """
-    table, wanted = settings.qualified(name), f"interval {hours} hours"
-    said = table_access.properties(spark, settings, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
+    table, wanted = leg.qualified(name), f"interval {hours} hours"
+    said = table_access.properties(leg, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
     if said != wanted:
         pair = f"'{_KEPT_FOR}' = '{wanted}'"
-        with_retries(lambda: spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({pair})"))
-    with_retries(lambda: spark.sql(f"VACUUM {table}").collect())
+        with_retries(lambda: leg.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({pair})"))
+    with_retries(lambda: leg.sql(f"VACUUM {table}").collect())
 
 
-def vacuum_at_once(spark: SparkSession, settings: Settings, name: str) -> None:
+def vacuum_at_once(leg: Leg, name: str) -> None:
     """Removes every file that the table does not name any more, however young; older versions go with them."""
-    before = table_access.properties(spark, settings, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
-    _vacuum(spark, settings, name, 0)
+    before = table_access.properties(leg, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
+    _vacuum(leg, name, 0)
     pair = table_access.properties_sql({_KEPT_FOR: before})
-    with_retries(lambda: spark.sql(f"ALTER TABLE {settings.qualified(name)} SET TBLPROPERTIES ({pair})"))
+    with_retries(lambda: leg.sql(f"ALTER TABLE {leg.qualified(name)} SET TBLPROPERTIES ({pair})"))
 
 
-def _detail(spark: SparkSession, settings: Settings, name: str) -> tuple[int, int]:
+def _detail(leg: Leg, name: str) -> tuple[int, int]:
     """The table's data files, and their bytes."""
-    row = spark.sql(f"DESCRIBE DETAIL {settings.qualified(name)}").select("numFiles", "sizeInBytes").collect()[0]
+    row = leg.sql(f"DESCRIBE DETAIL {leg.qualified(name)}").select("numFiles", "sizeInBytes").collect()[0]
     return int(row["numFiles"]), int(row["sizeInBytes"])

@@ -4,41 +4,38 @@ A topic that is created again begins at offset 0. What the old one left in the t
 records, or behind them, where it would win for ever.
 """
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable
-from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import CONTRACT
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import EntityLeg
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE
 
 _PLACE = ["_shard", "_position"]
 
 
-def last_offsets(spark: SparkSession, settings: Settings, entity: Entity) -> dict[str, int]:
+def last_offsets(leg: EntityLeg) -> dict[str, int]:
     """The last offset of each partition that has a row in the clean table."""
     shard, position = _place()
-    rows = spark.table(settings.qualified(settings.clean_table(entity))).select(shard, position)
+    rows = leg.table(leg.clean_table).select(shard, position)
     last = rows.groupBy("_shard").agg(F.max("_position").alias("last")).collect()
     return {row["_shard"]: int(row["last"]) for row in last}
 
 
-def count_conflicts(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame) -> int:
+def count_conflicts(leg: EntityLeg, rows: DataFrame) -> int:
     """How many places of a batch stand in the tables with another content.
 
     Args:
-        spark: session.
-        settings: names and places.
-        entity: the kind of record.
+        leg: session, names and places, kind of record.
         rows: judged rows with ``_source``; ``raw`` of the bad ones.
     """
-    values = F.struct(*CONTRACT[entity.name].names)
+    values = F.struct(*CONTRACT[leg.entity.name].names)
     raw = F.when(is_rejected() | is_repaired(), F.make_valid_utf8("raw"))
     batch = rows.where(is_usable() | is_rejected())
     batch = batch.select(*_place(), F.when(is_usable(), values).alias("_values"), raw.alias("_raw"))
-    clean = spark.table(settings.qualified(settings.clean_table(entity))).select(*_place(), values.alias("_there"))
-    noted = spark.table(settings.qualified(QUARANTINE_TABLE)).where(F.col("topic") == settings.source_name(entity))
+    clean = leg.table(leg.clean_table).select(*_place(), values.alias("_there"))
+    noted = leg.table(QUARANTINE_TABLE).where(F.col("topic") == leg.topic)
     noted = noted.select(*_place(), F.col("raw").alias("_there"))
     others = [_others(batch, clean, "_values"), _others(batch, noted, "_raw")]
     return others[0].union(others[1]).distinct().count()

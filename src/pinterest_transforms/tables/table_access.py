@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.errors import TableError
 from pinterest_transforms.schemas import SCHEMA_VERSION
-from pinterest_transforms.settings import Settings, quote_identifiers
+from pinterest_transforms.settings import Leg, Settings, quote_identifiers
 
 VERSION_PROPERTY = "pinterest.schema_version"
 ID_PROPERTY = "pinterest.table_id"
@@ -20,10 +20,10 @@ ID_PROPERTY = "pinterest.table_id"
 _DATA_FILE = re.compile(r"\.?part-\S+\.parquet(\.crc)?")
 
 
-def list_tables(spark: SparkSession, settings: Settings) -> set[str]:
+def list_tables(leg: Leg) -> set[str]:
     """Names of the schema's tables and views in the catalog; none if there is no such schema."""
     try:
-        found = spark.sql(f"SHOW TABLES IN {quote_identifiers(settings.catalog, settings.schema)}").collect()
+        found = leg.sql(f"SHOW TABLES IN {quote_identifiers(leg.settings.catalog, leg.settings.schema)}").collect()
     except AnalysisException as error:
         if "SCHEMA_NOT_FOUND" in str(error):
             return set()
@@ -31,29 +31,29 @@ def list_tables(spark: SparkSession, settings: Settings) -> set[str]:
     return {row["tableName"] for row in found if not row["isTemporary"]}
 
 
-def properties(spark: SparkSession, settings: Settings, table: str) -> dict[str, str]:
+def properties(leg: Leg, table: str) -> dict[str, str]:
     """The table's properties, ``VERSION_PROPERTY`` and ``ID_PROPERTY`` among them."""
-    found = spark.sql(f"SHOW TBLPROPERTIES {settings.qualified(table)}").collect()
+    found = leg.sql(f"SHOW TBLPROPERTIES {leg.qualified(table)}").collect()
     return {row["key"]: row["value"] for row in found}
 
 
-def table_ids(spark: SparkSession, settings: Settings, *names: str) -> dict[str, str]:
+def table_ids(leg: Leg, *names: str) -> dict[str, str]:
     """``ID_PROPERTY`` of tables by their names."""
-    return {name: properties(spark, settings, name)[ID_PROPERTY] for name in names}
+    return {name: properties(leg, name)[ID_PROPERTY] for name in names}
 
 
-def read(spark: SparkSession, settings: Settings, table: str) -> DataFrame:
+def read(leg: Leg, table: str) -> DataFrame:
     """The table or view as a frame.
 
     Raises:
         TableError: it is not there.
     """
     try:
-        frame = spark.table(settings.qualified(table))
+        frame = leg.table(table)
         frame.schema  # noqa: B018 - Spark Connect resolves it only now
     except AnalysisException as error:
         if "TABLE_OR_VIEW_NOT_FOUND" in str(error):
-            raise TableError(f"table {settings.schema}.{table} must be there: run the batch first") from None
+            raise TableError(f"table {leg.settings.schema}.{table} must be there: run the batch first") from None
         raise
     return frame
 
@@ -111,17 +111,17 @@ def is_unfinished(settings: Settings, folder: Path) -> bool:
     return True
 
 
-def usable_properties(spark: SparkSession, settings: Settings, table: str) -> dict[str, str]:
+def usable_properties(leg: Leg, table: str) -> dict[str, str]:
     """The properties of an existing table, if this library can use it; the schema version is ``0`` where it has none.
 
     Raises:
         TableError: it is not a Delta table, or a newer version of the library has made it.
     """
-    label = f"table {settings.schema}.{table}"
+    label = f"table {leg.settings.schema}.{table}"
     try:
-        about = properties(spark, settings, table)
+        about = properties(leg, table)
         # Only a table of somebody else has no version; one that has it is Delta.
-        form = "delta" if VERSION_PROPERTY in about else _form(spark, settings, table)
+        form = "delta" if VERSION_PROPERTY in about else _form(leg, table)
     except AnalysisException as error:
         raise TableError(f"{label} must be a Delta table, got {type(error).__name__}") from error
     if form != "delta":
@@ -134,10 +134,10 @@ def usable_properties(spark: SparkSession, settings: Settings, table: str) -> di
     return about
 
 
-def _form(spark: SparkSession, settings: Settings, table: str) -> str:
+def _form(leg: Leg, table: str) -> str:
     """The table's format, of its metadata alone: Delta's own description also counts its files."""
-    name = settings.qualified(table)
-    about = {row["col_name"]: row["data_type"] for row in spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()}
+    name = leg.qualified(table)
+    about = {row["col_name"]: row["data_type"] for row in leg.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()}
     return str(about.get("Provider", about.get("Type", "something else"))).lower()
 
 

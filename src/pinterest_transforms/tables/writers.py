@@ -3,31 +3,28 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pinterest_transforms.cleaning import is_usable, to_quarantine_rows
 from pinterest_transforms.deduplication import latest_per_key
-from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import QUARANTINE, clean_schema
-from pinterest_transforms.settings import Settings, quote_identifiers
+from pinterest_transforms.settings import EntityLeg, Leg, quote_identifiers
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE
 from pinterest_transforms.tables.position_conflicts import exclude_earlier_topic
 from pinterest_transforms.tables.retry import with_retries
 
 
-def merge_clean(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame, *, is_new: bool) -> None:
+def merge_clean(leg: EntityLeg, rows: DataFrame, *, is_new: bool) -> None:
     """Writes rows, one per key, by key and position in one commit.
 
     Args:
-        spark: session.
-        settings: names and places.
-        entity: the kind of record.
+        leg: session, names and places, kind of record.
         rows: with the columns of the clean table.
         is_new: nobody has written to the table since it was made: MERGE into nothing would only cost a join.
     """
-    name = settings.qualified(settings.clean_table(entity))
-    columns = clean_schema(entity).names
+    name = leg.qualified(leg.clean_table)
+    columns = clean_schema(leg.entity).names
     rows = rows.select(*columns)
     if is_new:
         with_retries(lambda: rows.writeTo(name).append())
@@ -40,19 +37,17 @@ def merge_clean(spark: SparkSession, settings: Settings, entity: Entity, rows: D
         f"THEN UPDATE SET {assigned} "
         f"WHEN NOT MATCHED THEN INSERT ({_names(columns)}) VALUES ({_values(columns)})"
     )
-    with_retries(lambda: spark.sql(statement, rows=rows).collect())
+    with_retries(lambda: leg.sql(statement, rows=rows).collect())
 
 
-def replace_clean(
-    spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame, files: tuple[str, ...]
-) -> int:
+def replace_clean(leg: EntityLeg, rows: DataFrame, files: tuple[str, ...]) -> int:
     """Replaces what was made of those files by what they give now; rows of files that are gone stay as they are.
 
     Returns:
         How many of the records became a row.
     """
-    name, columns = settings.qualified(settings.clean_table(entity)), clean_schema(entity).names
-    there = spark.table(name)
+    name, columns = leg.qualified(leg.clean_table), clean_schema(leg.entity).names
+    there = leg.table(leg.clean_table)
     kept = exclude_reingested(there, rows, files)
     fresh = rows.where(is_usable()).select(*columns, "raw", F.lit(True).alias("_fresh"))
     no_raw = F.lit(None).cast("string").alias("raw")
@@ -64,69 +59,57 @@ def replace_clean(
     return merged
 
 
-def restore_clean(spark: SparkSession, settings: Settings, entity: Entity, rows: DataFrame) -> None:
+def restore_clean(leg: EntityLeg, rows: DataFrame) -> None:
     """Puts rows in the place of others, in one commit; a row that nothing takes the place of goes.
 
     Args:
-        spark: session.
-        settings: names and places.
-        entity: the kind of record.
+        leg: session, names and places, kind of record.
         rows: ``_key``, ``_shard`` and ``_position`` of the row to be replaced, and the columns of the clean table, all
             null where the row goes. A row that was replaced meanwhile is left alone.
     """
-    columns = clean_schema(entity).names
+    columns = clean_schema(leg.entity).names
     assigned = ", ".join(f"{quote_identifiers(column)} = s.{quote_identifiers(column)}" for column in columns)
     statement = (
-        f"MERGE INTO {settings.qualified(settings.clean_table(entity))} t USING {{rows}} s "
+        f"MERGE INTO {leg.qualified(leg.clean_table)} t USING {{rows}} s "
         "ON t.ind = s._key AND t._source.shard = s._shard AND t._source.position = s._position "
         f"WHEN MATCHED AND s.ind IS NULL THEN DELETE WHEN MATCHED THEN UPDATE SET {assigned}"
     )
-    with_retries(lambda: spark.sql(statement, rows=rows).collect())
+    with_retries(lambda: leg.sql(statement, rows=rows).collect())
 
 
-def remove_ranges(spark: SparkSession, settings: Settings, table: str, which: str, ranges: DataFrame) -> None:
+def remove_ranges(leg: Leg, table: str, which: str, ranges: DataFrame) -> None:
     """Removes the rows whose records stand in some ranges.
 
     Args:
-        spark: session.
-        settings: names and places.
+        leg: session, names and places.
         table: a table with ``_source``.
         which: SQL of its partition.
         ranges: ``shard``, ``file`` (empty for none), ``first`` and ``last``.
     """
     statement = (
-        f"MERGE INTO {settings.qualified(table)} t USING {{ranges}} s ON t.{which} AND t._source.shard = s.shard "
+        f"MERGE INTO {leg.qualified(table)} t USING {{ranges}} s ON t.{which} AND t._source.shard = s.shard "
         "AND coalesce(t._source.file, '') = s.file AND t._source.position BETWEEN s.first AND s.last "
         "WHEN MATCHED THEN DELETE"
     )
-    with_retries(lambda: spark.sql(statement, ranges=ranges).collect())
+    with_retries(lambda: leg.sql(statement, ranges=ranges).collect())
 
 
 def write_quarantine(
-    spark: SparkSession,
-    settings: Settings,
-    topic: str,
-    rows: DataFrame,
-    files: tuple[str, ...] | None,
-    *,
-    distinct: bool,
-    may_exist: bool,
+    leg: EntityLeg, rows: DataFrame, files: tuple[str, ...] | None, *, distinct: bool, may_exist: bool
 ) -> None:
     """Writes rejected and repaired records; each is there once, however often it is delivered.
 
     Args:
-        spark: session.
-        settings: names and places.
-        topic: topic or stream of the records; made of a checked user id and a known entity.
+        leg: session, names and places, kind of record.
         rows: evaluated rows.
         files: keys of all files read, where the batch replaces what was noted of them; None to add.
         distinct: whether each position stands in the batch once.
         may_exist: whether some may be there: of an earlier run, or of one that was killed.
     """
-    name = settings.qualified(QUARANTINE_TABLE)
+    name, topic = leg.qualified(QUARANTINE_TABLE), leg.topic
     bad = to_quarantine_rows(rows, topic, datetime.now(UTC), distinct=distinct)
     if files is not None:
-        there = spark.table(name).where(F.col("topic") == topic)
+        there = leg.table(QUARANTINE_TABLE).where(F.col("topic") == topic)
         both = bad.unionByName(exclude_reingested(there, rows, files).select(*bad.columns))
         source = F.col("_source")
         key = [source["shard"], source["position"], F.col("kind"), F.col("raw")]
@@ -134,14 +117,14 @@ def write_quarantine(
         with_retries(lambda: whole.writeTo(name).overwrite(F.col("topic") == topic))
     elif may_exist:
         columns = QUARANTINE.names
-        # The topic stands as a literal, so that writers of other topics are never in the way.
+        # The topic, a checked user id and a known entity, is a literal: writers of other topics are never in the way.
         statement = (
             f"MERGE INTO {name} t USING {{bad}} s ON t.topic = '{topic}' AND t.kind = s.kind "
             "AND t._source.shard = s._source.shard AND t._source.position = s._source.position "
             "AND t.raw = s.raw AND t.raw_bytes <=> s.raw_bytes "
             f"WHEN NOT MATCHED THEN INSERT ({_names(columns)}) VALUES ({_values(columns)})"
         )
-        with_retries(lambda: spark.sql(statement, bad=bad).collect())
+        with_retries(lambda: leg.sql(statement, bad=bad).collect())
     else:
         with_retries(lambda: bad.writeTo(name).append())
 

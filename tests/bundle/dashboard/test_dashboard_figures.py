@@ -12,7 +12,7 @@ from pyspark.sql import types as T
 
 from pinterest_transforms.analysis.answers import ANSWERS, Answer
 from pinterest_transforms.operations import summaries
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables import answer_tables
 from tests.bundle.dashboard.dashboard_reading import WidgetQuery, datasets, load, queries, widgets
 from tests.bundle.dashboard.dashboards import READABLE
@@ -34,6 +34,10 @@ class Board:
     spark: SparkSession
     settings: Settings
     sql: dict[str, str] = field(default_factory=lambda: datasets(load()))
+
+    @property
+    def leg(self) -> Leg:
+        return Leg(self.spark, self.settings)
 
     def dataset(self, name: str) -> DataFrame:
         return self.spark.sql(self.sql[name])
@@ -86,7 +90,7 @@ def test_a_widget_s_query_gives_rows_that_fit_what_it_draws(board: Board, query:
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.name)
 def test_an_answer_is_shown_as_it_is_kept(board: Board, answer: Answer) -> None:
     shown = board.dataset(answer.name).collect()
-    kept = [tuple(row) for row in answer_tables.read_answer(board.spark, board.settings, answer).collect()]
+    kept = [tuple(row) for row in answer_tables.read_answer(board.leg, answer).collect()]
     if answer.name == "top_user_by_country":  # the most followers first
         kept.sort(key=lambda row: -row[2])
     assert [tuple(row) for row in shown] == kept
@@ -117,7 +121,7 @@ def test_a_filter_leaves_the_posts_that_it_names(board: Board) -> None:
 
 
 def test_the_quality_counts_are_those_of_the_runs(board: Board) -> None:
-    totals = summaries.run_totals(board.spark, board.settings, "first").drop("topic", "seconds").groupBy().sum().first()
+    totals = summaries.run_totals(board.leg, "first").drop("topic", "seconds").groupBy().sum().first()
     assert totals is not None
     shown = [board.number(name) for name in ("read", "merged", "already-there", "rejected", "repaired")]
     assert shown == list(totals)
@@ -138,17 +142,17 @@ def test_a_share_is_one_of_all_records_read(board: Board) -> None:
 
 
 def test_unknown_fields_are_counted_as_in_the_notebook(board: Board) -> None:
-    expected = summaries.unknown_fields(board.spark, board.settings).collect()
+    expected = summaries.unknown_fields(board.leg).collect()
     shown = {(row["kind"], row["field"]): row["records"] for row in board.dataset("unknown_fields").collect()}
     assert shown == {(row["topic"].split(".")[1], row["field"]): row["records"] for row in expected}
 
 
 def test_up_to_when_the_data_goes_is_the_newest_post_and_the_last_run_of_each_kind(board: Board) -> None:
     newest, *taken = board.dataset("freshness").collect()
-    latest = summaries.freshness(board.spark, board.settings).where("latest_post IS NOT NULL").first()
+    latest = summaries.freshness(board.leg).where("latest_post IS NOT NULL").first()
     started = {
         f"Last records taken in: {row['topic'].split('.')[1]}": f"{row['started']:%Y-%m-%d %H:%M}"
-        for row in summaries.runs(board.spark, board.settings).collect()
+        for row in summaries.runs(board.leg).collect()
     }
     assert latest is not None
     assert newest == Row(what="Newest post", utc=f"{latest['latest_post']:%Y-%m-%d %H:%M}")

@@ -1,6 +1,7 @@
 """What stands in the landing: the same whether this machine or Spark looks, and a clear error where nobody can."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from pyspark.sql import SparkSession
@@ -20,9 +21,9 @@ def test_files_bytes_and_time_of_each_topic(make_place: Callable[..., Place], ei
     geo.with_name("_hidden.json").touch()
     geo.with_name("abc.geo+0+0000000001.JSON").write_text("{}")
     geo.with_name("abc.geo+0+0000000001.keys.json").write_text("1")
-    settings = (place if warehouse else place.with_settings(warehouse="")).settings
+    leg = replace(place if warehouse else place.with_settings(warehouse=""), spark=either)
     with log_lines() as said:
-        frame = landing_summary(either, settings)
+        frame = landing_summary(leg)
     assert said == [
         "abc.geo: 1 file is not named <topic>+<partition>+<offset>.json or .json.gz and not taken: "
         "'partition=0/abc.geo+0+0000000001.JSON'"
@@ -48,6 +49,6 @@ def test_files_bytes_and_time_of_each_topic(make_place: Callable[..., Place], ei
 def test_a_landing_that_cannot_be_read_is_one_line(make_place: Callable[..., Place]):
     place = make_place(names=())
     with pytest.raises(LandingError) as error:
-        landing_summary(place.spark, place.with_settings(landing="s9://bucket").settings)
+        landing_summary(place.with_settings(landing="s9://bucket"))
     assert str(error.value).startswith("landing must be readable, got 's9://bucket': ")
     assert "\n" not in str(error.value)

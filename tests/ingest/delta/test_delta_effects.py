@@ -34,7 +34,7 @@ FIRST = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_8
 
 
 @dataclass(frozen=True)
-class Leg(Place):
+class StreamLeg(Place):
     """The stream leg's tables, and the effects of its micro-batches."""
 
     state: CheckpointState = field(default_factory=lambda: CheckpointState("", "query"))
@@ -46,7 +46,7 @@ class Leg(Place):
     def effects(self, number: int, *records: tuple[object, ...], **how) -> Iterator[DeltaEffects]:
         context = IngestContext(self.settings, PIN, "run", self.state)
         batch = MicroBatch("run", number, **how)
-        with evaluate(self.spark, context, batch, self.frame(*records)) as effects:
+        with evaluate(context, batch, self.frame(*records)) as effects:
             yield effects
 
     def process(self, number: int, *records: tuple[object, ...]) -> None:
@@ -71,13 +71,14 @@ class Leg(Place):
 
 
 @pytest.fixture(scope="module")
-def leg(spark: SparkSession, stream_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Leg:
+def leg(spark: SparkSession, stream_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> StreamLeg:
     """One for the module: each test has records of its own."""
     folder = tmp_path_factory.mktemp("effects")
     settings = Settings(user_id="abc", leg="stream", schema="effects", warehouse=str(folder))
     shutil.copytree(stream_tables, Path(settings.warehouse, settings.schema))
-    creation.register_tables(spark, settings)
-    return Leg(spark, settings, CheckpointState(str(folder / "state.json"), "query"))
+    leg = StreamLeg(spark, settings, CheckpointState(str(folder / "state.json"), "query"))
+    creation.register_tables(leg)
+    return leg
 
 
 def record(number: int, line: Line, shard: int = 0, later: int = 0) -> tuple[object, ...]:
@@ -89,14 +90,14 @@ def record(number: int, line: Line, shard: int = 0, later: int = 0) -> tuple[obj
 
 def of_stream(effects: DeltaEffects, entity: Entity) -> DeltaEffects:
     """The same records, as if another stream had brought them."""
-    return replace(effects, context=replace(effects.context, entity=entity))
+    return replace(effects, leg=effects.leg.of(entity), context=replace(effects.context, entity=entity))
 
 
 def text(key: int, title: str, followers: str = "9k") -> str:
     return f'{{"index": {key}, "title": "{title}", "follower_count": "{followers}"}}'
 
 
-def test_clean_rows_and_raw_records_are_written_once_and_counted_once(leg: Leg):
+def test_clean_rows_and_raw_records_are_written_once_and_counted_once(leg: StreamLeg):
     first = [record(9, text(1, "a")), record(100, text(1, "b"), later=1), record(10, text(2, "x")), record(11, "[]")]
     arrived = ARRIVED.timestamp()
     with leg.effects(0, *first) as effects:
@@ -126,11 +127,11 @@ def test_clean_rows_and_raw_records_are_written_once_and_counted_once(leg: Leg):
     assert (leg.archived(), leg.archived(GEO)) == ([5, 9, 10, 10, 11, 99, 100, 200], [9, 10, 11, 100])
 
 
-def test_bad_records_are_quarantined_once(leg: Leg):
+def test_bad_records_are_quarantined_once(leg: StreamLeg):
     bad = [record(2000, line) for line in ("[1]", "[2]", "[1]", text(20, "x", "lots"), b"\xff".decode("latin-1"))]
     not_text = leg.frame(record(2001, "ff")).selectExpr("CAST(unhex(raw) AS STRING) raw", "_source")
     context = IngestContext(leg.settings, PIN, "run", leg.state)
-    with evaluate(leg.spark, context, MicroBatch("run", 0), leg.frame(*bad).union(not_text)) as effects:
+    with evaluate(context, MicroBatch("run", 0), leg.frame(*bad).union(not_text)) as effects:
         for each in (of_stream(effects, GEO), effects):
             assert not each.has_quarantined()
             each.write_quarantine(may_exist=each is effects)  # the same of another stream is there, and is another's
@@ -160,7 +161,7 @@ def test_bad_records_are_quarantined_once(leg: Leg):
     assert [row for row in wanted if row[0] == STREAM] == sorted(bad_of_stream, key=repr)
 
 
-def test_replaced_twice_is_replaced_once(leg: Leg):
+def test_replaced_twice_is_replaced_once(leg: StreamLeg):
     """Of what is read, by its positions; rows of other positions stay."""
     old = [record(3000, text(30, "stays")), record(3001, text(31, "old")), record(3002, "[goes]"), record(3003, "[]")]
     with leg.effects(10, *old, record(3001, text(33, "of another shard"), shard=1)) as effects:
@@ -181,7 +182,7 @@ def test_replaced_twice_is_replaced_once(leg: Leg):
         assert leg.titles() == {key: row for key, row in before.items() if key != 31}
 
 
-def test_a_run_is_recorded_once_and_can_be_taken_back(leg: Leg):
+def test_a_run_is_recorded_once_and_can_be_taken_back(leg: StreamLeg):
     moods = [[f"mood {number:03}" for number in range(at, 102, 3)] for at in range(3)]
     fields = [record(4000 + at, pin(at, "a", board="walls", **dict.fromkeys(moods[at]))) for at in range(3)]
     with leg.effects(21, *fields) as effects:
@@ -208,8 +209,9 @@ def test_records_of_a_stream_merge_by_their_sequence_numbers_over_spark_connect(
 ):
     settings = Settings(user_id="abc", leg="stream", schema="effects_connect", warehouse=str(tmp_path))
     shutil.copytree(stream_tables, Path(settings.warehouse, settings.schema))
-    creation.register_tables(connect, settings)
-    leg = Leg(connect, settings, CheckpointState(str(tmp_path / "state.json"), "query", progress={"arrived": 0.0}))
+    state = CheckpointState(str(tmp_path / "state.json"), "query", progress={"arrived": 0.0})
+    leg = StreamLeg(connect, settings, state)
+    creation.register_tables(leg)
     begin_run(leg.state, "run")
     first = [record(9, text(1, "a")), record(100, text(1, "b")), record(10, text(2, "x", "lots")), record(11, "[]")]
     leg.process(0, *first)

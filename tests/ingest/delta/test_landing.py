@@ -10,7 +10,7 @@ import pytest
 
 from pinterest_transforms.errors import CheckpointError, LandingError
 from pinterest_transforms.ingest import landing, landing_batches, landing_reader
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from tests.support.log_lines import log_lines
 from tests.support.table_places import YEAR, Place, counts, pin, set_up_only, write
 
@@ -170,7 +170,7 @@ def test_an_empty_topic_then_a_file_too_large_then_other_tables_then_what_is_rig
         elsewhere.take()
     place.spark.sql(f"DROP TABLE {place.settings.qualified('pins')}")
     shutil.rmtree(place.settings.table_folder("pins"))
-    set_up_only(place.spark, place.settings, "pins")
+    set_up_only(place, "pins")
     with pytest.raises(CheckpointError, match=r"belongs to other data: table pins must be id .*, got id "):
         place.take()
     assert place.rows() == {}
@@ -208,5 +208,5 @@ def test_a_landing_that_is_none_is_refused(spark, tmp_path: Path, name: str, con
         write(Path(folder, content), pin(1))
     settings = Settings(user_id="abc", landing=folder, warehouse=str(tmp_path / "w"))
     with pytest.raises(LandingError) as error:
-        landing.check_landing(spark, settings)
+        landing.check_landing(Leg(spark, settings))
     assert str(error.value) == message.format(landing=folder)

@@ -12,7 +12,7 @@ from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest import landing
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
 from pinterest_transforms.ingest.delta_effects import IngestContext, materialize
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from tests.support.table_places import Place, counts, pin
 
 
@@ -38,7 +38,7 @@ def test_another_failure_to_checkpoint_a_frame_is_raised(spark: SparkSession, mo
 
     frame = spark.range(1)
     monkeypatch.setattr(type(frame), "localCheckpoint", full)
-    with pytest.raises(PySparkNotImplementedError), materialize(spark, Settings(), PIN.name, frame):
+    with pytest.raises(PySparkNotImplementedError), materialize(Leg(spark, Settings()), PIN.name, frame):
         pass
 
 

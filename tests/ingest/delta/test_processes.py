@@ -57,11 +57,11 @@ def survived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> P
     assert process.stdout.readline() == b"ready\n"
     process.stdin.write(b"go\n")
     process.stdin.flush()
-    set_up_only(spark, settings, *TABLES)
+    set_up_only(place, *TABLES)
     place.take(GEO, run_id="process")
     said = process.communicate(timeout=300)[0]
     assert process.returncode == -signal.SIGKILL, said
-    creation.register_tables(spark, settings)
+    creation.register_tables(place)
     assert (place.titles(), len(place.counted())) == ({1: "d", 2: "c", 3: "e"}, 1)  # written, and not recorded
     place.take()
     return place

@@ -43,7 +43,7 @@ def remembered(place: StreamPlace) -> set[str]:
 
 def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     def of(name: str) -> str:
-        return table_access.properties(place.spark, place.settings, name)[table_access.ID_PROPERTY]
+        return table_access.properties(place, name)[table_access.ID_PROPERTY]
 
     at = place.put(geo(1, "a"), "[]", geo(2, "b"))
     place.take()
@@ -87,7 +87,7 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     place.kinesis.create(STREAM)
     (later,) = place.put(geo(2, "of another stream"))
     # Where no raw record is left, what was purged says how far the stream was read.
-    raw_archive.record_purge(place.spark, place.settings, GEO, datetime(2020, 1, 1, tzinfo=UTC))
+    raw_archive.record_purge(place.of(GEO), datetime(2020, 1, 1, tzinfo=UTC))
     with pytest.raises(StreamError) as error:
         place.take(new_checkpoint=True)
     assert str(error.value) == (

@@ -102,9 +102,7 @@ def test_both_legs_give_equal_tables_and_answers(make_place: Callable[..., Place
             assert counted_of(place, entity, "read") == times.total()
         assert Counter(data for _, data in streamed.raw(entity)) == times
     answer = next(answer for answer in ANSWERS if {*answer.entities} == {*entities})
-    one, other = (
-        answer.ordered(answer.compute(answer_tables.posts(p.spark, p.settings))).collect() for p in (landed, streamed)
-    )
+    one, other = (answer.ordered(answer.compute(answer_tables.posts(p))).collect() for p in (landed, streamed))
     assert one == other != []
 
 
@@ -217,7 +215,7 @@ def test_a_stream_that_is_not_there(make_streams: MakeStreams):
     assert not place.checkpoint().exists()
     with pytest.raises(StreamError) as error:
         streams.ingest_streams(
-            place.spark, place.settings, (USER,), "run", place.reading(),
+            place, (USER,), "run", place.reading(),
             place.reading(endpoint="http://127.0.0.1:9").client(),
         )  # fmt: skip
     assert str(error.value) == "stream streaming-abc-user must be there and readable, got EndpointConnectionError"

@@ -13,7 +13,7 @@ from importlib import import_module
 from local.runtime.spark_session import local_session
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.ingest.landing import ingest_landing
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg, Settings
 from tests.conftest import TEST_SETTINGS
 from tests.support.interpreting import INTERPRETED
 from tests.support.table_places import set_up_only
@@ -40,5 +40,6 @@ if __name__ == "__main__":
     sys.stdout.flush()
     if not sys.stdin.readline():  # the tests are gone
         sys.exit(1)
-    set_up_only(spark, settings, *sys.argv[4:])
-    ingest_landing(spark, settings, [entity], "process")
+    leg = Leg(spark, settings)
+    set_up_only(leg, *sys.argv[4:])
+    ingest_landing(leg, [entity], "process")

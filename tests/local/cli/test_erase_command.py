@@ -12,7 +12,7 @@ from local.cli import erase_command
 from local.cli.step_progress import StepReporter
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.operations.erasure import ErasedRows
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg
 from tests.local.conftest import Call
 
 KEYS = (3, 5)
@@ -30,8 +30,8 @@ def erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object
         with StepReporter() as steps:
             yield None, steps
 
-    def erase(_: object, settings: Settings, keys: set[int], *, purge: bool, **_log: object) -> list[ErasedRows]:
-        asked.append((settings.landing, sorted(keys), purge))
+    def erase(leg: Leg, keys: set[int], *, purge: bool, **_log: object) -> list[ErasedRows]:
+        asked.append((leg.settings.landing, sorted(keys), purge))
         return [ErasedRows("pins", len(keys), 7)]
 
     monkeypatch.setattr(erase_command, "open_session", session)

@@ -41,7 +41,7 @@ def test_a_source_goes_through_a_kinesis_of_its_own(
     file, warehouse = source(tmp_path), tmp_path / "warehouse"
     shutil.copytree(stream_tables, warehouse / SETTINGS.schema)
     # The answers are computed and shown; how they are stored does not depend on the leg.
-    monkeypatch.setattr(answer_tables, "_write", lambda _, __, answer, clean, ___: answer.compute(clean).toPandas())
+    monkeypatch.setattr(answer_tables, "_write", lambda _, answer, clean, __: answer.compute(clean).toPandas())
     given = ["stream", "--database", str(file), "--warehouse", str(warehouse), "--user-id", "abc"]
     code, out, err = call(*given)
     assert code == 0, err

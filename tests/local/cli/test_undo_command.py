@@ -10,7 +10,7 @@ from local.cli import undo_command
 from local.cli.step_progress import StepReporter
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.operations.undo import UndoneTopic
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Leg
 from tests.local.conftest import Call
 
 
@@ -33,14 +33,15 @@ def _library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with StepReporter() as steps:
             yield None, steps
 
-    def undo_run(_spark: object, settings: Settings, _all: object, run_id: str, *, allow_losses: bool) -> list[object]:
+    def undo_run(leg: Leg, _all: object, run_id: str, *, allow_losses: bool) -> list[object]:
         if run_id == "gone" and not allow_losses:
             raise UndoError("run gone: a file is gone")
+        settings = leg.settings
         return [UndoneTopic(f"{settings.leg}.pin", 1200, 1000), UndoneTopic(f"{settings.landing[-3:]}.user", 2, 0)]
 
     monkeypatch.setattr(undo_command, "open_session", session)
     monkeypatch.setattr(undo_command, "ensure_tables", lambda *_: None)
-    monkeypatch.setattr(undo_command, "runs", lambda _, settings, run: Rows(set(legs[settings.leg]) & {run}))
+    monkeypatch.setattr(undo_command, "runs", lambda leg, run: Rows(set(legs[leg.settings.leg]) & {run}))
     monkeypatch.setattr(undo_command, "undo_run", undo_run)
 
 
