@@ -11,6 +11,9 @@ from benchmarks.landings import add_arrival, make_landing
 from benchmarks.peers.variants import OURS, facts, prepare
 from pinterest_transforms.settings import Settings
 
+_WARM_UPS = 5
+"""Arrivals on each history that do not count: Java compiles, and each takes less time than the one before."""
+
 
 @dataclass
 class ArrivalTimes:
@@ -30,7 +33,7 @@ class ArrivalTimes:
 
 
 def measure_arrivals(histories: Sequence[int], rounds: int, work: Path) -> list[ArrivalTimes]:
-    """Loads each history once, then lets arrivals come to each in turn; the first of each is a warm-up.
+    """Loads each history once, then lets arrivals come to each in turn; the first ones of each are warm-ups.
 
     All histories are in one child, so that the same warm Java process serves them all.
 
@@ -48,12 +51,13 @@ def measure_arrivals(histories: Sequence[int], rounds: int, work: Path) -> list[
             child.ask(prepare, OURS, places[posts])
             times[posts] = ArrivalTimes(posts, child.measure_run(places[posts]).wall, about=child.about)
             print(f"history of {posts:,} posts: loaded in {times[posts].load:.2f} s", flush=True)
-        for number in range(rounds + 1):
+        for number in range(_WARM_UPS + rounds):
             for posts, settings in places.items():
                 usage = _measure_arrival(child, posts, number, settings)
-                what = f"arrival {number} of {rounds}" if number else "warm-up arrival"
+                counts = number >= _WARM_UPS
+                what = f"arrival {number - _WARM_UPS + 1} of {rounds}" if counts else "warm-up arrival"
                 print(f"history of {posts:,} posts: {what}: {usage.wall:.2f} s", flush=True)
-                if number:
+                if counts:
                     times[posts].runs.append(usage)
     return list(times.values())
 

@@ -43,6 +43,8 @@ SHARE_BAR = 0.5
 _SHARDS, _AT_ONCE = 4, "0 seconds"
 _KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": REGION}
 _PATIENCE = 1800.0
+_WARM_UPS = 5
+"""Rounds that do not count: Java compiles, and each takes less time than the one before."""
 _TRICKLE, _TRICKLED = 100, 6_000
 """Records a second, and how many, while it is measured how long each takes to be there."""
 
@@ -197,11 +199,11 @@ def measure(posts: int, rounds: int, work: Path) -> list[str]:
     try:
         with _kinesis(work) as reading:
             records = _fill(reading.endpoint, make_source(posts, work), work)
-            for number in range(rounds + 1):
+            for number in range(_WARM_UPS + rounds):
                 clean = records / _clean(place(f"clean{number}", reading), records)
                 raw = records / _raw(place(f"raw{number}", reading), records)
                 print(f"round {number}: clean {clean:,.0f} records/s, raw {raw:,.0f} records/s", flush=True)
-                if number:  # the first one warms up
+                if number >= _WARM_UPS:
                     ours.append(clean)
                     raws.append(raw)
         with _kinesis(work) as reading:
