@@ -1,6 +1,7 @@
 """Sessions that every test shares: a classic one, and a Spark Connect one in the same Java process."""
 
 import gc
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from local.runtime.spark_session import local_session, stop_session
+from pinterest_transforms.logs import LOGGER
 from tests.support.interpreting import interpreting
 from tests.support.notebook_runs import Ran, run_batch_notebooks
 from tests.support.spark_connect import connect_mode, connect_session
@@ -28,6 +30,15 @@ TEST_SETTINGS = {
     "spark.sql.shuffle.partitions": "2",
     "spark.driver.memory": "2g",
 }
+
+
+@pytest.fixture(autouse=True)
+def _unconfigured_log() -> None:
+    """No test sees the log that a notebook before it in this process has configured."""
+    logger = logging.getLogger(LOGGER)
+    logger.handlers.clear()
+    logger.propagate = True
+    logger.setLevel(logging.NOTSET)
 
 
 # A file goes to one of two workers as a whole. These take longest: begun last, they would leave the other idle.

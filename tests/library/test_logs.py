@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
@@ -19,16 +18,6 @@ from tests.support.log_lines import log_lines
 
 LIBRARY = logging.getLogger(f"{LOGGER}.ingest.landing")
 BATCH = {"run_id": "r", "topic": "abc.pin", "batch_id": 3, "read": 5, "merged": 4, "rejected": 1}
-
-
-@pytest.fixture(autouse=True)
-def _unconfigured() -> Iterator[None]:
-    """No format is configured, before and after."""
-    logger = logging.getLogger(LOGGER)
-    before = (logger.handlers[:], logger.level, logger.propagate)
-    logger.handlers.clear()
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 def test_people_read_the_messages_alone() -> None:
