@@ -1,6 +1,7 @@
 """Each effect of a micro-batch on Delta tables may be repeated: twice is once. `micro_batch` says their order."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ from pinterest_transforms import __version__, deduplication
 from pinterest_transforms.cleaning import is_repaired
 from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
 from pinterest_transforms.entities import GEO, PIN, Entity
+from pinterest_transforms.ingest import kinesis, streams
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
 from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluate
 from pinterest_transforms.ingest.landing_reader import ORDER, SPLIT, add_source, file_splits
-from pinterest_transforms.ingest.micro_batch import MicroBatch, RunCounts, begin_run, process_stream_batch
+from pinterest_transforms.ingest.micro_batch import MicroBatch, RunCounts, begin_run
 from pinterest_transforms.json_parsing import NOT_AN_OBJECT, NOT_TEXT, RAW_RECORD, UNUSABLE
 from pinterest_transforms.schemas import KINESIS_POSITION_WIDTH
 from pinterest_transforms.settings import Settings
@@ -50,8 +52,16 @@ class StreamLeg(Place):
             yield effects
 
     def process(self, number: int, *records: tuple[object, ...]) -> None:
-        with self.effects(number, *records, archive=True) as effects:
-            process_stream_batch(effects, self.state, effects.batch)
+        context = IngestContext(self.settings, PIN, "run", self.state)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(kinesis, "raw_records", lambda frame: frame)
+            streams._process(self.frame(*records), context, number)
+        self.spark.conf.unset("spark.databricks.delta.autoCompact.enabled")  # of a session that all tests share
+
+    def operations(self, table: str) -> list[str]:
+        """Operations of a table's commits, in their order."""
+        log = sorted((self.settings.table_folder(table) / "_delta_log").glob("*.json"))
+        return [re.findall('"operation":"([^"]+)"', file.read_text(encoding="utf-8"))[0] for file in log]
 
     def titles(self) -> dict[int, tuple[object, ...]]:
         """Title, shard and position of each key."""
@@ -214,7 +224,7 @@ def test_records_of_a_stream_merge_by_their_sequence_numbers_over_spark_connect(
     creation.register_tables(leg)
     begin_run(leg.state, "run")
     first = [record(9, text(1, "a")), record(100, text(1, "b")), record(10, text(2, "x", "lots")), record(11, "[]")]
-    leg.process(0, *first)
+    leg.process(48, *first)
     assert leg.titles() == {1: ("b", 0, 100), 2: ("x", 0, 10)}
     later = [
         record(99, text(1, "earlier")),
@@ -225,7 +235,10 @@ def test_records_of_a_stream_merge_by_their_sequence_numbers_over_spark_connect(
     ]
     # What a producer's library puts into one record comes as several, all of one sequence number.
     later += [record(3_000, line) for line in (text(4, "c"), text(4, "d"), text(4, "b"), "[1]", "[2]", "[1]")]
-    leg.process(1, *later)
+    assert leg.operations("abc_raw_table")[-1] == "WRITE"
+    leg.process(49, *later)
+    # Small files are joined with every 50th micro-batch.
+    assert leg.operations("abc_raw_table")[-2:] == ["WRITE", "OPTIMIZE"]
     assert leg.titles() == {
         **{1: ("b", 0, 100), 2: ("tie by shard", 1, 10), 3: ("n", 0, 2_000)},
         **{4: ("d", 0, 3_000)},  # a tie ends by the raw text
