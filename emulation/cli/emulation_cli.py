@@ -12,13 +12,14 @@ from itertools import chain
 from sqlalchemy import Engine
 
 from emulation.cli.number_arguments import MAX_POSTS, SEED, int_between
+from emulation.cli.part_paths import open_landing, open_source
 from emulation.cli.progress_display import track
 from emulation.cli.send_command import add_commands, add_user_id
 from emulation.emulation_errors import format_unexpected_error, redact
 from emulation.source.database import DATABASE, connect, describe_database, write_source
 from emulation.source.table_reader import TableReader
 from emulation.synthetic.delivery import DELIVERIES
-from emulation.synthetic.landing_writer import RECORDS_PER_FILE, check_landing_target, open_landing, write_landing
+from emulation.synthetic.landing_writer import RECORDS_PER_FILE, check_landing_target, write_landing
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import PinterestError, SettingsError
@@ -81,15 +82,14 @@ def generate(options: argparse.Namespace) -> tuple[str, int]:
     if options.landing:
         check_landing_target(settings)
     landing = open_landing(options.landing) if options.landing else nullcontext("")
-    with landing as folder:
-        engine = connect(options.database)
+    with landing as folder, open_source(options.database) as engine:
         tables = (
             (e, track(f"generating {e.source_table}", options.posts, generate_rows(e, options.posts, options.seed)))
             for e in ENTITIES
         )
         rows = write_source(engine, tables, replace=options.replace)
         counts = ", ".join(f"{count:,} rows in {table}" for table, count in rows.items())
-        line = f"made {options.posts:,} posts ({counts}) in {describe_database(engine)}"
+        line = f"made {options.posts:,} posts ({counts}) in {describe_database(connect(options.database))}"
         if options.landing:
             records, files = _write_landing(engine, rows, replace(settings, landing=folder), options)
             line += f", {records:,} records in {files:,} files in {options.landing}"

@@ -1,13 +1,13 @@
 """Writes landing files of source rows in the layout of the Kafka Connect S3 sink.
 
-Source: the data contract, section 1, for file names. A key has one partition.
+Source: the data contract, section 1, for file names. A key has one partition. A file is written under a temporary name
+and renamed when it is complete.
 """
 
-import shutil
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,31 +64,6 @@ def _list_files(settings: Settings, entity: Entity) -> list[str]:
     return sorted(list_folder(folder, settings.topic(entity)).records) if Path(folder).is_dir() else []
 
 
-@contextmanager
-def open_landing(landing: str) -> Iterator[str]:
-    """A folder to write landing files to, which are in the landing when all of them are complete.
-
-    Raises:
-        LandingError: the landing cannot be written.
-    """
-    folder = Path(landing)
-    # In a landing that is there, a name with a dot at its start is passed over by every reader.
-    part = folder / ".part" if folder.is_dir() else folder.with_name(f"{folder.name}.part")
-    try:
-        # What a run that was killed has left.
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        yield str(part)
-        if folder.is_dir():
-            shutil.copytree(part, folder, dirs_exist_ok=True, copy_function=shutil.move)
-        else:
-            part.rename(folder)
-    except OSError as error:
-        raise LandingError(f"landing {landing} cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
 def write_landing(
     rows: Iterable[Row],
     entity: Entity,
@@ -142,8 +117,15 @@ class _PartitionBuffer:
             return
         file = self._landing.joinpath(landing_key(self._topic, self._number, self._offset))
         file.parent.mkdir(parents=True, exist_ok=True)
-        # surrogateescape: a malformed line may hold a byte that is not UTF-8
-        file.write_bytes(("\n".join(self.lines) + "\n").encode("utf-8", "surrogateescape"))
+        temporary = file.with_name(f".{file.name}.tmp")
+        try:
+            # surrogateescape: a malformed line may hold a byte that is not UTF-8
+            temporary.write_bytes(("\n".join(self.lines) + "\n").encode("utf-8", "surrogateescape"))
+            temporary.rename(file)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
         written.records += len(self.lines)
         written.files += 1
         self._offset += len(self.lines)

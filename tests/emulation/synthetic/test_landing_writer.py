@@ -2,13 +2,12 @@
 
 import re
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from emulation.synthetic.delivery import DIRTY, ONCE, USUAL, Delivery
-from emulation.synthetic.landing_writer import assign_partition, check_landing_target, open_landing, write_landing
+from emulation.synthetic.landing_writer import assign_partition, check_landing_target, write_landing
 from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.settings import Settings
@@ -71,29 +70,29 @@ def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
     assert contents("one", 1) == contents("two", 1) != contents("three", 2)
 
 
-def test_files_are_in_the_landing_when_all_are_complete(settings: Settings) -> None:
-    def write(*, interrupted: bool) -> None:
-        with open_landing(settings.landing) as folder:
-            own = replace(settings, landing=folder)
-            write_landing(rows_of(PIN), PIN, own, records_per_file=5000, delivery=ONCE)
-            assert not Path(settings.landing, "topics").exists()
-            if interrupted:
-                raise KeyboardInterrupt
+def test_an_incomplete_file_is_never_visible(settings: Settings) -> None:
+    def interrupted():
+        yield from rows_of(PIN)[:100]
+        landing = Path(settings.landing)
+        seen.extend(file.read_bytes() for file in landing.rglob("*.json"))
+        raise KeyboardInterrupt
 
-    Path(settings.landing).mkdir()
+    seen: list[bytes] = []
     with pytest.raises(KeyboardInterrupt):
-        write(interrupted=True)
-    assert list(Path(settings.landing).iterdir()) == []
-    write(interrupted=False)
-    assert len(list(Path(settings.landing).glob("topics/0abc.pin/*/*.json"))) == 3
-    assert [path.name for path in Path(settings.landing).iterdir()] == ["topics"]
+        write_landing(interrupted(), PIN, settings, partitions=1, records_per_file=40, delivery=ONCE)
+    files = [file for file in Path(settings.landing).rglob("*") if file.is_file()]
+    assert [content.count(b"\n") for content in seen] == [40, 40]
+    assert sorted(file.name for file in files) == ["0abc.pin+0+0000000000.json", "0abc.pin+0+0000000040.json"]
 
 
-def test_a_file_that_cannot_be_written_is_an_error_with_the_landing(settings: Settings) -> None:
-    Path(settings.landing, "topics/0abc.pin").mkdir(parents=True)
-    Path(settings.landing, "topics/0abc.pin/partition=0").touch()
-    with pytest.raises(LandingError, match=r"\Alanding .* cannot be written: File exists\Z"):
-        write_landing(rows_of(PIN)[:50], PIN, settings, partitions=1, delivery=ONCE)
+def test_a_file_that_cannot_be_renamed_leaves_no_temporary_file(settings: Settings) -> None:
+    def rows_behind_a_folder():
+        Path(settings.landing, "topics/0abc.pin/partition=0/0abc.pin+0+0000000000.json").mkdir(parents=True)
+        yield from rows_of(PIN)[:50]
+
+    with pytest.raises(LandingError, match=r"\Alanding .* cannot be written: Is a directory\Z"):
+        write_landing(rows_behind_a_folder(), PIN, settings, partitions=1, records_per_file=40, delivery=ONCE)
+    assert [file for file in Path(settings.landing).rglob("*") if file.is_file()] == []
 
 
 def test_a_landing_is_written_once(settings: Settings) -> None:
