@@ -102,8 +102,10 @@ connect: .make/connect ## set up databricks-connect for an editor
 ##@ Project
 lock: .make/dev ## update requirements/*.txt from pyproject.toml (exact versions and hashes)
 	$(BIN)/pip install --quiet uv
-	for group in client seed local deploy minilake airflow infrastructure dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for group in client local deploy minilake airflow infrastructure dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --upgrade --group pyproject.toml:$$group -o requirements/$$group.txt; done
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
+		--constraints requirements/local.txt --group pyproject.toml:seed -o requirements/seed.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 		--no-emit-index-url --no-header --upgrade --group pyproject.toml:connect -o requirements/connect.txt
 
@@ -171,7 +173,7 @@ build/landing: | .make/local
 	.make/infrastructure-venv/bin/$(PIP_INSTALL) --require-hashes -r requirements/infrastructure.txt
 	@touch $@
 
-.make/jars/.complete: .make/local
+.make/jars/.complete: .make/local local/runtime/delta_jars.txt
 	$(BIN)/python -m local jars >/dev/null
 	@touch $@
 

@@ -63,9 +63,11 @@ def _check_value(parameter: Mapping[str, Value], name: str, value: str) -> None:
     if isinstance(pattern, str) and not re.fullmatch(pattern, value):
         raise SettingsError(f"param {name} must match {pattern}, got {value!r}")
     if parameter.get("Type") == "Number":
-        least, most = (int(str(parameter.get(*bound))) for bound in (("MinValue", 0), ("MaxValue", 10**9)))
-        if not (re.fullmatch("[0-9]{1,10}", value) and least <= int(value) <= most):
-            raise SettingsError(f"param {name} must be a number from {least} to {most}, got {value!r}")
+        least, most = int(str(parameter.get("MinValue", 0))), parameter.get("MaxValue")
+        greatest = most if isinstance(most, int) else 10**12
+        if not (re.fullmatch("[0-9]{1,12}", value) and least <= int(value) <= greatest):
+            upper = f" to {most}" if most is not None else " or more"
+            raise SettingsError(f"param {name} must be a number, {least}{upper}, got {value!r}")
 
 
 @dataclass
@@ -135,10 +137,17 @@ class CloudFormation:
         return self.outputs(stack).get(name, f"<{stack}.{name}>" if self.aws.dry_run else "")
 
     def outputs(self, stack: str) -> Mapping[str, str]:
-        """All outputs of a stack, queried once; none in a dry run."""
+        """All outputs of a stack, queried once; none in a dry run.
+
+        Raises:
+            DeployError: the answer is not the outputs as JSON.
+        """
         if stack not in self._outputs:
-            answer = json.loads(self._describe(stack, "Stacks[0].Outputs", "json", "null") or "null")
-            self._outputs[stack] = {entry["OutputKey"]: entry["OutputValue"] for entry in answer or ()}
+            answer = self._describe(stack, "Stacks[0].Outputs", "json", "null") or "null"
+            try:
+                self._outputs[stack] = {one["OutputKey"]: one["OutputValue"] for one in json.loads(answer) or ()}
+            except (ValueError, TypeError, KeyError):
+                raise DeployError("describe-stacks must answer a stack's outputs as JSON, got something else") from None
         return self._outputs[stack]
 
     def status(self, stack: str) -> str:

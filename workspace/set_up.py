@@ -93,6 +93,9 @@ def _check_options(options: argparse.Namespace) -> Settings:
     for name in ("storage_credential", "external_location", "service_credential"):
         if getattr(options, name):
             check_identifier(getattr(options, name), _spell(name))
+    if options.instance_profile and ":instance-profile/" not in options.instance_profile:
+        example = "arn:aws:iam::123456789012:instance-profile/name"
+        raise SettingsError(f"instance-profile must be an ARN such as {example}, got {options.instance_profile!r}")
     if options.url and not options.url.startswith("s3://"):
         raise SettingsError(f"url must begin with s3://, got {options.url!r}")
     check_secret_options(options)

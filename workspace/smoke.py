@@ -58,7 +58,7 @@ def _show_answers(warehouse: Warehouse, settings: Settings, output: RedactedOutp
             continue
         table: list[Sequence[str | None]] = [found.columns, *found.rows]
         for row in table:
-            output.write(f"  {' | '.join(map(_format_cell, row[:-1]))}")
+            output.write(f"  {' | '.join(map(_format_cell, row[:-1]))}".rstrip())
     return empty
 
 

@@ -76,7 +76,11 @@ def generate(options: argparse.Namespace) -> tuple[str, int]:
     """Generates the source, and landing files with ``--landing``; returns the output line and the exit code."""
     started = time.monotonic()
     # Its numpy is not on a client machine that only sends.
-    from emulation.synthetic.generator import generate_rows  # noqa: PLC0415
+    try:
+        from emulation.synthetic.generator import generate_rows  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        remedy = "pip install --require-hashes -r requirements/seed.txt"
+        raise SettingsError(f"{error.name} must be installed to generate a source: {remedy}") from None
 
     settings = Settings(user_id=options.user_id, landing=options.landing)
     if options.landing:

@@ -66,6 +66,8 @@ class _Run:
             return f"{self.options.resend} still has all of its records"
         if self.cursor is None:
             return ""
+        if not self.cursor.exists():  # the delivery log has closed it
+            return "no post was settled, the same command starts over"
         return f"the same command {'without --restart ' if self.options.restart else ''}resumes"
 
 

@@ -47,7 +47,7 @@ def _read_url(file: Path) -> sa.URL:
     given = sorted(name for name, value in values.items() if value)
     if not {*_REQUIRED} <= {*given} <= {*_REQUIRED, *_OPTIONAL}:
         names = f"{', '.join(_REQUIRED)} and may have {' and '.join(_OPTIONAL)}"
-        raise SourceError(f"{file} must have {names}, got {', '.join(given)}")
+        raise SourceError(f"{file} must have {names}, got {', '.join(given) or 'none'}")
     port = values.get("PORT") or _PORT
     if not _PORT_NUMBER.fullmatch(port) or not 0 < int(port) < 2**16:
         raise SourceError(f"PORT in {file} must be a number from 1 to 65535")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from infrastructure.checks import api, encryption, iam_policies, names
+from infrastructure.checks import api, iam_policies, names, required_settings
 from infrastructure.checks.template_view import CASES, TemplateView
 from infrastructure.templates import STACKS, Template, get_template
 
@@ -13,9 +13,9 @@ CHECKS: tuple[Callable[[TemplateView], Iterable[str]], ...] = (
     names.check_contract_names,
     iam_policies.check_least_privilege,
     iam_policies.check_no_public_access,
-    encryption.check_settings,
-    encryption.check_encryption_at_rest,
-    encryption.check_encryption_in_transit,
+    required_settings.check_settings,
+    required_settings.check_encryption_at_rest,
+    required_settings.check_encryption_in_transit,
     api.check_calls,
     api.check_resource_policy,
     api.check_role_trust,

@@ -79,7 +79,10 @@ def _is_markdown(where: str, lines: list[str]) -> bool:
     magics = [found[1] or "" for line in written if (found := _MAGIC.match(line))]
     if not magics:
         return False
+    if len(magics) < len(written):
+        raise NotebookError(f"{where}: every line of a cell with a magic must start with '# MAGIC', and one does not")
     first = next((text.strip() for text in magics if text.strip()), "")
-    if len(magics) < len(written) or first.partition(" ")[0] != "%md":
-        raise NotebookError(f"{where}: every line of a cell with # MAGIC must start so, and the first with %md")
+    magic = first.partition(" ")[0]
+    if magic != "%md":
+        raise NotebookError(f"{where}: magic must be %md, got {magic if magic.startswith('%') else repr(first)}")
     return True

@@ -99,7 +99,7 @@ def download_jars(jars: Iterable[Jar], folder: Path) -> None:
                 why = f"no answer of the Maven repository ({type(error).__name__})"
                 raise JarError(
                     f"{jar.file_name} could not be fetched: {why}; DEFAULT_ARTIFACT_REPOSITORY may name another"
-                ) from error
+                ) from None
             if not response.ok:
                 raise JarError(f"{jar.file_name} could not be fetched: {response.status_code} {response.reason}")
             if (found := hashlib.sha256(response.content).hexdigest()) != jar.sha256:

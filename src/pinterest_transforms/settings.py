@@ -226,9 +226,14 @@ class EntityLeg(Leg):
     entity: Entity
 
     @property
-    def topic(self) -> str:
+    def source_name(self) -> str:
         """The topic or the stream that the records come from."""
         return self.settings.source_name(self.entity)
+
+    @property
+    def topic(self) -> str:
+        """The topic, whose files stand in the landing."""
+        return self.settings.topic(self.entity)
 
     @property
     def clean_table(self) -> str:

@@ -59,7 +59,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
         ),
         (
             ["deploy", "api", "--param", "Burst=5001"],
-            "param Burst must be a number from 1 to 5000, got '5001'",
+            "param Burst must be a number, 1 to 5000, got '5001'",
         ),
         (
             ["deploy", "api", "--param", "StageName=a b"],

@@ -237,3 +237,12 @@ def test_a_missing_earlier_stack_is_named(aws, capsys) -> None:
     assert capsys.readouterr().err.splitlines()[-1] == (
         "error: stack network must have the output PrivateSubnetIds, got none: deploy network first"
     )
+
+
+@pytest.mark.parametrize("answer", ["Warning: a newer version", "[{}]", "[1]", "3"])
+def test_outputs_that_are_not_json_are_one_line(aws, capsys, answer: str) -> None:
+    aws.answer("describe-stacks", "pinterest-0ab-network", "Outputs", out=answer)
+    assert main(["deploy", "source", *ID]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: describe-stacks must answer a stack's outputs as JSON, got something else"
+    ]

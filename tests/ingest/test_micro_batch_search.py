@@ -38,6 +38,7 @@ LANDING = st.one_of(
 STREAM = st.one_of(PUT, PUT)
 LOST = st.sampled_from([("lose_checkpoint",)])
 LOST_IN_STREAM = st.sampled_from([("lose_checkpoint",), ("forget_commit",), ("forget_batch",)])
+RESIZE = st.tuples(st.just("resize"), st.integers(1, 4))
 RULES = st.tuples(st.just("change_rules"), st.sampled_from(["good", "rejected"]))
 RUN = st.tuples(st.just("run"), st.integers(0, 40), st.booleans())
 
@@ -235,7 +236,7 @@ def test_a_landing_gives_equal_tables_whatever_happens(process: Process, events)
 
 
 @SEARCH
-@given(events=st.lists(st.one_of(STREAM, RUN, LOST_IN_STREAM, RULES), max_size=14))
+@given(events=st.lists(st.one_of(STREAM, RUN, LOST_IN_STREAM, RULES, RESIZE), max_size=14))
 def test_a_stream_gives_equal_tables_whatever_happens(process: Process, events):  # noqa: F811
     world = StreamWorld(process)
     try:

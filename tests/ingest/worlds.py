@@ -153,6 +153,7 @@ class StreamWorld(World):
         self.done = 0
         self.size = 3
         self.run_id = "run"
+        self.is_complete = False
 
     def put(self, shard: int, lines: list[Record]) -> None:
         """Puts records; those of another shard arrive a little earlier than their order tells."""
@@ -168,6 +169,10 @@ class StreamWorld(World):
         super().lose_checkpoint()
         self.ends, self.done = [], 0
 
+    def resize(self, size: int) -> None:
+        """The next batches have so many records."""
+        self.size = size
+
     def forget_commit(self) -> None:
         """The checkpoint loses its last note that a batch is done."""
         self.done = max(0, min(self.done, len(self.ends) - 1))
@@ -180,9 +185,12 @@ class StreamWorld(World):
     def ingest(self, *, rebuild: bool = False) -> None:
         new = not (self.checkpoint / "metadata").exists()
         state = self.open_state(reset=False)
+        newest = max((record.arrived for record in self.tables.raw), default=0) / 1e6
         if new or "arrived" not in state.progress:
-            newest = max((record.arrived for record in self.tables.raw), default=0)
-            state.progress = {"arrived": newest / 1e6}
+            state.progress = {"arrived": newest}
+        elif not self.is_complete:
+            state.progress["known_until"] = newest
+        self.is_complete = False
         if rebuild:
             begin_rebuild(state, IDS)
         if state.rebuild:
@@ -202,6 +210,7 @@ class StreamWorld(World):
             process_stream_batch(self._effects(state, batch, self.stream[first:last]), state, batch)
             with self.process.effect():
                 self.done += 1
+        self.is_complete = True
 
     def _effects(self, state: CheckpointState, batch: MicroBatch, lines: list[Record]) -> MemoryEffects:
         return MemoryEffects(self.tables, state.query_id, batch, [self.tables.evaluate(line) for line in lines])

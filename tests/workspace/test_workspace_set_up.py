@@ -191,6 +191,10 @@ def test_a_failed_location_is_one_line_with_its_name(deployed: Fake, capsys: pyt
             ["--storage-credential", "a", "--storage-role", "landing"],
             "role must be an ARN such as arn:aws:iam::123456789012:role/name, got 'landing'",
         ),
+        (
+            ["--instance-profile", ROLE],
+            f"instance-profile must be an ARN such as arn:aws:iam::123456789012:instance-profile/name, got '{ROLE}'",
+        ),
         (["--analysts", "a", "--url", "/mnt"], "url must begin with s3://, got '/mnt'"),
         (["--analysts", "a", "--user-id", "x;"], "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
         (

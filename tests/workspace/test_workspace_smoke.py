@@ -66,7 +66,7 @@ def test_a_successful_run_prints_every_answer(job: Fake, capsys: pytest.CaptureF
     assert main(SMOKE) == 0
     out, err = capsys.readouterr()
     assert [line.partition(":")[0] for line in out.splitlines() if line.endswith(": 5 rows")] == list(ANSWERS)
-    assert "  country | category\n  place 0 | travel\n  place 1 | \n  place 2 | \n" in out
+    assert "  country | category\n  place 0 | travel\n  place 1 |\n  place 2 |\n" in out
     assert "  clean_pin: running\n" in err
     assert "  clean_pin: success, 42 s\n" in err
     assert err.count("analyse: running") == 1

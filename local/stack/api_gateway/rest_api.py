@@ -101,7 +101,7 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
 
     Args:
         template: its file.
-        parameters: values of its parameters; one that has neither a value nor a default stands for itself.
+        parameters: values of its parameters; those without one have the example values of the checks.
 
     Raises:
         TemplateError: the template cannot be read or evaluated, or maps answers in a way that is not known here.

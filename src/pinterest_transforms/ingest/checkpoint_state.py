@@ -46,7 +46,8 @@ class CheckpointState:
         conflicts: records that came to offsets which were ingested with another content.
         previous_removed: false until the checkpoint that this one takes the place of is removed.
         progress: how far a run of a stream is, for whoever watches: its ``run_id``, ``batches``, ``read``, ``rejected``
-            and ``repaired``; in seconds since 1970 when it ``began``, when the newest record ``arrived``, when it was
+            and ``repaired``; in seconds since 1970 when it ``began``, when the newest record ``arrived``, up to which
+            arrival the tables may hold records that the checkpoint does not count (``known_until``), when it was
             written (``at``); number of the batch that was ``begun`` when a rebuild came between.
     """
 

@@ -81,7 +81,6 @@ class DeltaEffects:
     """The effects of one micro-batch, ``micro_batch.Effects``.
 
     Attributes:
-        leg: in the session of the records.
         context: of the query.
         batch: which micro-batch.
         rows: evaluated records with ``_source``, checkpointed.
@@ -90,13 +89,17 @@ class DeltaEffects:
         sources: where the records stand, for the batch's row of ``runs``.
     """
 
-    leg: EntityLeg
     context: IngestContext
     batch: MicroBatch
     rows: DataFrame
     counts: Counts
     ordered: bool
     sources: Sequence[RecordRange] = ()
+
+    @property
+    def leg(self) -> EntityLeg:
+        """The query's leg, in the session of the records."""
+        return self.context.leg(self.rows.sparkSession)
 
     def clean_version(self) -> int:
         """Version of the clean table."""
@@ -108,7 +111,7 @@ class DeltaEffects:
 
     def has_quarantined(self) -> bool:
         """Whether quarantine holds records of this topic; only this entity's one writer adds any."""
-        return bool(self.leg.table(QUARANTINE_TABLE).where(F.col("topic") == self.leg.topic).head(1))
+        return bool(self.leg.table(QUARANTINE_TABLE).where(F.col("topic") == self.leg.source_name).head(1))
 
     def archive_raw(self, *, may_exist: bool) -> None:
         """Appends the records as they came."""
@@ -153,7 +156,7 @@ class DeltaEffects:
             "run_id": self.context.run_id,
             "query_id": self.context.state.query_id,
             "batch_id": self.batch.batch_id,
-            "topic": self.leg.topic,
+            "topic": self.leg.source_name,
             "started": started.isoformat(),
             "seconds": seconds,
             **asdict(counts),
@@ -165,12 +168,12 @@ class DeltaEffects:
         with_retries(lambda: row.writeTo(self.leg.qualified(RUNS_TABLE)).append())
         numbers = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in asdict(counts).items())
         fields = {name: value for name, value in values.items() if name in FIELDS}
-        _LOG.info("%s: micro-batch %d: %s", self.leg.topic, self.batch.batch_id, numbers, extra=fields)
+        _LOG.info("%s: micro-batch %d: %s", self.leg.source_name, self.batch.batch_id, numbers, extra=fields)
 
     def _which_run(self) -> str:
         # All of it is made here or checked: a uuid, a number, a user id and an entity.
         query_id, batch_id = self.context.state.query_id, self.batch.batch_id
-        return f"query_id = '{query_id}' AND batch_id = {batch_id} AND topic = '{self.leg.topic}'"
+        return f"query_id = '{query_id}' AND batch_id = {batch_id} AND topic = '{self.leg.source_name}'"
 
 
 def configure_batch_logging(context: IngestContext) -> None:
@@ -212,7 +215,7 @@ def evaluate(context: IngestContext, batch: MicroBatch, records: DataFrame) -> I
             tally = rows.agg(*_counted()).collect()
         numbers |= {name: sum(row[name] for row in tally) for name in _conditions()}
         new = landing or batch.mode == "merge"  # what the raw archive gives came before
-        yield DeltaEffects(leg, context, batch, rows, Counts(**numbers), ordered, sources if new else ())
+        yield DeltaEffects(context, batch, rows, Counts(**numbers), ordered, sources if new else ())
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def read_undone(leg: EntityLeg) -> tuple[RecordRange, ...]:
     """Records of a topic or stream that no run reads again, since their run was undone."""
     if not has_excluded(leg, UNDONE_TABLE):
         return ()
-    undone = read_excluded(leg, UNDONE_TABLE).where(F.col("topic") == leg.topic)
+    undone = read_excluded(leg, UNDONE_TABLE).where(F.col("topic") == leg.source_name)
     return tuple(RecordRange(*row[0]) for row in undone.select(range_values(F.col("source"))).collect())
 
 

@@ -161,7 +161,7 @@ def raw_records(frame: DataFrame) -> DataFrame:
 
 def read_stream(leg: EntityLeg, source: KinesisSourceConfig) -> DataFrame:
     """The entity's stream, as the source gives it."""
-    return leg.spark.readStream.format("kinesis").options(**source.options(leg.topic)).load()
+    return leg.spark.readStream.format("kinesis").options(**source.options(leg.source_name)).load()
 
 
 def _position(text: str) -> str:

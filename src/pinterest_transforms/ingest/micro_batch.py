@@ -104,10 +104,13 @@ class Effects(Protocol):
         """Whether quarantine holds records of this topic."""
 
     def archive_raw(self, *, may_exist: bool) -> None:
-        """Appends the records as they came, those that are not there."""
+        """Appends the records as they came; where some may be there already, those that are not."""
 
     def write_quarantine(self, *, may_exist: bool) -> None:
-        """Adds rejected and repaired records that are not there; replaces the topic's where the batch replaces."""
+        """Adds rejected and repaired records; where some may be there already, those that are not.
+
+        Replaces the topic's where the batch replaces.
+        """
 
     def write_clean(self, since: int) -> int:
         """Writes the latest version of each key in one commit: by key and position, or in place of what was there.
@@ -150,12 +153,12 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
     if batch.check_conflicts and not replay:  # a replay finds its own rows
         state.conflicts += effects.count_conflicts()
     # A stream's records that arrived after all that were read are nowhere yet.
-    known_until = float(state.progress.get("arrived", 0.0))
+    known_until = max(float(state.progress.get(name, 0.0)) for name in ("known_until", "arrived"))
     may_exist = replay or not batch.archive or counts.first_arrival / 1e6 <= known_until
-    bad, quarantined = counts.rejected + counts.repaired, True
+    bad, quarantined = counts.rejected + counts.repaired, may_exist
     if bad:
-        # What a killed run wrote counts too: it had saved so before.
-        quarantined = effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined
+        if may_exist:  # what a killed run wrote counts too: it had saved so before
+            quarantined = effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined
         state.has_quarantined = True
     since = state.before[number] if number in state.before else effects.clean_version()
     if not replay:
@@ -164,7 +167,7 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
     if batch.archive:
         effects.archive_raw(may_exist=may_exist)
     if bad or replaces:
-        effects.write_quarantine(may_exist=may_exist and quarantined)
+        effects.write_quarantine(may_exist=quarantined)
     usable, merged = counts.read - counts.rejected, 0
     if usable or replaces:
         # Where files have changed since a kill, the killed run may have written records that are no longer read.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.error_format import one_line
@@ -81,7 +82,7 @@ def ingest_streams(
         stop.unlink(missing_ok=True)
         contexts = []
         for one in map(leg.of, entities):
-            state = _open_state(one, source, kinesis.describe_stream(client, one.topic))
+            state = _open_state(one, source, kinesis.describe_stream(client, one.source_name))
             contexts.append(_context(one, run_id, state))
         for context in contexts:
             if context.state.rebuild:
@@ -167,20 +168,21 @@ def _ids(leg: EntityLeg) -> dict[str, str]:
 
 def _open_state(leg: EntityLeg, source: KinesisSourceConfig, stream: kinesis.StreamInfo) -> CheckpointState:
     """The checkpoint's state; a checkpoint that is new must not leave a gap behind what was read before it."""
-    new = source.new_checkpoint or not has_begun(leg.checkpoint)
-    written = (leg.clean_table, QUARANTINE_TABLE, raw_table(leg.settings))
-    read_before = new and not all(last_commit(leg, name).is_creation for name in written)
-    newest = raw_archive.newest_arrival(leg) if read_before else None
-    gone = raw_archive.purged_before(leg) if read_before and newest is None else ""
+    new, name = source.new_checkpoint or not has_begun(leg.checkpoint), raw_table(leg.settings)
+    tables = (leg.clean_table, QUARANTINE_TABLE, name)
+    # Nothing is asked of tables that nobody has written to.
+    written = new and not all(last_commit(leg, table).is_creation for table in tables)
+    newest = raw_archive.newest_arrival(leg) if written else None
+    gone = raw_archive.purged_before(leg) if written and newest is None else ""
     last = datetime.fromisoformat(gone).replace(tzinfo=UTC).timestamp() if gone else newest
     if last is not None and not source.allow_losses:
-        _check_gap(leg.topic, source, stream, last)
-    if read_before and newest is None and table_access.read(leg, leg.clean_table).head(1):
+        _check_gap(leg.source_name, source, stream, last)
+    has_rows = bool(written and newest is None and table_access.read(leg, leg.clean_table).head(1))
+    if has_rows:
         raw_archive.record_purge(leg, datetime.now(UTC))
     ids = _ids(leg)
     known = None if source.new_checkpoint else load_state(leg.checkpoint)
     # Only raw records of this very stream and table are what the others can be made of again.
-    name = raw_table(leg.settings)
     sound = known is not None and (known.source, known.tables.get(name)) == (stream.identity, ids[name])
     remedy = _RAW_FIRST if sound else NEW_CHECKPOINT
     reset, rebuild = source.new_checkpoint, _is_rebuilding(leg.checkpoint)
@@ -200,8 +202,16 @@ def _open_state(leg: EntityLeg, source: KinesisSourceConfig, stream: kinesis.Str
     check_commits(leg, others, remedy)
     if new:
         # What arrived up to then may be there already: a batch looks for it. Raw records may all have been purged.
-        state.progress = {"arrived": newest or (time.time() if read_before else 0.0)}
+        read_before = newest is None and written and bool(gone or has_rows or _has_quarantined(leg))
+        state.progress = {"arrived": newest or 0.0, "known_until": time.time() if read_before else 0.0}
+    elif last_commit(leg, name).id != raw_commit.get(name):
+        # A killed run has written more than the checkpoint counts, or it is an older copy.
+        state.progress["known_until"] = raw_archive.newest_arrival(leg) or 0.0
     return state
+
+
+def _has_quarantined(leg: EntityLeg) -> bool:
+    return bool(leg.table(QUARANTINE_TABLE).where(F.col("topic") == leg.source_name).head(1))
 
 
 def _is_rebuilding(checkpoint: str) -> bool:
@@ -239,7 +249,7 @@ def _started(spark: SparkSession, context: IngestContext, source: KinesisSourceC
             raise StreamError(one_line(error)) from None
 
     frame = kinesis.read_stream(leg, source)
-    writer = frame.writeStream.foreachBatch(each).queryName(f"{leg.topic}-{context.run_id}")
+    writer = frame.writeStream.foreachBatch(each).queryName(f"{leg.source_name}-{context.run_id}")
     writer = writer.option("checkpointLocation", leg.checkpoint)
     if source.trigger == AVAILABLE_NOW:
         query = writer.trigger(availableNow=True).start()

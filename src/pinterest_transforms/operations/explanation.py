@@ -92,7 +92,7 @@ def _add_raw_text(leg: EntityLeg, posts: DataFrame) -> DataFrame:
     wanted = posts.select(*(source[name].alias(name) for name in _PLACE)).where("position IS NOT NULL").distinct()
     find = _landing_lines if leg.settings.leg == "batch" else _archived
     quarantine = table_access.read(leg, QUARANTINE_TABLE)
-    repaired = quarantine.where(F.col("topic") == leg.topic).select(
+    repaired = quarantine.where(F.col("topic") == leg.source_name).select(
         F.col("_source")["shard"].alias("shard"),
         F.col("_source")["position"].alias("position"),
         F.coalesce("raw", F.col("raw_bytes").cast("string")).alias("quarantined"),

@@ -149,10 +149,12 @@ def _counted(leg: Leg, run_id: str, now: datetime) -> dict[str, dict[str, int]]:
 def _newest_arrivals(leg: Leg) -> dict[str, datetime]:
     """When the newest record of each topic of this user id arrived; topics of which none did are left out."""
     legs, arrived = [leg.of(entity) for entity in ENTITIES], F.unix_micros("_source.arrived").alias("arrived")
-    sources = [table_access.read(one, one.clean_table).select(F.lit(one.topic).alias("topic"), arrived) for one in legs]
+    sources = [
+        table_access.read(one, one.clean_table).select(F.lit(one.source_name).alias("topic"), arrived) for one in legs
+    ]
     sources.append(table_access.read(leg, QUARANTINE_TABLE).select("topic", arrived))
     last = reduce(DataFrame.unionAll, sources).groupBy("topic").agg(F.max("arrived").alias("arrived")).collect()
-    known = {one.topic for one in legs}
+    known = {one.source_name for one in legs}
     found = {row["topic"]: row["arrived"] for row in last if row["topic"] in known}
     return {topic: datetime.fromtimestamp(at / 1e6, UTC) for topic, at in found.items() if at is not None}
 

@@ -64,7 +64,7 @@ def freshness(leg: Leg) -> DataFrame:
     def of(one: EntityLeg) -> DataFrame:
         made = F.max("timestamp") if one.entity == GEO else F.lit(None).cast("timestamp")
         return table_access.read(one, one.clean_table).agg(
-            F.lit(one.topic).alias("topic"),
+            F.lit(one.source_name).alias("topic"),
             F.count("*").alias("rows"),
             F.max(F.col("_source")["arrived"]).alias("latest_arrival"),
             made.alias("latest_post"),

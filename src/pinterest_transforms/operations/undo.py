@@ -67,10 +67,10 @@ def undo_run(
             stack.enter_context(entity_lock(leg.settings, entity))
         recorded = _recorded_batches(leg)
         own = {topic: [one for one in found if one.run_id == run_id] for topic, found in recorded.items()}
-        if not any(own.get(one.topic) for one in map(leg.of, ENTITIES)):
+        if not any(own.get(one.source_name) for one in map(leg.of, ENTITIES)):
             raise UndoError(f"run must be the run_id of a row of {leg.settings.schema}.runs, got {run_id!r}")
-        read = [one for one in map(leg.of, entities) if own.get(one.topic)]
-        begun = [one for one in read if not all(batch.undone for batch in own[one.topic])]
+        read = [one for one in map(leg.of, entities) if own.get(one.source_name)]
+        begun = [one for one in read if not all(batch.undone for batch in own[one.source_name])]
         if read and not begun:
             raise UndoError(f"run {run_id} was undone before")
         topics = [_open_topic(one, recorded, run_id) for one in begun]
@@ -99,7 +99,7 @@ def _recorded_batches(leg: Leg) -> dict[str, list[RecordedBatch]]:
 
 def _open_topic(leg: EntityLeg, recorded: dict[str, list[RecordedBatch]], run_id: str) -> UndoTopic:
     """The plan for a topic that no other run or undo has left half done."""
-    topic, state = leg.topic, load_state(leg.checkpoint) or CheckpointState("")
+    topic, state = leg.source_name, load_state(leg.checkpoint) or CheckpointState("")
     if state.pending_files or state.rebuild or has_unfinished_batch(leg.checkpoint):
         raise UndoError(
             f"run {run_id}: all micro-batches of {topic} must be finished, got one that a killed run has begun: "

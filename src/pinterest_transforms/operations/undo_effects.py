@@ -54,7 +54,7 @@ class UndoTopic:
     @property
     def name(self) -> str:
         """Name of the topic or stream."""
-        return self.leg.topic
+        return self.leg.source_name
 
     @property
     def ranges(self) -> DataFrame:

@@ -35,7 +35,7 @@ def count_conflicts(leg: EntityLeg, rows: DataFrame) -> int:
     batch = rows.where(is_usable() | is_rejected())
     batch = batch.select(*_place(), F.when(is_usable(), values).alias("_values"), raw.alias("_raw"))
     clean = leg.table(leg.clean_table).select(*_place(), values.alias("_there"))
-    noted = leg.table(QUARANTINE_TABLE).where(F.col("topic") == leg.topic)
+    noted = leg.table(QUARANTINE_TABLE).where(F.col("topic") == leg.source_name)
     noted = noted.select(*_place(), F.col("raw").alias("_there"))
     others = [_others(batch, clean, "_values"), _others(batch, noted, "_raw")]
     return others[0].union(others[1]).distinct().count()

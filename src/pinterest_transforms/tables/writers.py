@@ -106,7 +106,7 @@ def write_quarantine(
         distinct: whether each position stands in the batch once.
         may_exist: whether some may be there: of an earlier run, or of one that was killed.
     """
-    name, topic = leg.qualified(QUARANTINE_TABLE), leg.topic
+    name, topic = leg.qualified(QUARANTINE_TABLE), leg.source_name
     bad = to_quarantine_rows(rows, topic, datetime.now(UTC), distinct=distinct)
     if files is not None:
         there = leg.table(QUARANTINE_TABLE).where(F.col("topic") == topic)

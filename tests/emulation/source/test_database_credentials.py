@@ -55,6 +55,7 @@ WRONG = {
     "HOST: h\n\tUSER: u\nPASSWORD: c4n4ry": YAML,
     "- HOST: h\n- PASSWORD: c4n4ry": YAML,
     "HOST: h\nPASSWORD: c4n4ry": f"{NAMES}HOST, PASSWORD",
+    "HOST:\nUSER:\nPASSWORD:": f"{NAMES}none",
     "HOST: h\nUSER: u\nPASSWORD: c4n4ry\nHOSTS: x": f"{NAMES}HOST, HOSTS, PASSWORD, USER",
     "PASSWORD: !!python/object/apply:os.system ['c4n4ry']": YAML,
     "HOST: h\nUSER: u\nPASSWORD:": f"{NAMES}HOST, USER",

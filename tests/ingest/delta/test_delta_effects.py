@@ -55,8 +55,10 @@ class StreamLeg(Place):
         context = IngestContext(self.settings, PIN, "run", self.state)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(kinesis, "raw_records", lambda frame: frame)
-            streams._process(self.frame(*records), context, number)
-        self.spark.conf.unset("spark.databricks.delta.autoCompact.enabled")  # of a session that all tests share
+            try:
+                streams._process(self.frame(*records), context, number)
+            finally:  # of a session that all tests share
+                self.spark.conf.unset("spark.databricks.delta.autoCompact.enabled")
 
     def operations(self, table: str) -> list[str]:
         """Operations of a table's commits, in their order."""
@@ -100,7 +102,7 @@ def record(number: int, line: Line, shard: int = 0, later: int = 0) -> tuple[obj
 
 def of_stream(effects: DeltaEffects, entity: Entity) -> DeltaEffects:
     """The same records, as if another stream had brought them."""
-    return replace(effects, leg=effects.leg.of(entity), context=replace(effects.context, entity=entity))
+    return replace(effects, context=replace(effects.context, entity=entity))
 
 
 def text(key: int, title: str, followers: str = "9k") -> str:

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -169,3 +170,21 @@ def test_a_checkpoint_that_is_gone(make_streams: MakeStreams):
     assert place.countries() == {1: "b", 2: "after it began"}
     assert place.noted() == [rejected("[]", at[1])]
     assert place.counted() == [geo_counts(3, 1, rejected=1), geo_counts(1, 1)]
+
+
+def test_a_record_is_noted_once_whatever_became_of_the_checkpoint(place: StreamPlace, tmp_path: Path):
+    """Of an older copy, and of a new one where all raw records were purged: of both the tables hold more."""
+    saved, folder = tmp_path / "copy", place.checkpoint().parent
+    place.put("[]")
+    place.take()
+    shutil.copytree(folder, saved)
+    place.put("[1]")
+    place.take()
+    shutil.rmtree(folder)
+    shutil.copytree(saved, folder)
+    place.take()
+    assert (len(place.raw()), len(place.noted())) == (2, 2)
+    raw_archive.record_purge(place.of(GEO), datetime.now(UTC))
+    place.sql(f"DELETE FROM {place.qualified(RAW_TABLE)}").collect()
+    place.take(new_checkpoint=True, allow_losses=True)
+    assert (len(place.raw()), len(place.noted())) == (2, 2)

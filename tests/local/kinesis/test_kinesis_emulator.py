@@ -164,9 +164,6 @@ def test_ten_thousand_records_are_answered_in_under_20_ms():
 
 
 def test_a_process_serves_on_its_port_and_ends_when_asked(tmp_path):
-    part = Part("kinesis", "local.kinesis.kinesis_emulator", [], tmp_path)
-    part.start()
-    part.wait()
-    assert client_of(part.url).list_streams()["StreamNames"] == []
-    part.stop()
+    with Part("kinesis", "local.kinesis.kinesis_emulator", [], tmp_path) as part:
+        assert client_of(part.url).list_streams()["StreamNames"] == []
     assert not part.is_running()

@@ -66,15 +66,15 @@ def test_a_cell_has_as_many_lines_as_the_file_has(tmp_path: Path) -> None:
         ),
         (
             "# Databricks notebook source\nx = 1\n\n# COMMAND ----------\n\n# MAGIC %scala\n# MAGIC val x = 1\n",
-            "book.py, cell 2: every line of a cell with # MAGIC must start so, and the first with %md",
+            "book.py, cell 2: magic must be %md, got %scala",
         ),
         (
             "# Databricks notebook source\n# MAGIC SELECT 1\n",
-            "book.py, cell 1: every line of a cell with # MAGIC must start so, and the first with %md",
+            "book.py, cell 1: magic must be %md, got 'SELECT 1'",
         ),
         (
             "# Databricks notebook source\n# MAGIC %md\n# MAGIC Text\nx = 1\n",
-            "book.py, cell 1: every line of a cell with # MAGIC must start so, and the first with %md",
+            "book.py, cell 1: every line of a cell with a magic must start with '# MAGIC', and one does not",
         ),
     ],
 )

@@ -14,12 +14,18 @@ CONTENT = b"a jar"
 JAR = Jar("org.example", "thing", "1.0", hashlib.sha256(CONTENT).hexdigest())
 
 
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Standard error is the command's."""
+
+
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a Maven repository that is served on loopback."""
     folder = tmp_path / "maven"
     folder.mkdir()
-    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    handler = partial(_Quiet, directory=str(folder))
+    monkeypatch.setenv("no_proxy", "*")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setenv("DEFAULT_ARTIFACT_REPOSITORY", f"http://127.0.0.1:{server.server_port}/")
@@ -58,9 +64,8 @@ def test_a_fetch_is_told_in_one_line_not_on_standard_output(tmp_path: Path, caps
     ):
         fetch_delta_jars(tmp_path / "jars")
 
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert f"fetching delta-spark_4.1_2.13-4.4.0.jar, delta-storage-4.4.0.jar once into {tmp_path / 'jars'}" in told.err
+    line = f"fetching delta-spark_4.1_2.13-4.4.0.jar, delta-storage-4.4.0.jar once into {tmp_path / 'jars'}\n"
+    assert capsys.readouterr() == ("", line)
 
 
 def test_a_fetched_jar_appears_alone(tmp_path: Path, repository: Path) -> None:
@@ -82,6 +87,7 @@ def test_a_jar_with_other_content_is_never_left_behind(tmp_path: Path, repositor
 
 def test_a_repository_that_is_away_is_an_error_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEFAULT_ARTIFACT_REPOSITORY", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "*")
 
     told = r"no answer of the Maven repository \(ConnectionError\); DEFAULT_ARTIFACT_REPOSITORY may name another"
     with pytest.raises(JarError, match=rf"^thing-1\.0\.jar could not be fetched: {told}$"):

@@ -1,4 +1,4 @@
-"""Checks of encryption at rest and in transit, and of settings of access, that checkov does not have."""
+"""Checks of settings that must be there and checkov does not look for: encryption at rest and in transit, access."""
 
 from collections.abc import Iterator, Mapping
 
