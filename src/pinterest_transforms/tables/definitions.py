@@ -52,8 +52,8 @@ def _properties(settings: Settings, **others: str) -> dict[str, str]:
     """Properties of a table that each micro-batch commits to.
 
     A checkpoint, which Delta writes after every ten commits by default, took as long as five of them. A stream makes
-    many small files, which Delta joins when there are fifty (on one machine: with each 50th batch); the batch leg leaves that to the maintenance job, since
-    the first commit of each process then looks at all files.
+    many small files, which Delta joins when there are fifty, on one machine with each 50th batch; the batch leg leaves
+    that to the maintenance job, since the first commit of each process then looks at all files.
     """
     joined = {"delta.autoOptimize.autoCompact": "true"} if settings.leg == "stream" else {}
     return {"delta.checkpointInterval": "100", **joined, **{f"delta.{name}": value for name, value in others.items()}}
