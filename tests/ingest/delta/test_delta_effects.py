@@ -55,10 +55,13 @@ class StreamLeg(Place):
         context = IngestContext(self.settings, PIN, "run", self.state)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(kinesis, "raw_records", lambda frame: frame)
+            # Delta has compacted tables of the same id in this process, copies of the same ones.
+            self.spark.conf.set("spark.databricks.delta.autoCompact.minNumFiles", "2")
             try:
                 streams._process(self.frame(*records), context, number)
             finally:  # of a session that all tests share
-                self.spark.conf.unset("spark.databricks.delta.autoCompact.enabled")
+                for name in ("enabled", "minNumFiles"):
+                    self.spark.conf.unset(f"spark.databricks.delta.autoCompact.{name}")
 
     def operations(self, table: str) -> list[str]:
         """Operations of a table's commits, in their order."""
