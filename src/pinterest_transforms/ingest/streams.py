@@ -238,7 +238,8 @@ def _check_gap(name: str, source: KinesisSourceConfig, stream: kinesis.StreamInf
 
 
 def _started(spark: SparkSession, context: IngestContext, source: KinesisSourceConfig) -> Running:
-    leg, failures = context.leg(spark), list[Exception]()
+    leg = context.leg(spark)
+    failures: list[Exception] = []
 
     def each(frame: DataFrame, batch_id: int) -> None:
         try:
