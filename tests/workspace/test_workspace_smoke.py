@@ -121,21 +121,8 @@ def test_a_run_over_its_timeout_is_cancelled(job: Fake, capsys: pytest.CaptureFi
     assert "error: run must end within 0.005 minutes; it was cancelled" in capsys.readouterr().err
 
 
-def test_ctrl_c_cancels_the_run(job: Fake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    job.run.clear()
-    job.run.append(run("RUNNING", task("analyse", "RUNNING")))
-    pressed = iter([True])
-    clock = SimpleNamespace(time=time.time, sleep=lambda _: next(pressed, False) and signal.raise_signal(signal.SIGINT))
-    monkeypatch.setattr("databricks.sdk.service.jobs.time", clock)
-    assert main(SMOKE) == 130
-    said = capsys.readouterr().err.splitlines()
-    assert "  analyse: running" in said
-    assert job.cancelled == [77]
-    assert "interrupted; it was cancelled without loss" in said[-2]
-    assert said[-1] == "interrupted"
-
-
-def test_a_request_to_end_cancels_the_run(job: Fake) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_cancels_the_run(job: Fake, how: signal.Signals) -> None:
     job.run.clear()
     job.run.append(run("RUNNING", task("analyse", "RUNNING")))
     with subprocess.Popen(
@@ -152,7 +139,7 @@ def test_a_request_to_end_cancels_the_run(job: Fake) -> None:
         for line in process.stderr or ():
             said.append(line)
             if "analyse: running" in line:
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(how)
         late.cancel()
         assert process.wait(30) == 130
     assert job.cancelled == [77]
