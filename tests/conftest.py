@@ -19,6 +19,10 @@ pytest_plugins = ["tests.support.aws_models", "tests.support.place_fixtures"]
 
 InZone = Callable[[SparkSession, str], AbstractContextManager[None]]
 
+# What is imported to collect the tests stays: looking through it for garbage takes a quarter of the collection's time.
+# (A hook of the collection in this file would come between pytest-xdist and its groups.)
+gc.disable()
+
 # Many small jobs, each compiled once: Java's optimising compiler costs more here than it saves.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
@@ -90,11 +94,6 @@ NEED_JAVA = {"spark", "connect", "either"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
-def pytest_collection() -> None:
-    """What is imported to collect the tests stays: looking through it for garbage takes a quarter of that time."""
-    gc.disable()
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first; the rest, and the tests in a file, as they are. Those that need Spark are marked ``java``."""
 
