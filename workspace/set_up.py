@@ -21,6 +21,7 @@ from workspace.unity_catalog.sql_warehouse import choose_warehouse
 from workspace.workspace_client import connect
 from workspace.workspace_errors import WorkspaceError
 from workspace.workspace_names import (
+    INSTANCE_PROFILE,
     list_analyst_tables,
     list_steward_tables,
     parse_role_arn,
@@ -93,7 +94,7 @@ def _check_options(options: argparse.Namespace) -> Settings:
     for name in ("storage_credential", "external_location", "service_credential"):
         if getattr(options, name):
             check_identifier(getattr(options, name), _spell(name))
-    if options.instance_profile and ":instance-profile/" not in options.instance_profile:
+    if options.instance_profile and not INSTANCE_PROFILE.match(options.instance_profile):
         example = "arn:aws:iam::123456789012:instance-profile/name"
         raise SettingsError(f"instance-profile must be an ARN such as {example}, got {options.instance_profile!r}")
     if options.url and not options.url.startswith("s3://"):

@@ -24,6 +24,7 @@ ANSWERS = (
 )
 
 _ROLE = re.compile(r"\Aarn:(aws[a-z-]*):iam::(\d{12}):role/[\w+=,.@/-]{1,512}\Z")
+INSTANCE_PROFILE = re.compile(r"\Aarn:aws[a-z-]*:iam::\d{12}:instance-profile/[\w+=,.@/-]{1,512}\Z")
 
 
 def list_analyst_tables() -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from pinterest_transforms.schemas import RUNS
 from pinterest_transforms.settings import EntityLeg, Leg, Settings
 from pinterest_transforms.tables import position_conflicts, raw_archive, writers
 from pinterest_transforms.tables.commits import commits_since, last_commit
-from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
+from pinterest_transforms.tables.definitions import RUNS_TABLE
 from pinterest_transforms.tables.retry import with_retries
 from pinterest_transforms.tables.table_access import create_frame, is_refused
 
@@ -111,7 +111,7 @@ class DeltaEffects:
 
     def has_quarantined(self) -> bool:
         """Whether quarantine holds records of this topic; only this entity's one writer adds any."""
-        return bool(self.leg.table(QUARANTINE_TABLE).where(F.col("topic") == self.leg.source_name).head(1))
+        return writers.has_quarantined(self.leg)
 
     def archive_raw(self, *, may_exist: bool) -> None:
         """Appends the records as they came."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.error_format import one_line
@@ -40,7 +39,7 @@ from pinterest_transforms.ingest.micro_batch import (
 )
 from pinterest_transforms.ingest.stream_queries import NEW_CHECKPOINT, Running, stop_all, watch
 from pinterest_transforms.settings import EntityLeg, Leg
-from pinterest_transforms.tables import raw_archive, table_access
+from pinterest_transforms.tables import raw_archive, table_access, writers
 from pinterest_transforms.tables.commits import check_commits, last_commit, last_commit_ids
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE, raw_table
 from pinterest_transforms.tables.locks import entity_lock
@@ -202,16 +201,12 @@ def _open_state(leg: EntityLeg, source: KinesisSourceConfig, stream: kinesis.Str
     check_commits(leg, others, remedy)
     if new:
         # What arrived up to then may be there already: a batch looks for it. Raw records may all have been purged.
-        read_before = newest is None and written and bool(gone or has_rows or _has_quarantined(leg))
+        read_before = newest is None and written and bool(gone or has_rows or writers.has_quarantined(leg))
         state.progress = {"arrived": newest or 0.0, "known_until": time.time() if read_before else 0.0}
     elif last_commit(leg, name).id != raw_commit.get(name):
         # A killed run has written more than the checkpoint counts, or it is an older copy.
         state.progress["known_until"] = raw_archive.newest_arrival(leg) or 0.0
     return state
-
-
-def _has_quarantined(leg: EntityLeg) -> bool:
-    return bool(leg.table(QUARANTINE_TABLE).where(F.col("topic") == leg.source_name).head(1))
 
 
 def _is_rebuilding(checkpoint: str) -> bool:

@@ -94,6 +94,11 @@ def remove_ranges(leg: Leg, table: str, which: str, ranges: DataFrame) -> None:
     with_retries(lambda: leg.sql(statement, ranges=ranges).collect())
 
 
+def has_quarantined(leg: EntityLeg) -> bool:
+    """Whether quarantine holds records of this topic or stream."""
+    return bool(leg.table(QUARANTINE_TABLE).where(F.col("topic") == leg.source_name).head(1))
+
+
 def write_quarantine(
     leg: EntityLeg, rows: DataFrame, files: tuple[str, ...] | None, *, distinct: bool, may_exist: bool
 ) -> None:
