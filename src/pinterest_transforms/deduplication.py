@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 _FEW = 2_000_000
-"""Of fewer rows, the keys that come more than once are sent to every task: 16 bytes each, and a hash table's own."""
+"""Fewer keys that come more than once are sent to every task: 16 bytes each, and a hash table's own."""
 
 
 def latest_per_key(rows: DataFrame) -> DataFrame:
@@ -33,7 +33,8 @@ def greatest_per_key(rows: DataFrame, order: str, count: int) -> DataFrame:
     """The row with the greatest number of each key.
 
     Two numbers per key are aggregated, without sorting, and only keys that come more than once are joined to; where
-    they are few no wide row is moved. Moving and sorting wide rows costs as much as parsing them.
+    they are few no wide row is moved. Moving and sorting wide rows costs as much as parsing them, and more where they
+    do not fit in memory; so where there may be many, they are counted first.
 
     Args:
         rows: checkpointed rows with ``ind``.
@@ -42,6 +43,6 @@ def greatest_per_key(rows: DataFrame, order: str, count: int) -> DataFrame:
     """
     latest = rows.groupBy("ind").agg(F.max(order).alias("_latest"), F.count("*").alias("_versions"))
     latest = latest.where("_versions > 1").select("ind", "_latest")
-    if count < _FEW:
+    if count < _FEW or latest.count() < _FEW:
         latest = F.broadcast(latest)
     return rows.join(latest, "ind", "left").where(f"_latest IS NULL OR _latest = {order}")

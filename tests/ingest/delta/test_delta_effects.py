@@ -274,7 +274,7 @@ def test_all_ways_to_find_the_latest_version_agree(spark: SparkSession, monkeypa
     placed = add_source(rows, file_splits(tally, "abc.pin"))
     wanted = {1: "10, 3", 2: "9, 2", 3: "9, 3", 4: "10, 5", 5: "9, 7", 6: "9, 4"}
     ways = [latest_per_key(placed)]
-    for few in (2_000_000, 0):  # few keys, and many
+    for few in (2_000_000, len(lines), 0):  # few rows; few keys that come more than once; many of them
         monkeypatch.setattr(deduplication, "_FEW", few)
         ways.append(greatest_per_key(placed, ORDER, len(lines)))
     for latest in ways:
