@@ -7,6 +7,7 @@ from itertools import product
 from infrastructure.api_deployment_hash import find_stale_deployments
 from infrastructure.checks.resource_policy import evaluate_policy
 from infrastructure.checks.template_view import TemplateView, as_list, as_mapping, get_path
+from infrastructure.templates import TemplateError
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 
@@ -99,11 +100,13 @@ def check_role_trust(view: TemplateView) -> Iterator[str]:
 
 
 def resolve_path(view: TemplateView, resource: str) -> str:
-    """The path of an API resource by its logical id; empty for the root."""
+    """The path of an API resource by its logical id, which must be in the template; empty for the root."""
     for name, properties in view.of("AWS::ApiGateway::Resource"):
         if name == resource:
             return f"{resolve_path(view, str(properties.get('ParentId')))}/{properties.get('PathPart')}"
-    return ""
+    if resource.endswith("RootResourceId"):
+        return ""
+    raise TemplateError(f"ResourceId and ParentId must be a resource of the template, got {resource}")
 
 
 def check_deployment(view: TemplateView) -> Iterator[str]:
