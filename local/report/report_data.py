@@ -54,7 +54,7 @@ def collect_report_data(leg: Leg, tables: Summaries, known: Mapping[str, pd.Data
     return ReportData(
         made_at=datetime.now(UTC),
         user_id=settings.user_id,
-        source=settings.landing,
+        source=settings.landing.removeprefix(f"{Path.cwd()}/"),  # a report is sent to people elsewhere
         library_version=__version__,
         posts=int(topics.loc[settings.source_name(PIN), "rows"]),
         latest_arrivals={topic: topics.loc[topic, "latest_arrival"] for topic in map(settings.source_name, ENTITIES)},

@@ -213,11 +213,15 @@ def test_a_second_run_of_one_entity_takes_nothing(ran: Ran) -> None:
     assert ran.table("runs") == before
 
 
-def test_the_report_holds_every_answer(ran: Ran, tmp_path: Path) -> None:
+def test_the_report_holds_every_answer_and_no_path_of_the_machine(
+    ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(ran.settings.landing).parent)
     data = collect_report_data(ran.leg, read_summaries(ran.leg))
     page = write_report(tmp_path / "report.html", data).read_text(encoding="utf-8")
     assert all(answer.name in page for answer in ANSWERS)
-    assert json.dumps(ran.settings.landing)[1:-1] in page
+    assert data.source == Path(ran.settings.landing).name
+    assert json.dumps(ran.settings.landing)[1:-1] not in page
 
 
 def test_analyse_shows_the_posts_behind_a_number(ran: Ran) -> None:
