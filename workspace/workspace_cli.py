@@ -35,7 +35,8 @@ def build_parser() -> OneLineParser:
     _add_connection(command)
 
     about = (
-        "Runs the deployed batch job, waits for its end, and prints the answers; Ctrl-C and the timeout cancel the run"
+        "Runs the deployed batch job and prints the answers; exit code 1 if it fails or an answer is empty; "
+        "Ctrl-C and the timeout cancel it"
     )
     command = _add_command(commands, "smoke", "smoke:smoke", about)
     command.add_argument("--job", default="pinterest_batch", metavar="NAME", help="the job's name (%(default)s)")

@@ -21,7 +21,6 @@ from pinterest_transforms.errors import PinterestError
 
 JAR_FOLDER = PROJECT / ".make" / "jars"
 _SECONDS = 60
-_NAMED = 3
 
 
 class JarError(PinterestError):
@@ -65,9 +64,7 @@ def fetch_jar_files(jars: Sequence[Jar], folder: Path) -> list[Path]:
     """Files of jars; fetched, with a line of progress, where they are missing."""
     missing = [jar for jar in jars if not (folder / jar.file_name).is_file()]
     if missing:
-        names = [jar.file_name for jar in missing]
-        listed = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} and {len(names) - 1} others"
-        print(f"fetching {listed} once into {folder}", file=sys.stderr)
+        print(f"fetching {len(missing)} of {len(jars)} jars once into {folder}", file=sys.stderr)
         download_jars(missing, folder)
     return [folder / jar.file_name for jar in jars]
 
