@@ -27,10 +27,10 @@ def main() -> int:
     if browser is None or not report.is_file():
         print(f"error: needs build/report.html (make run) and one of {', '.join(BROWSERS)}", file=sys.stderr)
         return 1
+    page = report.read_text(encoding="utf-8")
     for name, width, height, section in PICTURES:
-        page = report.read_text(encoding="utf-8").replace("<style>", f"<style>\n{_only(section)}", 1)
         copy, picture = report.with_name(f"picture-{name}.html"), Path(__file__).with_name(f"{name}.png")
-        copy.write_text(page, encoding="utf-8")
+        copy.write_text(page.replace("<style>", f"<style>\n{_only(section)}", 1), encoding="utf-8")
         subprocess.run(
             [browser, *OPTIONS, f"--window-size={width},{height}", f"--screenshot={picture}", copy.as_uri()],
             check=True,

@@ -8,10 +8,11 @@ import pytest
 
 from infrastructure.api_deployment_hash import compute_digest, find_stale_deployments, write_digest
 from infrastructure.checks import iam_policies
+from infrastructure.checks.api import resolve_path
 from infrastructure.checks.names import expected_names
 from infrastructure.checks.template_checks import CHECKS, check_all, check_template
 from infrastructure.checks.template_view import CASES, TemplateView
-from infrastructure.templates import STACKS, Template, get_template_path, load_template
+from infrastructure.templates import STACKS, Template, TemplateError, get_template_path, load_template
 from pinterest_transforms.settings import Settings
 from tests.infrastructure.planted_errors import PLANTED, P, at, put
 
@@ -203,3 +204,9 @@ def test_the_roles_of_unity_catalog_trust_the_catalog_and_themselves_by_external
         arn = f"arn:aws:iam::123456789012:role/{properties['RoleName']}"
         assert trusted[1]["Condition"]["ArnEquals"]["aws:PrincipalArn"] == arn
         assert properties["Policies"][0]["PolicyDocument"]["Statement"][0]["Resource"] == arn
+
+
+def test_a_resource_that_is_not_in_the_template_has_no_path(templates: dict[str, Template]) -> None:
+    wanted = r"^ResourceId and ParentId must be a resource of the template, got Elsewhere$"
+    with pytest.raises(TemplateError, match=wanted):
+        resolve_path(TemplateView("api", templates["api"], {}), "Elsewhere")
