@@ -74,16 +74,6 @@ def test_every_make_target_and_module_exists(page: Path) -> None:
     assert {name for name in modules if find_spec(name) is None} == set()
 
 
-def test_the_way_of_a_record_names_functions_that_exist() -> None:
-    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
-    way = page.split("## One record's way", 1)[1].split("\n## ", 1)[0]
-    functions = re.findall(r"`((?:[a-z_]+\.)+)([a-z_]+)`", re.sub(r"`[^`]*(?:/|\.py)[^`]*`", "", way))
-    assert len(functions) > 16
-    for module, name in functions:
-        text = (LIBRARY / f"{module.strip('.').replace('.', '/')}.py").read_text(encoding="utf-8")
-        assert re.search(rf"^\s*def {name}\(", text, re.M), f"{module}{name}"
-
-
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"} <= set(LINK.findall(index))
