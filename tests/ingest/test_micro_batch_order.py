@@ -54,6 +54,16 @@ def test_only_what_may_be_there_is_looked_for(number: int, seconds: float, archi
     effects.write_quarantine.assert_called_once_with(may_exist=there)
 
 
+def test_a_batch_that_comes_again_leaves_what_is_known_of_a_later_one():
+    """A checkpoint that has lost its last notes gives batches 3 to 5 again: 5 had begun at version 7."""
+    effects, state = Mock(), CheckpointState("", before={"5": 7})
+    effects.counts, effects.clean_version.return_value, effects.write_clean.return_value = Counts(1, 1), 9, 1
+    state.save = Mock()  # type: ignore[method-assign]
+    for number in (3, 4, 5):
+        process_micro_batch(effects, state, MicroBatch("run", number))
+    assert [call.args for call in effects.write_clean.mock_calls] == [(9,), (9,), (7,)]
+
+
 def test_a_rebuild_of_a_stream_forgets_what_its_tables_held(tmp_path: Path):
     """Of tables that were made again there is none of the commits that the last run left."""
     state = CheckpointState(f"{tmp_path}.json", tables={"pins": "0"}, commits={"pins": "7:a"}, before={"4": 7})

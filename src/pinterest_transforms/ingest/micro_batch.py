@@ -155,7 +155,7 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
     # A stream's records that arrived after all that were read are nowhere yet.
     known_until = max(float(state.progress.get(name, 0.0)) for name in ("known_until", "arrived"))
     may_exist = replay or not batch.archive or counts.first_arrival / 1e6 <= known_until
-    bad, quarantined = counts.rejected + counts.repaired, may_exist
+    bad, quarantined = counts.rejected + counts.repaired, False
     if bad:
         if may_exist:  # what a killed run wrote counts too: it had saved so before
             quarantined = effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined
