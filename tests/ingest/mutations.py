@@ -1,7 +1,7 @@
 """``python -m tests.ingest.mutations``: mistakes in a micro-batch's order and conditions, each caught by the search.
 
-Each mistake is planted in a copy of the library, and the tests that need no Java run on that copy. It takes four
-minutes, so it is no part of ``make test``; run it when ``ingest`` changes. Exit code 1 if a mistake is not caught.
+Each mistake is planted in a copy of the library, and the tests that need no Java run on that copy. It takes two to
+four minutes, so it is no part of ``make test``; run it when ``ingest`` changes. Exit code 1 if a mistake is not caught.
 """
 
 import os
