@@ -1,4 +1,4 @@
-"""``python -m tests.ingest.mutations``: mistakes in a micro-batch's order and conditions, each caught by the search.
+"""``python -m tests.ingest.mutations``: mistakes in a micro-batch's order and conditions, each caught by a test.
 
 Each mistake is planted in a copy of the library, and the tests that need no Java run on that copy. It takes two to
 four minutes, so it is no part of ``make test``; run it when ``ingest`` changes. Exit code 1 if a mistake is not caught.
@@ -89,7 +89,8 @@ def is_caught(module: str, text: str, planted: str) -> bool:
                 sys.executable,
                 "-m",
                 "pytest",
-                "-qxm",
+                "-qx",
+                "-m",
                 "not java",
                 "-p",
                 "no:cacheprovider",
