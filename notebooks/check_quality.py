@@ -2,8 +2,8 @@
 # MAGIC %md
 # MAGIC # Check the quality
 # MAGIC The quality gate, last task of the batch job. It fails the run, in one line with the value and the threshold, if
-# MAGIC - more than `most_rejected` of a topic's records in this run were rejected: a producer changed, or is broken;
-# MAGIC - the newest record of a topic arrived more than `stale_hours` ago, or none ever did: a producer or the sink has
+# MAGIC - more than `max_rejected_ratio` of a topic's records in this run were rejected: a producer changed or broke;
+# MAGIC - the newest record of a topic arrived over `max_age_hours` ago, or none ever did: a producer or the sink has
 # MAGIC   stopped. The time of arrival counts, not the time of a run: a run without new records passes as long as the
 # MAGIC   data is new enough.
 # MAGIC
@@ -32,8 +32,8 @@ dbutils.widgets.text("schema", "", "Schema (empty: pinterest or, for the stream 
 dbutils.widgets.text("user_id", DEFAULT_USER_ID, "User id")
 dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
 dbutils.widgets.text("run_id", "", "Run id (empty: all runs of the last 24 hours)")
-dbutils.widgets.text("most_rejected", "0.2", "Maximum share of rejected records, 0 to 1")
-dbutils.widgets.text("stale_hours", "48", "Maximum age of the newest record, in hours (0: no limit)")
+dbutils.widgets.text("max_rejected_ratio", "0.2", "Maximum share of rejected records, 0 to 1")
+dbutils.widgets.text("max_age_hours", "48", "Maximum age of the newest record, in hours (0: no limit)")
 dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # COMMAND ----------
@@ -49,7 +49,7 @@ configure_logging(dbutils.widgets.get("log_format"))
 leg = Leg(spark, Settings.from_widgets(dbutils))
 run_id = dbutils.widgets.get("run_id")
 thresholds = quality_gate.QualityThresholds.from_text(
-    dbutils.widgets.get("most_rejected"), dbutils.widgets.get("stale_hours")
+    dbutils.widgets.get("max_rejected_ratio"), dbutils.widgets.get("max_age_hours")
 )
 creation.register_tables(leg)
 metrics = quality_gate.collect_metrics(leg, run_id)

@@ -1,11 +1,10 @@
 """Cleans what has landed and answers the analysts' questions, once a day, on Databricks.
 
-Each day's run starts the batch work and waits for it without holding a worker. A run that fails there fails here.
-A task that is tried again goes on waiting for the run that an earlier try left behind; it starts another one only when
-that one has ended. A second run does no harm: the tables are the same.
+Each run starts the batch job and waits for it without holding a worker; if the job fails, the run fails. A retry waits
+for the run of an earlier try, and starts another one only if that one has ended. A second run changes nothing.
 
-**Trigger by hand** with `rebuild` to clean everything again after a rule changed; `most_rejected` (the share of
-rejected records, 0 to 1, over which the run fails) and `stale_hours` (how old the newest record may be; 0: any age)
+**Trigger by hand** with `rebuild` to clean everything again after a rule changed; `max_rejected_ratio` (the share of
+rejected records, 0 to 1, over which the run fails) and `max_age_hours` (how old the newest record may be; 0: any age)
 replace the job's own limits for that one run. **Failed?** The task's log names what failed, and links the run.
 """
 
@@ -29,13 +28,13 @@ POLL_SECONDS = 30
 # Parameters of the DAG; those not given are left to the job.
 ASKED = {
     "rebuild": "{{ 'true' if params.rebuild else '' }}",
-    "most_rejected": "{{ '' if params.most_rejected is none else params.most_rejected }}",
-    "stale_hours": "{{ '' if params.stale_hours is none else params.stale_hours }}",
+    "max_rejected_ratio": "{{ '' if params.max_rejected_ratio is none else params.max_rejected_ratio }}",
+    "max_age_hours": "{{ '' if params.max_age_hours is none else params.max_age_hours }}",
 }
 
 
 class RunBatchJob(DatabricksRunNowOperator):
-    """Runs the deployed job, found by its name; of a task's tries, no two have a run alive at the same time.
+    """Runs the deployed job, found by its name; of a task's tries, no two have an active run at the same time.
 
     Databricks gives the run that a token has already started instead of another one. Each try has a token, which can be
     computed again; so a try finds what the tries before it have left, even if a worker died before it noted a run's
@@ -43,10 +42,10 @@ class RunBatchJob(DatabricksRunNowOperator):
     """
 
     def execute(self, context: Context) -> None:
-        """Starts the run, or finds the one that is still alive, and waits for its end."""
+        """Starts the run, or finds the one that is still active, and waits for its end."""
         # A parameter that was not given has the job's default.
         self.job_parameters = {name: value for name, value in (self.job_parameters or {}).items() if value != ""}
-        self.idempotency_token = self._token_of_the_living(context)
+        self.idempotency_token = self._find_active_token(context)
         super().execute(context)
 
     def defer(
@@ -57,12 +56,12 @@ class RunBatchJob(DatabricksRunNowOperator):
         kwargs: dict[str, object] | None = None,
         timeout: timedelta | float | None = None,
     ) -> NoReturn:
-        """Waits no longer than the task's time-out, which Airflow itself forgets while a task is deferred."""
+        """Waits no longer than the task's time-out, which Airflow does not apply while a task is deferred."""
         super().defer(
             trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout or self.execution_timeout
         )
 
-    def _token_of_the_living(self, context: Context) -> str:
+    def _find_active_token(self, context: Context) -> str:
         this_try = context["ti"].try_number
         hook = DatabricksHook(self.databricks_conn_id, caller=type(self).__name__)
         for earlier in range(1, this_try):
@@ -72,7 +71,7 @@ class RunBatchJob(DatabricksRunNowOperator):
                 job = {"job_id": job_id, "job_parameters": self.job_parameters, "idempotency_token": token}
                 run_id = hook.run_now(job)
                 if not hook.get_run_state(run_id).is_terminal:
-                    self.log.info("try %s goes on with run %s, which is still alive", this_try, run_id)
+                    self.log.info("try %s goes on with run %s, which is still active", this_try, run_id)
                     return token
             except DatabricksApiError as error:
                 # Its run was deleted, or the workspace is away: the last token will show which.
@@ -106,8 +105,10 @@ with DAG(
     tags=["pinterest", "batch", "databricks"],
     params={
         "rebuild": Param(False, type="boolean", description="Clean everything again, quarantine included"),
-        "most_rejected": Param(None, type=["null", "number"], minimum=0, maximum=1, description="Empty: the job's own"),
-        "stale_hours": Param(None, type=["null", "integer"], minimum=0, description="Empty: the job's own"),
+        "max_rejected_ratio": Param(
+            None, type=["null", "number"], minimum=0, maximum=1, description="Empty: the job's own"
+        ),
+        "max_age_hours": Param(None, type=["null", "integer"], minimum=0, description="Empty: the job's own"),
     },
     default_args={
         "owner": "pinterest",

@@ -64,7 +64,7 @@ def test_a_dag_runs_daily_one_at_a_time(inspection: Inspection) -> None:
     assert facts["max_active_runs"] == 1
     assert facts["dagrun_timeout"] == 12 * HOUR
     assert facts["tags"] == ["batch", "databricks", "pinterest"]
-    assert facts["params"] == {"rebuild": False, "most_rejected": None, "stale_hours": None}
+    assert facts["params"] == {"rebuild": False, "max_rejected_ratio": None, "max_age_hours": None}
     assert "**Failed?**" in facts["page"]
 
 

@@ -33,9 +33,9 @@ def test_the_job_is_found_by_name_and_waited_for(airflow: Airflow, workspace: Em
 def test_what_is_asked_for_reaches_the_job(airflow: Airflow, workspace: Emulated, dag_id: str) -> None:
     workspace.add_notebook("check_quality")
     workspace.add_job("pinterest_batch", "check_quality")
-    done = airflow.test(dag_id, {"rebuild": True, "most_rejected": 0.05, "stale_hours": 0})
+    done = airflow.test(dag_id, {"rebuild": True, "max_rejected_ratio": 0.05, "max_age_hours": 0})
     assert done.returncode == 0, done.stdout
-    asked = {"user_id": "9abc", "rebuild": "true", "most_rejected": "0.05", "stale_hours": "0"}
+    asked = {"user_id": "9abc", "rebuild": "true", "max_rejected_ratio": "0.05", "max_age_hours": "0"}
     assert workspace.ran == [("check_quality", asked)]
 
 
@@ -69,7 +69,7 @@ def test_a_retry_goes_on_with_the_run_that_is_still_alive(airflow: Airflow, work
     workspace.gate.away[GET_RUN] = 3
     done = airflow.test(dag_id)
     assert done.returncode == 0, done.stdout
-    assert f"try 2 goes on with run {workspace.gate.runs[0]}, which is still alive" in done.stdout
+    assert f"try 2 goes on with run {workspace.gate.runs[0]}, which is still active" in done.stdout
     assert len(workspace.ran) == len(workspace.gate.runs) == 1
     first, again, *_ = [start["idempotency_token"] for start in workspace.gate.starts]
     assert first == again

@@ -125,7 +125,7 @@ def test_check_quality_shows_the_figures_and_lets_a_good_run_pass(ran: Ran) -> N
 def test_check_quality_fails_a_bad_run_in_one_line_after_showing_why(ran: Ran) -> None:
     before = len(ran.out.getvalue())
     with pytest.raises(NotebookError) as error:
-        ran.run("check_quality", most_rejected="0")
+        ran.run("check_quality", max_rejected_ratio="0")
     said = str(error.value)
     assert said.startswith("check_quality.py, cell ")
     assert ": quality gate, run first: rejected records must be at most 0.00% of those read, got " in said
@@ -150,8 +150,8 @@ def test_maintain_shows_every_table_and_takes_nothing_from_them(ran: Ran) -> Non
         ("check_landing", {"user_id": "abc"}, "landing must hold topics abc.pin, .geo or .user, got 12f6caff3559.geo"),
         ("check_landing", {"landing": "s9://nowhere"}, "landing must be readable, got 's9://nowhere': "),
         ("set_up_tables", {"leg": "both"}, "widget leg must be one of batch, stream, got 'both'"),
-        ("check_quality", {"most_rejected": "20"}, "most_rejected must be a number from 0 to 1, got '20'"),
-        ("check_quality", {"stale_hours": "two"}, "stale_hours must be a number from 0 to 999999999, got 'two'"),
+        ("check_quality", {"max_rejected_ratio": "20"}, "max_rejected_ratio must be a number from 0 to 1, got '20'"),
+        ("check_quality", {"max_age_hours": "two"}, "max_age_hours must be a number from 0 to 999999999, got 'two'"),
         ("maintain", {"raw_days": "-1"}, "raw_days must be a whole number from 0 to 36500, got '-1'"),
         ("maintain", {"quarantine_days": ""}, "quarantine_days must be a whole number from 0 to 36500, got ''"),
         ("maintain", {"vacuum_hours": "24"}, "vacuum_hours must be at least 168, so that readers and writers"),

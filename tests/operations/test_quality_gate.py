@@ -99,13 +99,13 @@ def test_thresholds_are_read_from_widgets():
 @pytest.mark.parametrize(
     ("max_rejected_ratio", "max_age_hours", "said"),
     [
-        ("20", "48", "most_rejected must be a number from 0 to 1, got '20'"),
-        ("20%", "48", "most_rejected must be a number from 0 to 1, got '20%'"),
-        ("-0.1", "48", "most_rejected must be a number from 0 to 1, got '-0.1'"),
-        ("nan", "48", "most_rejected must be a number from 0 to 1, got 'nan'"),
-        ("", "48", "most_rejected must be a number from 0 to 1, got ''"),
-        ("0.2", "2 days", "stale_hours must be a number from 0 to 999999999, got '2 days'"),
-        ("0.2", "-1", "stale_hours must be a number from 0 to 999999999, got '-1'"),
+        ("20", "48", "max_rejected_ratio must be a number from 0 to 1, got '20'"),
+        ("20%", "48", "max_rejected_ratio must be a number from 0 to 1, got '20%'"),
+        ("-0.1", "48", "max_rejected_ratio must be a number from 0 to 1, got '-0.1'"),
+        ("nan", "48", "max_rejected_ratio must be a number from 0 to 1, got 'nan'"),
+        ("", "48", "max_rejected_ratio must be a number from 0 to 1, got ''"),
+        ("0.2", "2 days", "max_age_hours must be a number from 0 to 999999999, got '2 days'"),
+        ("0.2", "-1", "max_age_hours must be a number from 0 to 999999999, got '-1'"),
     ],
 )
 def test_a_threshold_that_is_no_number_is_a_clear_error(max_rejected_ratio: str, max_age_hours: str, said: str):

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("src", "emulation", "workspace", "infrastructure", "local")
+ROOMS = (
+    "src",
+    "emulation",
+    "local",
+    "notebooks",
+    "resources",
+    "orchestration",
+    "workspace",
+    "infrastructure",
+    "benchmarks",
+)
 
 INSTEAD = {
     "take_landing": "ingest_landing",

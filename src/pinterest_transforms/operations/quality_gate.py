@@ -51,7 +51,8 @@ class QualityThresholds:
             SettingsError: one of them is no number, or out of its range.
         """
         return cls(
-            parse_float(max_rejected_ratio, "most_rejected", maximum=1), parse_float(max_age_hours, "stale_hours")
+            parse_float(max_rejected_ratio, "max_rejected_ratio", maximum=1),
+            parse_float(max_age_hours, "max_age_hours"),
         )
 
 
@@ -174,7 +175,7 @@ def _check_rejected(metrics: Sequence[TopicMetrics], bar: float) -> list[str]:
 
 
 def _check_ages(metrics: Sequence[TopicMetrics], bar: float) -> list[str]:
-    """Each topic speaks for itself: the posts of one that fell silent are incomplete, however busy the others are."""
+    """Checks each topic alone: if one gets no records, its posts are incomplete, however busy the others are."""
     if not bar:
         return []
     topics = [one for one in metrics if one.topic != ALL]

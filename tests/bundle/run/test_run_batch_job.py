@@ -103,7 +103,7 @@ def test_the_runs_bear_the_id_that_the_workspace_gave(deployed: Deployed, first:
 
 def test_a_broken_quality_bar_fails_the_run_and_leaves_the_tables(deployed: Deployed, first: Run) -> None:
     before = {table: rows(deployed.warehouse, table) for table in ("pins", "runs", *ANSWER_TABLES)}
-    run = deployed.run(stale_hours="0.000001")
+    run = deployed.run(max_age_hours="0.000001")
     assert run.state.result_state == RunResultState.FAILED
     assert states(run) == {**states(first), "check_quality": "FAILED"}
     assert "must be at most 1e-06 hours old" in deployed.workspace.told(run, "check_quality")

@@ -22,12 +22,12 @@ print(spark.range(3).count(), "rows")
 def test_a_notebook_gets_its_values_and_no_others(call: Call, write: Write, tmp_path: Path) -> None:
     book = write(TELLS, 'dbutils.notebook.exit("done well")')
     warehouse = tmp_path / "warehouse"
-    given = (f"warehouse={warehouse}", "run_id=a=b c", "most_rejected=0.2", "rebuild=false")
+    given = (f"warehouse={warehouse}", "run_id=a=b c", "max_rejected_ratio=0.2", "rebuild=false")
     code, out, err = call("notebook", str(book), *given)
     assert code == 0, err
     values = [("catalog", "spark_catalog"), ("run_id", "a=b c"), ("warehouse", str(warehouse))]
     assert out == f"{values}\n3 rows\n"
-    assert "left out, since book has no such widget: most_rejected, rebuild\n" in err
+    assert "left out, since book has no such widget: max_rejected_ratio, rebuild\n" in err
     assert "book exits with: done well\n" in err
 
 
