@@ -1,7 +1,6 @@
 """The analysts' dashboard: answers, `posts` and `runs` of the batch leg. Python and not YAML, since it may be left out.
 
-After a change in the workspace, `databricks bundle generate dashboard --resource pinterest --force` writes its file
-anew, in the form it has here.
+`databricks bundle generate dashboard --resource pinterest --force` saves a change made in the workspace in its file.
 """
 
 from databricks.bundles.core import Bundle, Resources

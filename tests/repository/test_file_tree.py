@@ -8,7 +8,18 @@ import pytest
 from tests.conftest import LONG
 
 PROJECT = Path(__file__).parents[2]
-ROOMS = ("src", "emulation", "local", "workspace", "infrastructure", "benchmarks", "tests")
+ROOMS = (
+    "src",
+    "emulation",
+    "local",
+    "resources",
+    "orchestration",
+    "workspace",
+    "infrastructure",
+    "benchmarks",
+    "docs",
+    "tests",
+)
 MAX_MODULES = 14
 MAX_LINES = 300
 # Python gives these names a meaning in every folder.

@@ -30,7 +30,7 @@ WRITTEN = [
         "must not name an e-mail address",
     ),
     ("resources/batch.job.yml", "leg: batch", "leg: 12f6caff3559", "the user id must come from the variable"),
-    ("resources/landing.py", "s3://", "AKIA" + "ABCDEFGHIJKLMNOP", "must not name an AWS access key"),
+    ("resources/landing_volume.py", "s3://", "AKIA" + "ABCDEFGHIJKLMNOP", "must not name an AWS access key"),
     (
         "databricks.yml",
         "${var.service_principal}/.bundle",

@@ -1,4 +1,4 @@
-"""What the way to the landing needs: a volume, an external location, or nothing. A choice, so Python and not YAML."""
+"""Resources for access to the landing: a volume, an external location, or none. A choice, so Python and not YAML."""
 
 from databricks.bundles.core import Bundle, Resources
 from databricks.bundles.external_locations import ExternalLocation, Lifecycle, Privilege, PrivilegeAssignment
@@ -39,7 +39,7 @@ def _volume(kind: VolumeType, comment: str, url: str | None = None) -> Volume:
 
 
 def _location(bundle: Bundle, url: str, credential: str) -> ExternalLocation:
-    """The location, which everybody's access hangs on: no deploy without the credential's name may remove it."""
+    """The location, on which all access depends: a deploy without the credential's name must not remove it."""
     principal = value(bundle, Variables.service_principal)
     return ExternalLocation(
         name="pinterest_landing_${var.user_id}",
