@@ -113,7 +113,7 @@ def test_an_undone_run_of_the_batch_leg_never_came(place: Place, monkeypatch: py
     # Later ones of 1 and 4; that of 6 is behind it, and 5 is of the other partition, where the lost one is behind it.
     gone = (
         f"run later: 2 keys of abc.pin may have other versions in landing files such as {key}, which are gone or were "
-        "rewritten since they were read; allow_losses makes them of what is left"
+        "rewritten since they were read; set allow_losses=true to use the rest"
     )
     assert refused(place, "later") == gone
     assert undo_run(place, "later", allow_losses=True) == [(4, 2)]
@@ -144,7 +144,7 @@ def test_an_undone_run_of_the_stream_leg_never_came(make_streams: MakeStreams) -
     raw_archive.record_purge(place.of(GEO), datetime(2020, 1, 1, tzinfo=UTC))
     assert refused(place, "bad") == (
         "run bad: 1 keys of streaming-abc-geo may have other versions in raw records from before 2020-01-01, which "
-        "were purged; allow_losses makes them of what is left"
+        "were purged; set allow_losses=true to use the rest"
     )
     assert undo_run(place, "bad", allow_losses=True) == [(3, 2)]
     assert place.countries() == {1: "a", 2: "b"}

@@ -184,5 +184,5 @@ def _check_losses(effects: DeltaUndo, missing: Sequence[RecordRange], purged: st
         how = "were purged" if purged else "are gone or were rewritten since they were read"
         raise UndoError(
             f"run {effects.topic.run_id}: {count:,} keys of {effects.topic.name} may have other versions in {what}, "
-            f"which {how}; allow_losses makes them of what is left"
+            f"which {how}; set allow_losses=true to use the rest"
         )
