@@ -102,7 +102,7 @@ def check_stream(options: argparse.Namespace) -> Settings:
             f"warehouse must have no streams yet where --database is sent to new ones, got some in {warehouse}"
         )
     if options.rebuild and not Path(warehouse, settings.schema).is_dir():
-        raise SettingsError(f"warehouse must have tables of streams where --rebuild makes them again, got {warehouse}")
+        raise SettingsError(f"warehouse must have tables of streams for --rebuild, got {warehouse}")
     make_folder(warehouse, "warehouse", warehouse)
     return settings
 

@@ -50,7 +50,7 @@ class KinesisSource(DataSource):
 
 
 class KinesisReader(DataSourceStreamReader):
-    """Reads one stream; lives in the driver's Python, and a copy that only reads files in each task's."""
+    """Reads one stream in the driver's Python; in each task a copy of it only reads files."""
 
     def __init__(self, options: dict[str, str]) -> None:
         self._options = options

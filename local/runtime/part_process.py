@@ -44,10 +44,10 @@ def serve(app: web.Application | Awaitable[web.Application], port: int) -> None:
 
 
 def end_with_parent() -> None:
-    """Has this process end when the one that started it does, whatever becomes of that.
+    """Ends this process when the one that started it ends, however that happens.
 
-    On Linux the kernel sees to it, also once this process has become another program; it goes by the thread that
-    started it. Elsewhere a thread looks now and then, which ends with this program.
+    On Linux the kernel does it when the thread that started this process ends, also after ``exec``. Elsewhere a thread
+    of this program checks once per second.
     """
     parent = os.getppid()
     if sys.platform == "linux":
@@ -56,9 +56,9 @@ def end_with_parent() -> None:
             os._exit(1)
         return
 
-    def look() -> None:
+    def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
 
-    threading.Thread(target=look, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()

@@ -82,7 +82,7 @@ def open_producer(kafka: str, delivery_ms: int = DELIVERY_MS) -> Producer:
             "bootstrap.servers": kafka,
             "acks": "all",
             "enable.idempotence": True,
-            # Java's choice of a partition, so that a key lives where the real proxy puts it.
+            # Java's choice of a partition, so that a key goes to the partition that the real proxy chooses.
             "partitioner": "murmur2_random",
             "delivery.timeout.ms": delivery_ms,
             "linger.ms": 5,

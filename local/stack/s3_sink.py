@@ -200,7 +200,7 @@ def open_bucket(endpoint: str, bucket: str) -> PutObject:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Sinks until it is ended, or meets a record that it cannot write."""
+    """Writes records to the bucket until it is stopped, or a record cannot be written."""
     files = PartitionFiles(options.flush_size, options.rotate_ms)
     sink = S3Sink(open_consumer(options.kafka, options.group), files, open_bucket(options.s3, options.bucket))
     sink.subscribe(options.topics_regex)

@@ -72,7 +72,7 @@ class Part:
 
     @property
     def url(self) -> str:
-        """Its address, for those that speak HTTP."""
+        """Address of a part with an HTTP API."""
         return f"http://{HOST}:{self.port}"
 
     def start(self) -> None:

@@ -37,7 +37,7 @@ def check_identifier(name: str, what: str = "name") -> str:
 
 
 def quote_identifiers(*parts: str) -> str:
-    """Identifiers, checked, back-quoted and joined with dots: the only way a name meets SQL."""
+    """Checks identifiers, back-quotes them and joins them with dots; every name in SQL comes from here."""
     return ".".join(f"`{check_identifier(part)}`" for part in parts)
 
 

@@ -135,7 +135,7 @@ def describe_stream(client: "KinesisClient", name: str) -> StreamInfo:
 
 
 def check_streams(client: "KinesisClient", settings: Settings, entities: Sequence[Entity]) -> None:
-    """Sees to it that the streams are there, before anything that takes time.
+    """Checks that the streams exist, before anything that takes time.
 
     Raises:
         StreamError: one does not exist, or access is denied.

@@ -66,7 +66,7 @@ def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFi
         A message about files that cannot be ingested, and are looked at again in the next run; empty if all can.
 
     Raises:
-        LandingError: such a file stands in the way of a rebuild, which would lose what was made of it before.
+        LandingError: a rebuild includes such a file: its rows of earlier runs would be lost.
     """
     topic, listing = landing.topic, landing.listing()
     fields = {"run_id": landing.run_id, "topic": topic}

@@ -148,7 +148,7 @@ class Listing:
             self.examples = sorted([*self.examples, below])[:FEW_NAMED]
 
     def remarks(self) -> list[str]:
-        """What a person is to know of the folder, a line each."""
+        """Warnings about the folder, one line each."""
         said = []
         if self.others:
             said.append(f"{self.topic}: {others_text(self.others, self.examples)}")

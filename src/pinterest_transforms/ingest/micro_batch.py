@@ -45,7 +45,7 @@ class MicroBatch:
         mode: ``merge`` the records into the tables, or ``replace`` what was made of them before.
         files: object keys of all files read; needed to replace.
         check_conflicts: whether its positions may stand in the tables with another content.
-        archive: whether records are kept as they came, because their source forgets them.
+        archive: whether records are kept as they came, because their source deletes them.
     """
 
     run_id: str

@@ -1,7 +1,7 @@
 """Ingests the streams: one query per entity, side by side, until nothing is left or a stop is requested.
 
-A micro-batch archives its records as they came, then does what a batch of the landing does. Everything goes by
-position, so a batch that is run again, or a stream that is read again, changes nothing.
+A micro-batch archives its records as they came, then does what a batch of the landing does. Rows are compared
+by position, so a batch that is run again, or a stream that is read again, changes nothing.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What a person wants to know of a leg: what runs did, what was rejected and why, how fresh the data is."""
+"""Summaries of a leg: its runs, rejected records with their reasons, data freshness."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce

@@ -1,7 +1,7 @@
 """Undoes a run: the tables become what they would be if its files or records had never come; later runs are kept.
 
-A row that the run has written is made again of the latest other version of its key, out of the landing or the raw
-archive. What the run brought is noted in ``undone``, so that no replay, rebuild or new checkpoint brings it back.
+A row that the run has written is replaced by the latest other version of its key, from the landing or the raw archive.
+The run's records are listed in ``undone``, so that no replay, rebuild or new checkpoint reads them again.
 """
 
 from collections.abc import Sequence

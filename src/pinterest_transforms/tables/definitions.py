@@ -66,7 +66,7 @@ def clean_spec(settings: Settings, entity: Entity) -> TableSpec:
 
 
 def quarantine_spec(settings: Settings) -> TableSpec:
-    """What was rejected or repaired; partitioned so that three writers never meet."""
+    """Rejected and repaired records; partitioned by topic so that the three writers never conflict."""
     comment = "Records that were rejected, or repaired; each noted once"
     # Statistics stay in the log for weeks: none of raw texts.
     properties = _properties(settings, enableDeletionVectors="true", dataSkippingStatsColumns="seen_at")

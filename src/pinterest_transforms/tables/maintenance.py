@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 LEAST_HOURS = 168
 """Seven days: Delta's own limit for files that readers and writers under way may still use."""
 _MOST_HOURS = 720
-"""Thirty days: Delta forgets older versions, and nobody could ask for their files any more."""
+"""Thirty days: Delta removes older versions from its log, so their files could not be read anyway."""
 _CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 _KEPT_FOR = "delta.deletedFileRetentionDuration"
 _AT_ONCE = 2

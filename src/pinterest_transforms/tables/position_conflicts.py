@@ -24,11 +24,11 @@ def last_offsets(leg: EntityLeg) -> dict[str, int]:
 
 
 def count_conflicts(leg: EntityLeg, rows: DataFrame) -> int:
-    """How many places of a batch stand in the tables with another content.
+    """Counts the positions of a batch at which the tables hold another content.
 
     Args:
         leg: session, names and places, kind of record.
-        rows: judged rows with ``_source``; ``raw`` of the bad ones.
+        rows: evaluated rows with ``_source``; ``raw`` of the bad ones.
     """
     values = F.struct(*CONTRACT[leg.entity.name].names)
     raw = F.when(is_rejected() | is_repaired(), F.make_valid_utf8("raw"))
@@ -42,7 +42,7 @@ def count_conflicts(leg: EntityLeg, rows: DataFrame) -> int:
 
 
 def _others(batch: DataFrame, there: DataFrame, column: str) -> DataFrame:
-    """Places of a batch at which something stands, and nothing that is equal."""
+    """Positions of a batch at which the table holds other values only."""
     taken = there.join(batch.select(_PLACE).distinct(), _PLACE, "left_semi")
     taken = taken.groupBy(_PLACE).agg(F.collect_set("_there").alias("_taken"))
     equal = F.coalesce(F.array_contains("_taken", F.col(column)), F.lit(False))

@@ -1,7 +1,7 @@
-"""The raw archive: every record of a stream as it came. Kinesis forgets within days, and clean tables outlive that.
+"""The raw archive: every record of a stream as it came. Kinesis deletes records after days, tables stay.
 
 Records are appended once each. Known ones are found by their time of arrival, which Delta has for each file: a
-batch looks at the files of its own minutes alone, however old the stream is.
+batch reads only the files of its own minutes, however old the stream is.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -38,23 +38,23 @@ def append(leg: EntityLeg, rows: DataFrame, known: tuple[int, int] | None) -> No
 
 
 def records(leg: EntityLeg) -> DataFrame:
-    """Everything that is kept of an entity, as raw records: ``raw``, ``_source``."""
+    """All archived records of an entity: ``raw``, ``_source``."""
     return _of(leg).select(F.col("data").cast("string").alias("raw"), "_source")
 
 
 def newest_arrival(leg: EntityLeg) -> float | None:
-    """When the newest kept record of an entity arrived, in seconds since 1970; None if there is none."""
+    """When the newest archived record of an entity arrived, in seconds since 1970; None if there is none."""
     row = _of(leg).agg(F.max(F.unix_micros(_arrived())).alias("last")).first()
     return None if row is None or row["last"] is None else float(row["last"] / 1e6)
 
 
 def purged_before(leg: EntityLeg) -> str:
-    """Up to when records of an entity were removed, as an ISO date; empty if all that was ever read is still there."""
+    """Date (ISO, exclusive) before which records of an entity were removed; empty if none were."""
     return table_access.properties(leg, raw_table(leg.settings)).get(f"{_PURGED}.{leg.entity.name}", "")
 
 
 def record_purge(leg: EntityLeg, day: datetime) -> None:
-    """Notes that records of an entity from before that day are not all there."""
+    """Records as a table property that records of an entity from before that day may be missing."""
     pair = f"'{_PURGED}.{leg.entity.name}' = '{day.date().isoformat()}'"
     name = leg.qualified(raw_table(leg.settings))
     with_retries(lambda: leg.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pair})"))

@@ -16,7 +16,7 @@ from pinterest_transforms.settings import Leg, Settings, quote_identifiers
 
 VERSION_PROPERTY = "pinterest.schema_version"
 ID_PROPERTY = "pinterest.table_id"
-"""A table's identity: given when it is made, gone with it. Delta's own id comes with counts, which are dear."""
+"""A table's id, set when it is created. Delta's own id comes only with the table's counts, which take 0.5 s."""
 _DATA_FILE = re.compile(r"\.?part-\S+\.parquet(\.crc)?")
 
 

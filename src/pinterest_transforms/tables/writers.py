@@ -1,4 +1,4 @@
-"""How rows get into the clean tables and quarantine: append, MERGE, or in place of what was made before."""
+"""Writes rows to the clean tables and quarantine: appends, merges or replaces."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
