@@ -1,7 +1,7 @@
 """The raw archive: every record of a stream as it came. Kinesis deletes records after days, tables stay.
 
 Records are appended once each. Known ones are found by their time of arrival, which Delta has for each file: a
-batch reads only the files of its own minutes, however old the stream is.
+batch reads only files of the minutes in which its records arrived, however old the stream is.
 """
 
 from datetime import UTC, datetime, timedelta
