@@ -259,7 +259,9 @@ def _process(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
     configure_batch_logging(context)
     if context.settings.warehouse:
         # Open-source Delta compacts at a process's first commit to each table, however few its files are: that took
-        # longer than all other writes of the batch.
+        # longer than all other writes of the batch. In a classic session each query has a clone of it; over Spark
+        # Connect the queries share one's settings (SPARK-44462): a batch beside a due one may compact in its place.
+        # That moves the time of a compaction, which only rewrites files of partitions that its own batch wrote to.
         due = batch_id % _COMPACT_EVERY == _COMPACT_EVERY - 1
         frame.sparkSession.conf.set("spark.databricks.delta.autoCompact.enabled", str(due).lower())
     batch = MicroBatch(context.run_id, batch_id, archive=True)
