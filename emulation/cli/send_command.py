@@ -38,7 +38,7 @@ examples:
 _ENDING = """
 emulation/user_posting_emulation_{}.py is the same command; without arguments it runs with --as-users.
 
-exit codes: 0 success; 1 some records are in the failed file; 2 an error, or sending cannot continue; 130 interrupted
+exit codes: 0 success; 1 some records failed; 2 an error, or sending cannot continue; 130 interrupted (Ctrl-C, SIGTERM)
 """
 
 

@@ -16,11 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 USER_ID = "abc123"
 
 
-def count_source_records(source: Path) -> Counter[tuple[str, int]]:
-    """Records of the source by topic and key."""
+def count_source_records(source: Path, command: str = "batches") -> Counter[tuple[str, int]]:
+    """Records of the source by topic, or stream, and key."""
+    prefix = {"batches": f"{USER_ID}.", "streaming": f"streaming-{USER_ID}-"}[command]
     with connect(str(source)).connect() as connection:
         return Counter(
-            (f"{USER_ID}.{entity.name}", row[0])
+            (f"{prefix}{entity.name}", row[0])
             for entity in ENTITIES
             for row in connection.execute(sa.select(build_table(entity)))
         )

@@ -187,7 +187,7 @@ def serve_api() -> Iterator[Server]:
     app.router.add_post("/", server.kinesis)
     for add in (app.router.add_get, app.router.add_post, app.router.add_delete):
         add("/s/streams/{origin}", lambda request: _streams(server, request))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
 
     async def serve() -> None:
         await runner.setup()

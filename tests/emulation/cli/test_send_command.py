@@ -32,10 +32,7 @@ from tests.emulation.fake_api_server import Server
 @pytest.mark.parametrize("command", ["batches", "streaming"])
 def test_every_post_is_sent_once(server: Server, source: Path, tmp_path: Path, capsys, command: str) -> None:
     assert main(build_arguments(command, server, source, tmp_path, "--all")) == 0
-    prefix = {"batches": "abc123.", "streaming": "streaming-abc123-"}[command]
-    assert count_stored(server) == Counter(
-        {(origin.replace("abc123.", prefix), k): n for (origin, k), n in count_source_records(source).items()}
-    )
+    assert count_stored(server) == count_source_records(source, command)
     count = sum(count_source_records(source).values())
     said = capsys.readouterr().out
     assert re.fullmatch(rf"sent {count:,}, acknowledged {count:,}, retried 0, failed 0, [\d.]+ s\n", said)
@@ -181,14 +178,23 @@ def test_a_killed_run_resumes(server: Server, source: Path, tmp_path: Path) -> N
     assert sum(count_stored(server).values()) < 2 * sum(count_source_records(source).values())
 
 
-def test_ctrl_c_ends_cleanly_and_the_next_run_resumes(server: Server, source: Path, tmp_path: Path, capsys) -> None:
-    given = build_arguments("batches", server, source, tmp_path, "--all", "--rate", "3000")
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [("batches", signal.SIGINT), ("batches", signal.SIGTERM), ("streaming", signal.SIGTERM)],
+)
+def test_a_signal_ends_a_run_cleanly_and_the_next_one_resumes(
+    server: Server, source: Path, tmp_path: Path, capsys, command: str, number: signal.Signals
+) -> None:
+    """Ctrl-C, and what systemd and containers send: no record is lost, and none before the cursor is sent again."""
+    given = build_arguments(command, server, source, tmp_path, "--all", "--at-once", "1")
+    server.script.extend([api.accept] * 4)
+    server.usual = api.take_and_hang(60)
     process = start_process(given)
     cursor = tmp_path / "cursor"
-    while not cursor.exists() or not cursor.read_text().count("settled"):
+    while len(server.requests) < 5:
         time.sleep(0.01)
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, error = process.communicate(timeout=20)
     assert process.returncode == 130
     assert re.fullmatch(r"sent .* s; interrupted: the same command resumes\n", out)
@@ -196,10 +202,12 @@ def test_ctrl_c_ends_cleanly_and_the_next_run_resumes(server: Server, source: Pa
     sent, acknowledged, _, failed, unsettled = counts
     assert sent == acknowledged + failed + unsettled
     assert error == ""
-    settled = json.loads(cursor.read_text().splitlines()[-1])["settled"]
+    settled = json.loads(cursor.read_text())
+    before, server.usual = len(server.taken), api.accept
     assert main(given) == 0
-    assert capsys.readouterr().err == f"resumes after post {settled:,}\n"
-    assert set(count_stored(server)) == set(count_source_records(source))
+    assert capsys.readouterr().err == f"resumes after post {settled['settled']:,}\n"
+    assert min(key for _, key, _ in server.taken[before:]) > settled["after"]
+    assert set(count_stored(server)) == set(count_source_records(source, command))
 
 
 def test_as_users_sends_one_post_at_a_time(

@@ -138,8 +138,8 @@ def test_the_help_is_complete(capsys: pytest.CaptureFixture) -> None:
             f"removed after a complete run (build/emulation/{command}-cursor.json)",
             "user id in the names of topics and streams ($PINTEREST_USER_ID, else 12f6caff3559)",
             "consecutive attempts of a request without an acknowledged record before its records fail (8)",
-            "exit codes: 0 success; 1 some records are in the failed file; "
-            "2 an error, or sending cannot continue; 130 interrupted",
+            "exit codes: 0 success; 1 some records failed; "
+            "2 an error, or sending cannot continue; 130 interrupted (Ctrl-C, SIGTERM)",
             "N posts drawn at random; a post may be drawn more than once",
             "the first N posts in key order, or all if there are fewer",
         ):
