@@ -16,7 +16,7 @@ from infrastructure.stacks import CloudFormation, parse_parameters
 from infrastructure.templates import STACKS, get_template_path
 from pinterest_transforms.error_format import OneLineParser, clean_text
 from pinterest_transforms.errors import PinterestError, SettingsError
-from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
+from pinterest_transforms.settings import Settings, add_user_id
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -65,16 +65,10 @@ def _add_command(
 
 
 def _add_names(command: argparse.ArgumentParser) -> None:
-    environment = os.environ
-    command.add_argument(
-        "--user-id",
-        default=environment.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
-        metavar="ID",
-        help=f"user id in all names ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
-    )
+    add_user_id(command)
     command.add_argument(
         "--region",
-        default=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
+        default=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         metavar="REGION",
         help="AWS region ($AWS_REGION, $AWS_DEFAULT_REGION, else us-east-1)",
     )

@@ -1,6 +1,5 @@
 """``python -m orchestration publish``: the DAG's file of a user id, put where Airflow reads it."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -8,7 +7,7 @@ from dataclasses import fields
 from orchestration.publishing import Dag, publish
 from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import PinterestError, SettingsError
-from pinterest_transforms.settings import DEFAULT_USER_ID
+from pinterest_transforms.settings import add_user_id
 
 USAGE, FAILED = 2, 1
 
@@ -21,7 +20,7 @@ def parser() -> OneLineParser:
     about = "Writes <id>_dag.py into a folder or a bucket from which Airflow reads DAGs."
     command = commands.add_parser("publish", help="write <id>_dag.py into a folder or a bucket", description=about)
     command.add_argument("--to", required=True, metavar="DIR|s3://BUCKET/PREFIX/", help="where Airflow reads DAGs")
-    command.add_argument("--user-id", default=os.environ.get("PINTEREST_USER_ID", DEFAULT_USER_ID), metavar="ID")
+    add_user_id(command)
     command.add_argument("--job-name", metavar="NAME", help="name of the deployed job, if it is not production's")
     command.add_argument("--retries", type=int, metavar="N", help="tries after the first one")
     command.add_argument("--retry-seconds", type=int, metavar="N", help="pause before each of them")

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import PinterestError, SettingsError
-from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
+from pinterest_transforms.settings import LEGS, add_user_id
 from workspace.redacted_output import RedactedOutput
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -99,9 +99,9 @@ def _add_grants(command: argparse.ArgumentParser) -> None:
         ("--runner", "PRINCIPAL", "", "runs the jobs: may use location and credential above"),
         ("--catalog", "NAME", "main", "catalog of the tables (%(default)s)"),
         ("--schema", "NAME", "", "schema of the tables (default: that of the leg)"),
-        ("--user-id", "ID", os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID, "user id (%(default)s)"),
     ):
         group.add_argument(option, default=default, metavar=metavar, help=text)
+    add_user_id(group)
     group.add_argument("--leg", choices=tuple(LEGS), default="batch", help="leg of the tables (%(default)s)")
     group.add_argument(
         "--column-tags", action="store_true", help="tag each column with its class: pii, quasi_identifier or public"

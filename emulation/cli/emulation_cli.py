@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from emulation.cli.number_arguments import MAX_POSTS, SEED, int_between
 from emulation.cli.part_paths import open_landing, open_source
 from emulation.cli.progress_display import track
-from emulation.cli.send_command import add_commands, add_user_id
+from emulation.cli.send_command import add_commands
 from emulation.emulation_errors import format_unexpected_error, redact
 from emulation.source.database import DATABASE, connect, describe_database, write_source
 from emulation.source.table_reader import TableReader
@@ -23,7 +23,7 @@ from emulation.synthetic.landing_writer import RECORDS_PER_FILE, check_landing_t
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import PinterestError, SettingsError
-from pinterest_transforms.settings import Settings
+from pinterest_transforms.settings import Settings, add_user_id
 
 POSTS = 11_000
 MAX_DEFAULT_FILES = 100

@@ -11,7 +11,7 @@ from emulation.source.database_credentials import connect_source
 from emulation.source.post_reader import draw_posts
 from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.settings import DEFAULT_USER_ID
+from pinterest_transforms.settings import add_user_id
 
 _FOLDER = Path("build/emulation")
 
@@ -122,16 +122,6 @@ def _add_connection(command: argparse.ArgumentParser, name: str) -> None:
     cursor_help = f"file from which an interrupted run resumes; removed after a complete run ({cursor})"
     group.add_argument("--cursor", type=Path, default=cursor, metavar="FILE", help=cursor_help)
     group.add_argument("--restart", action="store_true", help="ignore the cursor and start with the first post")
-
-
-def add_user_id(group: argparse._ActionsContainer) -> None:
-    """Adds ``--user-id``."""
-    group.add_argument(
-        "--user-id",
-        default=os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
-        metavar="ID",
-        help=f"user id in the names of topics and streams ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
-    )
 
 
 def _add_database(group: argparse._ActionsContainer) -> None:

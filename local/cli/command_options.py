@@ -1,7 +1,6 @@
 """The commands and options of ``python -m local``."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any, TypeAlias
 from unicodedata import category
@@ -9,7 +8,7 @@ from unicodedata import category
 from emulation.cli.number_arguments import MAX_POSTS, int_between
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.error_format import OneLineParser
-from pinterest_transforms.settings import DEFAULT_USER_ID, LEGS
+from pinterest_transforms.settings import LEGS, add_user_id
 
 USAGE = 2
 _Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
@@ -51,15 +50,6 @@ def _add_warehouse(command: OneLineParser, default: str | None = None) -> None:
     )
 
 
-def _add_user_id(command: OneLineParser) -> None:
-    command.add_argument(
-        "--user-id",
-        default=os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID,
-        metavar="ID",
-        help=f"user id in all names ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})",
-    )
-
-
 def _add_result_options(command: OneLineParser) -> None:
     command.add_argument("--schema", help=f"schema of the tables (default: {LEGS['batch']}, else the only one there)")
     command.add_argument(
@@ -71,7 +61,7 @@ def _add_batch_command(commands: _Commands) -> None:
     batch = _add_command(commands, "batch", "run the batch notebooks over a landing, and print the answers")
     batch.add_argument("--landing", type=parse_path, required=True, metavar="DIR", help="folder with topics/… in it")
     _add_warehouse(batch)
-    _add_user_id(batch)
+    add_user_id(batch)
     batch.add_argument("--rebuild", action="store_true", help="clean everything again, after a rule changed")
     batch.add_argument("--report", type=parse_path, metavar="FILE", help="also write a report page")
 
@@ -87,7 +77,7 @@ def _add_stream_command(commands: _Commands) -> None:
         "--endpoint", metavar="URL", help="address of a Kinesis endpoint, or `aws` for that of the region"
     )
     where.add_argument("--rebuild", action="store_true", help="rebuild the tables from raw records, read no stream")
-    _add_user_id(stream)
+    add_user_id(stream)
     choices = ["all", *(entity.name for entity in ENTITIES)]
     stream.add_argument("--entity", default="all", choices=choices, help="the kind of record (default: %(default)s)")
     stream.add_argument("--region", default="", help="AWS region of the streams (default: what boto3 finds)")
@@ -129,7 +119,7 @@ def _add_explain_command(commands: _Commands) -> None:
     )
     about = "folder of the raw records, for --raw (default: %(default)s)"
     explain.add_argument("--landing", type=parse_path, default="build/landing", metavar="DIR", help=about)
-    _add_user_id(explain)
+    add_user_id(explain)
     _add_result_options(explain)
 
 
@@ -141,7 +131,7 @@ def _add_erase_command(commands: _Commands) -> None:
     erase.add_argument("--joined", metavar="DATE", help="day, or time in UTC, that the user joined")
     _add_warehouse(erase)
     erase.add_argument("--landing", type=parse_path, metavar="DIR", help="the landing, which --purge rewrites")
-    _add_user_id(erase)
+    add_user_id(erase)
     erase.add_argument("--database", metavar="URL|FILE", help="also delete the posts from this source")
     about = "failed file of a producer, also rewritten; may be repeated"
     erase.add_argument("--failed", action="append", default=[], type=parse_path, metavar="FILE", help=about)
@@ -156,7 +146,7 @@ def _add_undo_command(commands: _Commands) -> None:
     _add_warehouse(undo, "build/warehouse")
     about = "landing that the run has read (default: %(default)s)"
     undo.add_argument("--landing", type=parse_path, default="build/landing", metavar="DIR", help=about)
-    _add_user_id(undo)
+    add_user_id(undo)
     undo.add_argument("--allow-losses", action="store_true", help="go on though other versions of posts may be gone")
 
 
@@ -171,7 +161,7 @@ def _add_stack_command(commands: _Commands) -> None:
     )
     about = "folder of its state (default: %(default)s)"
     stack.add_argument("--folder", type=parse_path, default="build/stack", metavar="DIR", help=about)
-    _add_user_id(stack)
+    add_user_id(stack)
     posts, seed = int_between(1, MAX_POSTS), int_between(0, 999_999_999)
     stack.add_argument("--posts", type=posts, default=11_000, metavar="N", help="posts of the source (%(default)s)")
     stack.add_argument("--seed", type=seed, default=1, metavar="N", help="random seed of the source (%(default)s)")

@@ -3,6 +3,7 @@
 Source: the data contract, sections 1 and 5.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import SettingsError
 
 if TYPE_CHECKING:
+    import argparse
+
     from pyspark.sql import DataFrame, SparkSession
 
 DEFAULT_USER_ID = "12f6caff3559"
@@ -27,6 +30,13 @@ def check_user_id(user_id: str) -> str:
     if not _USER_ID.match(user_id):
         raise SettingsError(f"user_id must be 3 to 32 of a-z and 0-9, got {user_id!r}")
     return user_id
+
+
+def add_user_id(options: "argparse._ActionsContainer") -> None:
+    """Adds ``--user-id`` to the options of a command line."""
+    about = f"user id in all names ($PINTEREST_USER_ID, else {DEFAULT_USER_ID})"
+    default = os.environ.get("PINTEREST_USER_ID") or DEFAULT_USER_ID
+    options.add_argument("--user-id", default=default, metavar="ID", help=about)
 
 
 def check_identifier(name: str, what: str = "name") -> str:

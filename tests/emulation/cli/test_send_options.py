@@ -136,7 +136,7 @@ def test_the_help_is_complete(capsys: pytest.CaptureFixture) -> None:
         for said in (
             f"file of failed records, for --resend (build/emulation/{command}-failed.jsonl)",
             f"removed after a complete run (build/emulation/{command}-cursor.json)",
-            "user id in the names of topics and streams ($PINTEREST_USER_ID, else 12f6caff3559)",
+            "user id in all names ($PINTEREST_USER_ID, else 12f6caff3559)",
             "consecutive attempts of a request without an acknowledged record before its records fail (8)",
             "exit codes: 0 success; 1 some records failed; "
             "2 an error, or sending cannot continue; 130 interrupted (Ctrl-C, SIGTERM)",
