@@ -136,7 +136,7 @@ def _raw(place: _Place, records: int) -> float:
 
     began, queries, leg = time.time(), [], Leg(place.spark, place.settings)
     for entity in ENTITIES:
-        frame = kinesis.read_stream(leg.of(entity), place.reading)
+        frame = kinesis.read_stream(leg.for_entity(entity), place.reading)
         start = frame.writeStream.foreachBatch(writer(str(place.folder / entity.name)))
         start = start.option("checkpointLocation", str(place.folder / f"{entity.name}-checkpoint"))
         queries.append(start.trigger(processingTime=_AT_ONCE).start())

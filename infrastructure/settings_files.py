@@ -52,8 +52,8 @@ def render(settings: Settings, brokers: str, region: str) -> dict[str, str]:
     """
     place = {"s3.region": check_region(region), "s3.bucket.name": settings.bucket}
     view = TemplateView("streaming", get_template("streaming"), {**CASES["streaming"][0], "UserId": settings.user_id})
-    [(_, connector)] = view.of("AWS::KafkaConnect::Connector")
-    [(_, worker)] = view.of("AWS::KafkaConnect::WorkerConfiguration")
+    [(_, connector)] = view.find_resources("AWS::KafkaConnect::Connector")
+    [(_, worker)] = view.find_resources("AWS::KafkaConnect::WorkerConfiguration")
     sink = {**as_mapping(connector["ConnectorConfiguration"]), **place}
     return {
         **render_client(settings, brokers),

@@ -81,13 +81,13 @@ else:
 # COMMAND ----------
 
 # DBTITLE 1,Show the first rows
-df_pin = table_access.read(leg, leg.of(PIN).clean_table).drop("_source")
-df_geo = table_access.read(leg, leg.of(GEO).clean_table).drop("_source")
-df_user = table_access.read(leg, leg.of(USER).clean_table).drop("_source")
+df_pin = table_access.read(leg, leg.for_entity(PIN).clean_table).drop("_source")
+df_geo = table_access.read(leg, leg.for_entity(GEO).clean_table).drop("_source")
+df_user = table_access.read(leg, leg.for_entity(USER).clean_table).drop("_source")
 
 for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
     if entity in entities:
-        print(f"{leg.of(entity).clean_table}, the first few:")
+        print(f"{leg.for_entity(entity).clean_table}, the first few:")
         display(frame.orderBy("ind").limit(3))
 
 # COMMAND ----------
@@ -110,4 +110,4 @@ for kind in ("rejected", "repaired"):
 # COMMAND ----------
 
 # DBTITLE 1,Show the newest records in quarantine
-display(summaries.quarantined(leg, *(leg.of(entity).topic for entity in entities), limit=3))
+display(summaries.quarantined(leg, *(leg.for_entity(entity).topic for entity in entities), limit=3))

@@ -54,7 +54,7 @@ def check_calls(view: TemplateView) -> Iterator[str]:
     if view.stack != "api":
         return
     found = {}
-    for _, properties in view.of("AWS::ApiGateway::Method"):
+    for _, properties in view.find_resources("AWS::ApiGateway::Method"):
         integration = as_mapping(properties.get("Integration"))
         uri = str(integration.get("Uri"))
         does = uri.rpartition("action/")[2] if integration.get("Type") == "AWS" else str(integration.get("Type"))
@@ -68,10 +68,10 @@ def check_calls(view: TemplateView) -> Iterator[str]:
 
 def check_resource_policy(view: TemplateView) -> Iterator[str]:
     """The resource policy allows the contract's calls, and denies all others."""
-    stages = [str(properties.get("StageName")) for _, properties in view.of("AWS::ApiGateway::Stage")]
+    stages = [str(properties.get("StageName")) for _, properties in view.find_resources("AWS::ApiGateway::Stage")]
     if view.stack == "api" and not stages:
         yield "a stage must exist"
-    for name, properties in view.of("AWS::ApiGateway::RestApi"):
+    for name, properties in view.find_resources("AWS::ApiGateway::RestApi"):
         policy = [as_mapping(statement) for statement in as_list(get_path(properties, "Policy", "Statement"))]
         settings = Settings(user_id=view.given["UserId"])
         for stage, entity in product(stages, ENTITIES):
@@ -92,7 +92,7 @@ def check_resource_policy(view: TemplateView) -> Iterator[str]:
 
 def check_role_trust(view: TemplateView) -> Iterator[str]:
     """Roles of API Gateway have no condition: it assumes a role without the keys that a condition could test."""
-    for name, properties in view.of("AWS::IAM::Role"):
+    for name, properties in view.find_resources("AWS::IAM::Role"):
         for statement in as_list(get_path(properties, "AssumeRolePolicyDocument", "Statement")):
             service = get_path(statement, "Principal", "Service")
             if service == "apigateway.amazonaws.com" and get_path(statement, "Condition"):
@@ -101,7 +101,7 @@ def check_role_trust(view: TemplateView) -> Iterator[str]:
 
 def resolve_path(view: TemplateView, resource: str) -> str:
     """The path of an API resource by its logical id, which must be in the template; empty for the root."""
-    for name, properties in view.of("AWS::ApiGateway::Resource"):
+    for name, properties in view.find_resources("AWS::ApiGateway::Resource"):
         if name == resource:
             return f"{resolve_path(view, str(properties.get('ParentId')))}/{properties.get('PathPart')}"
     if resource.endswith("RootResourceId"):
@@ -111,7 +111,7 @@ def resolve_path(view: TemplateView, resource: str) -> str:
 
 def check_deployment(view: TemplateView) -> Iterator[str]:
     """A deployment depends on every method, and a changed method creates a new one."""
-    methods = {name for name, _ in view.of("AWS::ApiGateway::Method")}
+    methods = {name for name, _ in view.find_resources("AWS::ApiGateway::Method")}
     deployments = [
         (name, resource)
         for name, resource in view.resources.items()
@@ -120,7 +120,7 @@ def check_deployment(view: TemplateView) -> Iterator[str]:
     for name, resource in deployments:
         for method in sorted(methods - {str(each) for each in as_list(resource.get("DependsOn"))}):
             yield f"{name} must depend on {method}"
-    for name, properties in view.of("AWS::ApiGateway::Stage"):
+    for name, properties in view.find_resources("AWS::ApiGateway::Stage"):
         if properties.get("DeploymentId") not in [deployment for deployment, _ in deployments]:
             yield f"{name} must have an existing deployment, got {properties.get('DeploymentId')}"
     if deployments:
@@ -129,7 +129,7 @@ def check_deployment(view: TemplateView) -> Iterator[str]:
 
 def check_error_statuses(view: TemplateView) -> Iterator[str]:
     """A 4xx of Kinesis is answered with 400, a 5xx with 500, and only a success with 200."""
-    for name, properties in view.of("AWS::ApiGateway::Method"):
+    for name, properties in view.find_resources("AWS::ApiGateway::Method"):
         integration = as_mapping(properties.get("Integration"))
         if integration.get("Type") == "HTTP_PROXY":
             continue
@@ -146,7 +146,7 @@ def check_error_statuses(view: TemplateView) -> Iterator[str]:
 
 def check_authorization(view: TemplateView) -> Iterator[str]:
     """Every method has authorization, throttling and a timeout; no log has bodies."""
-    for name, properties in view.of("AWS::ApiGateway::Method"):
+    for name, properties in view.find_resources("AWS::ApiGateway::Method"):
         by_key = properties.get("AuthorizationType") == "NONE" and properties.get("ApiKeyRequired") is True
         if properties.get("AuthorizationType") != "AWS_IAM" and not by_key:
             yield f"{name} must require a signature or a key"
@@ -155,7 +155,7 @@ def check_authorization(view: TemplateView) -> Iterator[str]:
         longest = get_path(properties, "Integration", "TimeoutInMillis")
         if isinstance(longest, int) and longest > _MAX_TIMEOUT:
             yield f"{name}: TimeoutInMillis must be at most {_MAX_TIMEOUT}, got {longest}"
-    for name, properties in view.of("AWS::ApiGateway::Stage"):
+    for name, properties in view.find_resources("AWS::ApiGateway::Stage"):
         for settings in map(as_mapping, as_list(properties.get("MethodSettings")) or [None]):
             if not (settings.get("ThrottlingRateLimit") and settings.get("ThrottlingBurstLimit")):
                 yield f"{name} must have throttling"

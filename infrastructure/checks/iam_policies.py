@@ -39,9 +39,9 @@ def check_least_privilege(view: TemplateView) -> Iterator[str]:
 
 def check_no_public_access(view: TemplateView) -> Iterator[str]:
     """Ingress is from security groups only; nothing has a public address."""
-    for name, properties in view.of("AWS::EC2::SecurityGroupIngress"):
+    for name, properties in view.find_resources("AWS::EC2::SecurityGroupIngress"):
         yield from _find_open_rules(name, properties)
-    for name, properties in view.of("AWS::EC2::SecurityGroup"):
+    for name, properties in view.find_resources("AWS::EC2::SecurityGroup"):
         for rule in as_list(properties.get("SecurityGroupIngress")):
             yield from _find_open_rules(name, as_mapping(rule))
         if not as_list(properties.get("SecurityGroupEgress")):

@@ -53,7 +53,7 @@ def check_contract_names(view: TemplateView) -> Iterator[str]:
     """The names of section 1 of the contract."""
     kinds = {resource.get("Type") for resource in section(view.template, "Resources").values()}
     for kind, setting, wanted in expected_names(view.stack, Settings(user_id=view.given["UserId"])):
-        found = [str(properties.get(setting)) for _, properties in view.of(kind)]
+        found = [str(properties.get(setting)) for _, properties in view.find_resources(kind)]
         for name in wanted:
             # A resource that exists under a condition is checked where the condition is true.
             if name not in found and (found or kind not in kinds):

@@ -34,7 +34,7 @@ _SETTINGS: Mapping[str, Mapping[str, tuple[Value, ...]]] = {
 def check_settings(view: TemplateView) -> Iterator[str]:
     """Stores have a customer managed key, their clients use TLS and are authenticated."""
     for kind, settings in _SETTINGS.items():
-        for name, properties in view.of(kind):
+        for name, properties in view.find_resources(kind):
             for path, allowed in settings.items():
                 found = get_path(properties, *path.split("."))
                 if found not in allowed if allowed else not found:
@@ -44,12 +44,12 @@ def check_settings(view: TemplateView) -> Iterator[str]:
 
 def check_encryption_at_rest(view: TemplateView) -> Iterator[str]:
     """Buckets are encrypted with a customer managed key, and disks are encrypted."""
-    for name, properties in view.of("AWS::S3::Bucket"):
+    for name, properties in view.find_resources("AWS::S3::Bucket"):
         rules = as_list(get_path(properties, "BucketEncryption", "ServerSideEncryptionConfiguration"))
         defaults = [as_mapping(as_mapping(rule).get("ServerSideEncryptionByDefault")) for rule in rules]
         if not any(each.get("SSEAlgorithm") == "aws:kms" and each.get("KMSMasterKeyID") for each in defaults):
             yield f"{name}: BucketEncryption must be aws:kms with a key, got {rules or 'none'}"
-    for name, properties in view.of("AWS::EC2::Instance"):
+    for name, properties in view.find_resources("AWS::EC2::Instance"):
         disks = [as_mapping(as_mapping(disk).get("Ebs")) for disk in as_list(properties.get("BlockDeviceMappings"))]
         if not disks or not all(disk.get("Encrypted") is True for disk in disks):
             yield f"{name}: every disk must be Encrypted"
@@ -57,15 +57,15 @@ def check_encryption_at_rest(view: TemplateView) -> Iterator[str]:
 
 def check_encryption_in_transit(view: TemplateView) -> Iterator[str]:
     """Requests to buckets, to the proxy and through the load balancer use TLS."""
-    policies = dict(view.of("AWS::S3::BucketPolicy"))
-    for name, _ in view.of("AWS::S3::Bucket"):
+    policies = dict(view.find_resources("AWS::S3::BucketPolicy"))
+    for name, _ in view.find_resources("AWS::S3::Bucket"):
         if not any(policy.get("Bucket") == name and _denies_plain_text(policy) for policy in policies.values()):
             yield f"{name}: a bucket policy must deny requests without TLS"
-    for name, properties in view.of("AWS::ApiGateway::Method"):
+    for name, properties in view.find_resources("AWS::ApiGateway::Method"):
         uri = str(get_path(properties, "Integration", "Uri"))
         if not uri.startswith(("https://", "arn:")):
             yield f"{name}: Uri must begin with https://, got {uri}"
-    for name, properties in view.of(
+    for name, properties in view.find_resources(
         "AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::TargetGroup"
     ):
         # TCP passes through TLS of the two ends.

@@ -33,7 +33,7 @@ class TemplateView:
         self.given = {"UserId": USER_ID, **given}
         self.resources = CfnEvaluator(template, self.given).resources()
 
-    def of(self, *kinds: str) -> Iterator[tuple[str, dict[str, Value]]]:
+    def find_resources(self, *kinds: str) -> Iterator[tuple[str, dict[str, Value]]]:
         """Name and properties of the resources of these types."""
         for name, resource in self.resources.items():
             if resource.get("Type") in kinds:

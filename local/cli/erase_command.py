@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
             steps(f"{'erasing' if options.apply else 'counting'} in {leg.settings.schema}")
             change = partial(erase, purge=options.purge) if options.apply else count_rows
             rows += [(leg.settings.schema, row) for row in change(leg, keys)]
-        rows += [("", row) for row in _elsewhere(keys, options)]
+        rows += [("", row) for row in _erase_outside_tables(keys, options)]
     earlier = len(keys - requested)
     print(f"{len(requested)} posts" + (f", and {earlier} of earlier erasures" if earlier else ""))
     _print_receipt(rows, options)
@@ -87,12 +87,12 @@ def find_legs(options: argparse.Namespace) -> list[Settings]:
     return found
 
 
-def _elsewhere(keys: set[int], options: argparse.Namespace) -> list[ErasedRows]:
-    """Failed files, the source and the report."""
+def _erase_outside_tables(keys: set[int], options: argparse.Namespace) -> list[ErasedRows]:
+    """Counts in failed files, the source and the report; with ``--apply`` erases there."""
     change = remove_lines if options.apply else count_lines
     found = [ErasedRows(path.name, change(path, keys)) for path in options.failed]
     if options.database:
-        found += _in_source(options.database, sorted(keys), apply=options.apply)
+        found += _erase_source_rows(options.database, sorted(keys), apply=options.apply)
     if options.report and options.report.is_file():
         found.append(ErasedRows(options.report.name, 1))
         if options.apply:
@@ -100,8 +100,8 @@ def _elsewhere(keys: set[int], options: argparse.Namespace) -> list[ErasedRows]:
     return found
 
 
-def _in_source(database: str, keys: list[int], *, apply: bool) -> list[ErasedRows]:
-    """Rows of the source whose key, stored as number or as text, is one of these."""
+def _erase_source_rows(database: str, keys: list[int], *, apply: bool) -> list[ErasedRows]:
+    """Counts the rows of the source that have one of these keys, as number or text, or erases them."""
     engine, found = connect(database, create_folder=False), []
     with convert_database_errors(engine), engine.begin() as connection:
         for entity in ENTITIES:

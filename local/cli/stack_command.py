@@ -31,10 +31,10 @@ def fetch_jars(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Starts the stack, or runs the batch notebooks over the bucket of one that runs."""
-    (_up if options.what == "up" else _batch)(options)
+    (_run_stack if options.what == "up" else _run_batch)(options)
 
 
-def _up(options: argparse.Namespace) -> None:
+def _run_stack(options: argparse.Namespace) -> None:
     began = time.monotonic()
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
@@ -84,7 +84,7 @@ in another terminal, in this folder:
 """
 
 
-def _batch(options: argparse.Namespace) -> None:
+def _run_batch(options: argparse.Namespace) -> None:
     from local.notebooks.bucket_filesystem import Buckets  # noqa: PLC0415 - boto3 is slow to import
 
     environment = read_environment(options.folder)

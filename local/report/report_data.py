@@ -50,7 +50,7 @@ def collect_report_data(leg: Leg, tables: Summaries, known: Mapping[str, pd.Data
     found, settings = answer_tables.read_answers(leg, known), leg.settings
     totals, topics = tables.totals, tables.freshness.set_index("topic")
     rejected = totals["kind"] == REJECTED
-    landed = [one for one in map(leg.of, ENTITIES) if Path(one.topic_folder).is_dir()]
+    landed = [one for one in map(leg.for_entity, ENTITIES) if Path(one.topic_folder).is_dir()]
     return ReportData(
         made_at=datetime.now(UTC),
         user_id=settings.user_id,

@@ -208,7 +208,7 @@ class Leg:
     spark: "SparkSession"
     settings: Settings
 
-    def of(self, entity: Entity) -> "EntityLeg":
+    def for_entity(self, entity: Entity) -> "EntityLeg":
         """The leg's part for one kind of record."""
         return EntityLeg(self.spark, self.settings, entity)
 

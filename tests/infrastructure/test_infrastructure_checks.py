@@ -113,7 +113,7 @@ def test_names_are_those_of_the_contract_whatever_the_user_id(templates: dict[st
     for stack in STACKS:
         view = TemplateView(stack, templates[stack], {**CASES.get(stack, ({},))[0], "UserId": user_id})
         for kind, setting, names in expected_names(stack, Settings(user_id=user_id)):
-            found = {properties.get(setting) for _, properties in view.of(kind)}
+            found = {properties.get(setting) for _, properties in view.find_resources(kind)}
             assert set(names) <= found
     assert len(f"user-{user_id}-bucket") <= 63
 
@@ -154,7 +154,9 @@ def test_every_exception_is_needed(templates: dict[str, Template]) -> None:
 def test_only_the_named_actors_reach_a_port(templates: dict[str, Template]) -> None:
     rules = {
         (properties["SourceSecurityGroupId"].split("S")[0], properties["GroupId"].split("S")[0], properties["FromPort"])
-        for _, properties in TemplateView("network", templates["network"], {}).of("AWS::EC2::SecurityGroupIngress")
+        for _, properties in TemplateView("network", templates["network"], {}).find_resources(
+            "AWS::EC2::SecurityGroupIngress"
+        )
     }
     assert rules == {
         ("Client", "Broker", 9098),
@@ -173,7 +175,7 @@ def test_every_actor_has_its_own_role(templates: dict[str, Template]) -> None:
     roles = {
         properties["RoleName"]
         for stack in STACKS
-        for _, properties in TemplateView(stack, templates[stack], {}).of("AWS::IAM::Role")
+        for _, properties in TemplateView(stack, templates[stack], {}).find_resources("AWS::IAM::Role")
     }
     assert roles == {
         f"0ab-{role}"

@@ -32,7 +32,7 @@ def methods() -> dict[str, dict[str, object]]:
     view = TemplateView("api", get_template("api"), {})
     return {
         f"{properties['HttpMethod']} {resolve_path(view, str(properties['ResourceId']))}": properties
-        for _, properties in view.of("AWS::ApiGateway::Method")
+        for _, properties in view.find_resources("AWS::ApiGateway::Method")
         if get_path(properties, "Integration", "RequestTemplates")
         and get_path(properties, "Integration", "Type") == "AWS"
     }

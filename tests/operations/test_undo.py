@@ -62,7 +62,7 @@ def test_an_undone_run_of_the_batch_leg_never_came(place: Place, monkeypatch: py
     place.put(0, *lines)
     place.take(run_id="first")
     first = place.noted()
-    topic = UndoTopic(place.of(PIN), "first", UndoPlan((), {}))  # a run that brought nothing
+    topic = UndoTopic(place.for_entity(PIN), "first", UndoPlan((), {}))  # a run that brought nothing
     DeltaUndo(topic, place.table("pins"), place.table("pins")).note_undone()
     assert not has_excluded(place, "undone")  # no table that every later batch would read
     lines += [pin(1, CANARY), pin(2, CANARY, follower_count="lots"), f'["{CANARY}"]']
@@ -141,7 +141,7 @@ def test_an_undone_run_of_the_stream_leg_never_came(make_streams: MakeStreams) -
     add_beside(place, "abc_raw_table", "kind", "CAST(data AS STRING)", at)
     first, raw = place.noted(), sorted(place.stored("abc_raw_table")["data"])
     place.take(run_id="bad")
-    raw_archive.record_purge(place.of(GEO), datetime(2020, 1, 1, tzinfo=UTC))
+    raw_archive.record_purge(place.for_entity(GEO), datetime(2020, 1, 1, tzinfo=UTC))
     assert refused(place, "bad") == (
         "run bad: 1 keys of streaming-abc-geo may have other versions in raw records from before 2020-01-01, which "
         "were purged; set allow_losses=true to use the rest"

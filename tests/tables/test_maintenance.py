@@ -162,22 +162,22 @@ def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(
     records = [(f"record {at}", (SHARD, str(at), arrived, None)) for at, arrived in enumerate(days)]
     rows = spark.createDataFrame(records, RAW_RECORD)
     for entity, files in ((GEO, 2), (PIN, 1)):
-        raw_archive.append(place.of(entity), rows.coalesce(files), None)
-    assert raw_archive.newest_arrival(place.of(GEO)) == NOW.timestamp()
-    assert raw_archive.newest_arrival(place.of(USER)) is None
+        raw_archive.append(place.for_entity(entity), rows.coalesce(files), None)
+    assert raw_archive.newest_arrival(place.for_entity(GEO)) == NOW.timestamp()
+    assert raw_archive.newest_arrival(place.for_entity(USER)) is None
 
     def kept() -> list[list[int]]:
         return [[position for position, _ in place.raw(entity)] for entity in (GEO, PIN)]
 
     def purged() -> list[str]:
-        return [raw_archive.purged_before(place.of(entity)) for entity in (GEO, PIN)]
+        return [raw_archive.purged_before(place.for_entity(entity)) for entity in (GEO, PIN)]
 
-    raw_archive.maintain(place.with_settings(raw_days=0).of(GEO), NOW)
+    raw_archive.maintain(place.with_settings(raw_days=0).for_entity(GEO), NOW)
     assert (kept(), purged()) == ([[0, 1, 2]] * 2, ["", ""])
     zone = spark.conf.get("spark.sql.session.timeZone")
     spark.conf.set("spark.sql.session.timeZone", "America/New_York")  # a day is one of UTC
     try:
-        raw_archive.maintain(place.of(GEO), NOW)
+        raw_archive.maintain(place.for_entity(GEO), NOW)
     finally:
         spark.conf.set("spark.sql.session.timeZone", zone)
     assert (kept(), purged()) == ([[1, 2], [0, 1, 2]], ["2026-07-01", ""])

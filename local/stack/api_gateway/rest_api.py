@@ -107,15 +107,16 @@ def read_api(template: Path, parameters: Mapping[str, str]) -> Api:
         TemplateError: the template cannot be read or evaluated, or maps answers in a way that is not known here.
     """
     view = TemplateView("api", load_template(template), parameters)
-    ((_, api),) = view.of("AWS::ApiGateway::RestApi")
-    ((_, stage),) = view.of("AWS::ApiGateway::Stage")
-    methods = [_read_method(view, properties) for _, properties in view.of("AWS::ApiGateway::Method")]
+    ((_, api),) = view.find_resources("AWS::ApiGateway::RestApi")
+    ((_, stage),) = view.find_resources("AWS::ApiGateway::Stage")
+    methods = [_read_method(view, properties) for _, properties in view.find_resources("AWS::ApiGateway::Method")]
     statements = [as_mapping(entry) for entry in as_list(get_path(api, "Policy", "Statement"))]
     return Api(str(stage["StageName"]), statements, sorted(methods, key=lambda method: method.order))
 
 
 def _read_method(view: TemplateView, properties: Mapping[str, Value]) -> Method:
-    validators, models = dict(view.of("AWS::ApiGateway::RequestValidator")), dict(view.of("AWS::ApiGateway::Model"))
+    validators = dict(view.find_resources("AWS::ApiGateway::RequestValidator"))
+    models = dict(view.find_resources("AWS::ApiGateway::Model"))
     schemas: dict[str, Value] = {}
     if validators.get(str(properties.get("RequestValidatorId")), {}).get("ValidateRequestBody"):
         for content_type, model in as_mapping(properties.get("RequestModels")).items():

@@ -106,7 +106,7 @@ def ingest_landing(leg: Leg, entities: Sequence[Entity], run_id: str, *, rebuild
             _ingest_topic(leg, IngestContext(leg.settings, leg.entity, run_id, state, read_undone(leg)))
 
     with ThreadPoolExecutor(len(entities)) as pool:
-        runs = [pool.submit(ingest, leg.of(entity)) for entity in entities]
+        runs = [pool.submit(ingest, leg.for_entity(entity)) for entity in entities]
     failures = [error for run in runs if (error := run.exception())]
     for error in failures[1:]:
         _LOG.error("%s", one_line(error), extra={"run_id": run_id})
@@ -150,7 +150,7 @@ def check_landing(leg: Leg) -> str:
     root = f"{leg.settings.landing.rstrip('/')}/topics"
     if not leg.settings.landing or not folder_exists(leg, root):
         raise LandingError(f"landing must be a folder that holds topics/, got {leg.settings.landing!r}")
-    if not any(folder_exists(leg, leg.of(entity).topic_folder) for entity in ENTITIES):
+    if not any(folder_exists(leg, leg.for_entity(entity).topic_folder) for entity in ENTITIES):
         found = ", ".join(_topics(leg, root)[:9]) or "no files"
         raise LandingError(f"landing must hold topics {leg.settings.user_id}.pin, .geo or .user, got {found}")
     return leg.settings.landing

@@ -57,7 +57,7 @@ def watch(running: list[Running], restart: Callable[[IngestContext], Running] | 
     while left:
         for one in list(left):
             if one.query.isActive:
-                _tell(one)
+                _log_progress(one)
                 continue
             _raise_of(one)
             one.context.state.reload()  # over Spark Connect the batches ran elsewhere
@@ -81,7 +81,7 @@ def _is_busy(query: StreamingQuery) -> bool:
     return query.isActive and query.status["message"] == "Processing new data"
 
 
-def _tell(one: Running) -> None:
+def _log_progress(one: Running) -> None:
     """A line about a query now and then."""
     if time.monotonic() - one.told < _TOLD_EVERY:
         return

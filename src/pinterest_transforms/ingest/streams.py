@@ -80,7 +80,7 @@ def ingest_streams(
         # Not before: a run that finds another one busy must not take back what that one was asked.
         stop.unlink(missing_ok=True)
         contexts = []
-        for one in map(leg.of, entities):
+        for one in map(leg.for_entity, entities):
             state = _open_state(one, source, kinesis.describe_stream(client, one.source_name))
             contexts.append(_context(one, run_id, state))
         for context in contexts:
@@ -92,8 +92,8 @@ def ingest_streams(
         stack.callback(stop_all, running)
         for context in contexts:
             _LOG.info("%s: starting the stream", context.topic, extra=context.log_fields)
-            running.append(_started(leg.spark, context, source))
-        again = partial(_started, leg.spark, source=source) if source.trigger == AVAILABLE_NOW else None
+            running.append(_start_query(leg.spark, context, source))
+        again = partial(_start_query, leg.spark, source=source) if source.trigger == AVAILABLE_NOW else None
         watch(running, again, stop)
         for context, before in zip(contexts, begun, strict=True):
             context.state.reload()  # over Spark Connect the batches ran elsewhere
@@ -120,7 +120,7 @@ def rebuild_streams(leg: Leg, entities: Sequence[Entity], run_id: str, *, allow_
     with ExitStack() as stack:
         for entity in entities:
             stack.enter_context(entity_lock(leg.settings, entity))
-        for one in map(leg.of, entities):
+        for one in map(leg.for_entity, entities):
             gone = raw_archive.purged_before(one)
             if gone and not allow_losses and not table_access.read(one, one.clean_table).head(1):
                 raise TableError(
@@ -232,7 +232,7 @@ def _check_gap(name: str, source: KinesisSourceConfig, stream: kinesis.StreamInf
         )
 
 
-def _started(spark: SparkSession, context: IngestContext, source: KinesisSourceConfig) -> Running:
+def _start_query(spark: SparkSession, context: IngestContext, source: KinesisSourceConfig) -> Running:
     leg = context.leg(spark)
     failures: list[Exception] = []
 

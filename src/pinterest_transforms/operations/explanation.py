@@ -51,7 +51,7 @@ def explain(leg: Leg, answer: str, cell: Mapping[str, object], *, raw: bool = Fa
         source = f"{entity.name}_source"
         shown += [F.col(source)[name].alias(f"{entity.name}_{name}") for name in place]
         if raw:
-            posts = _add_raw_text(leg.of(entity), posts)
+            posts = _add_raw_text(leg.for_entity(entity), posts)
             shown.append(f"{entity.name}_raw")
     return posts.select(*shown).orderBy(*order, "ind")
 

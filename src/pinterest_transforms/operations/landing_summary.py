@@ -36,7 +36,7 @@ def landing_summary(leg: Leg) -> DataFrame:
     rows = []
     try:
         check_landing(leg)
-        for one in map(leg.of, ENTITIES):
+        for one in map(leg.for_entity, ENTITIES):
             there = folder_exists(leg, one.topic_folder)
             listing = landing_reader.listing(one) if there else Listing(one.topic)
             if listing.records:

@@ -101,7 +101,7 @@ def collect_metrics(leg: Leg, run_id: str = "", now: datetime | None = None) -> 
     counted, newest = _counted(leg, run_id, now), _newest_arrivals(leg)
     found = []
     for entity in ENTITIES:
-        topic = leg.of(entity).topic
+        topic = leg.for_entity(entity).topic
         found.append(_metrics_of(topic, counted.get(topic, dict.fromkeys(_NUMBERS, 0)), newest.get(topic), now))
     totals = {name: sum(getattr(metrics, name) for metrics in found) for name in _NUMBERS}
     return [*found, _metrics_of(ALL, totals, max(newest.values(), default=None), now)]
@@ -149,7 +149,7 @@ def _counted(leg: Leg, run_id: str, now: datetime) -> dict[str, dict[str, int]]:
 
 def _newest_arrivals(leg: Leg) -> dict[str, datetime]:
     """When the newest record of each topic of this user id arrived; topics of which none did are left out."""
-    legs, arrived = [leg.of(entity) for entity in ENTITIES], F.unix_micros("_source.arrived").alias("arrived")
+    legs, arrived = [leg.for_entity(entity) for entity in ENTITIES], F.unix_micros("_source.arrived").alias("arrived")
     sources = [
         table_access.read(one, one.clean_table).select(F.lit(one.source_name).alias("topic"), arrived) for one in legs
     ]

@@ -61,7 +61,7 @@ def freshness(leg: Leg) -> DataFrame:
     latest_post, the time of the newest post, is known of the geolocations alone.
     """
 
-    def of(one: EntityLeg) -> DataFrame:
+    def summarize(one: EntityLeg) -> DataFrame:
         made = F.max("timestamp") if one.entity == GEO else F.lit(None).cast("timestamp")
         return table_access.read(one, one.clean_table).agg(
             F.lit(one.source_name).alias("topic"),
@@ -70,7 +70,7 @@ def freshness(leg: Leg) -> DataFrame:
             made.alias("latest_post"),
         )
 
-    return reduce(DataFrame.unionAll, map(of, map(leg.of, ENTITIES)))
+    return reduce(DataFrame.unionAll, map(summarize, map(leg.for_entity, ENTITIES)))
 
 
 def quarantined(leg: Leg, *topics: str, limit: int | None = None) -> DataFrame:
@@ -97,7 +97,7 @@ def quarantined(leg: Leg, *topics: str, limit: int | None = None) -> DataFrame:
 def versions(leg: Leg) -> DataFrame:
     """The leg's tables: table, rows, delta_version, schema_version."""
 
-    def of(name: str) -> DataFrame:
+    def summarize(name: str) -> DataFrame:
         version = last_commit(leg, name).version
         schema_version = int(table_access.properties(leg, name).get(table_access.VERSION_PROPERTY, "0"))
         return table_access.read(leg, name).agg(
@@ -108,4 +108,4 @@ def versions(leg: Leg) -> DataFrame:
         )
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return reduce(DataFrame.unionAll, pool.map(of, [spec.name for spec in work_specs(leg.settings)]))
+        return reduce(DataFrame.unionAll, pool.map(summarize, [spec.name for spec in work_specs(leg.settings)]))

@@ -67,9 +67,9 @@ def undo_run(
             stack.enter_context(entity_lock(leg.settings, entity))
         recorded = _recorded_batches(leg)
         own = {topic: [one for one in found if one.run_id == run_id] for topic, found in recorded.items()}
-        if not any(own.get(one.source_name) for one in map(leg.of, ENTITIES)):
+        if not any(own.get(one.source_name) for one in map(leg.for_entity, ENTITIES)):
             raise UndoError(f"run must be the run_id of a row of {leg.settings.schema}.runs, got {run_id!r}")
-        read = [one for one in map(leg.of, entities) if own.get(one.source_name)]
+        read = [one for one in map(leg.for_entity, entities) if own.get(one.source_name)]
         begun = [one for one in read if not all(batch.undone for batch in own[one.source_name])]
         if read and not begun:
             raise UndoError(f"run {run_id} was undone before")

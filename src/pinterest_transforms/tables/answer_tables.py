@@ -56,7 +56,7 @@ def refresh_answers(leg: Leg) -> dict[str, pd.DataFrame]:
         TableError: a clean table is not there, or an answer table is not this library's.
     """
     with setup_lock(leg.settings), ThreadPoolExecutor(_AT_ONCE) as pool:
-        versions = dict(zip(ENTITIES, pool.map(lambda entity: _version(leg.of(entity)), ENTITIES), strict=True))
+        versions = dict(zip(ENTITIES, pool.map(lambda entity: _version(leg.for_entity(entity)), ENTITIES), strict=True))
         sources = {
             answer: ", ".join(
                 [*(f"{entity.name} {versions[entity]}" for entity in answer.entities), f"library {__version__}"]

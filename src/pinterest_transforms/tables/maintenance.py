@@ -135,7 +135,7 @@ def _tidy(leg: Leg, spec: TableSpec, files: int, retention: Retention, now: date
     table, before = leg.qualified(name), last_commit(leg, name).version
     if name == raw_table(leg.settings):
         for entity in ENTITIES:
-            raw_archive.maintain(leg.of(entity), now)
+            raw_archive.maintain(leg.for_entity(entity), now)
     else:
         if name == QUARANTINE_TABLE and retention.quarantine_days:
             _delete_quarantined(leg, now - timedelta(days=retention.quarantine_days))

@@ -29,7 +29,7 @@ def append(leg: EntityLeg, rows: DataFrame, known: tuple[int, int] | None) -> No
     fresh = rows.select(F.lit(leg.entity.name).alias("kind"), F.col("raw").cast("binary").alias("data"), "_source")
     if known:
         first, last = (F.timestamp_micros(F.lit(moment)) for moment in known)
-        there = _of(leg).where(_arrived().between(first, last))
+        there = _read_kind(leg).where(_arrived().between(first, last))
         position = [F.col("_source")[name].alias(f"_{name}") for name in ("shard", "position")]
         same = [F.col("_source")[name] == F.col(f"_{name}") for name in ("shard", "position")]
         fresh = fresh.join(there.select(*position), same, "left_anti")
@@ -39,12 +39,12 @@ def append(leg: EntityLeg, rows: DataFrame, known: tuple[int, int] | None) -> No
 
 def records(leg: EntityLeg) -> DataFrame:
     """All archived records of an entity: ``raw``, ``_source``."""
-    return _of(leg).select(F.col("data").cast("string").alias("raw"), "_source")
+    return _read_kind(leg).select(F.col("data").cast("string").alias("raw"), "_source")
 
 
 def newest_arrival(leg: EntityLeg) -> float | None:
     """When the newest archived record of an entity arrived, in seconds since 1970; None if there is none."""
-    row = _of(leg).agg(F.max(F.unix_micros(_arrived())).alias("last")).first()
+    row = _read_kind(leg).agg(F.max(F.unix_micros(_arrived())).alias("last")).first()
     return None if row is None or row["last"] is None else float(row["last"] / 1e6)
 
 
@@ -70,14 +70,14 @@ def maintain(leg: EntityLeg, now: datetime | None = None) -> None:
         day = (now or datetime.now(UTC)) - timedelta(days=leg.settings.raw_days)
         # With its zone: a day of UTC, whatever the session's zone is.
         old = f"_source.arrived < TIMESTAMP '{day.date().isoformat()} 00:00:00+00:00'"
-        if _of(leg).where(old).head(1):
+        if _read_kind(leg).where(old).head(1):
             record_purge(leg, day)
             statement = f"DELETE FROM {name} WHERE kind = '{kind}' AND {old}"
             with_retries(lambda: leg.sql(statement).collect())
     with_retries(lambda: leg.sql(f"OPTIMIZE {name} WHERE kind = '{kind}'").collect())
 
 
-def _of(leg: EntityLeg) -> DataFrame:
+def _read_kind(leg: EntityLeg) -> DataFrame:
     return table_access.read(leg, raw_table(leg.settings)).where(F.col("kind") == leg.entity.name)
 
 

@@ -73,7 +73,7 @@ def test_a_rebuild_of_a_stream_that_is_killed_goes_on(make_streams: MakeStreams,
     monkeypatch.setattr(json_parsing, "rejection_reasons", forbid("country"))
     shutil.rmtree(place.checkpoint())
     # Of a table that is not empty, where raw records were purged: what was made of those stays.
-    raw_archive.record_purge(place.of(GEO), datetime(2020, 1, 1, tzinfo=UTC))
+    raw_archive.record_purge(place.for_entity(GEO), datetime(2020, 1, 1, tzinfo=UTC))
     with dying_before(writers, "write_quarantine"):
         place.take(rebuild=True)
     place.put(geo(5, "new"))

@@ -88,7 +88,7 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     place.kinesis.create(STREAM)
     (later,) = place.put(geo(2, "of another stream"))
     # Where no raw record is left, what was purged says how far the stream was read.
-    raw_archive.record_purge(place.of(GEO), datetime(2020, 1, 1, tzinfo=UTC))
+    raw_archive.record_purge(place.for_entity(GEO), datetime(2020, 1, 1, tzinfo=UTC))
     with pytest.raises(StreamError) as error:
         place.take(new_checkpoint=True)
     assert str(error.value) == (
@@ -184,7 +184,7 @@ def test_a_record_is_noted_once_whatever_became_of_the_checkpoint(place: StreamP
     shutil.copytree(saved, folder)
     place.take()
     assert (len(place.raw()), len(place.noted())) == (2, 2)
-    raw_archive.record_purge(place.of(GEO), datetime.now(UTC))
+    raw_archive.record_purge(place.for_entity(GEO), datetime.now(UTC))
     place.sql(f"DELETE FROM {place.qualified(RAW_TABLE)}").collect()
     place.take(new_checkpoint=True, allow_losses=True)
     assert (len(place.raw()), len(place.noted())) == (2, 2)
