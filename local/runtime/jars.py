@@ -6,13 +6,14 @@ over Spark Connect alike.
 """
 
 import hashlib
+import multiprocessing
 import os
 import sys
-import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyspark
 
@@ -20,7 +21,8 @@ from local import PROJECT
 from pinterest_transforms.errors import PinterestError
 
 JAR_FOLDER = PROJECT / ".make" / "jars"
-_SECONDS = 60
+_SECONDS, _MAX_SECONDS = 60, 900
+"""How long a server may be silent, and how long one jar may take: the largest has ten megabytes."""
 
 
 class JarError(PinterestError):
@@ -41,11 +43,6 @@ class Jar:
         """Name of its file in the folder."""
         return f"{self.module}-{self.revision}.jar"
 
-    @property
-    def path(self) -> str:
-        """Its path in a Maven repository."""
-        return f"{self.organisation.replace('.', '/')}/{self.module}/{self.revision}/{self.file_name}"
-
 
 def read_jar_list(file: Path) -> list[Jar]:
     """Jars of a list: organisation, module, revision and SHA-256 on each line."""
@@ -61,11 +58,15 @@ def fetch_delta_jars(folder: Path = JAR_FOLDER) -> list[Path]:
 
 
 def fetch_jar_files(jars: Sequence[Jar], folder: Path) -> list[Path]:
-    """Files of jars; fetched, with a line of progress, where they are missing."""
+    """Files of jars. What is missing is fetched, with a line of progress, and appears whole and checked or not at all.
+
+    Raises:
+        JarError: if one cannot be had or has other content.
+    """
     missing = [jar for jar in jars if not (folder / jar.file_name).is_file()]
     if missing:
         print(f"fetching {len(missing)} of {len(jars)} jars once into {folder}", file=sys.stderr)
-        download_jars(missing, folder)
+        _download(missing, folder)
     return [folder / jar.file_name for jar in jars]
 
 
@@ -77,23 +78,22 @@ def _default_repository() -> str:
     return properties.partition("ivy.ibiblio.default.artifact.root = ")[2].split()[0]
 
 
-def download_jars(jars: Iterable[Jar], folder: Path) -> None:
-    """Downloads jars from a Maven repository into a folder; each appears there whole and checked, or not at all.
+def _download(jars: Sequence[Jar], folder: Path) -> None:
+    from multiprocessing.pool import ThreadPool  # noqa: PLC0415 - slow to import, and only wanted once
 
-    Raises:
-        JarError: if one cannot be had or has other content.
-    """
-    import requests  # noqa: PLC0415 - slow to import, and only wanted once
+    import requests  # noqa: PLC0415
 
     # The variable by which Spark itself is pointed at a company's mirror.
-    repository = os.environ.get("DEFAULT_ARTIFACT_REPOSITORY") or _default_repository()
+    repository = (os.environ.get("DEFAULT_ARTIFACT_REPOSITORY") or _default_repository()).rstrip("/")
     folder.mkdir(parents=True, exist_ok=True)
-    with requests.Session() as session, tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as temporary:
+    # In a thread, since a time-out of requests bounds each read, not all of them.
+    with requests.Session() as http, ThreadPool(1) as pool, TemporaryDirectory(prefix=".fetching-", dir=folder) as part:
         for jar in jars:
+            url = "/".join([repository, *jar.organisation.split("."), jar.module, jar.revision, jar.file_name])
             try:
-                response = session.get(f"{repository.rstrip('/')}/{jar.path}", timeout=_SECONDS)
-            except requests.RequestException as error:
-                why = f"no answer of the Maven repository ({type(error).__name__})"
+                response = pool.apply_async(http.get, [url], {"timeout": _SECONDS}).get(_MAX_SECONDS)
+            except (requests.RequestException, multiprocessing.TimeoutError) as error:
+                why = f"no complete answer of the Maven repository ({type(error).__name__})"
                 raise JarError(
                     f"{jar.file_name} could not be fetched: {why}; DEFAULT_ARTIFACT_REPOSITORY may name another"
                 ) from None
@@ -101,6 +101,6 @@ def download_jars(jars: Iterable[Jar], folder: Path) -> None:
                 raise JarError(f"{jar.file_name} could not be fetched: {response.status_code} {response.reason}")
             if (found := hashlib.sha256(response.content).hexdigest()) != jar.sha256:
                 raise JarError(f"{jar.file_name} must have the SHA-256 {jar.sha256}, got one with {found}")
-            file = Path(temporary, jar.file_name)
+            file = Path(part, jar.file_name)
             file.write_bytes(response.content)
             file.replace(folder / jar.file_name)

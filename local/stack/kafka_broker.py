@@ -21,7 +21,6 @@ from local.stack.stack_part import StackError
 
 VERSION = "4.3.1"
 JARS = read_jar_list(Path(__file__).with_name("kafka_jars.txt"))
-KAFKA_FOLDER = JAR_FOLDER / "kafka"
 _LOG_SETTINGS = Path(__file__).with_name("kafka_log4j2.properties")
 # A second of work at the start, and no more than a broker of three small topics needs.
 _JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m", "-Xshare:auto")
@@ -30,7 +29,7 @@ _FORMAT_SECONDS = 120
 
 def fetch_kafka_jars() -> list[Path]:
     """Files of Kafka's jars, fetched where they are not there yet."""
-    return fetch_jar_files(JARS, KAFKA_FOLDER)
+    return fetch_jar_files(JARS, JAR_FOLDER / "kafka")
 
 
 def build_properties(folder: Path, port: int, controller_port: int) -> dict[str, str]:

@@ -8,12 +8,11 @@ from local.runtime.jars import JAR_FOLDER, fetch_delta_jars, fetch_jar_files, re
 from local.runtime.spark_java_process import SPARK_JARS
 
 S3A_JARS = read_jar_list(Path(__file__).with_name("s3a_jars.txt"))
-S3A_FOLDER = JAR_FOLDER / "s3a"
 
 
 def fetch_s3a_jars() -> list[Path]:
     """Files of the jars that Spark needs to read buckets, fetched where they are not there yet."""
-    return fetch_jar_files(S3A_JARS, S3A_FOLDER)
+    return fetch_jar_files(S3A_JARS, JAR_FOLDER / "s3a")
 
 
 def build_s3a_settings(environment: Mapping[str, str]) -> dict[str, str]:

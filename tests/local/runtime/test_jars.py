@@ -1,14 +1,15 @@
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
 from local.runtime import jars
-from local.runtime.jars import Jar, JarError, download_jars, fetch_delta_jars
+from local.runtime.jars import Jar, JarError, fetch_delta_jars, fetch_jar_files
 
 CONTENT = b"a jar"
 JAR = Jar("org.example", "thing", "1.0", hashlib.sha256(CONTENT).hexdigest())
@@ -71,7 +72,7 @@ def test_a_fetch_is_told_in_one_line_not_on_standard_output(tmp_path: Path, caps
 def test_a_fetched_jar_appears_alone(tmp_path: Path, repository: Path) -> None:
     _publish(repository, CONTENT)
 
-    download_jars([JAR], tmp_path / "jars")
+    fetch_jar_files([JAR], tmp_path / "jars")
 
     assert [(file.name, file.read_bytes()) for file in (tmp_path / "jars").iterdir()] == [(JAR.file_name, CONTENT)]
 
@@ -80,7 +81,7 @@ def test_a_jar_with_other_content_is_never_left_behind(tmp_path: Path, repositor
     _publish(repository, CONTENT[:3])
 
     with pytest.raises(JarError, match=rf"^thing-1\.0\.jar must have the SHA-256 {JAR.sha256}, got one with "):
-        download_jars([JAR], tmp_path / "jars")
+        fetch_jar_files([JAR], tmp_path / "jars")
 
     assert list((tmp_path / "jars").iterdir()) == []
 
@@ -89,8 +90,31 @@ def test_a_repository_that_is_away_is_an_error_in_one_line(tmp_path: Path, monke
     monkeypatch.setenv("DEFAULT_ARTIFACT_REPOSITORY", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "*")
 
-    told = r"no answer of the Maven repository \(ConnectionError\); DEFAULT_ARTIFACT_REPOSITORY may name another"
+    told = (
+        r"no complete answer of the Maven repository \(ConnectionError\); DEFAULT_ARTIFACT_REPOSITORY may name another"
+    )
     with pytest.raises(JarError, match=rf"^thing-1\.0\.jar could not be fetched: {told}$"):
-        download_jars([JAR], tmp_path / "jars")
+        fetch_jar_files([JAR], tmp_path / "jars")
 
     assert list((tmp_path / "jars").iterdir()) == []
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_repository_that_trickles_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, those of the headers too; all of them would not."""
+
+    def trickle(handler: _Quiet) -> None:
+        with suppress(OSError):
+            for byte in b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\na jar":
+                handler.wfile.write(bytes([byte]))
+                ended.wait(0.1)
+
+    ended = Event()
+    monkeypatch.setattr(_Quiet, "do_GET", trickle)
+    monkeypatch.setattr(jars, "_MAX_SECONDS", 0.3)
+    with pytest.raises(
+        JarError, match=r"^thing-1\.0\.jar could not be fetched: no complete answer .* \(TimeoutError\); "
+    ):
+        fetch_jar_files([JAR], tmp_path / "jars")
+    assert list((tmp_path / "jars").iterdir()) == []
+    ended.set()
