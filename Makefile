@@ -97,7 +97,7 @@ contract: .make/local ## write docs/contract.odcs.yaml, the tables as an Open Da
 	$(BIN)/python -m local.contract.contract_file
 
 connect: .make/connect ## set up databricks-connect for an editor
-	@echo "interpreter for the editor: $(CONNECT)/python (docs/workspace.md has an example)"
+	@echo "interpreter for the editor: $(CONNECT)/python (docs/operations/workspace.md has an example)"
 
 ##@ Project
 lock: .make/dev ## update requirements/*.txt from pyproject.toml (exact versions and hashes)

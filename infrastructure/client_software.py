@@ -10,7 +10,7 @@ from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
-# Downloaded manually once; docs/infrastructure.md has the links.
+# Downloaded manually once; docs/operations/infrastructure.md has the links.
 ARCHIVES = ("kafka_2.13-3.9.*.tgz", "aws-msk-iam-auth-*-all.jar", "confluent-community-7.9.*.tar.gz")
 PLUGIN = "confluentinc-kafka-connect-s3-*.zip"
 

@@ -160,6 +160,6 @@ class Deployment:
         if self.software is None:
             raise SettingsError(
                 "software must be given with --software DIR for streaming and client, got none "
-                "(docs/infrastructure.md lists its content)"
+                "(docs/operations/infrastructure.md lists its content)"
             )
         return self.software

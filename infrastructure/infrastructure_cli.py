@@ -24,7 +24,7 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 def build_parser() -> OneLineParser:
     """The parser of all commands."""
     about = "AWS as code: deploys and destroys the stacks, renders settings files, checks the templates."
-    more = "docs/infrastructure.md has examples."
+    more = "docs/operations/infrastructure.md has examples."
     top = OneLineParser(prog="python -m infrastructure", description=about, epilog=more, allow_abbrev=False)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 

@@ -37,6 +37,7 @@ dbutils.widgets.text("run_id", "", "Run id (empty: a random one)")
 dbutils.widgets.text("warehouse", "", "Folder of the tables (empty: managed by the catalog)")
 dbutils.widgets.dropdown("rebuild", "false", ["false", "true"], "Rebuild: clean the whole landing again")
 dbutils.widgets.text("undo", "", "Run to be undone (empty: ingest)")
+dbutils.widgets.dropdown("allow_losses", "false", ["false", "true"], "Undo even if files with other versions are gone")
 dbutils.widgets.dropdown("log_format", "text", ["text", "json"], "Log format")
 
 # COMMAND ----------
@@ -67,7 +68,9 @@ check_landing(leg)
 # DBTITLE 1,Read, clean, merge; or undo
 ensure_tables(leg)
 if undone_run := dbutils.widgets.get("undo"):
-    display(undo.done_frame(spark, undo.undo_run(leg, entities, undone_run, refresh=False)))
+    allow_losses = dbutils.widgets.get("allow_losses") == "true"
+    done = undo.undo_run(leg, entities, undone_run, allow_losses=allow_losses, refresh=False)
+    display(undo.done_frame(spark, done))
 else:
     ingest_landing(leg, entities, run_id, rebuild=rebuild)
     display(summaries.run_totals(leg, run_id))

@@ -20,7 +20,7 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 def build_parser() -> OneLineParser:
     """The parser of all commands."""
     about = "Sets up what a bundle cannot: secrets, AWS credentials, grants, tags, keys; and runs the deployed job."
-    more = "docs/workspace.md has examples. Authentication: --profile, or the environment (DATABRICKS_…)."
+    more = "docs/operations/workspace.md has examples. Authentication: --profile, or the environment (DATABRICKS_…)."
     top = OneLineParser(prog="python -m workspace", description=about, epilog=more, allow_abbrev=False)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     about = "Creates the requested objects that do not exist, and updates those that differ. It is idempotent"

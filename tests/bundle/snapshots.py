@@ -1,7 +1,7 @@
 """What the Databricks CLI itself makes of the bundle, kept as data in ``cli/`` beside this file.
 
 ``make bundle-snapshots`` writes it again: ``databricks`` must be on the PATH and signed in to any workspace
-(docs/deploy.md). Nothing is deployed.
+(docs/operations/deploy.md). Nothing is deployed.
 """
 
 import json
@@ -79,9 +79,9 @@ def as_the_cli_writes(bundle: dict) -> dict[str, object]:
 def kept(name: str) -> dict[str, object]:
     """The CLI's result for a target, or for a choice: the target's with what the choice changes."""
     target = name.partition(".")[0]
-    found = json.loads((FOLDER / f"{target}.json").read_text(encoding="utf-8"))
+    found = json.loads(_file(target).read_text(encoding="utf-8"))
     if name != target:
-        found |= json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+        found |= json.loads(_file(name).read_text(encoding="utf-8"))
     return {path: value for path, value in found.items() if value is not None}
 
 
@@ -121,9 +121,16 @@ def _neutral(bundle: dict) -> dict[str, object]:
     return json.loads(text)
 
 
-def _write(name: str, content: dict) -> None:
+def _file(name: str) -> Path:
+    """The file of a target or a choice, in the target's folder."""
+    target, _, choice = name.partition(".")
+    return FOLDER / target / f"{choice or 'target'}.json"
+
+
+def _write(file: Path, content: dict) -> None:
     text = json.dumps(content, indent=0, sort_keys=True, ensure_ascii=False)
-    (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -134,12 +141,11 @@ def main() -> None:
         said = pool.map(lambda name: _validated(MISTAKES[name].target, {}, name)[1], MISTAKES)
         refused = dict(zip(MISTAKES, said, strict=True))
     shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
-    _write("refused", refused)
+    _write(FOLDER / "refused.json", refused)
     for name, content in found.items():
         base = found[name.partition(".")[0]] if "." in name else {}
         changed = {path: content.get(path) for path in {*base, *content} if base.get(path) != content.get(path)}
-        _write(name, changed)
+        _write(_file(name), changed)
 
 
 if __name__ == "__main__":

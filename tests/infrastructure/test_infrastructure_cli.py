@@ -84,7 +84,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
         (
             ["deploy", "client"],
             "software must be given with --software DIR for streaming and client, got none "
-            "(docs/infrastructure.md lists its content)",
+            "(docs/operations/infrastructure.md lists its content)",
         ),
         (
             ["destroy", "all"],

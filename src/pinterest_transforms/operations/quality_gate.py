@@ -113,9 +113,9 @@ def metrics_frame(spark: SparkSession, metrics: Sequence[TopicMetrics]) -> DataF
         (
             one.topic,
             *(getattr(one, name) for name in _NUMBERS),
-            one.rejected_ratio,
+            _rounded(one.rejected_ratio, 4),
             one.newest_arrival,
-            _rounded(one.age_hours),
+            _rounded(one.age_hours, 1),
         )
         for one in metrics
     ]
@@ -136,7 +136,7 @@ def check_metrics(metrics: Sequence[TopicMetrics], thresholds: QualityThresholds
         which = f"run {run_id}" if run_id else "the last day's runs"
         raise QualityError(f"quality gate, {which}: {'; '.join(failures)}")
     counts = {name: getattr(one, name) for one in metrics if one.topic == ALL for name in _NUMBERS}
-    _LOG.info("passed", extra={"run_id": run_id, **counts})
+    _LOG.info("quality gate passed", extra={"run_id": run_id, **counts})
 
 
 def _counted(leg: Leg, run_id: str, now: datetime) -> dict[str, dict[str, int]]:
@@ -197,5 +197,5 @@ def _micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def _rounded(hours: float | None) -> float | None:
-    return None if hours is None else round(hours, 1)
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
