@@ -201,7 +201,7 @@ def test_a_signal_ends_a_run_cleanly_and_the_next_one_resumes(
     counts = [int(number.replace(",", "")) for number in re.findall(r"[a-z] ([\d,]+), ", out)]
     sent, acknowledged, _, failed, unsettled = counts
     assert sent == acknowledged + failed + unsettled
-    assert error == ""
+    assert [line for line in error.splitlines() if not line.startswith("sent ")] == []  # on a busy machine, progress
     settled = json.loads(cursor.read_text())
     before, server.usual = len(server.taken), api.accept
     assert main(given) == 0
