@@ -50,7 +50,7 @@ def collect_software(software: Path, settings: Settings, brokers: str, to: Path)
         # Keeps the modification time, by which `s3 sync` skips unchanged files.
         shutil.copy2(file, to / file.name)
     zip_emulation(to / "emulation.zip")
-    sums = "".join(f"{_sha256(file)}  {file.name}\n" for file in sorted(to.iterdir()))
+    sums = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(to.iterdir()))
     (to / "SHA256SUMS").write_text(sums, encoding="utf-8")
 
 
@@ -61,8 +61,3 @@ def zip_emulation(file: Path) -> None:
             for source in sorted((PROJECT / room).rglob("*.py")):
                 entry = zipfile.ZipInfo(source.relative_to(PROJECT).as_posix(), _EPOCH)
                 archive_file.writestr(entry, source.read_bytes(), zipfile.ZIP_DEFLATED)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

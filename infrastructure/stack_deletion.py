@@ -41,7 +41,10 @@ def destroy(cloud: CloudFormation, stacks: tuple[str, ...], *, delete_data: bool
     buckets = {stack: cloud.find_output(stack, _BUCKETS[stack]) for stack in states if stack in _BUCKETS}
     if not (delete_data or cloud.aws.dry_run):
         for bucket in filter(None, buckets.values()):
-            _check_empty(cloud, bucket)
+            if _has_versions(cloud, bucket):
+                raise DeployError(
+                    f"bucket {bucket} must be empty: --delete-data deletes all of its objects and versions"
+                )
     for stack in states:
         _delete(cloud, stack, buckets.get(stack, "") if delete_data else "")
         if not cloud.aws.dry_run:
@@ -64,11 +67,6 @@ def _check_unprotected(cloud: CloudFormation) -> None:
             "source must not have deletion protection, got DeletionProtection true: "
             "deploy source with --param DeletionProtection=false first"
         )
-
-
-def _check_empty(cloud: CloudFormation, bucket: str) -> None:
-    if _has_versions(cloud, bucket):
-        raise DeployError(f"bucket {bucket} must be empty: --delete-data deletes all of its objects and versions")
 
 
 def _has_versions(cloud: CloudFormation, bucket: str) -> bool:

@@ -134,27 +134,15 @@ def _add_database(group: argparse._ActionsContainer) -> None:
 
 def _add_retry_policy(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("rate and retries")
-    group.add_argument(
-        "--at-once",
-        type=int_between(1, 256),
-        default=8,
-        metavar="N",
-        help="maximum number of concurrent requests (8)",
-    )
-    group.add_argument(
-        "--rate",
-        type=int_between(0, 1_000_000_000),
-        default=0,
-        metavar="N",
-        help="maximum number of records per second; 0 for no limit (0)",
-    )
-    group.add_argument(
-        "--attempts",
-        type=int_between(1, 1000),
-        default=8,
-        metavar="N",
-        help="consecutive attempts of a request without an acknowledged record before its records fail (8)",
-    )
+    attempts = "consecutive attempts of a request without an acknowledged record before its records fail"
+    for name, minimum, maximum, default, about in (
+        ("at-once", 1, 256, 8, "maximum number of concurrent requests"),
+        ("rate", 0, 1_000_000_000, 0, "maximum number of records per second; 0 for no limit"),
+        ("attempts", 1, 1000, 8, attempts),
+    ):
+        group.add_argument(
+            f"--{name}", type=int_between(minimum, maximum), default=default, metavar="N", help=f"{about} ({default})"
+        )
 
 
 def _show(options: argparse.Namespace) -> tuple[str, int]:

@@ -2,10 +2,11 @@
 
 import base64
 import math
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import cast
 
+from pyspark.sql import Row
 from pyspark.sql.types import ArrayType, DataType, DecimalType, MapType, StructType, TimestampType, VariantVal
 
 
@@ -23,19 +24,13 @@ def to_json_value(value: object, kind: DataType) -> object:
     if value is None:
         return None
     if isinstance(kind, StructType):
-        return {
-            field.name: to_json_value(part, field.dataType) for field, part in zip(kind, _iterate(value), strict=True)
-        }
+        parts = zip(kind, cast("Row", value), strict=True)
+        return {field.name: to_json_value(part, field.dataType) for field, part in parts}
     if isinstance(kind, ArrayType):
-        return [to_json_value(part, kind.elementType) for part in _iterate(value)]
+        return [to_json_value(part, kind.elementType) for part in cast("list[object]", value)]
     if isinstance(kind, MapType) and isinstance(value, dict):
         return {str(to_json_value(k, kind.keyType)): to_json_value(v, kind.valueType) for k, v in value.items()}
     return _convert_atom(value, kind)
-
-
-def _iterate(value: object) -> Iterable[object]:
-    assert isinstance(value, Iterable)  # noqa: S101 - Spark's rows and arrays are
-    return value
 
 
 def _convert_atom(value: object, kind: DataType) -> object:
