@@ -48,7 +48,7 @@ def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFra
     Args:
         df: with the column; and, where it has one, ``_source`` (``schemas.SOURCE_TYPE``): where each record came from.
         entity: the kind of record, such as ``PIN``.
-        column: name of the column of texts, STRING or BINARY (UTF-8).
+        column: name of the column of texts, STRING or BINARY (UTF-8); null, as of a tombstone, is no record.
 
     Returns:
         The clean frame, with the columns of ``clean_schema(entity)``; and the quarantine frame, with those of
@@ -63,7 +63,7 @@ def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFra
     Row(ind=1, category='art', follower_count=1100)
     """
     source = F.col("_source").cast(SOURCE_TYPE) if "_source" in df.columns else F.lit(None).cast(SOURCE_TYPE)
-    records = df.select(F.col(column).cast("string").alias("raw"), source.alias("_source"))
+    records = df.select(F.coalesce(F.col(column).cast("string"), F.lit("")).alias("raw"), source.alias("_source"))
     rows = validate_and_clean(records, entity)
     # Spark pushes no filter below a non-deterministic column; else it would copy all rules into the filter.
     computed = F.when(F.spark_partition_id() >= 0, F.col("rejections"))

@@ -42,7 +42,8 @@ def test_the_library_has_types() -> None:
 def test_any_frame_of_texts_is_cleaned(interpreted: SparkSession) -> None:
     repaired, rejected = '{"ind": 2, "country": 7, "latitude": 91}', '{"country": "Oman"}'
     lines = ['{"ind": 1, "country": "Peru"}', repaired, "", "{", rejected]
-    frame = interpreted.createDataFrame([(line.encode(), 5) for line in lines], "payload BINARY, other INT")
+    payloads = [*(line.encode() for line in lines), None]  # the last one is a tombstone's
+    frame = interpreted.createDataFrame([(payload, 5) for payload in payloads], "payload BINARY, other INT")
 
     geos, quarantined = clean(frame, GEO, column="payload")
 
