@@ -5,7 +5,7 @@ no placeholder): such a record is *repaired*.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import reduce
 from operator import or_
 
@@ -69,7 +69,7 @@ def clean(df: DataFrame, entity: Entity, column: str = "value") -> tuple[DataFra
     computed = F.when(F.spark_partition_id() >= 0, F.col("rejections"))
     rows = rows.withColumn("rejections", computed)
     usable = rows.where(is_usable()).select(*clean_schema(entity).names)
-    return usable, to_quarantine_rows(rows, None, datetime.now(UTC), distinct=True)
+    return usable, to_quarantine_rows(rows, None, None, distinct=True)
 
 
 def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = True) -> DataFrame:
@@ -176,13 +176,13 @@ def is_repaired() -> Column:
     return is_usable() & (F.size("repairs") > 0)
 
 
-def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime, *, distinct: bool) -> DataFrame:
+def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime | None, *, distinct: bool) -> DataFrame:
     """Rows of ``quarantine`` for the records that are rejected or repaired.
 
     Args:
         rows: evaluated records, with ``_source``.
         topic: topic or stream they came from, if it is known.
-        seen_at: when they were first noted.
+        seen_at: when they were first noted; None for when the rows are computed, in a stream each micro-batch's time.
         distinct: whether each position stands there once; else one row per shard, position, kind and text is kept,
             since an aggregated Kinesis record gives all its records one position.
     """
@@ -196,7 +196,7 @@ def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime, *,
         F.when(is_text, F.col("raw")).otherwise(F.make_valid_utf8("raw")).alias("raw"),
         F.when(~is_text, F.col("raw").cast("binary")).alias("raw_bytes"),
         "_source",
-        _constant(seen_at).alias("seen_at"),
+        (_constant(seen_at) if seen_at else F.current_timestamp()).alias("seen_at"),
     )
     if distinct:
         return shaped

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 import pinterest_transforms
 from pinterest_transforms import GEO, PIN, QUARANTINE, clean, clean_schema, latest_per_key
@@ -59,6 +61,18 @@ def test_any_frame_of_texts_is_cleaned(interpreted: SparkSession) -> None:
         (None, "rejected", rejected, None),
         (None, "repaired", repaired, None),
     ]
+
+
+def test_a_stream_notes_when_it_saw_a_record(interpreted: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("{\n")
+    _, quarantined = clean(interpreted.readStream.text(str(tmp_path)), PIN)
+    planned = datetime.now(UTC)
+
+    writer = quarantined.writeStream.format("memory").queryName("seen").trigger(availableNow=True)
+    writer.start().awaitTermination()
+
+    [found] = interpreted.table("seen").select(F.col("seen_at") >= F.lit(planned)).collect()
+    assert found[0]
 
 
 def test_where_a_record_came_from_is_carried_along(interpreted: SparkSession) -> None:
