@@ -1,6 +1,7 @@
 """A run that was undone, on Delta: as if its records had never come, whatever is killed, rebuilt or read again."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -8,6 +9,7 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import GEO, PIN
 from pinterest_transforms.errors import BusyError, UndoError
+from pinterest_transforms.ingest import micro_batch
 from pinterest_transforms.ingest.excluded_records import has_excluded
 from pinterest_transforms.operations import undo
 from pinterest_transforms.operations.undo_effects import DeltaUndo, UndoTopic
@@ -118,6 +120,19 @@ def test_an_undone_run_of_the_batch_leg_never_came(place: Place, monkeypatch: py
     assert refused(place, "later") == gone
     assert undo_run(place, "later", allow_losses=True) == [(4, 2)]
     assert place.titles() == {1: "a", 2: "b", 3: "right", 6: "earlier", 8: "y", 9: "z"}
+
+
+def test_a_rebuild_is_no_first_reader_though_the_clock_was_set_back_before_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.put(0, pin(1, "a"))
+    place.take(run_id="first")
+    with monkeypatch.context() as patched:
+        patched.setattr(micro_batch, "datetime", Mock(now=lambda zone: datetime.now(zone) - timedelta(hours=1)))
+        place.take(run_id="again", rebuild=True)
+    assert undo_run(place, "again") == [(0, 0)]
+    assert place.titles() == {1: "a"}
+    assert undo_run(place, "first") == [(1, 0)]
 
 
 def add_beside(place: Place, table: str, column: str, text: str, at: list[int]) -> None:

@@ -115,4 +115,6 @@ def _open_topic(leg: EntityLeg, recorded: dict[str, list[RecordedBatch]], run_id
         noted = read_excluded(leg, UNDONE_TABLE).where(F.col("topic") == topic).select("run_id").distinct()
         for other in sorted(row["run_id"] for row in noted.collect() if row["run_id"] not in marked):
             raise UndoError(f"run {other} must be undone before, got an undo of it that was not finished")
-    return UndoTopic(leg, run_id, plan_undo(topic, recorded[topic], run_id))
+    # The checkpoint's own query is the newest one, also where the clock was set back before it began.
+    batches = sorted(recorded[topic], key=lambda batch: batch.query_id == state.query_id)
+    return UndoTopic(leg, run_id, plan_undo(topic, batches, run_id))
