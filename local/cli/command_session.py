@@ -59,7 +59,8 @@ def run_emulation(
     try:
         for printed in process.stdout or ():
             line = printed.decode("utf-8", "replace").strip() or line
-            progress(line)
+            if not line.startswith("error: "):  # which is raised
+                progress(line)
         code = process.wait()
     finally:
         end_process(process)

@@ -8,6 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local.cli import command_session
+from pinterest_transforms.errors import PinterestError
 from tests.local.cli.local_commands import PROJECT
 from tests.local.conftest import Call
 
@@ -80,6 +82,18 @@ def test_a_closed_output_is_one_line() -> None:
     got = subprocess.run(["sh", "-c", query, sys.executable], cwd=PROJECT, capture_output=True, text=True, check=False)
 
     assert (got.returncode, got.stderr) == (2, "error: standard output must be open\n")
+
+
+def test_an_error_of_the_sender_is_no_step_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender, steps = tmp_path / "python", list[str]()
+    sender.write_text("#!/bin/sh\necho sent 7\necho error: no more\nexit 2\n", encoding="ascii")
+    sender.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(sender))
+
+    with pytest.raises(PinterestError, match=r"\Aemulation streaming must succeed, got: no more\Z"):
+        command_session.run_emulation("streaming", environment={}, progress=steps.append)
+
+    assert steps == ["sent 7"]
 
 
 def test_a_request_to_end_ends_the_sender_too(tmp_path: Path) -> None:
