@@ -178,7 +178,7 @@ build/landing: | .make/local
 	@touch $@
 
 .make/jars/.classes: .make/jars/.complete
-	JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1" $(BIN)/python -m local.cli.class_archive
+	JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1" $(BIN)/python -m local classes
 	@touch $@
 
 .make/jars/.stack: .make/local local/stack/kafka_jars.txt local/stack/s3a_jars.txt

@@ -32,6 +32,9 @@ def build_parser() -> OneLineParser:
     jars = _add_command(commands, "jars", "fetch the jars that Spark needs beside its own")
     jars.add_argument("--stack", action="store_true", help="also those of Kafka and of S3")
     jars.set_defaults(run="stack_command:fetch_jars")
+    _add_command(commands, "classes", "write Java's class archive, for quick starts").set_defaults(
+        run="class_archive:run"
+    )
     _add_stack_command(commands)
     return top
 

@@ -25,8 +25,7 @@ def fetch_jars(options: argparse.Namespace) -> None:
     files = fetch_delta_jars()
     if options.stack:
         files += [*fetch_kafka_jars(), *fetch_s3a_jars()]
-    for file in files:
-        print(file)
+    print(*files, sep="\n")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -1,0 +1,71 @@
+"""``python -m local classes``, without a Java: it never fails, and is ended at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import pytest
+
+from local.cli import class_archive
+from tests.local.cli.local_commands import PROJECT
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("run_emulation", "local_session", "run_batch", "check_batch", "Runner", "SparkContext"):
+        monkeypatch.setattr(class_archive, name, MagicMock())
+    monkeypatch.setattr(class_archive, "CLASS_ARCHIVE", tmp_path / "classes.jsa")
+    return tmp_path / "classes.jsa"
+
+
+def test_a_java_that_writes_no_archive_is_one_line_and_no_error(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class_archive.run(Namespace())
+
+    _, line = capsys.readouterr().err.splitlines()
+    assert line == (
+        "no archive, each start takes some seconds longer: Java wrote none; "
+        "one without lib/server/classes.jsa cannot (java -Xshare:dump makes that)"
+    )
+    assert not archive.exists()
+
+
+def test_what_an_interrupted_command_has_left_is_removed(archive: Path) -> None:
+    archive.with_name(".classes-abc").mkdir()
+    archive.with_name(".classes-abc").joinpath("classes.jsa").touch()
+
+    class_archive.run(Namespace())
+
+    assert list(archive.parent.iterdir()) == []
+
+
+def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexec sleep 60\n", encoding="ascii")
+    java.chmod(0o700)
+    code = (
+        "import sys; from pathlib import Path; from unittest import mock; "
+        "from local.cli import class_archive, local_cli; "
+        "class_archive.CLASS_ARCHIVE = Path(sys.argv[1], 'classes.jsa'); class_archive.run_emulation = mock.Mock(); "
+        "sys.exit(local_cli.main(['classes']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=PROJECT,
+        env={**os.environ, "JAVA_HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / "started").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+
+    _, printed = process.communicate(timeout=60)
+    assert (process.returncode, printed.splitlines()[1:]) == (130, [])
