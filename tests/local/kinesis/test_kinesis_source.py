@@ -140,7 +140,8 @@ from local.kinesis.kinesis_source import KinesisSource
 reader = KinesisSource(dict(pair.split("=", 1) for pair in sys.argv[1:])).streamReader(None)
 begin, end = reader.initialOffset(), reader.latestOffset()
 print(reader.partitions(begin, end)[0].value[0], flush=True)
-time.sleep(30)
+while True:
+    time.sleep(0.1)  # a signal that comes just before a sleep is handled after it
 """
 
 
