@@ -212,7 +212,10 @@ def evaluate(context: IngestContext, batch: MicroBatch, records: DataFrame) -> I
         if undone := overlapping(context.undone, sources):
             # Kept, too: Spark fails on the plan of a rebuild that holds this join several times.
             rows = stack.enter_context(materialize(leg, f"{leg.entity.name}_undone", blank_undone(rows, undone)))
-            tally = rows.agg(*_counted()).collect()
+            before, tally = tally, rows.agg(*_counted()).collect()
+            if number := sum(row["read"] for row in before) - sum(row["read"] for row in tally):
+                message = "%s: %s records of undone runs are not read again"
+                _LOG.info(message, context.topic, f"{number:,}", extra=context.log_fields)
         numbers |= {name: sum(row[name] for row in tally) for name in _conditions()}
         new = landing or batch.mode == "merge"  # what the raw archive gives came before
         yield DeltaEffects(context, batch, rows, Counts(**numbers), ordered, sources if new else ())
