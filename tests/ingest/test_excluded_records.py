@@ -19,6 +19,14 @@ from pinterest_transforms.ingest.excluded_records import blank_file, blank_lines
         ('{"ind" : 0017.00, "a": 1}', True),
         ('{"a": 1} {"ind": 17}', True),
         ('{"ind": 17', True),
+        ('{"ind": 1.7e1}', True),
+        ('{"index": 17e0}', True),
+        ('{"ind": "+17"}', True),
+        ('{"ind": "\u00a0\u300017"}', True),
+        (r'{"ind": " \t\u00a0\n17"}', True),
+        ('{"ind": 17e1}', False),
+        ('{"ind": "-17"}', False),
+        pytest.param(f'{{"ind": 17{"0" * 5000}}}', False, id="more digits than Python makes a whole number of"),
         ('{"ind": 170}', False),
         ('{"ind": 117}', False),
         ('{"ind": 17.5}', False),
@@ -28,7 +36,13 @@ from pinterest_transforms.ingest.excluded_records import blank_file, blank_lines
     ],
 )
 def test_a_line_is_found_by_the_key_it_names(line: str, is_named: bool) -> None:
-    assert blank_lines(line.encode(), {17}) == ((b" " * len(line), 1) if is_named else (line.encode(), 0))
+    data = line.encode()
+    assert blank_lines(data, {17}) == ((b" " * len(data), 1) if is_named else (data, 0))
+
+
+def test_a_line_names_no_key_that_stands_on_the_next_one() -> None:
+    data = b'{"country": "Peru", "ind":\n17}\n{"ind": 1}\n'
+    assert blank_lines(data, {17}) == (data, 0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["", "é", "\u2028"]))), st.sets(st.integers(0, 5)))

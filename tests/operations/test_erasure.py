@@ -40,7 +40,8 @@ def land(place: Place, offset: int = 0) -> None:
     one = pin(GONE, TITLE, poster_name=POSTER, follower_count="9k", category="art")
     other = pin(KEPT, "kept", poster_name="kept", follower_count="1k", category="art")
     broken = f'{{"index": {GONE}, "title": "{TITLE}"}} {{"index": {GONE}}}'
-    place.put(offset, {**one, "title": "canaryolder"}, one, {**one, "follower_count": "lots"}, broken, other)
+    repaired = {**one, "index": "\u00a0+1.7e1", "follower_count": "lots"}
+    place.put(offset, {**one, "title": "canaryolder"}, one, repaired, broken, other)
     where = {"timestamp": "2019-01-01 00:00:00", "country": "Peru", "longitude": 1.0}
     places = [{"ind": key, "latitude": latitude, **where} for key, latitude in ((GONE, LATITUDE), (KEPT, 5.0))]
     file = place.put(offset, *places, entity=GEO)
@@ -173,7 +174,7 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
 
 def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) -> None:
     place = make_streams(GEO)
-    broken = f'{{"ind": "{GONE}.0", "latitude": 77.40253, "ind": 1}}'
+    broken = f'{{"ind": "{GONE}.0", "latitude": 77.40253, "ind": 1e99}}'
     place.put(geo(3, "77401"), geo(GONE, "77401"), geo(KEPT, "kept"), broken)
     place.take()
     conditions = erasure._key_conditions

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -18,9 +19,17 @@ from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables.definitions import ERASED_TABLE, UNDONE_TABLE
 from pinterest_transforms.tables.table_access import create_frame, has_commits, sql_text
 
-_KEY_PATTERN = r'"(?:index|ind)"\s*:\s*"?\s*0*([0-9]+)(?:\.0*)?(?![0-9.])'
-"""A key in the text of a record, of one that is no valid JSON too: the same in Java and Python."""
-_KEY = re.compile(_KEY_PATTERN.encode())
+_KEY_PATTERN = (
+    r'"(?:index|ind)"[^!-~]*:[^!-~]*(?:"[^!-~]*(?:\\(?:[nrtf]|u[0-9a-fA-F]{4})[^!-~]*){0,9}\+?)?'
+    r"([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?)(?![0-9.])"
+)
+"""A key in the text of a record, of one that is no valid JSON too: the same in Java and Python.
+
+It may be spelled in every way that the key rule takes: as text, behind white space or a plus, with an exponent.
+"""
+_KEY = re.compile(_KEY_PATTERN.replace("[^", r"[^\n").encode())  # a line of a file ends at its line feed
+KEYS_TYPE = "ARRAY<DECIMAL(38,17)>"
+"""Keys as numbers, however they are spelled."""
 _RANGE = "struct<shard: string, file: string, first: string, last: string, arrived: bigint>"
 
 
@@ -129,7 +138,7 @@ def blank_erased(leg: EntityLeg, rows: DataFrame) -> DataFrame:
     erased = leg.spark.range(0, 1, 1, 1).select(F.explode(texts.cast("array<bigint>")).alias("_erased"))
     joined = rows.join(F.broadcast(erased), F.col("ind") == F.col("_erased"), "left")
     # A rejected record may name its key although it cannot be read.
-    named = F.when(is_rejected(), F.arrays_overlap(F.expr(keys_in_sql("raw")), texts))
+    named = F.when(is_rejected(), F.arrays_overlap(F.expr(keys_in_sql("raw")), texts.cast(KEYS_TYPE)))
     return _blank(joined, F.col("_erased").isNotNull() | F.coalesce(named, F.lit(False)), rows.columns)
 
 
@@ -149,12 +158,12 @@ def _blank(rows: DataFrame, gone: Column, names: Sequence[str]) -> DataFrame:
 
 
 def keys_in_sql(text: str) -> str:
-    """SQL of every key that a text of JSON names, without leading zeros, as ARRAY<STRING>.
+    """SQL of every key that a text of JSON names, as ``KEYS_TYPE``.
 
     Args:
         text: SQL of the text.
     """
-    return f"regexp_extract_all({text}, {sql_text(_KEY_PATTERN)}, 1)"
+    return f"TRY_CAST(regexp_extract_all({text}, {sql_text(_KEY_PATTERN)}, 1) AS {KEYS_TYPE})"
 
 
 def blank_lines(data: bytes, keys: Collection[int]) -> tuple[bytes, int]:
@@ -169,7 +178,7 @@ def blank_lines(data: bytes, keys: Collection[int]) -> tuple[bytes, int]:
     """
     spans: dict[int, int] = {}
     for match in _KEY.finditer(data):
-        if int(match[1]) in keys:
+        if Decimal(match[1].decode()) in keys:
             start = data.rfind(b"\n", 0, match.start()) + 1
             end = data.find(b"\n", match.end())
             spans[start] = len(data) if end < 0 else end

@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 from pinterest_transforms.entities import ENTITIES, USER
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.ingest.excluded_records import (
+    KEYS_TYPE,
     blank_file,
     count_lines,
     has_excluded,
@@ -197,7 +198,7 @@ def _key_conditions(settings: Settings) -> dict[str, Callable[[Sequence[int]], s
 
     def in_text(text: str) -> Callable[[Sequence[int]], str]:
         named = keys_in_sql(text)
-        return lambda keys: f"arrays_overlap({named}, array({', '.join(map(repr, map(str, keys)))}))"
+        return lambda keys: f"arrays_overlap({named}, CAST(array({', '.join(map(str, keys))}) AS {KEYS_TYPE}))"
 
     raw = {raw_table(settings): in_text("CAST(data AS STRING)")} if settings.leg == "stream" else {}
     clean = {settings.clean_table(entity): _in_key_column for entity in ENTITIES}
