@@ -3,10 +3,9 @@
 import re
 import traceback
 
-from pinterest_transforms.error_format import clean_text
+from pinterest_transforms.error_format import shorten
 from pinterest_transforms.errors import PinterestError
 
-_MAX_TEXT = 200
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*):[^\s]*@")
 _SAFE = (RuntimeError, OverflowError, MemoryError, UnicodeError, ImportError)
 """Errors whose text quotes no value; the text of any other may quote a row."""
@@ -23,11 +22,6 @@ class SendError(PinterestError):
 def redact(text: str) -> str:
     """The text with the password of each URL in it replaced by ``***``."""
     return _PASSWORD_IN_URL.sub(r"\1:***@", text)
-
-
-def shorten(text: str, limit: int = _MAX_TEXT) -> str:
-    """The first ``limit`` characters of an external text, on one line and without control characters."""
-    return clean_text(text[:limit]).strip()
 
 
 def format_unexpected_error(error: Exception) -> str:

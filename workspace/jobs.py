@@ -7,9 +7,10 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import OperationFailed
 from databricks.sdk.service.jobs import BaseJob, Run, RunLifeCycleState, RunResultState, RunState, RunTask
 
+from pinterest_transforms.error_format import shorten
 from workspace.redacted_output import RedactedOutput
 from workspace.step_reporter import convert_errors
-from workspace.workspace_errors import SDK_ERRORS, WorkspaceError, describe_error, shorten
+from workspace.workspace_errors import SDK_ERRORS, WorkspaceError, describe_error
 
 # A task has not run where its result is another one, such as UPSTREAM_FAILED.
 _FAILED = (

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from databricks.sdk.service.jobs import Run
 
+from pinterest_transforms.error_format import shorten
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.settings import DEFAULT_USER_ID, Settings
 from workspace.jobs import find_job, run_job
 from workspace.redacted_output import RedactedOutput
 from workspace.unity_catalog.sql_warehouse import Warehouse, choose_warehouse
 from workspace.workspace_client import connect
-from workspace.workspace_errors import WorkspaceError, shorten
+from workspace.workspace_errors import WorkspaceError
 from workspace.workspace_names import ANSWERS
 
 _ROWS, _MAX_WIDTH = 3, 40
@@ -58,10 +59,6 @@ def _show_answers(warehouse: Warehouse, settings: Settings, output: RedactedOutp
             continue
         table: list[Sequence[str | None]] = [found.columns, *found.rows]
         for row in table:
-            output.write(f"  {' | '.join(map(_format_cell, row[:-1]))}".rstrip())
+            cells = ("" if value is None else shorten(value, _MAX_WIDTH) for value in row[:-1])
+            output.write(f"  {' | '.join(cells)}".rstrip())
     return empty
-
-
-def _format_cell(value: str | None) -> str:
-    text = "" if value is None else shorten(value)
-    return text if len(text) <= _MAX_WIDTH else f"{text[: _MAX_WIDTH - 1]}…"

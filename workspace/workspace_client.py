@@ -6,8 +6,9 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
 from databricks.sdk.errors.base import DatabricksError
 
+from pinterest_transforms.error_format import shorten
 from workspace.redacted_output import RedactedOutput
-from workspace.workspace_errors import SDK_ERRORS, WorkspaceError, describe_error, shorten
+from workspace.workspace_errors import SDK_ERRORS, WorkspaceError, describe_error
 
 # An unreachable host is reported within seconds; later calls are retried longer, since a workspace may throttle.
 _FIRST_RETRY_SECONDS, _FIRST_HTTP_SECONDS = 3, 10

@@ -3,10 +3,8 @@
 from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.errors.platform import NotFound, PermissionDenied, Unauthenticated
 
-from pinterest_transforms.error_format import clean_text
+from pinterest_transforms.error_format import shorten
 from pinterest_transforms.errors import PinterestError
-
-_MAX_LENGTH = 300
 
 
 class WorkspaceError(PinterestError):
@@ -15,12 +13,6 @@ class WorkspaceError(PinterestError):
 
 # Errors of SDK calls: its own, its timeout, and those of the connection.
 SDK_ERRORS = (DatabricksError, OSError)
-
-
-def shorten(text: object) -> str:
-    """The text on one line, without control characters, at most 300 characters long."""
-    line = " ".join(clean_text(str(text)).split())
-    return line if len(line) <= _MAX_LENGTH else f"{line[: _MAX_LENGTH - 1]}…"
 
 
 def describe_error(error: BaseException) -> str:

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Callable
 
-from emulation.emulation_errors import redact, shorten
+from emulation.emulation_errors import redact
+from pinterest_transforms.error_format import shorten
 
 _MAX_SHOWN = 30
 _MAX_SEED = 10**18

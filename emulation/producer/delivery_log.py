@@ -14,11 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from emulation.emulation_errors import SendError, shorten
+from emulation.emulation_errors import SendError
 from emulation.producer.cursor import Cursor
 from emulation.producer.state_files import open_file, write_all
 from emulation.source.source_records import SourceRecord, describe_key_error, encode_record
 from pinterest_transforms.entities import entity_named
+from pinterest_transforms.error_format import shorten
 from pinterest_transforms.errors import PinterestError
 
 _MAX_REASON = 80

@@ -14,8 +14,9 @@ from requests import exceptions as errors
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, ProtocolError, ReadTimeoutError
 
-from emulation.emulation_errors import SendError, shorten
+from emulation.emulation_errors import SendError
 from emulation.producer.request_auth import RequestAuth
+from pinterest_transforms.error_format import shorten
 
 NO_CONNECTION = "no connection"
 """Label of requests that did not reach the server."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from emulation.emulation_errors import SendError, shorten
+from emulation.emulation_errors import SendError
+from pinterest_transforms.error_format import shorten
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -30,7 +31,7 @@ def open_aws_session() -> "tuple[Session, Credentials]":
             raise SendError("AWS region must be given, got none: set AWS_REGION or AWS_DEFAULT_REGION")
         credentials = session.get_credentials()
     except BotoCoreError as error:
-        raise SendError(shorten(str(error))) from None
+        raise SendError(shorten(error)) from None
     if credentials is None:
         raise SendError("AWS credentials must be given, got none")
     return session, credentials

@@ -19,7 +19,7 @@ from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
 from local.runtime.java import JavaError
 from local.runtime.spark_session import CLASS_ARCHIVE, local_session
-from pinterest_transforms.error_format import one_line
+from pinterest_transforms.error_format import one_line, shorten
 
 
 def create_archive() -> None:
@@ -53,4 +53,4 @@ def run(_: argparse.Namespace) -> None:
         create_archive()
     except Exception as error:
         # Of a Java that does not end, the text has its whole command line.
-        print(f"no archive, each start takes some seconds longer: {one_line(error)[:200]}", file=sys.stderr)
+        print(f"no archive, each start takes some seconds longer: {shorten(one_line(error), 200)}", file=sys.stderr)

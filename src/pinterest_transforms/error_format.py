@@ -66,6 +66,13 @@ def clean_text(text: str) -> str:
     return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cs"))
 
 
+def shorten(text: object, limit: int = 300) -> str:
+    """The text on one line, without control characters, at most ``limit`` characters long; a longer one ends in …."""
+    # A server may send megabytes.
+    line = " ".join(clean_text(str(text)[: 4 * limit]).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
 def one_line(error: BaseException) -> str:
     """What went wrong, in one line: a message of this project as it is, any other with the name of its kind.
 

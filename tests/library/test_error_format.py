@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinterest_transforms.error_format import one_line
+from pinterest_transforms.error_format import one_line, shorten
 from pinterest_transforms.errors import TableError
 
 FULL = """\
@@ -151,3 +151,7 @@ class Unreadable(Exception):  # noqa: N818
 
 def test_an_error_without_a_text_is_told_by_its_name() -> None:
     assert one_line(Unreadable()) == "Unreadable"
+
+
+def test_a_long_text_is_shortened_on_one_line() -> None:
+    assert [shorten(" a \x1b[2J\n\u202eb", limit) for limit in (7, 6)] == ["a [2J b", "a [2J…"]

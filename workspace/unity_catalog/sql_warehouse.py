@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.sql import State, StatementResponse, StatementState
 
+from pinterest_transforms.error_format import shorten
 from workspace.step_reporter import convert_errors
-from workspace.workspace_errors import WorkspaceError, shorten
+from workspace.workspace_errors import WorkspaceError
 
 _UNFINISHED = (StatementState.PENDING, StatementState.RUNNING)
 # A classic warehouse that was stopped takes minutes to start.

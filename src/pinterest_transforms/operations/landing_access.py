@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from pinterest_transforms.error_format import message_of
+from pinterest_transforms.error_format import message_of, redact, shorten
 from pinterest_transforms.errors import MountError, SettingsError
 from pinterest_transforms.settings import Settings
 
@@ -96,8 +96,7 @@ def resolve_landing_path(
     except (MountError, SettingsError):
         raise
     except Exception as error:
-        reason = message_of(error)[:300]
-        raise MountError(f"access={access} was refused: {reason}. What it needs: {_HINTS[access]}") from None
+        raise MountError(_describe_refusal(error, access)) from None
     return landing
 
 
@@ -117,7 +116,7 @@ def _mount(dbutils: Dbutils, settings: Settings, access: str, name: str, scope: 
     try:
         dbutils.fs.mount(source, point, extra_configs=keys)
     except Exception as error:
-        raise MountError(_redact(message_of(error), keys.values(), access)) from None
+        raise MountError(_describe_refusal(error, access, keys.values())) from None
     return point
 
 
@@ -131,8 +130,6 @@ def _keys(dbutils: Dbutils, scope: str) -> dict[str, str]:
     }
 
 
-def _redact(message: str, secrets: Iterable[str], access: str) -> str:
-    for secret in filter(None, secrets):
-        message = message.replace(secret, "[REDACTED]")
-    reason = " ".join(message.split())[:300]
+def _describe_refusal(error: Exception, access: str, secrets: Iterable[str] = ()) -> str:
+    reason = shorten(redact(message_of(error), secrets))
     return f"access={access} was refused: {reason}. What it needs: {_HINTS[access]}"

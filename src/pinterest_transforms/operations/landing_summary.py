@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pyspark.sql import DataFrame
 
 from pinterest_transforms.entities import ENTITIES
-from pinterest_transforms.error_format import message_of
+from pinterest_transforms.error_format import message_of, shorten
 from pinterest_transforms.errors import LandingError, PinterestError
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.landing import check_landing, folder_exists
@@ -15,7 +15,6 @@ from pinterest_transforms.settings import Leg
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = "topic STRING, files BIGINT, bytes BIGINT, newest_file TIMESTAMP, not_taken BIGINT"
-_MOST_SAID = 300
 _NS = 1_000_000_000
 
 
@@ -48,7 +47,7 @@ def landing_summary(leg: Leg) -> DataFrame:
     except PinterestError:
         raise
     except Exception as error:
-        said = message_of(error)[:_MOST_SAID]
+        said = shorten(message_of(error))
         raise LandingError(f"landing must be readable, got {leg.settings.landing!r}: {said}") from None
     return leg.spark.createDataFrame(rows, _COLUMNS)
 

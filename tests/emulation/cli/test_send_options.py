@@ -68,7 +68,8 @@ def test_every_number_has_bounds(name: str, server: Server, source: Path, tmp_pa
         given = given if name == "posts" else build_arguments("batches", server, source, tmp_path, "--all")
         assert main([*given, f"--{name}={value}"]) == 2
         see = f"(see python -m emulation {'generate' if name == 'posts' else 'batches'} --help)"
-        assert capsys.readouterr() == ("", f"error: argument --{name}: must be {said}, got {value[:30]!r} {see}\n")
+        shown = value if len(value) <= 30 else f"{value[:29]}…"
+        assert capsys.readouterr() == ("", f"error: argument --{name}: must be {said}, got {shown!r} {see}\n")
     assert server.taken == []
     assert list(tmp_path.iterdir()) == []
 
