@@ -13,24 +13,25 @@ from pathlib import Path
 
 from aiohttp import web
 
+from pinterest_transforms.error_format import OneLineParser
 from pinterest_transforms.errors import PinterestError
 
 HOST = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 
 
-def build_part_parser(module: str, about: str) -> argparse.ArgumentParser:
+def build_part_parser(module: str, about: str) -> OneLineParser:
     """A parser with the option that every part has, ``--port``."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
+    parser = OneLineParser(prog=f"python -m {module}", description=about)
     parser.add_argument("--port", required=True, type=int, help="its loopback port")
     return parser
 
 
-def run_part(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
+def run_part(parser: OneLineParser, run: Callable[[argparse.Namespace], None]) -> None:
     """Runs a part until it is ended, or the process that started it has ended; an error is one line."""
-    options = parser.parse_args()
-    end_with_parent()
     try:
+        options = parser.parse_args()
+        end_with_parent()
         run(options)
     except PinterestError as error:
         sys.exit(f"error: {error}")
