@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
-from local.cli.step_progress import StepReporter
+from local.cli.step_progress import StepProgress
 from local.runtime.java import end_process, start_process
 from local.runtime.spark_session import local_session
 from pinterest_transforms.errors import PinterestError
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @contextmanager
 def open_session(
     warehouse: str | Path, extra: Mapping[str, str] | None = None, *, quiet: bool = False
-) -> Iterator[tuple[SparkSession, StepReporter]]:
+) -> Iterator[tuple[SparkSession, StepProgress]]:
     """A session and progress; ``extra`` are Spark settings that win. The command line stops the session."""
-    with StepReporter(quiet=quiet) as steps:
+    with StepProgress(quiet=quiet) as steps:
         steps("starting Spark")
         yield local_session(warehouse, extra=extra), steps
 
@@ -32,7 +32,7 @@ def open_session(
 @contextmanager
 def open_runner(
     warehouse: str | Path, extra: Mapping[str, str] | None = None
-) -> Iterator[tuple["Runner", StepReporter]]:
+) -> Iterator[tuple["Runner", StepProgress]]:
     """A runner of notebooks with its session and screen, and progress."""
     with open_session(warehouse, extra) as (spark, steps):
         # Not before: pandas is slow to import, and is imported while Java starts.

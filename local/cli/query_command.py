@@ -15,7 +15,7 @@ from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 
 from local.cli.command_session import open_session
-from local.cli.step_progress import StepReporter
+from local.cli.step_progress import StepProgress
 from local.notebooks.display import Screen, collect_rows
 from local.notebooks.json_values import to_json_value
 from local.notebooks.terminal_table import WIDEST_CELL
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
         write_rows(frame, options.format, sys.stdout, steps.end)
 
 
-def open_query_session(options: argparse.Namespace) -> AbstractContextManager[tuple[SparkSession, StepReporter]]:
+def open_query_session(options: argparse.Namespace) -> AbstractContextManager[tuple[SparkSession, StepProgress]]:
     """A session whose result goes to standard output in the options' format, with progress for a terminal only."""
     # One query is over before Java's optimizing compiler has paid for itself.
     os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")

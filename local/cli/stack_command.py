@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from local.cli.batch_command import BATCH_NOTEBOOKS, NOTEBOOKS, make_folder, run_notebooks
 from local.cli.command_session import open_runner, run_emulation
-from local.cli.step_progress import StepReporter
+from local.cli.step_progress import StepProgress
 from local.runtime.jars import fetch_delta_jars
 from local.stack.kafka_broker import fetch_kafka_jars
 from local.stack.s3a_session import build_s3a_settings, fetch_s3a_jars
@@ -38,7 +38,7 @@ def _run_stack(options: argparse.Namespace) -> None:
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     try:
-        with StepReporter() as steps, Stack(options.folder, options.user_id, steps) as stack:
+        with StepProgress() as steps, Stack(options.folder, options.user_id, steps) as stack:
             steps(f"making a source of {options.posts:,} posts")
             size = ("--posts", str(options.posts), "--seed", str(options.seed))
             run_emulation("generate", *size, "--replace", environment=stack.environment)

@@ -18,7 +18,7 @@ from pinterest_transforms.error_format import clean_text
 _LONG_STEP_SECONDS = 2.0
 
 
-class StepReporter:
+class StepProgress:
     """Reports the steps of a run, one at a time: call it, from any thread, with the name of the step."""
 
     def __init__(self, err: TextIO | None = None, *, quiet: bool = False) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from local.cli.batch_command import NOTEBOOKS, make_folder, widget_values
 from local.cli.command_session import open_runner, run_emulation
 from local.cli.local_cli import stop_process
-from local.cli.step_progress import StepReporter
+from local.cli.step_progress import StepProgress
 from local.kinesis.emulator_streams import REGION
 from local.kinesis.kinesis_source import KinesisSource
 from local.notebooks.notebook_runner import Runner
@@ -107,7 +107,7 @@ def check_stream(options: argparse.Namespace) -> Settings:
     return settings
 
 
-def send_posts(options: argparse.Namespace, endpoint: str, steps: StepReporter) -> None:
+def send_posts(options: argparse.Namespace, endpoint: str, steps: StepProgress) -> None:
     """Creates the streams at an endpoint, and sends every post of the source to them.
 
     Raises:
@@ -125,7 +125,7 @@ def run_stream(
     runner: Runner,
     settings: Settings,
     options: argparse.Namespace,
-    steps: StepReporter,
+    steps: StepProgress,
     source: Mapping[str, str],
     notebooks: Path = NOTEBOOKS,
 ) -> None:

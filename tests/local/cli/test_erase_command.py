@@ -9,7 +9,7 @@ import pytest
 from emulation.source.database import connect, count_rows, write_source
 from emulation.synthetic.generator import generate_rows
 from local.cli import erase_command
-from local.cli.step_progress import StepReporter
+from local.cli.step_progress import StepProgress
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.operations.erasure import ErasedRows
 from pinterest_transforms.settings import Leg
@@ -26,8 +26,8 @@ def erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object
     asked: list[tuple[object, ...]] = []
 
     @contextmanager
-    def session(*_: object, **__: object) -> Iterator[tuple[None, StepReporter]]:
-        with StepReporter() as steps:
+    def session(*_: object, **__: object) -> Iterator[tuple[None, StepProgress]]:
+        with StepProgress() as steps:
             yield None, steps
 
     def erase(leg: Leg, keys: set[int], *, purge: bool, **_log: object) -> list[ErasedRows]:

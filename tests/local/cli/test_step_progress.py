@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from local.cli.step_progress import StepReporter
+from local.cli.step_progress import StepProgress
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import _Printed
 from pinterest_transforms.error_format import one_line
@@ -21,7 +21,7 @@ class Terminal(io.StringIO):
 def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     err = io.StringIO()
 
-    with StepReporter(err) as steps:
+    with StepProgress(err) as steps:
         steps("starting Spark")
         steps("cleaning\npins")
         steps("cleaning\npins")
@@ -38,7 +38,7 @@ def test_a_live_line_with_seconds_on_a_terminal(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("COLUMNS", "80")
     err = Terminal()
 
-    with StepReporter(err) as steps:
+    with StepProgress(err) as steps:
         steps("starting [bold]Spark")
         with steps.paused():
             err.write("<answer>")
@@ -64,7 +64,7 @@ def test_a_live_line_with_seconds_on_a_terminal(monkeypatch: pytest.MonkeyPatch)
 def test_nothing_at_all_when_quiet() -> None:
     err = io.StringIO()
 
-    with StepReporter(err, quiet=True) as steps:
+    with StepProgress(err, quiet=True) as steps:
         steps("starting Spark")
 
     assert err.getvalue() == ""
@@ -109,7 +109,7 @@ def test_every_error_has_one_line(error: Exception, line: str) -> None:
 def test_lines_of_three_threads_never_mix() -> None:
     err = io.StringIO()
     out = io.StringIO()
-    steps, screen = StepReporter(err), Screen(out)
+    steps, screen = StepProgress(err), Screen(out)
     screen.paused = steps.paused
     topics = ("abc.pin", "abc.geo", "abc.user")
 

@@ -13,7 +13,7 @@ import pytest
 from emulation.source.database import connect, write_source
 from emulation.synthetic.generator import generate_rows
 from local.cli.command_options import build_parser
-from local.cli.step_progress import StepReporter
+from local.cli.step_progress import StepProgress
 from local.cli.stream_command import run_stream, stop_on_signal
 from local.kinesis.kinesis_emulator import serve_emulator
 from local.notebooks.display import Screen
@@ -69,7 +69,7 @@ def test_a_rebuild_needs_no_kinesis_and_takes_the_raw_records_of_one_entity(tmp_
     options = build_parser().parse_args(["stream", "--warehouse", "w", "--entity", "user", "--rebuild"])
     session = SimpleNamespace(dataSource=SimpleNamespace(register=lambda _: None))
     source = {"endpoint": "", "region": ""}
-    run_stream(Runner(session, Screen(out)), SETTINGS, options, StepReporter(io.StringIO()), source, tmp_path)
+    run_stream(Runner(session, Screen(out)), SETTINGS, options, StepProgress(io.StringIO()), source, tmp_path)
     assert out.getvalue() == "user,,,true\n"
 
 

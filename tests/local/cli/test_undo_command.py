@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.cli import undo_command
-from local.cli.step_progress import StepReporter
+from local.cli.step_progress import StepProgress
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.operations.undo import UndoneTopic
 from pinterest_transforms.settings import Leg
@@ -29,8 +29,8 @@ def _library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     legs = {"batch": ["b", "gone"], "stream": ["s"]}
 
     @contextmanager
-    def session(_: Path) -> Iterator[tuple[None, StepReporter]]:
-        with StepReporter() as steps:
+    def session(_: Path) -> Iterator[tuple[None, StepProgress]]:
+        with StepProgress() as steps:
             yield None, steps
 
     def undo_run(leg: Leg, _all: object, run_id: str, *, allow_losses: bool) -> list[object]:
