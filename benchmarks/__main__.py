@@ -1,6 +1,5 @@
 """``python -m benchmarks``: measures the batch, and writes ``benchmarks/results.md``."""
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from benchmarks.batch import BatchTimes, measure_batch
 from benchmarks.children import Usage
 from benchmarks.incremental import ArrivalTimes, measure_arrivals
 from benchmarks.landings import ARRIVAL
-from benchmarks.pages import GIB, machine, ratio, spread, table, verdict, write_page
+from benchmarks.pages import GIB, build_parser, machine, ratio, spread, table, verdict, write_page
 from benchmarks.peers.variants import OURS, PLAIN, RAW
 
 _FOLDER = Path(__file__).parent
@@ -23,9 +22,7 @@ _COSTS = ["wall s", "CPU s", "peak memory GiB", "CPU s of all else"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures the selected sizes, and writes the page; the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measures the batch beside raw writes and a plain notebook."
-    )
+    parser = build_parser("benchmarks", "Measures the batch beside raw writes and a plain notebook.", "results.md")
     sizes = {"type": int, "nargs": "*", "metavar": "POSTS"}
     parser.add_argument("--sizes", **sizes, default=[11_000, 100_000, 1_000_000], help="landings of so many posts")
     parser.add_argument(
@@ -34,7 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--beside", nargs="*", choices=(RAW, PLAIN), default=(RAW, PLAIN), help="what else (both)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (5)")
     parser.add_argument("--heap", help="most memory of Spark's driver, such as 2g")
-    parser.add_argument("--output", type=Path, default=_FOLDER / "results.md", help="the page that is written")
     options = parser.parse_args(arguments)
 
     def measure(work: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """What the pages of the benchmarks share: medians, ranges and ratios, tables, and what was measured on."""
 
+import argparse
 import os
 import platform
 import shutil
@@ -20,6 +21,13 @@ from pinterest_transforms.errors import PinterestError
 
 ROOT = Path(__file__).resolve().parent.parent
 GIB = 1024**3
+
+
+def build_parser(module: str, about: str, page: str) -> argparse.ArgumentParser:
+    """A parser with the option that every benchmark has, ``--output``."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / page, help="the written page")
+    return parser
 
 
 def write_page(output: Path, title: str, rounds: int, measure: Callable[[Path], Sequence[str]]) -> int:

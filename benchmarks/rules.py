@@ -5,7 +5,6 @@ one value again and again, once as nearly every record has it and once in an unu
 without the rule is taken off. Everything goes to Spark's ``noop`` sink, in turns, and medians are shown.
 """
 
-import argparse
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.landings import make_landing
-from benchmarks.pages import machine, table, write_page
+from benchmarks.pages import build_parser, machine, table, write_page
 from local.runtime.spark_session import local_session, stop_session
 from pinterest_transforms import columns
 from pinterest_transforms.cleaning import validate_and_clean
@@ -127,11 +126,8 @@ def measure(posts: int, work: Path) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, and writes the page."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.rules", description="Measures the cleaning rules, each alone and together."
-    )
+    parser = build_parser("benchmarks.rules", "Measures the cleaning rules, each alone and together.", "rules.md")
     parser.add_argument("--posts", type=int, default=100_000, help="of the landing that is read (100000)")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("rules.md"), help="the written page")
     options = parser.parse_args(arguments)
     title = "What the cleaning rules cost"
     return write_page(options.output, title, _ROUNDS, lambda work: measure(options.posts, work))

@@ -1,6 +1,5 @@
 """``python -m benchmarks.senders``: records a second to a loopback server; writes ``benchmarks/senders.md``."""
 
-import argparse
 import contextlib
 import http.client
 import subprocess
@@ -15,7 +14,7 @@ import psutil
 
 from benchmarks.children import BenchError
 from benchmarks.landings import make_source
-from benchmarks.pages import ROOT, machine, ratio, spread, table, verdict, write_page
+from benchmarks.pages import ROOT, build_parser, machine, ratio, spread, table, verdict, write_page
 from emulation.producer.kafka_rest import HEADERS, build_body
 from emulation.source.database import connect
 from emulation.source.post_reader import read_posts_by_key
@@ -129,13 +128,10 @@ def _page(posts: int, times: dict[str, list[float]], peaks: dict[int, int]) -> l
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, and writes the page."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.senders", description="Measures how fast records are sent."
-    )
+    parser = build_parser("benchmarks.senders", "Measures how fast records are sent.", "senders.md")
     parser.add_argument("--posts", type=int, default=200_000, help="of the source whose rate is measured (200000)")
     parser.add_argument("--memory", type=int, nargs="*", default=[10_000, 100_000, 1_000_000], help="sizes of sources")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (5)")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("senders.md"), help="the written page")
     options = parser.parse_args(arguments)
 
     def measure_into(work: Path) -> list[str]:

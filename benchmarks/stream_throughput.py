@@ -4,7 +4,6 @@ Both read the same streams of the Kinesis emulator in another process, three que
 round by round in turns, each into a new folder.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.children import BenchError
 from benchmarks.landings import make_source
-from benchmarks.pages import ROOT, machine, ratio, spread, table, verdict, write_page
+from benchmarks.pages import ROOT, build_parser, machine, ratio, spread, table, verdict, write_page
 from emulation.source.source_records import Row, column_names, to_json_line
 from emulation.synthetic.generator import generate_rows
 from local.kinesis.emulator_streams import REGION
@@ -242,11 +241,9 @@ def _page(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, and writes the page."""
-    about = "Measures the stream leg beside raw writes."
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.stream_throughput", description=about)
+    parser = build_parser("benchmarks.stream_throughput", "Measures the stream leg beside raw writes.", "streams.md")
     parser.add_argument("--posts", type=int, default=50_000, help="posts that wait in the streams (50000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count (3)")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("streams.md"), help="the written page")
     options = parser.parse_args(arguments)
 
     def measure_into(work: Path) -> list[str]:
