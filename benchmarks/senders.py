@@ -50,7 +50,7 @@ def _counted(port: int) -> int:
     return found
 
 
-def send_singly(port: int, source: Path, posts: int, *, keep: bool) -> float:
+def send_singly(port: int, source: Path, posts: int, *, keep_alive: bool) -> float:
     """Seconds per record of the way most senders go: read a post, send each of its records in its own request."""
     settings, engine = Settings(), connect(str(source))
     connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -59,7 +59,7 @@ def send_singly(port: int, source: Path, posts: int, *, keep: bool) -> float:
         connection.request("POST", f"/topics/{settings.topic(record.entity)}", build_body([record]), HEADERS)
         connection.getresponse().read()
         count += 1
-        if not keep:
+        if not keep_alive:
             connection.close()  # the next request opens it again
     seconds = time.perf_counter() - began
     engine.dispose()
@@ -92,7 +92,7 @@ def measure(posts: int, memory: Sequence[int], rounds: int, work: Path) -> list[
     times: dict[str, list[float]] = {name: [] for name in (NEW, KEPT, OURS)}
     with _serving() as port:
         for number in range(rounds + 1):
-            found = {name: send_singly(port, source, size, keep=name == KEPT) for name, size in _SINGLE.items()}
+            found = {name: send_singly(port, source, n, keep_alive=name == KEPT) for name, n in _SINGLE.items()}
             found[OURS] = send_batches(port, source, work)[0]
             rates = ", ".join(f"{name} {1 / each:,.0f}/s" for name, each in found.items())
             print(f"round {number}: {rates}", flush=True)

@@ -125,7 +125,7 @@ def _steps(entity: Entity) -> list[Columns]:
 
 
 _JOINED: dict[str, Callable[..., Column]] = {
-    "coordinates": lambda *degrees: F.when(degrees[0].isNotNull() & degrees[1].isNotNull(), F.array(*degrees)),
+    "coordinates": lambda *pair: F.when(pair[0].isNotNull() & pair[1].isNotNull(), F.array(*pair)),
     "user_name": columns.join_names,
 }
 """How the two values of ``_PARTS`` become one."""

@@ -57,12 +57,12 @@ def plain_record(line: bytes) -> dict | None:
     """The one object of a line, if it is that and has no name twice."""
     names: list[list[str]] = []
 
-    def keep(pairs: list) -> dict:
+    def collect_names(pairs: list) -> dict:
         names.append([name for name, _ in pairs])
         return dict(pairs)
 
     try:
-        record = json.loads(line.decode("utf-8"), object_pairs_hook=keep)
+        record = json.loads(line.decode("utf-8"), object_pairs_hook=collect_names)
     except ValueError:
         return None
     return record if isinstance(record, dict) and len(set(names[-1])) == len(names[-1]) else None

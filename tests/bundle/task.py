@@ -18,13 +18,13 @@ def main(notebook: str, *given: str) -> int:
     words = [
         f"{name}={value.replace(RUN_ID, run_id()) if RUN_ID in value else value}" for name, value in values.items()
     ]
-    done = asked(os.environ["NOTEBOOK_SERVER"], json.dumps([os.path.abspath(notebook), *words]).encode())  # noqa: PTH100
+    done = fetch_json(os.environ["NOTEBOOK_SERVER"], json.dumps([os.path.abspath(notebook), *words]).encode())  # noqa: PTH100
     sys.stdout.write(done["out"])
     sys.stderr.write(done["err"])
     return done["code"]
 
 
-def asked(address: str, body: bytes | None = None) -> dict:
+def fetch_json(address: str, body: bytes | None = None) -> dict:
     """What an address on this machine answers."""
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, body, timeout=900) as answer:
         return json.loads(answer.read())
@@ -32,7 +32,7 @@ def asked(address: str, body: bytes | None = None) -> dict:
 
 def run_id() -> str:
     """Id of the run that is going on; a test runs one at a time."""
-    runs = asked(f"{os.environ['EMULATOR']}/api/2.2/jobs/runs/list?active_only=true")["runs"]
+    runs = fetch_json(f"{os.environ['EMULATOR']}/api/2.2/jobs/runs/list?active_only=true")["runs"]
     if len(runs) != 1:
         raise SystemExit(f"error: one run must be going on, got {len(runs)}")
     return str(runs[0]["run_id"])

@@ -28,7 +28,7 @@ def count_source_records(source: Path, command: str = "batches") -> Counter[tupl
 
 
 def count_stored(server: Server) -> Counter[tuple[str, int]]:
-    return Counter((origin, key) for origin, key, _ in server.taken)
+    return Counter((target, key) for target, key, _ in server.taken)
 
 
 def build_arguments(command: str, server: Server, source: Path, folder: Path, *more: str) -> list[str]:

@@ -39,7 +39,7 @@ class Server:
 
     async def records(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        origin = request.match_info["origin"]
+        target = request.match_info["target"]
         found = [
             {"key": r.get("key", r.get("partition-key")), "value": r.get("value", r.get("data"))}
             for r in body["records"]
@@ -47,7 +47,7 @@ class Server:
         self.requests.append(len(found))
         self.headers.append(dict(request.headers))
         script = self.script.popleft() if self.script else self.usual
-        return await script(self, request, origin, found)
+        return await script(self, request, target, found)
 
     async def kinesis(self, request: web.Request) -> web.StreamResponse:
         """Kinesis' protocol, for boto3."""
@@ -60,8 +60,8 @@ class Server:
         script = self.script.popleft() if self.script else self.usual
         return await script(self, request, body["StreamName"], found)
 
-    def take(self, origin: str, records: list[dict]) -> None:
-        self.taken += [(origin, int(r["key"]), r["value"]) for r in records]
+    def take(self, target: str, records: list[dict]) -> None:
+        self.taken += [(target, int(r["key"]), r["value"]) for r in records]
 
 
 def answer(request: web.Request, errors: list[object]) -> web.Response:
@@ -73,15 +73,15 @@ def answer(request: web.Request, errors: list[object]) -> web.Response:
     return web.json_response({"FailedRecordCount": sum(e is not None for e in errors), "Records": said})
 
 
-async def accept(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
-    server.take(origin, records)
+async def accept(server: Server, request: web.Request, target: str, records: list[dict]) -> web.StreamResponse:
+    server.take(target, records)
     return answer(request, [None] * len(records))
 
 
 def status(code: int, body: str = "", headers: dict[str, str] | None = None) -> Script:
     """Responds with a status and stores nothing."""
 
-    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+    async def script(server: Server, request: web.Request, target: str, records: list[dict]) -> web.StreamResponse:
         return web.Response(status=code, text=body, headers=headers)
 
     return script
@@ -90,9 +90,9 @@ def status(code: int, body: str = "", headers: dict[str, str] | None = None) -> 
 def each(errors: Callable[[dict], object]) -> Script:
     """Responds 200 with an error code per record; stores those without one."""
 
-    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+    async def script(server: Server, request: web.Request, target: str, records: list[dict]) -> web.StreamResponse:
         said = [errors(record) for record in records]
-        server.take(origin, [r for r, e in zip(records, said, strict=True) if e is None])
+        server.take(target, [r for r, e in zip(records, said, strict=True) if e is None])
         return answer(request, said)
 
     return script
@@ -101,30 +101,30 @@ def each(errors: Callable[[dict], object]) -> Script:
 def at_most(bytes_: int) -> Script:
     """Responds 413 to a larger body."""
 
-    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+    async def script(server: Server, request: web.Request, target: str, records: list[dict]) -> web.StreamResponse:
         if (request.content_length or 0) > bytes_:
             return web.Response(status=413, text="too large")
-        return await accept(server, request, origin, records)
+        return await accept(server, request, target, records)
 
     return script
 
 
-async def reset(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
+async def reset(server: Server, request: web.Request, target: str, records: list[dict]) -> web.StreamResponse:
     """Closes the connection and stores nothing."""
     request.transport.abort()
     return web.Response()
 
 
-async def take_and_reset(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
-    server.take(origin, records)
-    return await reset(server, request, origin, records)
+async def take_and_reset(server: Server, request: web.Request, target: str, records: list[dict]) -> web.StreamResponse:
+    server.take(target, records)
+    return await reset(server, request, target, records)
 
 
 def take_and_hang(seconds: float) -> Script:
     """Stores all and responds late."""
 
-    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
-        server.take(origin, records)
+    async def script(server: Server, request: web.Request, target: str, records: list[dict]) -> web.StreamResponse:
+        server.take(target, records)
         await asyncio.sleep(seconds)
         return answer(request, [None] * len(records))
 
@@ -134,8 +134,8 @@ def take_and_hang(seconds: float) -> Script:
 def trickle(pause: float) -> Script:
     """Stores all and responds one byte at a time."""
 
-    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
-        server.take(origin, records)
+    async def script(server: Server, request: web.Request, target: str, records: list[dict]) -> web.StreamResponse:
+        server.take(target, records)
         response = web.StreamResponse()
         await response.prepare(request)
         for byte in json.dumps({"offsets": []}).encode() * 100:
@@ -149,8 +149,8 @@ def trickle(pause: float) -> Script:
 def respond_with(text: str) -> Script:
     """Stores all and responds 200 with a text."""
 
-    async def script(server: Server, request: web.Request, origin: str, records: list[dict]) -> web.StreamResponse:
-        server.take(origin, records)
+    async def script(server: Server, request: web.Request, target: str, records: list[dict]) -> web.StreamResponse:
+        server.take(target, records)
         return web.Response(text=text)
 
     return script
@@ -174,7 +174,7 @@ def _managed(server: Server, what: str, name: str) -> web.Response:
 
 async def _streams(server: Server, request: web.Request) -> web.StreamResponse:
     what = {"POST": "CreateStream", "DELETE": "DeleteStream", "GET": "DescribeStream"}[request.method]
-    return _managed(server, what, request.match_info["origin"])
+    return _managed(server, what, request.match_info["target"])
 
 
 @contextmanager
@@ -182,11 +182,11 @@ def serve_api() -> Iterator[Server]:
     """Runs a server on a free loopback port in a thread."""
     server, loop, ready, stop = Server(), asyncio.new_event_loop(), threading.Event(), asyncio.Event()
     app = web.Application(client_max_size=100_000_000)
-    app.router.add_post("/s/topics/{origin}", server.records)
-    app.router.add_put("/s/streams/{origin}/records", server.records)
+    app.router.add_post("/s/topics/{target}", server.records)
+    app.router.add_put("/s/streams/{target}/records", server.records)
     app.router.add_post("/", server.kinesis)
     for add in (app.router.add_get, app.router.add_post, app.router.add_delete):
-        add("/s/streams/{origin}", lambda request: _streams(server, request))
+        add("/s/streams/{target}", lambda request: _streams(server, request))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
 
     async def serve() -> None:

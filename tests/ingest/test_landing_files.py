@@ -77,7 +77,7 @@ def put(path: Path, content: bytes = b"{}\n") -> Path:
     return path
 
 
-def listed(folder: Path) -> list[str]:
+def list_records(folder: Path) -> list[str]:
     return sorted(str(Path(path).relative_to(folder)) for path in list_folder(str(folder), TOPIC).records)
 
 
@@ -97,7 +97,7 @@ def test_files_are_found_at_any_depth_with_size_and_time_and_the_rest_is_named(f
     (folder / number(11)).symlink_to(number(11))
     found = list_folder(str(folder), TOPIC)
     assert found.records[str(deep)] == FileStamp(5, deep.stat().st_mtime_ns)
-    assert listed(folder) == [number(5), f"year=2026/month=01/{number(0)}"]
+    assert list_records(folder) == [number(5), f"year=2026/month=01/{number(0)}"]
     assert found.remarks() == [
         "abc.pin: 8 files are not named <topic>+<partition>+<offset>.json or .json.gz and not taken: "
         "'a.JSON', 'abc.pin+0+0000000006.json', 'abc.pin+0+0000000010.json' and 5 more"
@@ -131,7 +131,7 @@ def test_each_file_is_found_once_whatever_links_lead_to_it(folder: Path, loop: s
     put(folder / "p/deeper" / number(2))
     LOOPS[loop](folder)
     more = [f"r/{number(9)}"] if loop == "to one another" else []
-    assert listed(folder) == [f"p/{number(1)}", f"p/deeper/{number(2)}", *more]
+    assert list_records(folder) == [f"p/{number(1)}", f"p/deeper/{number(2)}", *more]
 
 
 def test_files_and_folders_elsewhere_are_found_through_links(folder: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_files_and_folders_elsewhere_are_found_through_links(folder: Path, tmp_p
         (folder / name).symlink_to(tmp_path / "elsewhere")
     for name in (number(2), number(3)):  # the second one is the same file
         (folder / name).symlink_to(file)
-    assert listed(folder) == [number(2), f"linked/deep/{number(1)}"]
+    assert list_records(folder) == [number(2), f"linked/deep/{number(1)}"]
 
 
 def test_what_is_taken_away_while_it_is_listed_is_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ class Case:
     """A raw record and what must become of it; ``values`` are the clean ones that are not null, key included."""
 
     raw: str | bytes
-    rejections: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     values: dict[str, object] | None = None
     unknown: list[str] = field(default_factory=list)
@@ -50,8 +50,8 @@ def assert_cases(session: SparkSession, raw_records, entity: Entity, cases: list
     for number, case in enumerate(cases):
         got, raw = verdicts[number], case.raw.encode() if isinstance(case.raw, str) else case.raw
         assert bytes(got["raw"]) == raw
-        verdict = got["rejections"], got["repairs"] if not case.rejections else [], got["unknown_fields"] or []
-        assert (raw[:200], verdict) == (raw[:200], (case.rejections, case.repairs, case.unknown))
+        verdict = got["rejections"], got["repairs"] if not case.reasons else [], got["unknown_fields"] or []
+        assert (raw[:200], verdict) == (raw[:200], (case.reasons, case.repairs, case.unknown))
         if case.values is not None:
             values = {name: value for name, value in got.items() if name not in aside and value is not None}
             assert (raw[:200], values) == (raw[:200], case.values)
@@ -424,12 +424,12 @@ def plain_verdict(line: str, entity: Entity) -> tuple[list[str], set[str]]:
     """Reasons to reject and unknown names, found with Python's own JSON reader."""
     outermost: list[list[tuple[str, object]]] = []
 
-    def keep(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    def collect_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
         outermost.append(pairs)
         return dict(pairs)
 
     try:
-        record = json.loads(line.strip(" \t\r\n"), object_pairs_hook=keep, parse_int=str, parse_float=str)
+        record = json.loads(line.strip(" \t\r\n"), object_pairs_hook=collect_pairs, parse_int=str, parse_float=str)
     except ValueError:
         return [NOT_ONE], set()
     if not isinstance(record, dict):

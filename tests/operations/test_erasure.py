@@ -55,7 +55,7 @@ def land(place: Place, offset: int = 0) -> None:
 
 
 @pytest.fixture(scope="module")
-def landed(make_place: Callable[..., Place]) -> Iterator[Place]:
+def loaded_place(make_place: Callable[..., Place]) -> Iterator[Place]:
     """The two posts in folders as the command line has them, with a producer's failed file and a report.
 
     Of the ten answers there is the one that names a person.
@@ -75,7 +75,7 @@ def landed(make_place: Callable[..., Place]) -> Iterator[Place]:
 
 def keys(place: Place) -> set[int]:
     """Keys in any clean table; no quarantined record names the erased one."""
-    assert not any(canary in str(place.noted()) for canary in CANARIES)
+    assert not any(canary in str(place.read_quarantine()) for canary in CANARIES)
     return {row for entity in ENTITIES for row in place.rows(entity)}
 
 
@@ -107,38 +107,38 @@ def dying_in(step: str, call: int) -> Iterator[None]:
 
 
 def test_a_purged_post_is_in_no_file_and_never_comes_back(
-    landed: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    loaded_place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever step is killed, the next run does what was left undone, even if it finds no post itself."""
-    root = Path(landed.settings.warehouse).parent
+    root = Path(loaded_place.settings.warehouse).parent
     assert {canary for canary in CANARIES for _, text in texts(root) if canary in text} == set(CANARIES)
-    found = erasure.keys_of_user(landed, NAME, "2016-03-01")
+    found = erasure.keys_of_user(loaded_place, NAME, "2016-03-01")
     assert found == (GONE,)
     for when, key in (
         *(("2016-03-01", ()), (" 2016-03-02 ", (KEPT,))),  # joined at midnight: of one day alone
         *(("2016-03-02T01:00:00+01:00", (KEPT,)), ("2016-03-02T00:00:01", ()), ("2016-03-01T23:59:59", ())),
     ):
-        assert erasure.keys_of_user(landed, " Kept Holm ", when) == key
-    before = landed.content()
-    would_go = {row.place: row.rows for row in erasure.count_rows(landed, found)}
+        assert erasure.keys_of_user(loaded_place, " Kept Holm ", when) == key
+    before = loaded_place.content()
+    would_go = {row.place: row.rows for row in erasure.count_rows(loaded_place, found)}
     assert would_go == {"pins": 1, "geolocations": 1, "users": 1, "quarantine": 2, "landing": 6}
-    assert landed.content() == before
+    assert loaded_place.content() == before
 
     with dying_in("_note", 1):
-        erasure.erase(landed, found, purge=True)
+        erasure.erase(loaded_place, found, purge=True)
     given = ["erase", "--user", NAME, "--joined", "2016-03-01", "--user-id", "abc", "--apply", "--purge"]
     for name in ("warehouse", "landing", "failed.jsonl", "report.html"):
         given += [f"--{name.split('.')[0]}", str(root / name)]
     with dying_in("_delete", 4):
-        erasure.erase(landed, found, purge=True)
+        erasure.erase(loaded_place, found, purge=True)
     # The user's name is gone now: the posts are found by their keys.
-    assert erasure.keys_of_user(landed, NAME, "2016-03-01") == ()
+    assert erasure.keys_of_user(loaded_place, NAME, "2016-03-01") == ()
     assert {canary for canary in CANARIES for _, text in texts(root) if canary in text} == set(CANARIES)
     for step, call, again in (("blank_file", 2, ()), ("_remove_bytes", 1, found)):
         with dying_in(step, call):
-            erasure.erase(landed, again, purge=True)
-        assert keys(landed) == {KEPT}
-    monkeypatch.setattr(erase_command, "open_session", lambda *_: nullcontext((landed.spark, lambda _: None)))
+            erasure.erase(loaded_place, again, purge=True)
+        assert keys(loaded_place) == {KEPT}
+    monkeypatch.setattr(erase_command, "open_session", lambda *_: nullcontext((loaded_place.spark, lambda _: None)))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert local_cli.main(given) == 0
     out, err = capsys.readouterr()
@@ -151,25 +151,25 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     ]
     assert [canary for canary in CANARIES for text in (out, err) if canary in text] == []
     assert "Deleted" not in err  # a line of Delta's for each VACUUM
-    assert erasure.receipt_frame(landed.spark, [erasure.ErasedRows("pins", 1, 2)]).collect() == [("pins", 1, 2)]
-    assert keys(landed) == {KEPT}
+    assert erasure.receipt_frame(loaded_place.spark, [erasure.ErasedRows("pins", 1, 2)]).collect() == [("pins", 1, 2)]
+    assert keys(loaded_place) == {KEPT}
     assert [(file.name, canary) for file, text in texts(root) for canary in CANARIES if canary in text] == []
-    assert landed.stored("top_user_by_country").rows() == [("Peru", "kept", 1000)]
-    assert landed.spark.conf.get("spark.databricks.delta.retentionDurationCheck.enabled", "true") == "true"
-    noted = landed.stored("erased").select("kind", "ind").rows()
+    assert loaded_place.stored("top_user_by_country").rows() == [("Peru", "kept", 1000)]
+    assert loaded_place.spark.conf.get("spark.databricks.delta.retentionDurationCheck.enabled", "true") == "true"
+    noted = loaded_place.stored("erased").select("kind", "ind").rows()
     assert sorted(noted) == [(entity.name, GONE) for entity in (GEO, PIN, USER)]
 
     # A late duplicate of everything is taken by a run, and by a rebuild.
-    after = [landed.rows(entity) for entity in ENTITIES]
-    land(landed, offset=50)
-    landed.take(GEO, USER)
-    landed.take(PIN, rebuild=True)
-    assert [landed.rows(entity) for entity in ENTITIES] == after
-    assert keys(landed) == {KEPT}
+    after = [loaded_place.rows(entity) for entity in ENTITIES]
+    land(loaded_place, offset=50)
+    loaded_place.take(GEO, USER)
+    loaded_place.take(PIN, rebuild=True)
+    assert [loaded_place.rows(entity) for entity in ENTITIES] == after
+    assert keys(loaded_place) == {KEPT}
     # The compressed file has another size now, and is read once more.
     read = {GEO: 2, PIN: 2, USER: 1}
-    counted = sorted(landed.counted()[-3:], key=itemgetter("topic"))
-    assert counted == [counts(read[e], 1, topic=landed.settings.topic(e)) for e in (GEO, PIN, USER)]
+    counted = sorted(loaded_place.counted()[-3:], key=itemgetter("topic"))
+    assert counted == [counts(read[e], 1, topic=loaded_place.settings.topic(e)) for e in (GEO, PIN, USER)]
 
 
 def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) -> None:
@@ -196,41 +196,41 @@ def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) 
     place.take()
     place.take(rebuild=True)
     assert place.countries() == {KEPT: "kept", 7: "new"}
-    assert place.noted() == []
+    assert place.read_quarantine() == []
 
 
-def test_an_erasure_waits_for_no_run(landed: Place) -> None:
-    bucket = landed.with_settings(landing="s3://bucket")  # nothing is to be purged from it
+def test_an_erasure_waits_for_no_run(loaded_place: Place) -> None:
+    bucket = loaded_place.with_settings(landing="s3://bucket")  # nothing is to be purged from it
     for entity in ENTITIES:
-        with entity_lock(landed.settings, entity), pytest.raises(BusyError):
+        with entity_lock(loaded_place.settings, entity), pytest.raises(BusyError):
             erasure.erase(bucket, (1,))
 
 
-def test_a_landing_that_is_no_folder_is_refused_before_anything(landed: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, bucket = landed.content(), landed.with_settings(landing="s3://bucket")
+def test_a_landing_that_is_no_folder_is_refused_first(loaded_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, bucket = loaded_place.content(), loaded_place.with_settings(landing="s3://bucket")
     with pytest.raises(SettingsError) as error:
         erasure.erase(bucket, (KEPT,), purge=True)
     assert str(error.value) == "landing must be a folder with topics/ in it, a volume or a mount, got s3://bucket"
-    assert landed.content() == before
+    assert loaded_place.content() == before
     looked_for: list[str] = []
     monkeypatch.setattr(Path, "is_dir", lambda path: bool(looked_for.append(str(path))))
     with pytest.raises(SettingsError):
-        erasure.erase(landed.with_settings(landing="/mnt/posts"), (KEPT,), purge=True)
+        erasure.erase(loaded_place.with_settings(landing="/mnt/posts"), (KEPT,), purge=True)
     assert looked_for == ["/dbfs/mnt/posts/topics"]  # as a driver's own files have it
 
 
-def test_a_value_that_cannot_be_used_is_one_clear_line(landed: Place) -> None:
+def test_a_value_that_cannot_be_used_is_one_clear_line(loaded_place: Place) -> None:
     assert erasure.parse_keys(f"{2**63 - 1}, 7\n0007") == (7, 2**63 - 1)
     for work, said in (
         (lambda: erasure.parse_keys("1, x"), "ind must be whole numbers of 0 or more, got 'x'"),
         (lambda: erasure.parse_keys("٣"), "ind must be whole numbers of 0 or more, got '٣'"),
         (lambda: erasure.parse_keys(str(2**63)), f"ind must be whole numbers of 0 or more, got '{2**63}'"),
         (
-            lambda: erasure.keys_of_user(landed, "Some Body", "soon"),
+            lambda: erasure.keys_of_user(loaded_place, "Some Body", "soon"),
             "date_joined must be a date or time such as 2016-03-01 or 2016-03-01T08:15:00",
         ),
         (
-            lambda: erasure.keys_of_user(landed, " ", "2016-03-01"),
+            lambda: erasure.keys_of_user(loaded_place, " ", "2016-03-01"),
             "user_name must be the user's first and last name, got none",
         ),
     ):

@@ -122,7 +122,7 @@ def numbers(figures: TopicMetrics) -> tuple[str, int, int, int, int, int]:
 
 
 @pytest.fixture(scope="module")
-def measured(make_place: Callable[..., Place]) -> Place:
+def place_with_run(make_place: Callable[..., Place]) -> Place:
     """A place with one run."""
     with connect_mode(False):
         place = make_place(names=WORK)
@@ -132,8 +132,8 @@ def measured(make_place: Callable[..., Place]) -> Place:
     return place
 
 
-def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(measured: Place):
-    place = measured
+def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(place_with_run: Place):
+    place = place_with_run
     pins, geos, users, everything = quality_gate.collect_metrics(place, "first")
     assert numbers(pins) == ("abc.pin", 4, 2, 1, 1, 1)
     assert numbers(geos) == ("abc.geo", 1, 0, 0, 1, 0)  # nothing but rubbish is not silence
@@ -166,11 +166,11 @@ def test_a_run_is_measured_by_its_records_and_by_when_they_arrived(measured: Pla
     assert (read(timedelta(0)), read(timedelta(hours=25))) == (8, 0)
 
 
-def test_the_figures_are_shown_over_spark_connect_too(measured: Place, connect: SparkSession):
-    (file,) = Path(measured.settings.landing).rglob("abc.pin*.json")
+def test_the_figures_are_shown_over_spark_connect_too(place_with_run: Place, connect: SparkSession):
+    (file,) = Path(place_with_run.settings.landing).rglob("abc.pin*.json")
     arrived = datetime.fromtimestamp(file.stat().st_mtime_ns // 10**6 / 1000, UTC)  # Spark tells milliseconds
     now = arrived + timedelta(hours=72)
-    figures = quality_gate.collect_metrics(replace(measured, spark=connect), "first", now)
+    figures = quality_gate.collect_metrics(replace(place_with_run, spark=connect), "first", now)
     assert (figures[0].newest_arrival, figures[0].age_hours) == (arrived, 72.0)
     rows = [tuple(row) for row in quality_gate.metrics_frame(connect, figures).drop("newest_arrival").collect()]
     assert rows == [
@@ -181,7 +181,7 @@ def test_the_figures_are_shown_over_spark_connect_too(measured: Place, connect: 
     ]
 
 
-def test_a_place_without_tables_is_a_clear_error(measured: Place):
+def test_a_place_without_tables_is_a_clear_error(place_with_run: Place):
     with pytest.raises(TableError) as error:
-        quality_gate.collect_metrics(measured.with_settings(schema="nowhere", warehouse=""))
+        quality_gate.collect_metrics(place_with_run.with_settings(schema="nowhere", warehouse=""))
     assert str(error.value) == "table nowhere.runs must be there: run the batch first"

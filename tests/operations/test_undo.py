@@ -63,7 +63,7 @@ def test_an_undone_run_of_the_batch_leg_never_came(place: Place, monkeypatch: py
     lines: list[Line] = [pin(1, "a"), pin(2, "b"), "[1]"]
     place.put(0, *lines)
     place.take(run_id="first")
-    first = place.noted()
+    first = place.read_quarantine()
     topic = UndoTopic(place.for_entity(PIN), "first", UndoPlan((), {}))  # a run that brought nothing
     DeltaUndo(topic, place.table("pins"), place.table("pins")).note_undone()
     assert not has_excluded(place, "undone")  # no table that every later batch would read
@@ -87,7 +87,7 @@ def test_an_undone_run_of_the_batch_leg_never_came(place: Place, monkeypatch: py
     assert CANARY not in "".join(said)
     assert place.titles() == {1: "newer", 2: "b", 4: "d", 5: "e", 6: "f"}
     assert place.sources() == {1: ("0", 20), 2: ("0", 1), 4: ("0", 21), 5: ("1", 3), 6: ("0", 22)}
-    assert place.noted() == [*first, (*first[0][:7], 4)]
+    assert place.read_quarantine() == [*first, (*first[0][:7], 4)]
     assert len(place.stored("undone")) == 2  # noted once each
     assert refused(place, "bad") == "run bad was undone before"
     assert refused(place, "no") == f"run must be the run_id of a row of {place.settings.schema}.runs, got 'no'"
@@ -105,7 +105,7 @@ def test_an_undone_run_of_the_batch_leg_never_came(place: Place, monkeypatch: py
         "abc.pin: 3 records of undone runs are not read again"
     ]
     assert place.titles() == {1: "newer", 2: "b", 3: "right", 4: "d", 5: "e", 6: "f", 8: "y", 9: "z"}
-    assert place.noted() == first
+    assert place.read_quarantine() == first
     # What was undone is new to nobody.
     assert [row["read"] for row in place.counted() if row["topic"] == "abc.pin"] == [3, 7, 4, 11]
 
@@ -157,7 +157,7 @@ def test_an_undone_run_of_the_stream_leg_never_came(make_streams: MakeStreams) -
     at = place.put(geo(1, CANARY), geo(2, CANARY, latitude=400), geo(3, CANARY), f'["{CANARY}"]')
     add_beside(place, "quarantine", "topic", "raw", at)
     add_beside(place, "abc_raw_table", "kind", "CAST(data AS STRING)", at)
-    first, raw = place.noted(), sorted(place.stored("abc_raw_table")["data"])
+    first, raw = place.read_quarantine(), sorted(place.stored("abc_raw_table")["data"])
     place.take(run_id="bad")
     raw_archive.record_purge(place.for_entity(GEO), datetime(2020, 1, 1, tzinfo=UTC))
     assert refused(place, "bad") == (
@@ -170,6 +170,6 @@ def test_an_undone_run_of_the_stream_leg_never_came(make_streams: MakeStreams) -
     place.put(geo(1, "newer"), geo(4, "d"))
     place.take(new_checkpoint=True, run_id="later")  # everything comes once more
     assert place.countries() == {1: "newer", 2: "b", 4: "d"}
-    assert place.noted() == first
+    assert place.read_quarantine() == first
     kept = place.stored("abc_raw_table")["data"]
     assert not [data for data in kept if CANARY.encode() in data]  # nor would a rebuild bring it back

@@ -17,6 +17,7 @@ ROOMS = (
     "workspace",
     "infrastructure",
     "benchmarks",
+    "tests",
 )
 
 INSTEAD = {
@@ -94,17 +95,19 @@ INSTEAD = {
     "stamping": "api_deployment_hash",
     "rehearsed": "dry_run",
 }
-"""Names of functions, classes, modules and attributes, and what stands in their place.
+"""Names of functions, classes, modules, parameters and attributes, and what stands in their place.
 
 What is also a plain word of the field, such as ``text``, ``key`` and ``rows``, is not among them.
 """
 
 
 def defined(source: str) -> Iterator[tuple[int, str]]:
-    """Line and name of every function, class, and attribute of a class."""
+    """Line and name of every function, class, parameter, and attribute of a class."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.lineno, node.name
+        if isinstance(node, ast.arg):
+            yield node.lineno, node.arg
         if isinstance(node, ast.ClassDef):
             for line in node.body:
                 if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
@@ -126,5 +129,5 @@ def test_no_name_of_our_own_is_left(room: str) -> None:
 
 
 def test_the_search_finds_what_it_is_for() -> None:
-    source = "class Guard:\n    origin: str\n\n    async def keep(self): ...\n"
-    assert [name for _, name in defined(source) if name in INSTEAD] == ["Guard", "origin", "keep"]
+    source = "class Guard:\n    origin: str\n\n    async def keep(self, *asked): ...\n"
+    assert [name for _, name in defined(source) if name in INSTEAD] == ["Guard", "origin", "keep", "asked"]

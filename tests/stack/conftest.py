@@ -65,7 +65,7 @@ def command(environment: Mapping[str, str], *arguments: str, folder: Path) -> "s
     )
 
 
-def asked(
+def send_request(
     url: str, body: object = None, *, method: str = "POST", kind: str = RECORDS, key: str = ""
 ) -> tuple[int, object]:
     """Status and body of what a GET, or a request with a body, is answered."""

@@ -34,7 +34,7 @@ def objects(environment: Mapping[str, str]) -> dict[str, list[str]]:
     return {key: body.removesuffix("\n").split("\n") for key, body in bodies.items()}
 
 
-def landed(environment: Mapping[str, str]) -> Counter[tuple[str, int, int]]:
+def count_offsets(environment: Mapping[str, str]) -> Counter[tuple[str, int, int]]:
     """How often each place of the topics stands in the bucket: by topic, partition and offset."""
     found: Counter[tuple[str, int, int]] = Counter()
     for key, lines in objects(environment).items():

@@ -21,10 +21,10 @@ from local.stack.stack_part import StackError
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
-from tests.stack.conftest import asked, command, done
+from tests.stack.conftest import command, done, send_request
 from tests.stack.kafka_topics import Topics
 from tests.stack.running_stack import BROKER, PROXY, SINK, USER_ID, RunningStack
-from tests.stack.stack_tables import clean, landed, quarantined, source_keys
+from tests.stack.stack_tables import clean, count_offsets, quarantined, source_keys
 
 RATE = 200
 # A record of another kind, which no table may take; it stands in quarantine alone.
@@ -46,7 +46,7 @@ def test_each_record_lands_once_and_all_of_a_key_in_one_partition(running: Runni
     assert {partition for partitions in where.values() for partition in partitions} == {0, 1}
 
     topics.wait_until_landed()
-    assert landed(environment) == {(*place, at): 1 for place, end in topics.end_offsets().items() for at in range(end)}
+    assert count_offsets(environment) == {(*at, n): 1 for at, end in topics.end_offsets().items() for n in range(end)}
 
 
 def test_everything_listens_on_loopback_and_only_its_owner_reads_the_environment(running: RunningStack) -> None:
@@ -70,10 +70,10 @@ def misplace(environment: dict[str, str]) -> None:
     """Sends a pin to the users, to both legs."""
     url, key = environment["PINTEREST_API_URL"], environment["PINTEREST_API_KEY"]
     record = {"records": [{"key": MISPLACED["ind"], "value": MISPLACED}]}
-    assert asked(f"{url}/topics/{USER_ID}.user", record, key=key)[0] == 200
+    assert send_request(f"{url}/topics/{USER_ID}.user", record, key=key)[0] == 200
     call = {"Data": MISPLACED, "PartitionKey": str(MISPLACED["ind"])}
     stream = f"{url}/streams/streaming-{USER_ID}-user/record"
-    assert asked(stream, call, method="PUT", kind="application/json", key=key)[0] == 200
+    assert send_request(stream, call, method="PUT", kind="application/json", key=key)[0] == 200
 
 
 def wait_for(topics: Topics, records: int, seconds: float = 120) -> None:
@@ -117,7 +117,7 @@ def test_all_posts_reach_the_tables_by_both_legs_whatever_is_killed_and_the_legs
     topics.wait_until_landed()
     ends = topics.end_offsets()
     assert sum(ends.values()) > 2 * total
-    assert landed(environment).keys() == {(*place, at) for place, end in ends.items() for at in range(end)}
+    assert count_offsets(environment).keys() == {(*place, at) for place, end in ends.items() for at in range(end)}
     said = done(environment, "emulation", "streaming", "--all", folder=tmp_path)
     assert f"sent {total:,}, acknowledged {total:,}" in said
 
@@ -156,14 +156,14 @@ def test_the_proxy_writes_to_a_real_broker_and_says_where(running: RunningStack)
     proxy, environment = running.address("REST proxy"), running.environment
     pins = f"{proxy}/topics/{USER_ID}.pin"
     ends = running.topics.end_offsets()
-    first = asked(pins, {"records": [{"key": 1, "value": {"a": 1}}, {"key": 1, "value": {"b": "é\n"}}]})
-    second = asked(pins, {"records": [{"key": 1, "value": [1]}, {"key": 1, "value": "x" * 2_000_000}]})
-    missing = asked(f"{proxy}/topics/{USER_ID}.none", {"records": [{"key": 1, "value": 1}]})
-    large = asked(pins, {"records": [{"key": 1, "value": "x" * 2_000_000}]})
+    first = send_request(pins, {"records": [{"key": 1, "value": {"a": 1}}, {"key": 1, "value": {"b": "é\n"}}]})
+    second = send_request(pins, {"records": [{"key": 1, "value": [1]}, {"key": 1, "value": "x" * 2_000_000}]})
+    missing = send_request(f"{proxy}/topics/{USER_ID}.none", {"records": [{"key": 1, "value": 1}]})
+    large = send_request(pins, {"records": [{"key": 1, "value": "x" * 2_000_000}]})
     api, key = environment["PINTEREST_API_URL"], environment["PINTEREST_API_KEY"]
     paths = ("topics", f"topics/{USER_ID}.pin", "streams")
-    over_api = [asked(f"{api}/{path}", kind="application/json", key=key)[0] for path in paths]
-    sent, _ = asked(f"{api}/topics/{USER_ID}.geo", {"records": [{"key": 1, "value": {}}]}, key=key)
+    over_api = [send_request(f"{api}/{path}", kind="application/json", key=key)[0] for path in paths]
+    sent, _ = send_request(f"{api}/topics/{USER_ID}.geo", {"records": [{"key": 1, "value": {}}]}, key=key)
 
     partition = first[1]["offsets"][0]["partition"]
     start = ends[f"{USER_ID}.pin", partition]

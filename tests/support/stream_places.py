@@ -123,7 +123,8 @@ class StreamPlace(Place):
     def everything(self, *entities: Entity) -> tuple[object, ...]:
         """What the tables say, but for runs and times."""
         which: Sequence[Entity] = entities or (GEO,)
-        return (*(thing for one in which for thing in (self.rows(one), self.sources(one), self.raw(one))), self.noted())
+        parts = (part for one in which for part in (self.rows(one), self.sources(one), self.raw(one)))
+        return (*parts, self.read_quarantine())
 
 
 @cache

@@ -58,7 +58,7 @@ class Place(Leg):
         found = self.stored(self.settings.clean_table(entity)).select("ind", "_source").rows()
         return {key: (source["shard"], int(source["position"])) for key, source in found}
 
-    def noted(self) -> list[tuple[object, ...]]:
+    def read_quarantine(self) -> list[tuple[object, ...]]:
         """Quarantine but for the time: topic, kind, reasons, columns, raw, raw_bytes, shard, position."""
         found = [
             (

@@ -175,7 +175,7 @@ def test_a_failed_location_is_one_line_with_its_name(deployed: Fake, capsys: pyt
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("options", "said"),
     [
         ([], "set-up must have something to create, got nothing (python -m workspace set-up --help)"),
         (["--storage-role", ROLE], "storage-role must come with --storage-credential, got none"),
@@ -208,8 +208,8 @@ def test_a_failed_location_is_one_line_with_its_name(deployed: Fake, capsys: pyt
     ],
 )
 def test_an_invalid_option_is_reported_before_the_first_call(
-    fake: Fake, asked: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    fake: Fake, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["set-up", *asked]) == 2
+    assert main(["set-up", *options]) == 2
     assert capsys.readouterr().err == f"error: {said}\n"
     assert fake.calls == []

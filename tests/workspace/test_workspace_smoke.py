@@ -212,7 +212,7 @@ def test_a_job_must_be_one(job: Fake, jobs: dict[int, str], said: str, capsys: p
 
 
 @pytest.mark.parametrize(
-    ("warehouses", "asked", "said"),
+    ("warehouses", "options", "said"),
     [
         ([], [], "a SQL warehouse that you may use must exist, got none"),
         (
@@ -228,10 +228,10 @@ def test_a_job_must_be_one(job: Fake, jobs: dict[int, str], said: str, capsys: p
     ],
 )
 def test_a_missing_warehouse_is_reported_before_the_job_is_run(
-    job: Fake, warehouses: list[dict[str, object]], asked: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    job: Fake, warehouses: list[dict[str, object]], options: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job.warehouses = warehouses
-    assert main([*SMOKE, *asked]) == 1
+    assert main([*SMOKE, *options]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
     assert not any(call.path.endswith("run-now") for call in job.calls)
 

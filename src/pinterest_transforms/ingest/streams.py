@@ -217,15 +217,15 @@ def _is_rebuilding(checkpoint: str) -> bool:
     return False
 
 
-def _check_gap(name: str, source: KinesisSourceConfig, stream: kinesis.StreamInfo, newest: float) -> None:
+def _check_gap(name: str, source: KinesisSourceConfig, stream: kinesis.StreamInfo, newest_arrival: float) -> None:
     """Raises where a new checkpoint would skip records that arrived after the newest archived one."""
-    last_read = datetime.fromtimestamp(newest, UTC).isoformat(timespec="seconds")
+    last_read = datetime.fromtimestamp(newest_arrival, UTC).isoformat(timespec="seconds")
     if source.initial_position != TRIM_HORIZON:
         raise StreamError(
             f"stream {name} has no checkpoint, and was read up to {last_read}: the initial position must be "
             f"{TRIM_HORIZON}, got {source.initial_position}; set allow_losses=true to skip the records between"
         )
-    if stream.hours and newest < time.time() - stream.hours * 3600:
+    if stream.hours and newest_arrival < time.time() - stream.hours * 3600:
         raise StreamError(
             f"stream {name} must still hold the records after {last_read}, got those of the last "
             f"{stream.hours} hours: records may be lost; set allow_losses=true to continue with the rest"

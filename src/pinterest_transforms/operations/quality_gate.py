@@ -160,9 +160,9 @@ def _newest_arrivals(leg: Leg) -> dict[str, datetime]:
     return {topic: datetime.fromtimestamp(at / 1e6, UTC) for topic, at in found.items() if at is not None}
 
 
-def _metrics_of(topic: str, numbers: dict[str, int], newest: datetime | None, now: datetime) -> TopicMetrics:
-    hours = None if newest is None else (now - newest) / timedelta(hours=1)
-    return TopicMetrics(topic, **numbers, newest_arrival=newest, age_hours=hours)
+def _metrics_of(topic: str, numbers: dict[str, int], newest_arrival: datetime | None, now: datetime) -> TopicMetrics:
+    hours = None if newest_arrival is None else (now - newest_arrival) / timedelta(hours=1)
+    return TopicMetrics(topic, **numbers, newest_arrival=newest_arrival, age_hours=hours)
 
 
 def _check_rejected(metrics: Sequence[TopicMetrics], bar: float) -> list[str]:

@@ -62,10 +62,10 @@ def last_commit(leg: Leg, table: str) -> Commit:
     Raises:
         TableError: it has none.
     """
-    return commits_since(leg, table, -1, newest=1)[0]
+    return commits_since(leg, table, -1, limit=1)[0]
 
 
-def commits_since(leg: Leg, table: str, version: int, *, newest: int = _MAX_COMMITS) -> list[Commit]:
+def commits_since(leg: Leg, table: str, version: int, *, limit: int = _MAX_COMMITS) -> list[Commit]:
     """Commits of a table from that version on, the newest first; the last one is among them in any case.
 
     Raises:
@@ -73,18 +73,18 @@ def commits_since(leg: Leg, table: str, version: int, *, newest: int = _MAX_COMM
     """
     folder = leg.settings.table_folder(table)
     if folder is not None:
-        found = _from_files(folder / "_delta_log", version, newest)
+        found = _from_files(folder / "_delta_log", version, limit)
     else:
-        rows = leg.sql(f"DESCRIBE HISTORY {leg.qualified(table)} LIMIT {newest:d}").collect()
+        rows = leg.sql(f"DESCRIBE HISTORY {leg.qualified(table)} LIMIT {limit:d}").collect()
         found = [_from_history(row) for at, row in enumerate(rows) if at == 0 or row["version"] >= version]
     if not found:
         raise TableError(f"table {leg.settings.schema}.{table} must have a history, got none")
     return found
 
 
-def _from_files(log: Path, version: int, newest: int) -> list[Commit]:
+def _from_files(log: Path, version: int, limit: int) -> list[Commit]:
     files = sorted(log.glob("[0-9]*[0-9].json"), reverse=True)
-    chosen = [file for at, file in enumerate(files[:newest]) if at == 0 or int(file.stem) >= version]
+    chosen = [file for at, file in enumerate(files[:limit]) if at == 0 or int(file.stem) >= version]
     return [_from_file(file) for file in chosen]
 
 

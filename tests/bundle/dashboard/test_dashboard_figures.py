@@ -42,7 +42,7 @@ class Board:
     def dataset(self, name: str) -> DataFrame:
         return self.spark.sql(self.sql[name])
 
-    def asked(self, query: WidgetQuery) -> DataFrame:
+    def run_query(self, query: WidgetQuery) -> DataFrame:
         return self.spark.sql(query.statement(self.sql[query.dataset]))
 
     def number(self, widget: str, where: str = "true") -> int:
@@ -80,7 +80,7 @@ def test_a_dataset_gives_rows_and_the_columns_that_widgets_use(board: Board, nam
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: f"{query.widget}-{query.dataset}")
 def test_a_widget_s_query_gives_rows_that_fit_what_it_draws(board: Board, query: WidgetQuery) -> None:
-    frame = board.asked(query)
+    frame = board.run_query(query)
     assert frame.columns == [at.name for at in query.fields]
     assert frame.head(1)
     for name, scale in query.scales.items():

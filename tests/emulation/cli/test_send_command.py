@@ -57,7 +57,7 @@ def test_random_rows_are_the_same_for_the_same_seed(server: Server, source: Path
         )
         runs.append(count_stored(server))
     assert runs[0] == runs[1] != runs[2]
-    assert sum(n for (origin, _), n in runs[0].items() if origin.endswith(".pin")) == 600
+    assert sum(n for (target, _), n in runs[0].items() if target.endswith(".pin")) == 600
     assert max(runs[0].values()) > 1
 
 
@@ -87,7 +87,7 @@ def test_values_are_sent_unchanged(server: Server, tmp_path: Path) -> None:
                 plain = tuple(str(v) if isinstance(v, datetime | Decimal) else v for v in row)
                 connection.exec_driver_sql(f"INSERT INTO {entity.source_table} VALUES ({marks})", plain)
     assert main(build_arguments("batches", server, file, tmp_path, "--all")) == 0
-    sent = {(origin, key): value for origin, key, value in server.taken}
+    sent = {(target, key): value for target, key, value in server.taken}
     assert [sent["abc123.pin", n]["title"] for n in range(len(texts))] == list(texts)
     assert sent["abc123.geo", 0]["longitude"] is None
     assert sent["abc123.geo", 0]["country"] == "Côte d'Ivoire"

@@ -36,9 +36,9 @@ BLOCKED = {
 def test_splitting_finds_the_record_that_a_firewall_blocks(server: Server, tmp_path: Path, reason: str, sink) -> None:
     bad = {42, 43, 99}
 
-    async def firewall(server, request, origin, found):
+    async def firewall(server, request, target, found):
         blocks = (request.content_length or 0) > 8192 or any("<script" in record["value"]["title"] for record in found)
-        return await (BLOCKED[reason] if blocks else api.accept)(server, request, origin, found)
+        return await (BLOCKED[reason] if blocks else api.accept)(server, request, target, found)
 
     server.usual = firewall
     some = [
@@ -76,9 +76,9 @@ def test_a_firewall_that_blocks_everything_ends_the_run(server: Server, tmp_path
 
 
 def test_later_versions_follow_a_blocked_record(server: Server, tmp_path: Path) -> None:
-    async def firewall(server, request, origin, found):
+    async def firewall(server, request, target, found):
         return await (api.status(403) if b'"bad"' in await request.read() else api.accept)(
-            server, request, origin, found
+            server, request, target, found
         )
 
     server.usual = firewall
@@ -105,9 +105,9 @@ def test_error_codes_of_older_and_newer_proxies(server: Server, tmp_path: Path) 
 @pytest.mark.parametrize("code", [40101, 40301])
 @pytest.mark.parametrize("status", [200, 403])
 def test_a_proxy_that_is_not_authorized_ends_the_run(server: Server, tmp_path: Path, code: int, status: int) -> None:
-    async def refuses_geo(server, request, origin, found):
-        if origin.endswith(".pin"):
-            return await api.accept(server, request, origin, found)
+    async def refuses_geo(server, request, target, found):
+        if target.endswith(".pin"):
+            return await api.accept(server, request, target, found)
         said = api.answer(request, [code] * len(found))
         said.set_status(status)
         return said

@@ -155,9 +155,9 @@ def test_a_server_that_does_not_read_times_out(monkeypatch: pytest.MonkeyPatch) 
 def test_connections_are_persistent(server: Server, tmp_path: Path) -> None:
     opened: set[object] = set()
 
-    async def look(server, request, origin, found):
+    async def look(server, request, target, found):
         opened.add(request.transport)
-        return await api.accept(server, request, origin, found)
+        return await api.accept(server, request, target, found)
 
     server.usual = look
     send(server, tmp_path, records(5000), RetryPolicy(max_in_flight=2))

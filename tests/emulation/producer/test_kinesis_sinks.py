@@ -96,9 +96,9 @@ def test_direct_retriable_errors_are_retried(aws: Server, tmp_path: Path, name: 
 def test_direct_splitting_finds_a_blocked_record(aws: Server, tmp_path: Path, code: int) -> None:
     page = api.status(code, "<html>blocked</html>")
 
-    async def firewall(server, request, origin, found):
+    async def firewall(server, request, target, found):
         return await (page if any(r["value"]["index"] == 7 for r in found) else api.accept)(
-            server, request, origin, found
+            server, request, target, found
         )
 
     aws.usual = firewall

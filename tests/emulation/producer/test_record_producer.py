@@ -124,10 +124,10 @@ def test_a_request_that_is_too_large_is_split(server: Server, tmp_path: Path) ->
 
 
 def test_splitting_finds_the_invalid_record(server: Server, tmp_path: Path) -> None:
-    async def strict(server, request, origin, found):
+    async def strict(server, request, target, found):
         if any(record["key"] == 42 for record in found):
             return api.web.Response(status=422, text="bad value")
-        return await api.accept(server, request, origin, found)
+        return await api.accept(server, request, target, found)
 
     server.usual = strict
     sent = send(server, tmp_path, records(500))

@@ -117,7 +117,7 @@ def test_the_rest_is_in_quarantine_with_every_reason_and_its_text(taken: Place):
     ]
     wanted = [("abc.pin", "rejected", reason, "", *rest) for reason, *rest in rejected]
     wanted += [("abc.pin", "repaired", UNUSABLE, column, *rest) for column, *rest in repaired]
-    assert taken.noted() == sorted(wanted, key=repr)
+    assert taken.read_quarantine() == sorted(wanted, key=repr)
 
 
 def test_every_record_is_counted_once_and_blank_lines_are_none(taken: Place):

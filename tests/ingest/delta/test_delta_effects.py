@@ -78,7 +78,7 @@ class StreamLeg(Place):
 
     def texts(self) -> list[tuple[object, ...]]:
         """What quarantine holds: topic, kind, reasons, columns, raw, raw_bytes."""
-        return [row[:6] for row in self.noted()]
+        return [row[:6] for row in self.read_quarantine()]
 
     def archived(self, entity: Entity = PIN) -> list[int]:
         rows = self.stored("abc_raw_table").select("kind", "_source").rows()

@@ -60,7 +60,7 @@ def test_a_file_that_is_read_in_many_pieces_keeps_its_lines_numbers(place: Place
         place.spark.conf.set(limit, str(before))
     wanted = {number: ("0", 52 + number) for number in range(400)} | {1000 + n: ("0", n) for n in range(50)}
     assert place.sources() == wanted
-    assert [row[7] for row in place.noted()] == [453]
+    assert [row[7] for row in place.read_quarantine()] == [453]
     assert place.counted() == [counts(451, 450, rejected=1)]
 
 

@@ -28,19 +28,19 @@ def topic_lines(seed: int) -> dict[tuple[int, int], list]:
     return files
 
 
-def newest(files: dict[tuple[int, int], list]) -> dict[int, str]:
+def find_latest_titles(files: dict[tuple[int, int], list]) -> dict[int, str]:
     """The contract's rule, in plain Python: the title of each key's latest position."""
     lines = [line for place in sorted(files) for line in files[place]]
     return {line["index"]: line["title"] for line in lines if isinstance(line, dict)}
 
 
 def raws(place: Place) -> list[object]:
-    return sorted(row[4] for row in place.noted())
+    return sorted(row[4] for row in place.read_quarantine())
 
 
 def test_any_order_any_batch_size_and_twice_give_equal_tables(place: Place):
     files = topic_lines(seed=1)
-    wanted = newest(files)
+    wanted = find_latest_titles(files)
     rubbish = sorted(line for lines in files.values() for line in lines if isinstance(line, str))
     chance = random.Random(2)
     for (partition, start), lines in files.items():
@@ -139,7 +139,7 @@ def test_other_content_at_a_place_is_told_and_a_rebuild_leaves_nothing_of_an_ear
         file.unlink()
     place.put(0, pin(7, "new"), pin(2, "b"), age=-10)
     assert take(rebuild=True) == []
-    assert (place.titles(), place.noted()) == ({7: "new", 2: "b"}, [])
+    assert (place.titles(), place.read_quarantine()) == ({7: "new", 2: "b"}, [])
 
 
 def test_an_empty_topic_then_a_file_too_large_then_other_tables_then_what_is_right(place: Place, tmp_path: Path):

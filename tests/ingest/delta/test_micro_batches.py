@@ -26,7 +26,7 @@ def test_a_landing_is_ingested_over_spark_connect(place: Place, connect: SparkSe
     place.put(100, pin(1, "c"), pin(3, "d", board="walls"), pin(4, "grown"))
     place.take(rebuild=True)
     assert place.titles() == {1: "c", 2: "b", 3: "d", 4: "grown"}
-    assert [row[4] for row in place.noted()] == ["[]", '{"index": 2, "title": "b", "follower_count": "lots"}']
+    assert [row[4] for row in place.read_quarantine()] == ["[]", '{"index": 2, "title": "b", "follower_count": "lots"}']
     before = place.content()
     place.take()
     assert place.content() == before
@@ -72,7 +72,7 @@ def test_what_auto_loader_finds_is_taken_by_the_same_rule_where_no_frame_can_be_
         frame = place.spark.createDataFrame(row, "path string, length bigint")
         landing._ingest_rows(frame, context, number)
     assert place.titles() == {1: "e", 2: "g", 3: "d"}
-    assert [row[7] for row in place.noted()] == [103, 2, 3]
+    assert [row[7] for row in place.read_quarantine()] == [103, 2, 3]
     assert place.counted() == [counts(9, 3, rejected=2, repaired=1, board=1), counts(4, 0, rejected=1)]
     assert not place.spark.catalog.tableExists(place.settings.qualified("staged_pin"))
     assert state.progress["others"] == 2

@@ -71,7 +71,7 @@ def test_a_kill_beside_others_gives_what_one_run_gives(survived: Place):
     assert survived.titles() == {1: "d", 2: "c", 3: "e"}
     assert survived.sources() == {1: ("0", 100), 2: ("0", 3), 3: ("0", 101)}
     assert {key: row[0] for key, row in survived.rows(GEO).items()} == {1: "Peru", 2: "Fiji"}
-    assert [(row[0], row[1], row[4]) for row in survived.noted()] == [
+    assert [(row[0], row[1], row[4]) for row in survived.read_quarantine()] == [
         ("abc.geo", "rejected", "{}"),
         ("abc.geo", "repaired", '{"ind": 2, "country": "Chad", "latitude": 400}'),
         ("abc.pin", "rejected", "[]"),

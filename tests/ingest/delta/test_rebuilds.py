@@ -37,7 +37,7 @@ def test_a_rebuild_after_rules_have_changed_and_files_were_joined(place: Place, 
     gone.append(place.put(14, *second))
     place.take()
     assert place.titles() == {1: "forbidden", 2: "Spam", 4: "a later four", 5: "a", 6: "by age"}
-    assert [row[4] for row in place.noted()][:3] == [stranger, "[]", "rubbish"]
+    assert [row[4] for row in place.read_quarantine()][:3] == [stranger, "[]", "rubbish"]
     for file in gone:
         file.unlink()
     place.put(10, *first, *second, age=60)
@@ -48,7 +48,7 @@ def test_a_rebuild_after_rules_have_changed_and_files_were_joined(place: Place, 
     monkeypatch.setattr(json_parsing, "rejection_reasons", changed)
     place.take(rebuild=True)
     assert place.titles() == {1: "older", 2: None, 3: None, 4: "a later four", 5: "a", 6: "by age"}
-    assert place.noted() == [
+    assert place.read_quarantine() == [
         ("abc.pin", "rejected", "forbidden", "", '{"index": 1, "title": "forbidden"}', None, "0", 14),
         ("abc.pin", "rejected", NOT_AN_OBJECT, "", "[]", None, "0", 201),
         ("abc.pin", "rejected", NOT_AN_OBJECT, "", "rubbish", None, "0", 15),
@@ -79,7 +79,7 @@ def test_a_rebuild_of_a_stream_that_is_killed_goes_on(make_streams: MakeStreams,
     place.put(geo(5, "new"))
     place.take()  # goes on with the rebuild, though not asked to, and then reads the stream from its start
     assert place.countries() == {1: "older", 2: None, 4: "four", 5: "new"}
-    assert place.noted() == [
+    assert place.read_quarantine() == [
         (STREAM, "rejected", "forbidden", "", json.dumps(geo(1, "forbidden")), None, SHARD, at[3]),
         (STREAM, "rejected", NOT_AN_OBJECT, "", "rubbish", None, SHARD, at[4]),
         (STREAM, "repaired", UNUSABLE, "coordinates", json.dumps(geo(4, "four", latitude=400)), None, SHARD, at[2]),

@@ -117,7 +117,7 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     )
     place.take(rebuild=True, allow_losses=True)
     assert place.countries() == {2: "of another stream"}
-    assert place.noted()[0][4:] == ("[]", None, SHARD, at[1])
+    assert place.read_quarantine()[0][4:] == ("[]", None, SHARD, at[1])
 
 
 def test_a_checkpoint_that_has_lost_what_it_said_last(place: StreamPlace):
@@ -130,8 +130,8 @@ def test_a_checkpoint_that_has_lost_what_it_said_last(place: StreamPlace):
     assert [position for position, _ in place.raw()] == at
     assert place.countries() == {1: "c", 2: "x", 3: "new"}
     assert place.sources() == {1: (SHARD, at[4]), 2: (SHARD, at[3]), 3: (SHARD, at[6])}
-    assert [noted[4] for noted in place.noted() if noted[1] == "rejected"] == ["[]", "rubbish"]
-    assert len(place.noted()) == 3
+    assert [noted[4] for noted in place.read_quarantine() if noted[1] == "rejected"] == ["[]", "rubbish"]
+    assert len(place.read_quarantine()) == 3
     assert place.counted() == [geo_counts(7, 4, rejected=2, repaired=1)]  # the batch, with what it has more than before
 
 
@@ -168,7 +168,7 @@ def test_a_checkpoint_that_is_gone(make_streams: MakeStreams):
     place.put(geo(2, "after it began"))
     place.take(initial_position="latest")  # has a checkpoint again
     assert place.countries() == {1: "b", 2: "after it began"}
-    assert place.noted() == [rejected("[]", at[1])]
+    assert place.read_quarantine() == [rejected("[]", at[1])]
     assert place.counted() == [geo_counts(3, 1, rejected=1), geo_counts(1, 1)]
 
 
@@ -183,8 +183,8 @@ def test_a_record_is_noted_once_whatever_became_of_the_checkpoint(place: StreamP
     shutil.rmtree(folder)
     shutil.copytree(saved, folder)
     place.take()
-    assert (len(place.raw()), len(place.noted())) == (2, 2)
+    assert (len(place.raw()), len(place.read_quarantine())) == (2, 2)
     raw_archive.record_purge(place.for_entity(GEO), datetime.now(UTC))
     place.sql(f"DELETE FROM {place.qualified(RAW_TABLE)}").collect()
     place.take(new_checkpoint=True, allow_losses=True)
-    assert (len(place.raw()), len(place.noted())) == (2, 2)
+    assert (len(place.raw()), len(place.read_quarantine())) == (2, 2)

@@ -71,7 +71,7 @@ def by_landing(place: Place, entity: Entity, parts: Parts) -> None:
 
 def bad(place: Place, entity: Entity) -> Counter[tuple[object, ...]]:
     """What is noted of an entity: kind, reasons, columns, raw text, bytes; and how often."""
-    return Counter(row[1:6] for row in place.noted() if row[0] == place.settings.source_name(entity))
+    return Counter(row[1:6] for row in place.read_quarantine() if row[0] == place.settings.source_name(entity))
 
 
 def counted_of(place: Place, entity: Entity, name: str) -> int:
@@ -123,21 +123,21 @@ def test_records_that_are_new_odd_or_none(place: StreamPlace):
     assert [position for position, _ in place.raw()] == at
     assert place.countries() == {1: "7", 2: "a", 3: None, 4: "in two\nlines"}
 
-    def noted(number: int, reasons: str, columns: str = "", *, text: str = "", data: bytes | None = None):
+    def to_quarantine_row(number: int, reasons: str, columns: str = "", *, text: str = "", data: bytes | None = None):
         kind = "repaired" if columns else "rejected"
         return (STREAM, kind, reasons, columns, text or texts[number].decode(), data, SHARD, at[number])
 
     wanted = [
-        noted(1, UNUSABLE, "coordinates"),
-        noted(2, UNUSABLE, "country"),
-        noted(3, NOT_AN_OBJECT),
-        noted(6, NOT_TEXT, text="\ufffd{}", data=texts[6]),
-        noted(7, NOT_AN_OBJECT),
-        noted(8, OTHER_KIND),
-        noted(9, NO_KEY),
-        noted(11, NOT_TEXT, text='{"ind": 6, "country": "\ufffd"}', data=texts[11]),
+        to_quarantine_row(1, UNUSABLE, "coordinates"),
+        to_quarantine_row(2, UNUSABLE, "country"),
+        to_quarantine_row(3, NOT_AN_OBJECT),
+        to_quarantine_row(6, NOT_TEXT, text="\ufffd{}", data=texts[6]),
+        to_quarantine_row(7, NOT_AN_OBJECT),
+        to_quarantine_row(8, OTHER_KIND),
+        to_quarantine_row(9, NO_KEY),
+        to_quarantine_row(11, NOT_TEXT, text='{"ind": 6, "country": "\ufffd"}', data=texts[11]),
     ]
-    assert place.noted() == sorted(wanted, key=repr)
+    assert place.read_quarantine() == sorted(wanted, key=repr)
     assert place.counted() == [counts(10, 4, rejected=6, repaired=2, topic=STREAM, board=1, mood=1, title=1)]
 
 

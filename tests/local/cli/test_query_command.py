@@ -188,7 +188,7 @@ def _warehouse(folder: Path, *schemas: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("there", "asked", "used"),
+    ("there", "schema", "used"),
     [
         (["pinterest"], None, "pinterest"),
         (["pinterest_stream"], None, "pinterest_stream"),
@@ -199,9 +199,9 @@ def _warehouse(folder: Path, *schemas: str) -> Path:
     ],
 )
 def test_bare_names_have_the_schema_asked_for_or_the_batch_leg_s_or_the_only_one(
-    tmp_path: Path, there: list[str], asked: str | None, used: str | None
+    tmp_path: Path, there: list[str], schema: str | None, used: str | None
 ) -> None:
-    assert find_schemas(_warehouse(tmp_path, *there), asked) == (there, used)
+    assert find_schemas(_warehouse(tmp_path, *there), schema) == (there, used)
 
 
 def test_a_warehouse_must_have_the_schema(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_lines_of_three_threads_never_mix() -> None:
     screen.paused = steps.paused
     topics = ("abc.pin", "abc.geo", "abc.user")
 
-    def say(topic: str) -> None:
+    def write_lines(topic: str) -> None:
         for number in range(50):
             print(f"{topic}: file {number}")  # noqa: T201 - writes a line and its end apart
             steps(f"{topic}: step {number}")
@@ -122,7 +122,7 @@ def test_lines_of_three_threads_never_mix() -> None:
     printed = _Printed(screen)
     with steps, contextlib.redirect_stdout(printed):
         print("begun ", end="")  # noqa: T201 - writes a line and its end apart
-        threads = [threading.Thread(target=say, args=(topic,)) for topic in topics]
+        threads = [threading.Thread(target=write_lines, args=(topic,)) for topic in topics]
         for thread in threads:
             thread.start()
         for thread in threads:

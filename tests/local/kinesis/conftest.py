@@ -7,7 +7,7 @@ import pytest
 
 from local.kinesis.kinesis_emulator import serve_emulator
 from tests.local.kinesis.kinesis_calls import Clock, client_of
-from tests.local.kinesis.shards.shard_reads import Posts, client_at
+from tests.local.kinesis.shards.shard_reads import PostsStream, client_at
 from tests.local.kinesis.source_reads import SourcePosts
 from tests.support.controlled_kinesis import ControlledKinesis
 
@@ -39,13 +39,13 @@ def client(served: ControlledKinesis):
 
 
 @pytest.fixture
-def make(clock: Clock) -> Iterator[Callable[..., Posts]]:
+def make(clock: Clock) -> Iterator[Callable[..., PostsStream]]:
     """Posts by number of shards."""
     with serve_emulator(ControlledKinesis(clock=clock)) as kinesis:
 
-        def made(count: int = 1) -> Posts:
+        def made(count: int = 1) -> PostsStream:
             kinesis.create("posts", count)
-            return Posts(kinesis, client_at(kinesis.url))
+            return PostsStream(kinesis, client_at(kinesis.url))
 
         yield made
 

@@ -20,7 +20,7 @@ class Listing(ShardReader):
 
 
 @dataclass
-class Posts:
+class PostsStream:
     """The stream ``posts``: what is put into it, in numbers from 1 on, and what is done to its shards."""
 
     kinesis: ControlledKinesis

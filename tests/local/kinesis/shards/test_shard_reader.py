@@ -183,11 +183,11 @@ class Sparse:
     def __getattr__(self, name: str):
         return getattr(self._client, name)
 
-    def get_records(self, **asked):
+    def get_records(self, **request):
         self._calls += 1
         if self._calls % 2:
-            return {"Records": [], "NextShardIterator": asked["ShardIterator"], "MillisBehindLatest": 5}
-        return self._client.get_records(**asked)
+            return {"Records": [], "NextShardIterator": request["ShardIterator"], "MillisBehindLatest": 5}
+        return self._client.get_records(**request)
 
 
 def test_empty_pages_are_no_end(make):

@@ -7,7 +7,7 @@ from local.kinesis.kinesis_emulator import serve_emulator
 from local.kinesis.shard_reader import is_ended
 from pinterest_transforms.errors import StreamError
 from tests.local.kinesis.kinesis_calls import BEGAN, FIFTH, FIRST, FOURTH, HOUR, SECOND, SIXTH, THIRD, up_to
-from tests.local.kinesis.shards.shard_reads import Posts, at_most, client_at, forgotten, gap, numbers
+from tests.local.kinesis.shards.shard_reads import PostsStream, at_most, client_at, forgotten, gap, numbers
 from tests.support.controlled_kinesis import ControlledKinesis
 
 
@@ -132,7 +132,7 @@ def test_the_place_keeps_a_shard_that_vanished_behind_the_reader_until_the_next_
     kinesis.clock = lambda: BEGAN + (25 * HOUR if kinesis.calls["ListShards"] > 1 else 0)
     with serve_emulator(kinesis):
         kinesis.create("posts")
-        posts = Posts(kinesis, client_at(kinesis.url))
+        posts = PostsStream(kinesis, client_at(kinesis.url))
         posts.put(5)
         posts.client.split_shard(StreamName="posts", ShardToSplit=FIRST, NewStartingHashKey=str(2**127))
         reader = posts.reader()
