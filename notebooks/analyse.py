@@ -15,7 +15,7 @@ import sys
 sys.path.append(os.path.abspath("../src"))
 
 from pinterest_transforms.analysis.answers import answer_named
-from pinterest_transforms.analysis.charts import figure_for
+from pinterest_transforms.analysis.charts import draw_answer
 from pinterest_transforms.logs import configure_logging
 from pinterest_transforms.settings import DEFAULT_USER_ID, Leg, Settings
 from pinterest_transforms.tables import answer_tables
@@ -54,7 +54,7 @@ found = answer_tables.read_answers(leg, answer_tables.refresh_answers(leg))
 def show(name):
     print(answer_named(name).question)
     display(found[name])
-    display(figure_for(name, found[name]))
+    display(draw_answer(name, found[name]))
 
 
 # COMMAND ----------
@@ -66,7 +66,7 @@ def show(name):
 # COMMAND ----------
 
 # DBTITLE 1,Show the data freshness
-display(summaries.freshness(leg))
+display(summaries.read_freshness(leg))
 
 # COMMAND ----------
 

@@ -64,7 +64,7 @@ display(quality_gate.metrics_frame(spark, metrics))
 # COMMAND ----------
 
 # DBTITLE 1,Count the reasons
-display(summaries.rejected_by_reason(leg))
+display(summaries.read_rejected_by_reason(leg))
 
 # COMMAND ----------
 

@@ -70,10 +70,10 @@ ensure_tables(leg)
 if undone_run := dbutils.widgets.get("undo"):
     allow_losses = dbutils.widgets.get("allow_losses") == "true"
     done = undo.undo_run(leg, entities, undone_run, allow_losses=allow_losses, refresh=False)
-    display(undo.done_frame(spark, done))
+    display(undo.undone_frame(spark, done))
 else:
     ingest_landing(leg, entities, run_id, rebuild=rebuild)
-    display(summaries.run_totals(leg, run_id))
+    display(summaries.read_run_totals(leg, run_id))
 
 # COMMAND ----------
 
@@ -102,7 +102,7 @@ for entity, frame in ((PIN, df_pin), (GEO, df_geo), (USER, df_user)):
 # COMMAND ----------
 
 # DBTITLE 1,Count the reasons
-totals = summaries.quarantine_totals(leg).toPandas()
+totals = summaries.read_quarantine_totals(leg).toPandas()
 for kind in ("rejected", "repaired"):
     display(totals[totals["kind"] == kind])
 
@@ -113,4 +113,4 @@ for kind in ("rejected", "repaired"):
 # COMMAND ----------
 
 # DBTITLE 1,Show the newest records in quarantine
-display(summaries.quarantined(leg, *(leg.for_entity(entity).topic for entity in entities), limit=3))
+display(summaries.read_quarantine(leg, *(leg.for_entity(entity).topic for entity in entities), limit=3))

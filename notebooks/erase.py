@@ -47,7 +47,7 @@ ensure_tables(leg)
 keys = set(erasure.parse_keys(dbutils.widgets.get("ind")))
 user_name, date_joined = (dbutils.widgets.get(name) for name in ("user_name", "date_joined"))
 if user_name or date_joined:
-    keys |= set(erasure.keys_of_user(leg, user_name, date_joined))
+    keys |= set(erasure.find_keys_of_user(leg, user_name, date_joined))
 print(f"{len(keys)} posts")
 
 # COMMAND ----------

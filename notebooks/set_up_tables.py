@@ -49,4 +49,4 @@ creation.set_up(leg)
 # COMMAND ----------
 
 # DBTITLE 1,Show the tables and their versions
-display(summaries.versions(leg))
+display(summaries.read_versions(leg))

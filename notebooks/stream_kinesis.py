@@ -97,13 +97,13 @@ if not (rebuild or undone_run):
 ensure_tables(leg)
 if undone_run:
     done = undo.undo_run(leg, entities, undone_run, allow_losses=source.allow_losses)
-    display(undo.done_frame(spark, done))
+    display(undo.undone_frame(spark, done))
 elif rebuild:
     rebuild_streams(leg, entities, run_id, allow_losses=source.allow_losses)
 else:
     ingest_streams(leg, entities, run_id, source, client)
 
-display(summaries.run_totals(leg, run_id))
+display(summaries.read_run_totals(leg, run_id))
 
 # COMMAND ----------
 
@@ -114,7 +114,7 @@ display(summaries.run_totals(leg, run_id))
 # COMMAND ----------
 
 # DBTITLE 1,Count the reasons
-totals = summaries.quarantine_totals(leg).toPandas()
+totals = summaries.read_quarantine_totals(leg).toPandas()
 for kind in ("rejected", "repaired"):
     display(totals[totals["kind"] == kind])
-display(summaries.unknown_fields(leg))
+display(summaries.read_unknown_fields(leg))

@@ -15,10 +15,10 @@ from pinterest_transforms.operations.erasure import (
     ErasedRows,
     count_rows,
     erase,
-    erased_keys,
-    keys_of_user,
+    find_keys_of_user,
     parse_keys,
     parse_time,
+    read_erased_keys,
 )
 from pinterest_transforms.settings import LEGS, Leg, Settings
 from pinterest_transforms.tables.creation import ensure_tables, register_tables
@@ -42,9 +42,9 @@ def run(options: argparse.Namespace) -> None:
         legs = [Leg(spark, settings) for settings in found]
         for leg in legs:
             (ensure_tables if options.apply else register_tables)(leg)
-            noted.update(erased_keys(leg))
+            noted.update(read_erased_keys(leg))
             if options.user:
-                requested.update(keys_of_user(leg, options.user, options.joined))
+                requested.update(find_keys_of_user(leg, options.user, options.joined))
         keys = requested | noted
         for leg in legs:
             steps(f"{'erasing' if options.apply else 'counting'} in {leg.settings.schema}")

@@ -6,7 +6,7 @@ from local.cli.command_session import open_session
 from local.cli.erase_command import find_legs
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import UndoError
-from pinterest_transforms.operations.summaries import runs
+from pinterest_transforms.operations.summaries import read_runs
 from pinterest_transforms.operations.undo import undo_run
 from pinterest_transforms.settings import Leg
 from pinterest_transforms.tables.creation import ensure_tables
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
 def _find_leg(legs: list[Leg], run_id: str) -> Leg:
     for leg in legs:
         ensure_tables(leg)
-        if runs(leg, run_id).head(1):
+        if read_runs(leg, run_id).head(1):
             return leg
     tables = " or ".join(f"{leg.settings.schema}.runs" for leg in legs)
     raise UndoError(f"run must be the run_id of a row of {tables}, got {run_id!r}")

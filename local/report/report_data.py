@@ -36,7 +36,7 @@ def read_summaries(leg: Leg) -> Summaries:
     Raises:
         TableError: a table is not there.
     """
-    reads = (summaries.versions, summaries.quarantine_totals, summaries.runs, summaries.freshness)
+    reads = (summaries.read_versions, summaries.read_quarantine_totals, summaries.read_runs, summaries.read_freshness)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return Summaries(*pool.map(lambda read: read(leg).toPandas(), reads))
 
@@ -65,7 +65,7 @@ def collect_report_data(leg: Leg, tables: Summaries, known: Mapping[str, pd.Data
         repaired_by_column=_select_causes(totals[~rejected], "column"),
         unknown_fields=_count_unknown_fields(tables.runs),
         tables=tables.versions,
-        landing=tuple(line for one in landed for line in landing_reader.listing(one).remarks()),
+        landing=tuple(line for one in landed for line in landing_reader.list_topic(one).remarks()),
     )
 
 

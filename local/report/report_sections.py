@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 
 from local.report.report_page import Section
 from pinterest_transforms.analysis.answers import answer_named
-from pinterest_transforms.analysis.chart_text import counted, number
-from pinterest_transforms.analysis.charts import AGE_GROUPS, figure_for, quality_figures, untitled
+from pinterest_transforms.analysis.chart_text import format_count, format_number
+from pinterest_transforms.analysis.charts import AGE_GROUPS, draw_answer, draw_quality, remove_title
 
 if TYPE_CHECKING:
     from local.report.report_file import ReportData
@@ -70,7 +70,9 @@ def render_key_numbers(posts: int, runs: pd.DataFrame) -> str:
     """The row of key numbers: posts, and the totals of all runs."""
     names = ("Records read", "Merged", "Already there", "Rejected", "Repaired")
     totals = [0 if runs.empty else int(runs[outcome].sum()) for outcome in _OUTCOMES]
-    return _render_pairs("numbers", [("Posts", number(posts)), *zip(names, map(number, totals), strict=True)])
+    return _render_pairs(
+        "numbers", [("Posts", format_number(posts)), *zip(names, map(format_number, totals), strict=True)]
+    )
 
 
 def _render_pairs(kind: str, pairs: Sequence[tuple[str, str]]) -> str:
@@ -82,7 +84,7 @@ def _render_pairs(kind: str, pairs: Sequence[tuple[str, str]]) -> str:
 def build_answer_section(name: str, frame: pd.DataFrame) -> Section:
     """The section of an answer: its finding, its chart, and all its rows."""
     question = answer_named(name).question
-    figure = figure_for(name, frame, top=_ROWS_IN_CHART)
+    figure = draw_answer(name, frame, top=_ROWS_IN_CHART)
     if "age_group" in frame.columns:
         order = frame["age_group"].map({group: at for at, group in enumerate(AGE_GROUPS)})
         frame = frame.loc[order.sort_values(kind="stable").index]
@@ -92,13 +94,13 @@ def build_answer_section(name: str, frame: pd.DataFrame) -> Section:
         + render_table(frame, f"{question} All rows.", headings)
         + f'<p class="name">Table <code>{escape(name)}</code></p>'
     )
-    return Section(f"answer-{name}", question, body, {f"chart-{name}": untitled(figure)})
+    return Section(f"answer-{name}", question, body, {f"chart-{name}": remove_title(figure)})
 
 
 def _render_chart(anchor: str, question: str, figure: go.Figure) -> str:
     """The place of a chart, with what it shows in words for whoever does not see it."""
     finding = _CONTROL.sub("�", str(figure.layout.meta["finding"]))
-    height = untitled(figure).layout.height
+    height = remove_title(figure).layout.height
     spoken = escape(f"Chart. {question} {finding} The table after it holds every number.")
     # A chart without data shows why there is none.
     said = "" if figure.layout.meta.get("empty") else f'<p class="finding"><bdi>{escape(finding)}</bdi></p>\n'
@@ -130,7 +132,7 @@ def render_table(frame: pd.DataFrame, caption: str, headings: Mapping[str, str] 
     )
     if not tall:
         return table
-    return f'<details class="table"><summary>Show all {counted(len(frame), "row")}</summary>\n{table}</details>\n'
+    return f'<details class="table"><summary>Show all {format_count(len(frame), "row")}</summary>\n{table}</details>\n'
 
 
 def _find_kind(column: pd.Series, name: str) -> str:
@@ -147,7 +149,7 @@ def _render_cell(value: object, kind: str) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return f"<td{right}>–</td>"
     if kind != "text":
-        shown = f"{value:.0f}" if kind == "year" else number(value)  # type: ignore[arg-type]
+        shown = f"{value:.0f}" if kind == "year" else format_number(value)  # type: ignore[arg-type]
         return f"<td{right}>{shown}</td>"
     if isinstance(value, datetime):
         return f"<td>{render_time(value)}</td>"
@@ -159,7 +161,7 @@ def build_quality_section(
     runs: pd.DataFrame, rejected: pd.DataFrame, repaired: pd.DataFrame, unknown: pd.DataFrame
 ) -> Section:
     """What was read, merged, already there, rejected and repaired, why, and which fields nobody knows."""
-    figures = quality_figures(runs, rejected, repaired)
+    figures = draw_quality(runs, rejected, repaired)
     tables = {
         "records_by_topic": render_table(_sum_by_topic(runs), "Records by topic"),
         "rejected_by_reason": render_table(rejected, "Rejected records by topic and reason"),
@@ -175,7 +177,7 @@ def build_quality_section(
         parts.append(f"<h3>{escape(title)}</h3>\n{_render_chart(f'chart-{name}', title, figure)}{tables[name]}")
     fields = render_table(unknown, "Unknown fields by topic", nothing="No record had a field the schema does not know.")
     parts.append(f"<h3>Which fields does the schema not know?</h3>\n{fields}")
-    drawn = {f"chart-{name}": untitled(figure) for name, figure in figures.items()}
+    drawn = {f"chart-{name}": remove_title(figure) for name, figure in figures.items()}
     return Section("quality", "Quality of the data", "\n".join(parts), drawn)
 
 

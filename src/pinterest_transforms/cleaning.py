@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pinterest_transforms import columns, json_parsing
-from pinterest_transforms.column_cache import once_a_session
+from pinterest_transforms.column_cache import cache_per_session
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import CONTRACT, SOURCE_TYPE, clean_schema
 
@@ -100,7 +100,7 @@ def validate_and_clean(records: DataFrame, entity: Entity, *, every_raw: bool = 
     return rows.select(*CONTRACT[entity.name].names, *carried, raw, *labels)
 
 
-@once_a_session
+@cache_per_session
 def _steps(entity: Entity) -> list[Columns]:
     """From ``json_parsing.parse_json`` to the contract's columns, each step one projection.
 
@@ -152,7 +152,7 @@ def _may_be_unusable(name: str) -> Column:
     return F.col(name).isNotNull() if name in _RULES else columns.may_be_no_text(name)
 
 
-@once_a_session
+@cache_per_session
 def _repairs(entity: Entity) -> Column:
     """Clean columns for which the record held something that could not be used."""
     conditions = {name: F.col(name).isNull() & F.col(_given(name)) for name in CONTRACT[entity.name].names[1:]}

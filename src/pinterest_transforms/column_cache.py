@@ -19,7 +19,7 @@ def _java() -> object:
     return SparkContext._gateway
 
 
-def once_a_session(make: Callable[_P, _T]) -> Callable[_P, _T]:
+def cache_per_session(make: Callable[_P, _T]) -> Callable[_P, _T]:
     """Keeps the columns that a function builds, for each Java process or Connect: each part of one is a call to Java.
 
     What they are made of must come from the function's arguments alone.

@@ -38,7 +38,7 @@ def _column(value: str | Column) -> Column:
     return F.col(value) if isinstance(value, str) else value
 
 
-def interpreted(rule: Callable[[Column], Column], value: Column) -> Column:
+def apply_without_codegen(rule: Callable[[Column], Column], value: Column) -> Column:
     """What a rule gives for a value that few records have, null for null.
 
     Spark generates Java code for each expression of a projection, and a higher-order function is what it evaluates
@@ -60,7 +60,7 @@ def trim_whitespace(raw: str | Column) -> Column:
     'a b'
     """
     raw = _column(raw)
-    return F.when(_has_plain_ends(raw), raw).otherwise(interpreted(_trim_any, raw))
+    return F.when(_has_plain_ends(raw), raw).otherwise(apply_without_codegen(_trim_any, raw))
 
 
 def _trim_any(raw: Column) -> Column:
@@ -141,7 +141,7 @@ def parse_whole_number(value: str | Column, low: int, high: int) -> Column:
 
     value = _column(value)
     digits = F.when(_is_digits(value), value).try_cast("bigint")
-    return F.coalesce(F.when(digits.between(low, high), digits), interpreted(exactly, value))
+    return F.coalesce(F.when(digits.between(low, high), digits), apply_without_codegen(exactly, value))
 
 
 def _is_digits(value: Column) -> Column:
@@ -178,7 +178,7 @@ def parse_follower_count(value: str | Column) -> Column:
     thousands = value.endswith("k") & (value < ":")  # a digit first, or less: of a k alone nothing would be left
     digits = F.when(thousands, F.concat(_without_last_byte(value), F.lit("000"))).otherwise(value)
     quick = F.when(_is_digits(digits), digits).try_cast("int")
-    return F.coalesce(quick, interpreted(_any_follower_count, value))
+    return F.coalesce(quick, apply_without_codegen(_any_follower_count, value))
 
 
 def _any_follower_count(value: Column) -> Column:
@@ -213,7 +213,8 @@ def parse_save_location(value: str | Column) -> Column:
     '/data/art'
     """
     value = _column(value)
-    return F.when(value.startswith(f"{_SAVED_IN}/"), _without_saved_in(value)).otherwise(interpreted(_any_path, value))
+    usual = F.when(value.startswith(f"{_SAVED_IN}/"), _without_saved_in(value))
+    return usual.otherwise(apply_without_codegen(_any_path, value))
 
 
 def _any_path(value: Column) -> Column:
@@ -243,7 +244,7 @@ def parse_timestamp(value: str | Column) -> Column:
     '2020-08-28 03:52:47'
     """
     value = _column(value)
-    return F.coalesce(_plain_timestamp(value), interpreted(_any_timestamp, value))
+    return F.coalesce(_plain_timestamp(value), apply_without_codegen(_any_timestamp, value))
 
 
 def _plain_timestamp(value: Column) -> Column:

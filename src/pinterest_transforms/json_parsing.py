@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from pinterest_transforms.column_cache import once_a_session
+from pinterest_transforms.column_cache import cache_per_session
 from pinterest_transforms.columns import UNPAIRED_SURROGATE
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import SOURCE_TYPE
@@ -71,7 +71,7 @@ def parse_json(records: DataFrame, entity: Entity) -> DataFrame:
     return records.drop("_escaped", "_json", "_unpaired", "_record")
 
 
-@once_a_session
+@cache_per_session
 def _steps(entity: Entity) -> list[dict[str, Column]]:
     """Projections: Spark copies rows once per projection, and computes what is repeated within one once.
 
@@ -128,7 +128,7 @@ def _has_surrogates(raw: Column) -> Column:
     return raw.contains(r"\u") & (raw.contains(r"\ud") | raw.contains(r"\uD"))
 
 
-@once_a_session
+@cache_per_session
 def rejection_reasons() -> Column:
     """Every reason why a record is rejected, as ARRAY<STRING>; empty for a usable one, ``BLANK`` alone for no record.
 
@@ -150,7 +150,7 @@ def rejection_reasons() -> Column:
     return F.when(none, no_labels()).otherwise(_names_of(reasons))
 
 
-@once_a_session
+@cache_per_session
 def unknown_fields(entity: Entity) -> Column:
     """Names of the record that no schema knows, as ARRAY<STRING>; null where there are none to look at."""
     known = (*entity.key_fields, *entity.fields)

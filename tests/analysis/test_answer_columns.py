@@ -45,7 +45,7 @@ def test_the_order_of_an_answer_is_total_and_can_be_made_again(spark: SparkSessi
     rows = [("+50", 2015, 1.0), ("18-24", 2016, 2.0), ("36-50", 2015, 3.0), ("18-24", 2015, 4.0), ("25-35", 2015, 5.0)]
     [answer] = [answer for answer in ANSWERS if answer.name == "median_followers_by_age_group_and_join_year"]
     frame = spark.createDataFrame(rows, "age_group string, post_year int, median double")
-    assert [row[:2] for row in answer.ordered(frame).collect()] == [
+    assert [row[:2] for row in answer.sort_rows(frame).collect()] == [
         ("18-24", 2015),
         ("18-24", 2016),
         ("25-35", 2015),

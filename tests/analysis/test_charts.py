@@ -11,8 +11,8 @@ import pytest
 
 import pinterest_transforms
 from pinterest_transforms.analysis.answers import ANSWERS
-from pinterest_transforms.analysis.chart_text import plain, shortened
-from pinterest_transforms.analysis.charts import AGE_GROUPS, figure_for, quality_figures, untitled
+from pinterest_transforms.analysis.chart_text import escape_text, truncate
+from pinterest_transforms.analysis.charts import AGE_GROUPS, draw_answer, draw_quality, remove_title
 from pinterest_transforms.errors import SettingsError
 
 QUESTIONS = {answer.name: answer.question for answer in ANSWERS}
@@ -80,7 +80,7 @@ def test_the_questions_are_the_ten_answers_of_the_contract():
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_each_answer_has_a_figure_with_its_question_and_a_finding(name):
-    figure = figure_for(name, FRAMES[name])
+    figure = draw_answer(name, FRAMES[name])
     assert figure.layout.meta["title"] == QUESTIONS[name]
     assert figure.layout.meta["finding"].endswith(".")
     words = figure.layout.title.text.replace("<br>", " ")
@@ -93,7 +93,7 @@ def test_each_answer_has_a_figure_with_its_question_and_a_finding(name):
 @pytest.mark.parametrize("how", ["no rows", "no columns", "only nulls"])
 def test_nothing_to_show_is_said_and_is_no_error(name, how):
     frame = {"no rows": FRAMES[name].iloc[:0], "no columns": pd.DataFrame()}.get(how)
-    figure = figure_for(name, FRAMES[name].iloc[:1].map(lambda _: None) if frame is None else frame)
+    figure = draw_answer(name, FRAMES[name].iloc[:1].map(lambda _: None) if frame is None else frame)
     assert "no posts have what this question needs" in texts(figure)
     assert figure.layout.meta["title"] == QUESTIONS[name]
 
@@ -104,7 +104,7 @@ def test_text_of_the_data_is_never_markup(name, hostile):
     frame = FRAMES[name].copy()
     for column in {"country", "category", "poster_name"} & set(frame.columns):
         frame[column] = hostile
-    for text in texts(figure_for(name, frame)):
+    for text in texts(draw_answer(name, frame)):
         assert "<" not in re.sub(r'</?b>|<br>|<span style="[^"]*">|</span>', "", text), "only the chart's own marks"
         assert "$" not in text
         assert hostile != "&lt;i&gt;" or "&lt;i" not in text
@@ -121,16 +121,16 @@ def test_text_is_shown_as_it_is():
         ("🌸 ok", "🌸 ok"),
         (None, "None"),
     ]:
-        assert plain(given) == expected
+        assert escape_text(given) == expected
 
 
 def test_a_long_text_is_cut_by_its_width():
     for given, width, expected in [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("日本語", 4, "日…"), ("", 1, "")]:
-        assert shortened(given, width) == expected
+        assert truncate(given, width) == expected
 
 
 def test_a_tie_counts_for_every_winner_and_shows_as_one():
-    figure = figure_for("top_category_by_country", FRAMES["top_category_by_country"])
+    figure = draw_answer("top_category_by_country", FRAMES["top_category_by_country"])
     alone, shared = (list(trace.x) for trace in figure.data[:2])
     assert (alone, shared) == ([2, 1, 0], [1, 0, 1])
     assert figure.layout.meta["finding"] == "art comes first in 3 of 4 countries; in 1 of them categories tie."
@@ -139,14 +139,14 @@ def test_a_tie_counts_for_every_winner_and_shows_as_one():
 
 def test_only_the_top_rows_of_237_countries_are_drawn_and_it_says_of_how_many():
     frame = pd.DataFrame([(f"Land {i}", "art", i) for i in range(237)], columns=["country", *COUNTS])
-    figure = figure_for("top_category_by_country", frame, top=5)
+    figure = draw_answer("top_category_by_country", frame, top=5)
     assert list(figure.data[2].x) == [236, 235, 234, 233, 232]
     assert any("5 of 237 countries" in text for text in texts(figure))
 
 
 @pytest.mark.parametrize("name", [name for name in FRAMES if "age_group" in name])
 def test_age_groups_stand_in_their_order(name):
-    figure = figure_for(name, FRAMES[name])
+    figure = draw_answer(name, FRAMES[name])
     if name == "top_category_by_age_group":
         order = [text[3:].split("</b>")[0] for text in texts(figure) if text.startswith("<b>") and "</b>  " in text]
     elif name == "median_followers_by_age_group":
@@ -159,19 +159,19 @@ def test_age_groups_stand_in_their_order(name):
 
 @pytest.mark.parametrize("name", ["users_joined_by_year", "median_followers_by_join_year"])
 def test_years_are_discrete_and_a_year_without_rows_is_a_gap(name):
-    figure = figure_for(name, FRAMES[name].astype("float64"))
+    figure = draw_answer(name, FRAMES[name].astype("float64"))
     assert list(figure.layout.xaxis.ticktext) == ["2015", "2016", "2017"]
     assert figure.data[0].text[1] == ("0" if name == "users_joined_by_year" else "–")
 
 
 def test_a_category_without_posts_in_a_year_has_none():
-    figure = figure_for("posts_by_category_and_year", FRAMES["posts_by_category_and_year"])
+    figure = draw_answer("posts_by_category_and_year", FRAMES["posts_by_category_and_year"])
     assert [list(row) for row in figure.data[0].z] == [[5, 0, 7], [0, 0, 1]]
     assert list(figure.layout.xaxis.ticktext) == ["2018", "2019", "2020"]
 
 
 def test_a_median_keeps_its_half():
-    figure = figure_for(
+    figure = draw_answer(
         "median_followers_by_age_group_and_join_year", FRAMES["median_followers_by_age_group_and_join_year"]
     )
     assert figure.data[0].text[0][2] == "900.5"
@@ -180,29 +180,29 @@ def test_a_median_keeps_its_half():
 
 def test_the_same_frame_gives_the_same_figure():
     for name, frame in FRAMES.items():
-        assert figure_for(name, frame).to_json() == figure_for(name, frame.copy()).to_json()
-        json.loads(figure_for(name, frame).to_json())
+        assert draw_answer(name, frame).to_json() == draw_answer(name, frame.copy()).to_json()
+        json.loads(draw_answer(name, frame).to_json())
 
 
 def test_a_figure_without_its_title_is_as_much_lower():
-    figure = figure_for("users_joined_by_year", FRAMES["users_joined_by_year"])
-    bare = untitled(figure)
+    figure = draw_answer("users_joined_by_year", FRAMES["users_joined_by_year"])
+    bare = remove_title(figure)
     assert bare.layout.title.text is None
     assert figure.layout.height - bare.layout.height == figure.layout.margin.t - bare.layout.margin.t > 0
 
 
 def test_what_cannot_be_drawn_is_a_clear_error():
     with pytest.raises(SettingsError, match=r"\Aanswer must be one of top_category_by_country, .*, got 'x'\Z"):
-        figure_for("x", pd.DataFrame())
+        draw_answer("x", pd.DataFrame())
     with pytest.raises(SettingsError, match=r"\Atop must be at least 1, got 0\Z"):
-        figure_for("top_user_country", FRAMES["top_user_country"], top=0)
+        draw_answer("top_user_country", FRAMES["top_user_country"], top=0)
     wanted = r"\Atop_user_country must have the columns country, follower_count, got none named 'follower_count'\Z"
     with pytest.raises(SettingsError, match=wanted):
-        figure_for("top_user_country", FRAMES["top_user_country"][["country"]])
+        draw_answer("top_user_country", FRAMES["top_user_country"][["country"]])
 
 
 def test_quality_adds_up_the_runs_of_a_topic():
-    figure = quality_figures(RUNS, REJECTED, REPAIRED)["records_by_topic"]
+    figure = draw_quality(RUNS, REJECTED, REPAIRED)["records_by_topic"]
     assert {trace.name: list(trace.x) for trace in figure.data} == {
         "merged": [4, 6],
         "already there": [0, 8],
@@ -214,13 +214,13 @@ def test_quality_adds_up_the_runs_of_a_topic():
 
 
 def test_quality_shows_reasons_and_columns_by_topic():
-    figures = quality_figures(RUNS, REJECTED, REPAIRED)
+    figures = draw_quality(RUNS, REJECTED, REPAIRED)
     assert [(trace.name, list(trace.x)) for trace in figures["rejected_by_reason"].data] == [("pin", [1])]
     assert [(t.name, list(t.x)) for t in figures["repaired_by_column"].data] == [("geo", [3]), ("pin", [2])]
 
 
 def test_quality_of_nothing_says_so():
-    figures = quality_figures(RUNS.iloc[:0], pd.DataFrame(), REPAIRED.iloc[:0])
+    figures = draw_quality(RUNS.iloc[:0], pd.DataFrame(), REPAIRED.iloc[:0])
     said = [figure.layout.annotations[0].text for figure in figures.values()]
     assert said == ["no run has read a record", "no record was rejected", "no record was repaired"]
 

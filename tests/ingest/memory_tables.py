@@ -133,7 +133,7 @@ class MemoryEffects:
             last_arrival=max(arrived, default=0),
         )
 
-    def clean_version(self) -> int:
+    def read_clean_version(self) -> int:
         return len(self.tables.commits) - 1
 
     def count_conflicts(self) -> int:
@@ -176,10 +176,10 @@ class MemoryEffects:
             self.tables.commits.append(len(written))
         return sum(self.tables.commits[since + 1 :])
 
-    def unknown_fields(self) -> dict[str, int]:
+    def count_unknown_fields(self) -> dict[str, int]:
         return {"board": self.counts.unknown}
 
-    def recorded_read(self) -> int | None:
+    def find_recorded_read(self) -> int | None:
         return next((row["read"] for row in self.tables.runs if self._is_same(row)), None)
 
     def remove_run(self) -> None:
@@ -254,7 +254,7 @@ class MemoryLanding:
     def path(partition: int, start: int) -> str:
         return f"/landing/topics/{TOPIC}/partition={partition}/{TOPIC}+{partition}+{start:010d}.json"
 
-    def listing(self) -> Listing:
+    def list_files(self) -> Listing:
         return Listing(TOPIC, {self.path(*place): stamp for place, stamp in self.stamps.items()})
 
     def unusable(self, path: str, stamp: FileStamp) -> str:

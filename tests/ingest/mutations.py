@@ -34,7 +34,7 @@ MUTATIONS: list[tuple[str, str, str]] = [
     (BATCH, "    if bad or replaces:\n", "    if bad:\n"),
     (BATCH, "    if usable or replaces:\n", "    if usable:\n"),
     (BATCH, "merged = min(effects.write_clean(since), usable)", "merged = effects.write_clean(since)"),
-    (BATCH, "effects.write_clean(since)", "effects.write_clean(effects.clean_version())"),
+    (BATCH, "effects.write_clean(since)", "effects.write_clean(effects.read_clean_version())"),
     (BATCH, "if counts.read and not (replay and _is_recorded(effects)):", "if counts.read:"),
     (BATCH, "if counts.read and not (replay", "if not (replay"),
     (BATCH, "recorded is not None and recorded != effects.counts.read", "False"),

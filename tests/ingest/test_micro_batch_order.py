@@ -23,7 +23,7 @@ from tests.ingest.worlds import LandingWorld
 def test_the_effects_of_a_batch_are_in_their_order(monkeypatch: pytest.MonkeyPatch):
     """State before anything is written, raw records before what is made of them, the run's row after all tables."""
     done = Mock()
-    done.counts, done.clean_version.return_value, done.write_clean.return_value = Counts(3, 3, 1), 0, 2
+    done.counts, done.read_clean_version.return_value, done.write_clean.return_value = Counts(3, 3, 1), 0, 2
     monkeypatch.setattr(micro_batch, "flush_to_disk", done.flush_to_disk)
     monkeypatch.setattr(CheckpointState, "save", done.save)
     state = CheckpointState("", has_quarantined=False, progress={"arrived": 9.0})
@@ -31,7 +31,7 @@ def test_the_effects_of_a_batch_are_in_their_order(monkeypatch: pytest.MonkeyPat
     for number in (0, 1):
         done.reset_mock()
         process_stream_batch(done, state, MicroBatch("run", number, archive=True))
-        order = ["clean_version", "save", "archive_raw", "write_quarantine", "write_clean", "append_run"]
+        order = ["read_clean_version", "save", "archive_raw", "write_quarantine", "write_clean", "append_run"]
         assert [name for name, *_ in done.mock_calls] == [*order, "flush_to_disk", "save"]
     assert [state.progress[name] for name in ("batches", "read", "rejected", "arrived")] == [2, 6, 2, 9]
 
@@ -43,7 +43,7 @@ def test_the_effects_of_a_batch_are_in_their_order(monkeypatch: pytest.MonkeyPat
 )
 def test_only_what_may_be_there_is_looked_for(number: int, seconds: float, archive: bool, there: bool):
     effects, state = Mock(), CheckpointState("", before={"0": 3}, has_quarantined=True, progress={"arrived": 9.0})
-    effects.counts, effects.clean_version.return_value, effects.write_clean.return_value = (
+    effects.counts, effects.read_clean_version.return_value, effects.write_clean.return_value = (
         Counts(2, 2, 1, first_arrival=round(seconds * 1e6)),
         0,
         1,
@@ -57,7 +57,7 @@ def test_only_what_may_be_there_is_looked_for(number: int, seconds: float, archi
 def test_a_batch_that_comes_again_leaves_what_is_known_of_a_later_one():
     """A checkpoint that has lost its last notes gives batches 3 to 5 again: 5 had begun at version 7."""
     effects, state = Mock(), CheckpointState("", before={"5": 7})
-    effects.counts, effects.clean_version.return_value, effects.write_clean.return_value = Counts(1, 1), 9, 1
+    effects.counts, effects.read_clean_version.return_value, effects.write_clean.return_value = Counts(1, 1), 9, 1
     state.save = Mock()  # type: ignore[method-assign]
     for number in (3, 4, 5):
         process_micro_batch(effects, state, MicroBatch("run", number))

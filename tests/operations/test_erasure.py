@@ -112,13 +112,13 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     """Whatever step is killed, the next run does what was left undone, even if it finds no post itself."""
     root = Path(loaded_place.settings.warehouse).parent
     assert {canary for canary in CANARIES for _, text in texts(root) if canary in text} == set(CANARIES)
-    found = erasure.keys_of_user(loaded_place, NAME, "2016-03-01")
+    found = erasure.find_keys_of_user(loaded_place, NAME, "2016-03-01")
     assert found == (GONE,)
     for when, key in (
         *(("2016-03-01", ()), (" 2016-03-02 ", (KEPT,))),  # joined at midnight: of one day alone
         *(("2016-03-02T01:00:00+01:00", (KEPT,)), ("2016-03-02T00:00:01", ()), ("2016-03-01T23:59:59", ())),
     ):
-        assert erasure.keys_of_user(loaded_place, " Kept Holm ", when) == key
+        assert erasure.find_keys_of_user(loaded_place, " Kept Holm ", when) == key
     before = loaded_place.content()
     would_go = {row.place: row.rows for row in erasure.count_rows(loaded_place, found)}
     assert would_go == {"pins": 1, "geolocations": 1, "users": 1, "quarantine": 2, "landing": 6}
@@ -132,7 +132,7 @@ def test_a_purged_post_is_in_no_file_and_never_comes_back(
     with dying_in("_delete", 4):
         erasure.erase(loaded_place, found, purge=True)
     # The user's name is gone now: the posts are found by their keys.
-    assert erasure.keys_of_user(loaded_place, NAME, "2016-03-01") == ()
+    assert erasure.find_keys_of_user(loaded_place, NAME, "2016-03-01") == ()
     assert {canary for canary in CANARIES for _, text in texts(root) if canary in text} == set(CANARIES)
     for step, call, again in (("blank_file", 2, ()), ("_remove_bytes", 1, found)):
         with dying_in(step, call):
@@ -226,11 +226,11 @@ def test_a_value_that_cannot_be_used_is_one_clear_line(loaded_place: Place) -> N
         (lambda: erasure.parse_keys("٣"), "ind must be whole numbers of 0 or more, got '٣'"),
         (lambda: erasure.parse_keys(str(2**63)), f"ind must be whole numbers of 0 or more, got '{2**63}'"),
         (
-            lambda: erasure.keys_of_user(loaded_place, "Some Body", "soon"),
+            lambda: erasure.find_keys_of_user(loaded_place, "Some Body", "soon"),
             "date_joined must be a date or time such as 2016-03-01 or 2016-03-01T08:15:00",
         ),
         (
-            lambda: erasure.keys_of_user(loaded_place, " ", "2016-03-01"),
+            lambda: erasure.find_keys_of_user(loaded_place, " ", "2016-03-01"),
             "user_name must be the user's first and last name, got none",
         ),
     ):

@@ -137,7 +137,7 @@ def _user_groups(posts: list[Row]) -> set[frozenset[int]]:
 
 def test_an_analyst_gets_the_same_posts_and_places_of_every_answer(ran: Ran, analyst: Leg) -> None:
     """The same as of the clean tables, whose answers' posts give their numbers again; and no name but top posters'."""
-    spark, stored = ran.spark, answer_tables.posts(ran.leg)
+    spark, stored = ran.spark, answer_tables.read_clean_tables(ran.leg)
     # Read once: each query below is around values alone.
     tables = (stored.pins, stored.geolocations, stored.users)
     clean = CleanTables(*(spark.createDataFrame(table.toArrow()) for table in tables))

@@ -99,7 +99,7 @@ def undo(world: World, run_id: str, dies_at: int = 0) -> bool:
     batches = [RecordedBatch(row["run_id"], row["query_id"], row["ranges"], row["undone"]) for row in rows]
     plan = plan_undo(TOPIC, batches, run_id)
     if isinstance(world, LandingWorld):
-        listed = world.landing.listing().records
+        listed = world.landing.list_files().records
         assert plan.missing({object_key(path, TOPIC): stamp.modified for path, stamp in listed.items()}) == []
     world.process.start(dies_at)
     try:

@@ -62,7 +62,7 @@ def stored(place: Place, answer: Answer) -> list[tuple[object, ...]]:
 
 
 def computed(place: Place, answer: Answer) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in answer.compute(answer_tables.posts(place)).collect()]
+    return [tuple(row) for row in answer.compute(answer_tables.read_clean_tables(place)).collect()]
 
 
 def test_a_kept_answer_is_what_its_function_computes_in_its_order(answered: Place):
@@ -72,7 +72,7 @@ def test_a_kept_answer_is_what_its_function_computes_in_its_order(answered: Plac
 
 
 def test_an_answer_needs_no_table_but_those_it_names(answered: Place):
-    clean = answer_tables.posts(answered)
+    clean = answer_tables.read_clean_tables(answered)
     frames = {"pin": clean.pins, "geo": clean.geolocations, "user": clean.users}
     for answer in ANSWERS:
         named = {entity.name for entity in answer.entities}
@@ -127,7 +127,7 @@ def test_an_answer_table_has_comments_on_everything(answered: Place):
         assert [row["data_type"] for row in about if row["col_name"] == "Comment"] == [answer.question]
         columns = [(row["col_name"], row["data_type"], row["comment"]) for row in about[: len(answer.columns)]]
         assert columns == [(column, kind.lower(), comment) for column, kind, comment in answer.columns]
-        assert table_access.properties(answered, answer.name)["pinterest.schema_version"] == "3"
+        assert table_access.read_properties(answered, answer.name)["pinterest.schema_version"] == "3"
 
 
 def drop(place: Place, answer: Answer) -> None:
@@ -162,7 +162,7 @@ def test_an_answer_table_that_is_missing_or_another_s_is_written_again(two: Plac
         for answer in answer_tables.ANSWERS:
             assert two.table(answer.name).columns == [name for name, _, _ in answer.columns]
 
-    current = table_access.properties(two, BY_YEAR.name)[answer_tables.SOURCE_PROPERTY]
+    current = table_access.read_properties(two, BY_YEAR.name)[answer_tables.SOURCE_PROPERTY]
     drop(two, BY_COUNTRY)
     leave_unfinished(two, BY_YEAR)
     with pytest.MonkeyPatch.context() as patched:
@@ -236,7 +236,7 @@ def test_answers_need_their_tables(make_place: Callable[..., Place]):
     place = make_place(names=("pins", "geolocations"))
     with pytest.raises(TableError, match="must be there: run the batch first"):
         answer_tables.read_answer(place, ANSWERS[0])
-    for work in (answer_tables.posts, answer_tables.refresh_answers):
+    for work in (answer_tables.read_clean_tables, answer_tables.refresh_answers):
         with pytest.raises(TableError) as error:
             work(place)
         assert str(error.value) == f"table {place.settings.schema}.users must be there: run the batch first"

@@ -30,7 +30,7 @@ def violation(place: Place, table: str, **values: str) -> str:
 
 def allowed(place: Place, table: str, column: str, *values: str) -> list[bool | None]:
     """What the constraint of a column, as the table has it, says of values; the engine refuses where it is not true."""
-    condition = table_access.properties(place, table)[f"delta.constraints.{column}_check"]
+    condition = table_access.read_properties(place, table)[f"delta.constraints.{column}_check"]
     kind = place.table(table).schema[column].dataType.simpleString()
     rows = ", ".join(f"(CAST({value} AS {kind}))" for value in values)
     return [row[0] for row in place.spark.sql(f"SELECT {condition} FROM VALUES {rows} AS given(`{column}`)").collect()]
@@ -97,7 +97,7 @@ def test_an_older_table_gets_the_constraints_and_keeps_its_rows_once_none_violat
     assert [row[:2] for row in older.table("users").select("ind", "age").collect()] == [(7, 30)]
     assert violation(older, "users", ind="NULL") == "ind_not_null"
     assert violation(older, "users", ind="8", age="121") == "age_check"
-    about = table_access.properties(older, "users")
+    about = table_access.read_properties(older, "users")
     assert (about["pinterest.schema_version"], about["pinterest.table_id"]) == ("3", "one")
     before = older.content()
     creation.set_up(older)
@@ -118,9 +118,9 @@ def test_where_a_catalog_manages_the_tables_they_are_clustered_by_the_key(manage
     spark, name = managed.spark, managed.qualified("users")
     creation.set_up(managed)
     assert violation(managed, "users", ind="7", age="121") == "age_check"
-    before = table_access.properties(managed, "users")
+    before = table_access.read_properties(managed, "users")
     creation.set_up(managed)  # as after a kill: what is there is not added again
-    assert table_access.properties(managed, "users") == before
+    assert table_access.read_properties(managed, "users") == before
     spark.sql(f"INSERT INTO {name} (ind, age) VALUES (1, 30), (2, 30), (3, 30)")
     spark.sql(f"OPTIMIZE {name}")
     spark.sql(f"DELETE FROM {name} WHERE ind = 2")

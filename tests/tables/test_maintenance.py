@@ -113,7 +113,7 @@ def test_what_is_over_its_time_goes_and_the_rest_stays(make_place: Callable[...,
 
     # Nothing that a reader under way may need is gone: only what no table has named for a week.
     def kept_for() -> str | None:
-        return table_access.properties(place, "pins").get(KEPT_FOR)
+        return table_access.read_properties(place, "pins").get(KEPT_FOR)
 
     assert (old.exists(), young.exists(), kept_for()) == (False, True, "interval 168 hours")
     # Unless the session allows less.
@@ -147,7 +147,7 @@ def test_with_nothing_to_do_no_file_is_written_anew_over_spark_connect_too(
     maintained.append("pins")
     done = by_table(maintenance.maintain(place, Retention(), now=NOW))
     assert (done["quarantine"].rows_removed, done["quarantine"].files_after) == (1, 1)
-    assert KEPT_FOR not in table_access.properties(place, "pins")  # a week is Delta's own
+    assert KEPT_FOR not in table_access.read_properties(place, "pins")  # a week is Delta's own
 
 
 def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(
@@ -163,8 +163,8 @@ def test_raw_records_over_their_time_go_and_that_they_are_gone_is_known(
     rows = spark.createDataFrame(records, RAW_RECORD)
     for entity, files in ((GEO, 2), (PIN, 1)):
         raw_archive.append(place.for_entity(entity), rows.coalesce(files), None)
-    assert raw_archive.newest_arrival(place.for_entity(GEO)) == NOW.timestamp()
-    assert raw_archive.newest_arrival(place.for_entity(USER)) is None
+    assert raw_archive.read_newest_arrival(place.for_entity(GEO)) == NOW.timestamp()
+    assert raw_archive.read_newest_arrival(place.for_entity(USER)) is None
 
     def kept() -> list[list[int]]:
         return [[position for position, _ in place.raw(entity)] for entity in (GEO, PIN)]

@@ -41,7 +41,7 @@ class Answer:
     order: tuple[str, ...]
     counted_posts: Callable[[CleanTables], DataFrame]
 
-    def ordered(self, frame: DataFrame) -> DataFrame:
+    def sort_rows(self, frame: DataFrame) -> DataFrame:
         """The answer's rows in its order; the age groups by age."""
         return frame.orderBy(*(key for name in self.order for key in _sort_keys(name)))
 
@@ -69,7 +69,7 @@ def _answers(
     def register(compute: _Compute[_P]) -> _Compute[_P]:
         @wraps(compute)
         def shaped(posts: CleanTables, /, *args: _P.args, **kwargs: _P.kwargs) -> DataFrame:
-            return answer.ordered(compute(posts, *args, **kwargs).select(*(name for name, _, _ in columns)))
+            return answer.sort_rows(compute(posts, *args, **kwargs).select(*(name for name, _, _ in columns)))
 
         answer = Answer(compute.__name__, question, columns, shaped, entities, order, counted_posts)
         _registered.append(answer)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from pinterest_transforms.analysis.chart_text import number, plain, shortened, tidy
+from pinterest_transforms.analysis.chart_text import clean_line, escape_text, format_number, truncate
 
 INK, MUTED, RULE = "#1c2430", "#5a6572", "#d5dbe1"
 BLUE, SKY, ORANGE, GREEN, VERMILLION, GREY = "#0072b2", "#56b4e9", "#e69f00", "#009e73", "#d55e00", "#aeb8c2"
@@ -40,13 +40,13 @@ class Grid:
     shades: tuple[tuple[float | None, ...], ...]
 
 
-def framed(figure: go.Figure, words: Words, height: int, above: int = 8) -> go.Figure:
+def apply_layout(figure: go.Figure, words: Words, height: int, above: int = 8) -> go.Figure:
     """Gives a figure its title, its look and its height: ``height`` pixels of plot, ``above`` of them for a legend."""
-    title = textwrap.wrap(tidy(words.title), 36)
-    finding = textwrap.wrap(tidy(words.finding), 52)
+    title = textwrap.wrap(clean_line(words.title), 36)
+    finding = textwrap.wrap(clean_line(words.finding), 52)
     space = 34 + 21 * len(title) + 18 * len(finding)
-    small = f'<span style="font-size:13px;color:{MUTED}">{"<br>".join(map(plain, finding))}</span>'
-    heading = "<br>".join([f"<b>{'<br>'.join(map(plain, title))}</b>", small])
+    small = f'<span style="font-size:13px;color:{MUTED}">{"<br>".join(map(escape_text, finding))}</span>'
+    heading = "<br>".join([f"<b>{'<br>'.join(map(escape_text, title))}</b>", small])
     axis = {"fixedrange": True, "showgrid": False, "zeroline": False, "automargin": True, "ticks": ""}
     figure.update_layout(
         template=go.layout.Template(),
@@ -87,7 +87,7 @@ def framed(figure: go.Figure, words: Words, height: int, above: int = 8) -> go.F
     return figure
 
 
-def untitled(figure: go.Figure) -> go.Figure:
+def remove_title(figure: go.Figure) -> go.Figure:
     """The same figure without its title, for a page that shows the title itself: ``meta`` holds title and finding."""
     bare = go.Figure(figure)
     space = figure.layout.meta["title_space"]
@@ -97,19 +97,19 @@ def untitled(figure: go.Figure) -> go.Figure:
     return bare
 
 
-def empty_figure(title: str, message: str = NOTHING) -> go.Figure:
+def draw_empty(title: str, message: str = NOTHING) -> go.Figure:
     """A figure with the reason why there is nothing to see."""
-    figure = framed(go.Figure(), Words(title, ""), height=70)
+    figure = apply_layout(go.Figure(), Words(title, ""), height=70)
     figure.update_layout(meta={**figure.layout.meta, "finding": message, "empty": True})
     figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(visible=False, range=[0, 1])
-    figure.add_annotation(text=plain(message), x=0.5, y=0.5, showarrow=False, font={"size": 14, "color": MUTED})
+    figure.add_annotation(text=escape_text(message), x=0.5, y=0.5, showarrow=False, font={"size": 14, "color": MUTED})
     return figure
 
 
-def columns_figure(words: Words, labels: Sequence[str], values: Sequence[float | None], unit: str) -> go.Figure:
+def draw_columns(words: Words, labels: Sequence[str], values: Sequence[float | None], unit: str) -> go.Figure:
     """Upright bars in the order given, each with its number; None is a place without a bar."""
-    shown = ["–" if value is None else number(value) for value in values]
+    shown = ["–" if value is None else format_number(value) for value in values]
     heights = [value or 0 for value in values]
     figure = go.Figure(
         go.Bar(
@@ -121,23 +121,29 @@ def columns_figure(words: Words, labels: Sequence[str], values: Sequence[float |
             constraintext="none",
             cliponaxis=False,
             marker={"color": BLUE},
-            customdata=[f"<b>{plain(label)}</b><br>{text} {unit}" for label, text in zip(labels, shown, strict=True)],
+            customdata=[
+                f"<b>{escape_text(label)}</b><br>{text} {unit}" for label, text in zip(labels, shown, strict=True)
+            ],
             hovertemplate="%{customdata}<extra></extra>",
         )
     )
-    framed(figure, words, height=290)
-    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": [plain(x, 14) for x in labels]}
+    apply_layout(figure, words, height=290)
+    ticks = {
+        "tickmode": "array",
+        "tickvals": list(range(len(labels))),
+        "ticktext": [escape_text(x, 14) for x in labels],
+    }
     figure.update_xaxes(ticks, showline=True, linecolor=RULE, tickfont_size=14, range=[-0.6, len(labels) - 0.4])
     figure.update_yaxes(visible=False, range=[0, (max(heights, default=0) or 1) * 1.14])
     return figure.update_layout(bargap=0.45, showlegend=False)
 
 
-def grid_figure(words: Words, grid: Grid, unit: str) -> go.Figure:
+def draw_grid(words: Words, grid: Grid, unit: str) -> go.Figure:
     """A heat map with its numbers in the cells; darker is more, an empty cell has no value."""
-    texts = [["" if value is None else number(value) for value in row] for row in grid.values]
+    texts = [["" if value is None else format_number(value) for value in row] for row in grid.values]
     hovers = [
         [
-            f"<b>{plain(name)}</b>, {plain(year)}<br>{text or 'no'} {unit}"
+            f"<b>{escape_text(name)}</b>, {escape_text(year)}<br>{text or 'no'} {unit}"
             for year, text in zip(grid.columns, row, strict=True)
         ]
         for name, row in zip(grid.rows, texts, strict=True)
@@ -158,21 +164,21 @@ def grid_figure(words: Words, grid: Grid, unit: str) -> go.Figure:
             ygap=3,
         )
     )
-    framed(figure, words, height=34 + 34 * len(grid.rows))
-    years = {"tickvals": list(range(len(grid.columns))), "ticktext": [plain(x, 12) for x in grid.columns]}
-    names = {"tickvals": list(range(len(grid.rows))), "ticktext": [plain(x, 18) + " " for x in grid.rows]}
+    apply_layout(figure, words, height=34 + 34 * len(grid.rows))
+    years = {"tickvals": list(range(len(grid.columns))), "ticktext": [escape_text(x, 12) for x in grid.columns]}
+    names = {"tickvals": list(range(len(grid.rows))), "ticktext": [escape_text(x, 18) + " " for x in grid.rows]}
     figure.update_xaxes(years, side="top", tickmode="array", range=[-0.5, len(grid.columns) - 0.5])
     figure.update_yaxes(names, tickmode="array", range=[len(grid.rows) - 0.5, -0.5])
     return figure.update_layout(margin_t=figure.layout.margin.t + 24)
 
 
-def single_figure(words: Words, name: str, value: float, unit: str) -> go.Figure:
+def draw_number(words: Words, name: str, value: float, unit: str) -> go.Figure:
     """One name and one number, large."""
-    figure = framed(go.Figure(), words, height=130)
+    figure = apply_layout(go.Figure(), words, height=130)
     figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(visible=False, range=[0, 1])
-    lines = "<br>".join(plain(line) for line in textwrap.wrap(shortened(tidy(name), 70), 22))
-    quiet = f'<span style="font-size:17px;color:{MUTED}">{number(value)} {plain(unit)}</span>'
+    lines = "<br>".join(escape_text(line) for line in textwrap.wrap(truncate(clean_line(name), 70), 22))
+    quiet = f'<span style="font-size:17px;color:{MUTED}">{format_number(value)} {escape_text(unit)}</span>'
     place = {"x": 0, "y": 0.5, "xref": "paper", "xanchor": "left", "yanchor": "middle", "align": "left"}
     figure.add_annotation(
         place, text=f"<b>{lines}</b><br>{quiet}", showarrow=False, borderpad=0, font={"size": 24, "color": BLUE}

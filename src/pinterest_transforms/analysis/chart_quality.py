@@ -9,13 +9,13 @@ import plotly.graph_objects as go
 
 from pinterest_transforms.analysis import chart_parts as parts
 from pinterest_transforms.analysis.chart_parts import Words
-from pinterest_transforms.analysis.chart_rows import Panel, Row, Series, rows_figure
-from pinterest_transforms.analysis.chart_text import counted, number
+from pinterest_transforms.analysis.chart_rows import Panel, Row, Series, draw_rows
+from pinterest_transforms.analysis.chart_text import format_count, format_number
 
 _FATES = (("merged", parts.BLUE), ("already_there", parts.GREY), ("rejected", parts.VERMILLION))
 
 
-def quality_figures(
+def draw_quality(
     runs: pd.DataFrame, rejected_by_reason: pd.DataFrame, repaired_by_column: pd.DataFrame
 ) -> dict[str, go.Figure]:
     """The charts of the quality of the data.
@@ -52,26 +52,27 @@ def _short(topics: Iterable[str]) -> dict[str, str]:
 def _records_by_topic(runs: pd.DataFrame, topics: Mapping[str, str]) -> go.Figure:
     title = "What became of the records that were read?"
     if runs.empty:
-        return parts.empty_figure(title, "no run has read a record")
+        return parts.draw_empty(title, "no run has read a record")
     fates = [fate for fate, _ in _FATES]
     sums = runs.groupby("topic", sort=True)[["read", *fates]].sum()
     rows = [
-        Row(topics[str(topic)], tuple(float(line[fate]) for fate in fates), counted(float(line["read"]), "record"))
+        Row(topics[str(topic)], tuple(float(line[fate]) for fate in fates), format_count(float(line["read"]), "record"))
         for topic, line in sums.iterrows()
     ]
     total = {column: float(sums[column].sum()) for column in sums.columns}
     finding = (
-        f"Of {counted(total['read'], 'record')} read, {number(total['merged'])} were merged, "
-        f"{number(total['already_there'])} were already there and {number(total['rejected'])} were rejected."
+        f"Of {format_count(total['read'], 'record')} read, {format_number(total['merged'])} were merged, "
+        f"{format_number(total['already_there'])} were already there "
+        f"and {format_number(total['rejected'])} were rejected."
     )
     series = tuple(Series(fate.replace("_", " "), colour) for fate, colour in _FATES)
-    return rows_figure(Words(title, finding), [Panel(tuple(rows), series)])
+    return draw_rows(Words(title, finding), [Panel(tuple(rows), series)])
 
 
 def _by_cause(title: str, frame: pd.DataFrame, cause: str, topics: Mapping[str, str], nothing: str) -> go.Figure:
     """Records by reason or column, the most first, a colour for each topic."""
     if frame.empty:
-        return parts.empty_figure(title, nothing)
+        return parts.draw_empty(title, nothing)
     cells: Counter[tuple[str, str]] = Counter()
     totals: Counter[str] = Counter()
     for topic, of, records in zip(frame["topic"], frame[cause], frame["records"], strict=True):
@@ -81,7 +82,7 @@ def _by_cause(title: str, frame: pd.DataFrame, cause: str, topics: Mapping[str, 
     places = list(topics)
     colours = {topic: parts.SERIES_COLOURS[places.index(topic) % len(parts.SERIES_COLOURS)] for topic in present}
     ranked = sorted(totals, key=lambda of: (-totals[of], of))
-    rows = tuple(Row(of, tuple(cells[of, topic] for topic in present), number(totals[of])) for of in ranked)
-    finding = f"The most common: “{ranked[0]}” ({counted(totals[ranked[0]], 'record')})."
+    rows = tuple(Row(of, tuple(cells[of, topic] for topic in present), format_number(totals[of])) for of in ranked)
+    finding = f"The most common: “{ranked[0]}” ({format_count(totals[ranked[0]], 'record')})."
     series = tuple(Series(topics[topic], colours[topic]) for topic in present)
-    return rows_figure(Words(title, finding), [Panel(rows, series)])
+    return draw_rows(Words(title, finding), [Panel(rows, series)])

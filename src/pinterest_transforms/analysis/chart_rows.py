@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from pinterest_transforms.analysis.chart_parts import BLUE, MUTED, Words, framed
-from pinterest_transforms.analysis.chart_text import number, plain, shortened, tidy
+from pinterest_transforms.analysis.chart_parts import BLUE, MUTED, Words, apply_layout
+from pinterest_transforms.analysis.chart_text import clean_line, escape_text, format_number, truncate
 
 _ROW, _DETAIL_LINE, _HEADING, _GAP, _LEGEND = 40, 18, 34, 26, 34
 _LABEL_WIDTH = 42
@@ -42,7 +42,7 @@ class Panel:
     heading: str = ""
 
 
-def rows_figure(words: Words, panels: Sequence[Panel]) -> go.Figure:
+def draw_rows(words: Words, panels: Sequence[Panel]) -> go.Figure:
     """Horizontal bars, each under its own label with its number at the end: long labels need no margin."""
     heights = [len(panel.rows) * _row_height(panel) + (_HEADING if panel.heading else 0) for panel in panels]
     total = sum(heights) + _GAP * (len(panels) - 1)
@@ -54,20 +54,21 @@ def rows_figure(words: Words, panels: Sequence[Panel]) -> go.Figure:
         _add_bars(figure, panel, "" if at == 1 else str(at), domain)
         labels += _build_labels(panel, "" if at == 1 else str(at))
         if panel.heading:
-            heading = {"text": f"<b>{plain(panel.heading)}</b>", "font": {"size": 13, "color": MUTED}}
+            heading = {"text": f"<b>{escape_text(panel.heading)}</b>", "font": {"size": 13, "color": MUTED}}
             place = {"x": 0, "y": top / total, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
             labels.append({**heading, **place, "showarrow": False, "borderpad": 0})
         top -= height + _GAP
     # All at once: plotly checks those that are there again with each that is added.
     figure.update_layout(annotations=labels)
     several = len(panels[0].series) > 1
-    framed(figure, words, height=total, above=_LEGEND if several else 8)
+    apply_layout(figure, words, height=total, above=_LEGEND if several else 8)
     return figure.update_layout(barmode="stack", showlegend=several, bargap=0)
 
 
 def _texts(row: Row) -> tuple[str, str]:
     """A row's label, cut to leave room for its number, and its detail, cut to one line."""
-    return shortened(tidy(row.label), _LABEL_WIDTH - 2 - len(row.shown)), shortened(tidy(row.detail), _LABEL_WIDTH - 2)
+    label, detail = clean_line(row.label), clean_line(row.detail)
+    return truncate(label, _LABEL_WIDTH - 2 - len(row.shown)), truncate(detail, _LABEL_WIDTH - 2)
 
 
 def _row_height(panel: Panel) -> int:
@@ -84,17 +85,20 @@ def _add_bars(figure: go.Figure, panel: Panel, axis: str, domain: list[float]) -
     """Adds a panel's bars on separate axes."""
     tall = _row_height(panel)
     for at, series in enumerate(panel.series):
-        lines = [(plain(row.label, 60), plain(row.detail, 60), number(row.values[at])) for row in panel.rows]
+        lines = [
+            (escape_text(row.label, 60), escape_text(row.detail, 60), format_number(row.values[at]))
+            for row in panel.rows
+        ]
         shape = {"shape": "/", "bgcolor": series.colour, "fgcolor": "white", "size": 6, "solidity": 0.3}
         figure.add_bar(
             orientation="h",
             x=[row.values[at] for row in panel.rows],
             y=[place + 0.5 - 10 / tall for place in range(len(panel.rows))],
             width=12 / tall,
-            name=plain(series.name, 30),
+            name=escape_text(series.name, 30),
             showlegend=len(panel.series) > 1,
             marker={"color": series.colour, "pattern": shape if series.hatched else None},
-            customdata=[f"<b>{a}</b><br>{b}{'<br>' if b else ''}{plain(series.name)}: {c}" for a, b, c in lines],
+            customdata=[f"<b>{a}</b><br>{b}{'<br>' if b else ''}{escape_text(series.name)}: {c}" for a, b, c in lines],
             hovertemplate="%{customdata}<extra></extra>",
             xaxis=f"x{axis}",
             yaxis=f"y{axis}",
@@ -114,9 +118,9 @@ def _build_labels(panel: Panel, axis: str) -> Iterator[Annotation]:
     common = {"yref": f"y{axis}", "xref": "paper", "yanchor": "middle", "showarrow": False, "borderpad": 0}
     for place, (row, (label, detail)) in enumerate(_lines(panel)):
         height = place - 0.5 + 13 / tall
-        quiet = f'<span style="color:{MUTED}">{plain(detail)}</span>'
-        beside = f"<b>{plain(label)}</b>  {quiet}" if detail and tall == _ROW else f"<b>{plain(label)}</b>"
+        quiet = f'<span style="color:{MUTED}">{escape_text(detail)}</span>'
+        beside = f"<b>{escape_text(label)}</b>  {quiet}" if detail and tall == _ROW else f"<b>{escape_text(label)}</b>"
         yield {**common, "text": beside, "x": 0, "y": height, "xanchor": "left"}
-        yield {**common, "text": plain(row.shown), "x": 1, "y": height, "xanchor": "right"}
+        yield {**common, "text": escape_text(row.shown), "x": 1, "y": height, "xanchor": "right"}
         if detail and tall != _ROW:
             yield {**common, "text": quiet, "x": 0, "y": height + _DETAIL_LINE / tall, "xanchor": "left"}

@@ -15,13 +15,13 @@ import plotly.graph_objects as go
 
 from pinterest_transforms.analysis import chart_parts as parts
 from pinterest_transforms.analysis.answers import answer_named
-from pinterest_transforms.analysis.chart_parts import Grid, Words, untitled
-from pinterest_transforms.analysis.chart_quality import quality_figures
-from pinterest_transforms.analysis.chart_rows import Panel, Row, Series, rows_figure
-from pinterest_transforms.analysis.chart_text import counted, number
+from pinterest_transforms.analysis.chart_parts import Grid, Words, remove_title
+from pinterest_transforms.analysis.chart_quality import draw_quality
+from pinterest_transforms.analysis.chart_rows import Panel, Row, Series, draw_rows
+from pinterest_transforms.analysis.chart_text import format_count, format_number
 from pinterest_transforms.errors import SettingsError
 
-__all__ = ["AGE_GROUPS", "figure_for", "quality_figures", "untitled"]
+__all__ = ["AGE_GROUPS", "draw_answer", "draw_quality", "remove_title"]
 
 AGE_GROUPS = ("18-24", "25-35", "36-50", "+50")
 
@@ -73,22 +73,22 @@ def _top_category_by_country(words: str, frame: pd.DataFrame, top: int) -> go.Fi
     first = [category for category in ranked if alone[category] + shared[category] == most]
     ties = sum(len(w.categories) > 1 for w in countries)
     leads = f"{first[0]} comes first" if len(first) == 1 else f"{len(first)} categories each come first"
-    finding = f"{leads} in {number(most)} of {counted(len(countries), 'country')}; "
-    finding += f"in {number(ties)} of them categories tie." if ties else "no country has a tie."
+    finding = f"{leads} in {format_number(most)} of {format_count(len(countries), 'country')}; "
+    finding += f"in {format_number(ties)} of them categories tie." if ties else "no country has a tie."
     largest = sorted(countries, key=lambda w: (-w.count, w.of))[:top]
     panels = (
         Panel(
-            rows=tuple(Row(c, (alone[c], shared[c]), number(alone[c] + shared[c])) for c in ranked[:top]),
+            rows=tuple(Row(c, (alone[c], shared[c]), format_number(alone[c] + shared[c])) for c in ranked[:top]),
             series=(Series("first alone"), Series("first in a tie", parts.SKY, hatched=True)),
             heading="Countries where a category comes first",
         ),
         Panel(
-            rows=tuple(Row(w.of, (w.count,), number(w.count), w.named) for w in largest),
+            rows=tuple(Row(w.of, (w.count,), format_number(w.count), w.named) for w in largest),
             series=(Series("posts"),),
-            heading=f"Most posts: {len(largest)} of {counted(len(countries), 'country')}",
+            heading=f"Most posts: {len(largest)} of {format_count(len(countries), 'country')}",
         ),
     )
-    return rows_figure(Words(words, finding), panels)
+    return draw_rows(Words(words, finding), panels)
 
 
 def _posts_by_category_and_year(words: str, frame: pd.DataFrame, top: int) -> go.Figure:
@@ -101,14 +101,15 @@ def _posts_by_category_and_year(words: str, frame: pd.DataFrame, top: int) -> go
     ranked = sorted(totals, key=lambda category: (-totals[category], category))
     (most_category, most_year), most = min(cells.items(), key=lambda item: (-item[1], item[0]))
     finding = (
-        f"{counted(totals.total(), 'post')} in {counted(len(totals), 'category')}, "
-        f"most of them in {ranked[0]}; the largest single count is {most_category} in {most_year} with {number(most)}."
+        f"{format_count(totals.total(), 'post')} in {format_count(len(totals), 'category')}, "
+        f"most of them in {ranked[0]}; the largest single count is "
+        f"{most_category} in {most_year} with {format_number(most)}."
     )
     if len(ranked) > top:
         finding += f" Shown: the {top} largest."
     values = tuple(tuple(float(cells[category, year]) for year in years) for category in ranked[:top])
     grid = Grid(tuple(ranked[:top]), tuple(map(str, years)), values, values)
-    return parts.grid_figure(Words(words, finding), grid, "posts")
+    return parts.draw_grid(Words(words, finding), grid, "posts")
 
 
 def _top_category_by(key: str, what: str) -> "_Draw":
@@ -120,34 +121,35 @@ def _top_category_by(key: str, what: str) -> "_Draw":
         most = max(often.values())
         first = sorted(category for category in often if often[category] == most)
         leads = first[0] if len(first) == 1 else "No single category"
-        where = f"{number(most)} of {counted(len(winners), what)}"
+        where = f"{format_number(most)} of {format_count(len(winners), what)}"
         finding = (
             f"{leads} comes first in {where}."
             if len(first) == 1
             else f"{leads} leads: {', '.join(first)} each win {where}."
         )
-        rows = tuple(Row(w.of, (w.count,), counted(w.count, "post"), w.named) for w in winners)
-        return rows_figure(Words(words, finding), [Panel(rows, (Series("posts"),))])
+        rows = tuple(Row(w.of, (w.count,), format_count(w.count, "post"), w.named) for w in winners)
+        return draw_rows(Words(words, finding), [Panel(rows, (Series("posts"),))])
 
     return draw
 
 
 def _top_user_by_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure:
     columns = (frame["country"], frame["poster_name"], frame["follower_count"])
-    rows = [Row(str(c), (float(n),), number(float(n)), str(poster)) for c, poster, n in zip(*columns, strict=True)]
+    found = [(str(c), float(n), str(poster)) for c, poster, n in zip(*columns, strict=True)]
+    rows = [Row(country, (followers,), format_number(followers), poster) for country, followers, poster in found]
     rows.sort(key=lambda row: (-row.values[0], row.label, row.detail))
     best = [row for row in rows if row.values == rows[0].values]
-    finding = f"{best[0].detail} in {best[0].label} has the most: {counted(best[0].values[0], 'follower')}."
+    finding = f"{best[0].detail} in {best[0].label} has the most: {format_count(best[0].values[0], 'follower')}."
     if len(best) > 1:
-        finding = f"{len(best)} entries have the most: {counted(best[0].values[0], 'follower')} each."
-    heading = f"Most followers: {min(top, len(rows))} of {counted(len(rows), 'entry')}"
-    return rows_figure(Words(words, finding), [Panel(tuple(rows[:top]), (Series("followers"),), heading)])
+        finding = f"{len(best)} entries have the most: {format_count(best[0].values[0], 'follower')} each."
+    heading = f"Most followers: {min(top, len(rows))} of {format_count(len(rows), 'entry')}"
+    return draw_rows(Words(words, finding), [Panel(tuple(rows[:top]), (Series("followers"),), heading)])
 
 
 def _top_user_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
     country, followers = str(frame["country"].iloc[0]), float(frame["follower_count"].iloc[0])
-    finding = f"{country}: a poster there has {counted(followers, 'follower')}; no poster has more."
-    return parts.single_figure(Words(words, finding), country, followers, "followers")
+    finding = f"{country}: a poster there has {format_count(followers, 'follower')}; no poster has more."
+    return parts.draw_number(Words(words, finding), country, followers, "followers")
 
 
 def _columns(key: str, column: str, unit: str, summed: bool = False) -> "_Draw":
@@ -158,11 +160,13 @@ def _columns(key: str, column: str, unit: str, summed: bool = False) -> "_Draw":
         labels = _labels(key, values)
         most, least = max(values, key=lambda of: values[of]), min(values, key=lambda of: values[of])
         if summed:
-            finding = f"{counted(sum(values.values()), unit)} in all; most joined in {most}: {number(values[most])}."
+            finding = f"{format_count(sum(values.values()), unit)} in all; "
+            finding += f"most joined in {most}: {format_number(values[most])}."
         else:
-            finding = f"Highest: {most} with {number(values[most])}; lowest: {least} with {number(values[least])}."
+            highest, lowest = (format_number(values[of]) for of in (most, least))
+            finding = f"Highest: {most} with {highest}; lowest: {least} with {lowest}."
         shown = [values.get(label, 0.0 if summed else None) for label in labels]
-        return parts.columns_figure(Words(words, finding), labels, shown, f"{unit}s")
+        return parts.draw_columns(Words(words, finding), labels, shown, f"{unit}s")
 
     return draw
 
@@ -176,8 +180,9 @@ def _median_by_age_group_and_year(words: str, frame: pd.DataFrame, top: int) -> 
     values = tuple(tuple(cells.get((g, y)) for y in years) for g in groups)
     # Medians of small groups differ a hundredfold: on a plain scale all but one cell would look alike.
     shades = tuple(tuple(None if v is None else math.log10(1 + v) for v in row) for row in values)
-    finding = f"Highest: age {group}, joined in {year}, with {number(value)}. Darker is higher, on a logarithmic scale."
-    return parts.grid_figure(Words(words, finding), Grid(tuple(groups), tuple(years), values, shades), "followers")
+    finding = f"Highest: age {group}, joined in {year}, with {format_number(value)}. "
+    finding += "Darker is higher, on a logarithmic scale."
+    return parts.draw_grid(Words(words, finding), Grid(tuple(groups), tuple(years), values, shades), "followers")
 
 
 def _label(of: object) -> str:
@@ -207,7 +212,7 @@ _DRAWINGS: dict[str, _Draw] = {
 }
 
 
-def figure_for(answer_name: str, frame: pd.DataFrame, top: int = 25) -> go.Figure:
+def draw_answer(answer_name: str, frame: pd.DataFrame, top: int = 25) -> go.Figure:
     """The chart of an answer.
 
     Args:
@@ -226,12 +231,12 @@ def figure_for(answer_name: str, frame: pd.DataFrame, top: int = 25) -> go.Figur
     if top < 1:
         raise SettingsError(f"top must be at least 1, got {top}")
     if frame.empty:
-        return parts.empty_figure(answer.question)
+        return parts.draw_empty(answer.question)
     columns = [name for name, _, _ in answer.columns]
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise SettingsError(f"{answer_name} must have the columns {', '.join(columns)}, got none named {missing[0]!r}")
     complete = frame.loc[:, columns].dropna()
     if complete.empty:
-        return parts.empty_figure(answer.question)
+        return parts.draw_empty(answer.question)
     return _DRAWINGS[answer_name](answer.question, complete, top)

@@ -15,7 +15,7 @@ from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, v
 from pinterest_transforms.deduplication import greatest_per_key, latest_per_key
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
-from pinterest_transforms.ingest.excluded_records import blank_erased, blank_undone, overlapping, range_row
+from pinterest_transforms.ingest.excluded_records import blank_erased, blank_undone, range_row, select_overlapping
 from pinterest_transforms.ingest.landing_reader import (
     ORDER,
     SPLIT,
@@ -101,7 +101,7 @@ class DeltaEffects:
         """The query's leg, in the session of the records."""
         return self.context.leg(self.rows.sparkSession)
 
-    def clean_version(self) -> int:
+    def read_clean_version(self) -> int:
         """Version of the clean table."""
         return last_commit(self.leg, self.leg.clean_table).version
 
@@ -134,13 +134,13 @@ class DeltaEffects:
         commits = commits_since(self.leg, self.leg.clean_table, since)
         return sum(commit.rows_written for commit in commits if commit.version > since)
 
-    def unknown_fields(self) -> dict[str, int]:
+    def count_unknown_fields(self) -> dict[str, int]:
         """Fields that no schema knows, and how many records have them; the most frequent ones."""
         names = self.rows.select(F.explode("unknown_fields").alias("name"))  # a record's are distinct
         most = names.groupBy("name").count().orderBy(F.desc("count"), "name").limit(_MAX_NAMES)
         return {row["name"]: row["count"] for row in most.collect()}
 
-    def recorded_read(self) -> int | None:
+    def find_recorded_read(self) -> int | None:
         """``read`` of the batch's row in ``runs``."""
         row = self.leg.table(RUNS_TABLE).where(self._which_run()).select("read").first()
         return None if row is None else int(row["read"])
@@ -209,7 +209,7 @@ def evaluate(context: IngestContext, batch: MicroBatch, records: DataFrame) -> I
         if not landing:
             numbers["first_arrival"] = min((row["first_arrival"] for row in tally), default=0)
             numbers["last_arrival"] = max((row["last_arrival"] for row in tally), default=0)
-        if undone := overlapping(context.undone, sources):
+        if undone := select_overlapping(context.undone, sources):
             # Kept, too: Spark fails on the plan of a rebuild that holds this join several times.
             rows = stack.enter_context(materialize(leg, f"{leg.entity.name}_undone", blank_undone(rows, undone)))
             before, tally = tally, rows.agg(*_counted()).collect()

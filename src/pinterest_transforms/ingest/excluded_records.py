@@ -70,7 +70,7 @@ def range_row(source: RecordRange) -> dict[str, object]:
     return source._asdict() | values
 
 
-def overlapping(undone: Sequence[RecordRange], read: Sequence[RecordRange]) -> list[RecordRange]:
+def select_overlapping(undone: Sequence[RecordRange], read: Sequence[RecordRange]) -> list[RecordRange]:
     """Those of the undone ranges that may hold records of what was read."""
     spans: dict[tuple[str, str], tuple[str, str]] = {}
     for one in read:

@@ -56,8 +56,8 @@ class _Landing:
     def max_files(self) -> int:
         return self.leg.settings.max_files_per_batch
 
-    def listing(self) -> Listing:
-        return landing_reader.listing(self.leg)
+    def list_files(self) -> Listing:
+        return landing_reader.list_topic(self.leg)
 
     def unusable(self, path: str, stamp: FileStamp) -> str:
         return why_unusable(path, stamp.size, self.leg.settings.max_file_bytes, local=self._local)
@@ -74,7 +74,7 @@ class _Landing:
 
     @property
     def _local(self) -> bool:
-        return landing_reader.on_this_machine(self.leg.settings, self.leg.settings.landing)
+        return landing_reader.is_local_folder(self.leg.settings, self.leg.settings.landing)
 
 
 def ingest_landing(leg: Leg, entities: Sequence[Entity], run_id: str, *, rebuild: bool = False) -> None:
@@ -93,12 +93,12 @@ def ingest_landing(leg: Leg, entities: Sequence[Entity], run_id: str, *, rebuild
         CheckpointError: the checkpoint belongs to other tables or another landing.
         LandingError: a file cannot be ingested.
     """
-    shared = table_access.table_ids(leg, QUARANTINE_TABLE, RUNS_TABLE)
+    shared = table_access.read_table_ids(leg, QUARANTINE_TABLE, RUNS_TABLE)
     none_quarantined = last_commit(leg, QUARANTINE_TABLE).is_creation
 
     def ingest(leg: EntityLeg) -> None:
         with entity_lock(leg.settings, leg.entity):
-            ids = shared | table_access.table_ids(leg, leg.clean_table)
+            ids = shared | table_access.read_table_ids(leg, leg.clean_table)
             state = open_state(leg.checkpoint, leg.topic_folder, ids, reset=rebuild, rebuild=rebuild)
             check_commits(leg, state.commits, REBUILD)
             if state.has_quarantined is None and none_quarantined:
@@ -121,7 +121,7 @@ def _ingest_topic(leg: EntityLeg, context: IngestContext) -> None:
         return
     if not (state.last_offsets or state.rebuild or last_commit(leg, leg.clean_table).is_creation):
         # A new checkpoint: what the table holds may be of other objects.
-        state.last_offsets = position_conflicts.last_offsets(leg)
+        state.last_offsets = position_conflicts.read_last_offsets(leg)
     bad, begun = "", dict(state.before)
     if leg.settings.warehouse:
         bad = ingest_listed(_Landing(leg, context), state, IngestedFiles(leg.checkpoint))
@@ -158,18 +158,19 @@ def check_landing(leg: Leg) -> str:
 
 def _topics(leg: Leg, root: str) -> list[str]:
     """Names of the folders of a landing that has none of this user."""
-    if landing_reader.on_this_machine(leg.settings, root):
+    if landing_reader.is_local_folder(leg.settings, root):
         return sorted(folder.name for folder in Path(root).iterdir() if folder.is_dir())
-    paths = landing_reader.reader(leg.spark).load(landing_reader.as_glob(root)).select("path").toLocalIterator()
+    files = landing_reader.make_file_reader(leg.spark).load(landing_reader.as_glob(root))
+    paths = files.select("path").toLocalIterator()
     return sorted({row["path"].rpartition("/topics/")[2].partition("/")[0] for row in paths})
 
 
 def folder_exists(leg: Leg, folder: str) -> bool:
     """True if a folder of the landing is there."""
-    if landing_reader.on_this_machine(leg.settings, folder):
+    if landing_reader.is_local_folder(leg.settings, folder):
         return Path(folder).is_dir()
     try:
-        landing_reader.reader(leg.spark).load(landing_reader.as_glob(folder)).select("path").limit(1).count()
+        landing_reader.make_file_reader(leg.spark).load(landing_reader.as_glob(folder)).select("path").limit(1).count()
     except AnalysisException as error:
         if "PATH_NOT_FOUND" in str(error):
             return False

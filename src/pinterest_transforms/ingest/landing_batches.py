@@ -41,7 +41,7 @@ class Landing(Protocol):
     def max_files(self) -> int:
         """The most files one micro-batch takes."""
 
-    def listing(self) -> Listing:
+    def list_files(self) -> Listing:
         """What stands below the topic's folder."""
 
     def unusable(self, path: str, stamp: FileStamp) -> str:
@@ -68,7 +68,7 @@ def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFi
     Raises:
         LandingError: a rebuild includes such a file: its rows of earlier runs would be lost.
     """
-    topic, listing = landing.topic, landing.listing()
+    topic, listing = landing.topic, landing.list_files()
     fields = {"run_id": landing.run_id, "topic": topic}
     for line in listing.remarks():
         _LOG.warning("%s", line, extra=fields)

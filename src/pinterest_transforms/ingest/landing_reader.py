@@ -41,29 +41,29 @@ def as_glob(path: str) -> str:
     return _GLOB.sub(r"\\\1", path)
 
 
-def listing(leg: EntityLeg) -> Listing:
+def list_topic(leg: EntityLeg) -> Listing:
     """What stands below a topic's folder, which is there; no content is read.
 
     Raises:
         LandingError: a folder of this machine cannot be read.
     """
     topic, folder = leg.topic, leg.topic_folder
-    if on_this_machine(leg.settings, folder):
+    if is_local_folder(leg.settings, folder):
         return list_folder(folder, topic)
     found = Listing(topic)
     modified = F.unix_micros("modificationTime").alias("modified")
-    for row in reader(leg.spark).load(as_glob(folder)).select("path", "length", modified).toLocalIterator():
+    for row in make_file_reader(leg.spark).load(as_glob(folder)).select("path", "length", modified).toLocalIterator():
         below = object_key(row["path"], topic).removeprefix(f"topics/{topic}/")
         found.add(row["path"], below, FileStamp(row["length"], row["modified"] * 1000))
     return found
 
 
-def on_this_machine(settings: Settings, folder: str) -> bool:
+def is_local_folder(settings: Settings, folder: str) -> bool:
     """True if the folder can be listed without Spark."""
     return bool(settings.warehouse) and "://" not in folder
 
 
-def reader(spark: SparkSession):  # type: ignore[no-untyped-def]  # noqa: ANN201 - classic and Connect readers share no type
+def make_file_reader(spark: SparkSession):  # type: ignore[no-untyped-def]  # noqa: ANN201 - classic and Connect readers share no type
     """Reads whole files below a folder, as path, modificationTime, length and content; hidden ones are left out."""
     return spark.read.format("binaryFile").option("recursiveFileLookup", "true")
 

@@ -94,7 +94,7 @@ class Effects(Protocol):
     def counts(self) -> Counts:
         """Counts of its records."""
 
-    def clean_version(self) -> int:
+    def read_clean_version(self) -> int:
         """Version of the clean table."""
 
     def count_conflicts(self) -> int:
@@ -119,10 +119,10 @@ class Effects(Protocol):
             How many records became a row, in this commit or in those of a killed run after version ``since``.
         """
 
-    def unknown_fields(self) -> dict[str, int]:
+    def count_unknown_fields(self) -> dict[str, int]:
         """Fields that no schema knows, and how many records have them."""
 
-    def recorded_read(self) -> int | None:
+    def find_recorded_read(self) -> int | None:
         """``read`` of the batch's row in ``runs``; None if there is no row."""
 
     def remove_run(self) -> None:
@@ -160,7 +160,7 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
         if may_exist:  # what a killed run wrote counts too: it had saved so before
             quarantined = effects.has_quarantined() if state.has_quarantined is None else state.has_quarantined
         state.has_quarantined = True
-    since = state.before[number] if number in state.before else effects.clean_version()
+    since = state.before[number] if number in state.before else effects.read_clean_version()
     if not replay:
         state.before = {number: since}
     state.save()
@@ -173,7 +173,7 @@ def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBa
         # Where files have changed since a kill, the killed run may have written records that are no longer read.
         merged = min(effects.write_clean(since), usable)
     if counts.read and not (replay and _is_recorded(effects)):
-        unknown = effects.unknown_fields() if counts.unknown else {}
+        unknown = effects.count_unknown_fields() if counts.unknown else {}
         became = RunCounts(counts.read, merged, usable - merged, counts.rejected, counts.repaired)
         effects.append_run(started, round(time.monotonic() - clock, 3), became, unknown)
     return counts
@@ -184,7 +184,7 @@ def _is_recorded(effects: Effects) -> bool:
 
     Where a checkpoint has lost its last offsets, the batch has more records than then: its row is written again.
     """
-    recorded = effects.recorded_read()
+    recorded = effects.find_recorded_read()
     if recorded is not None and recorded != effects.counts.read:
         effects.remove_run()
         return False
@@ -237,7 +237,7 @@ def process_rebuild(effects: Effects, state: CheckpointState, batch: MicroBatch)
     process_micro_batch(effects, state, batch)
     if _BEGUN in state.progress:
         # Some of that batch may be archived and counted: should it come again, it is to be taken for begun.
-        state.before = {str(int(state.progress.pop(_BEGUN))): effects.clean_version()}
+        state.before = {str(int(state.progress.pop(_BEGUN))): effects.read_clean_version()}
     state.rebuild = False
     flush_to_disk()
     state.save()

@@ -146,7 +146,7 @@ def _rebuild(leg: EntityLeg, context: IngestContext) -> None:
     """Replaces what was made of the raw records by what they give now; goes on with one that was killed."""
     _LOG.info("%s: made again of raw records", leg.clean_table, extra=context.log_fields)
     batch = rebuild_batch(context.state, context.run_id)
-    with evaluate(context, batch, raw_archive.records(leg)) as effects:
+    with evaluate(context, batch, raw_archive.read_records(leg)) as effects:
         process_rebuild(effects, context.state, batch)
 
 
@@ -162,7 +162,7 @@ def _save_commits(leg: Leg, context: IngestContext) -> None:
 
 def _ids(leg: EntityLeg) -> dict[str, str]:
     names = (leg.clean_table, QUARANTINE_TABLE, RUNS_TABLE, raw_table(leg.settings))
-    return table_access.table_ids(leg, *names)
+    return table_access.read_table_ids(leg, *names)
 
 
 def _open_state(leg: EntityLeg, source: KinesisSourceConfig, stream: kinesis.StreamInfo) -> CheckpointState:
@@ -171,7 +171,7 @@ def _open_state(leg: EntityLeg, source: KinesisSourceConfig, stream: kinesis.Str
     tables = (leg.clean_table, QUARANTINE_TABLE, name)
     # Nothing is asked of tables that nobody has written to.
     written = new and not all(last_commit(leg, table).is_creation for table in tables)
-    newest = raw_archive.newest_arrival(leg) if written else None
+    newest = raw_archive.read_newest_arrival(leg) if written else None
     gone = raw_archive.purged_before(leg) if written and newest is None else ""
     last = datetime.fromisoformat(gone).replace(tzinfo=UTC).timestamp() if gone else newest
     if last is not None and not source.allow_losses:
@@ -205,7 +205,7 @@ def _open_state(leg: EntityLeg, source: KinesisSourceConfig, stream: kinesis.Str
         state.progress = {"arrived": newest or 0.0, "known_until": time.time() if read_before else 0.0}
     elif last_commit(leg, name).id != raw_commit.get(name):
         # A killed run has written more than the checkpoint counts, or it is an older copy.
-        state.progress["known_until"] = raw_archive.newest_arrival(leg) or 0.0
+        state.progress["known_until"] = raw_archive.read_newest_arrival(leg) or 0.0
     return state
 
 

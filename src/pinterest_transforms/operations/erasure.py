@@ -81,7 +81,7 @@ def parse_keys(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
-def keys_of_user(leg: Leg, user_name: str, date_joined: str) -> tuple[int, ...]:
+def find_keys_of_user(leg: Leg, user_name: str, date_joined: str) -> tuple[int, ...]:
     """Keys of the posts of a user: name and day or time of joining tell two users of one name apart.
 
     Raises:
@@ -112,7 +112,7 @@ def parse_time(text: str, name: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def erased_keys(leg: Leg) -> tuple[int, ...]:
+def read_erased_keys(leg: Leg) -> tuple[int, ...]:
     """Keys of all posts that were ever erased from the leg."""
     if not has_excluded(leg, ERASED_TABLE):
         return ()
@@ -163,7 +163,7 @@ def erase(leg: Leg, keys: Collection[int], *, purge: bool = False) -> list[Erase
         if keys:
             create_table(leg, erased_spec())
             _note(leg, keys)
-        erased = erased_keys(leg)
+        erased = read_erased_keys(leg)
         receipt = []
         for name, key_condition in _key_conditions(leg.settings).items():
             _LOG.info("erasing from %s.%s", leg.settings.schema, name, extra={"table": name})

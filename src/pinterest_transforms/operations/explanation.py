@@ -106,7 +106,7 @@ def _add_raw_text(leg: EntityLeg, posts: DataFrame) -> DataFrame:
 
 def _archived(leg: EntityLeg, wanted: DataFrame) -> DataFrame:
     """Records of the stream leg's raw archive: shard, position, kept."""
-    records = raw_archive.records(leg)
+    records = raw_archive.read_records(leg)
     places = [F.col("_source")[name].alias(name) for name in ("shard", "position")]
     return records.select(*places, F.col("raw").alias("kept")).join(wanted, ["shard", "position"], "left_semi")
 
@@ -119,7 +119,7 @@ def _landing_lines(leg: EntityLeg, wanted: DataFrame) -> DataFrame:
     files = {row["file"] for row in wanted.select("file").distinct().collect()}
     paths: list[str] = []
     if leg.settings.landing and folder_exists(leg, leg.topic_folder):
-        there = landing_reader.listing(leg).records
+        there = landing_reader.list_topic(leg).records
         paths = sorted(path for path in there if object_key(path, leg.topic) in files)
     if not paths:
         return wanted.select("shard", "position", F.lit(None).cast("string").alias("kept")).where("false")

@@ -37,7 +37,7 @@ def landing_summary(leg: Leg) -> DataFrame:
         check_landing(leg)
         for one in map(leg.for_entity, ENTITIES):
             there = folder_exists(leg, one.topic_folder)
-            listing = landing_reader.listing(one) if there else Listing(one.topic)
+            listing = landing_reader.list_topic(one) if there else Listing(one.topic)
             if listing.records:
                 smallest = min(listing.records, key=lambda path: (listing.records[path].size, path))
                 landing_reader.raw_records(leg.spark, [smallest]).head(1)

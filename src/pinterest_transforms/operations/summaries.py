@@ -16,21 +16,21 @@ from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, RUNS_TABLE
 _AT_ONCE = 4
 
 
-def runs(leg: Leg, run_id: str = "") -> DataFrame:
+def read_runs(leg: Leg, run_id: str = "") -> DataFrame:
     """Rows of ``runs`` without ``sources``, the oldest first; of one run if it is named."""
     frame = table_access.read(leg, RUNS_TABLE).drop("sources")
     chosen = frame.where(F.col("run_id") == run_id) if run_id else frame
     return chosen.orderBy("started", "topic", "batch_id")
 
 
-def run_totals(leg: Leg, run_id: str) -> DataFrame:
+def read_run_totals(leg: Leg, run_id: str) -> DataFrame:
     """What one run did, one row per topic: topic, read, merged, already_there, rejected, repaired, seconds."""
     numbers = ("read", "merged", "already_there", "rejected", "repaired", "seconds")
     totals = (F.sum(name).alias(name) for name in numbers)
-    return runs(leg, run_id).groupBy("topic").agg(*totals).orderBy("topic")
+    return read_runs(leg, run_id).groupBy("topic").agg(*totals).orderBy("topic")
 
 
-def quarantine_totals(leg: Leg) -> DataFrame:
+def read_quarantine_totals(leg: Leg) -> DataFrame:
     """Records in quarantine per topic, kind and cause: topic, kind, cause, records.
 
     The cause is a reason where they were rejected, a column where they were repaired; a record with two of them counts
@@ -43,19 +43,19 @@ def quarantine_totals(leg: Leg) -> DataFrame:
     return totals.orderBy("topic", "kind", F.desc("records"), "cause")
 
 
-def rejected_by_reason(leg: Leg) -> DataFrame:
+def read_rejected_by_reason(leg: Leg) -> DataFrame:
     """Rejected records per topic and reason: topic, reason, records. A record with two reasons counts under each."""
-    rejected = quarantine_totals(leg).where(F.col("kind") == REJECTED)
+    rejected = read_quarantine_totals(leg).where(F.col("kind") == REJECTED)
     return rejected.select("topic", F.col("cause").alias("reason"), "records")
 
 
-def unknown_fields(leg: Leg) -> DataFrame:
+def read_unknown_fields(leg: Leg) -> DataFrame:
     """Fields that no schema knows: topic, field, records (in all runs, repeats included)."""
-    each = runs(leg).select("topic", F.explode("unknown_fields").alias("field", "records"))
+    each = read_runs(leg).select("topic", F.explode("unknown_fields").alias("field", "records"))
     return each.groupBy("topic", "field").agg(F.sum("records").alias("records")).orderBy("topic", "field")
 
 
-def freshness(leg: Leg) -> DataFrame:
+def read_freshness(leg: Leg) -> DataFrame:
     """Clean rows of each topic and how new they are: topic, rows, latest_arrival, latest_post; UTC.
 
     latest_post, the time of the newest post, is known of the geolocations alone.
@@ -73,7 +73,7 @@ def freshness(leg: Leg) -> DataFrame:
     return reduce(DataFrame.unionAll, map(summarize, map(leg.for_entity, ENTITIES)))
 
 
-def quarantined(leg: Leg, *topics: str, limit: int | None = None) -> DataFrame:
+def read_quarantine(leg: Leg, *topics: str, limit: int | None = None) -> DataFrame:
     """Quarantine of topics, the newest first.
 
     Args:
@@ -94,12 +94,12 @@ def quarantined(leg: Leg, *topics: str, limit: int | None = None) -> DataFrame:
     return shown.orderBy("topic", *newest)
 
 
-def versions(leg: Leg) -> DataFrame:
+def read_versions(leg: Leg) -> DataFrame:
     """The leg's tables: table, rows, delta_version, schema_version."""
 
     def summarize(name: str) -> DataFrame:
         version = last_commit(leg, name).version
-        schema_version = int(table_access.properties(leg, name).get(table_access.VERSION_PROPERTY, "0"))
+        schema_version = int(table_access.read_properties(leg, name).get(table_access.VERSION_PROPERTY, "0"))
         return table_access.read(leg, name).agg(
             F.lit(name).alias("table"),
             F.count("*").alias("rows"),

@@ -80,7 +80,7 @@ def undo_run(
         return done
 
 
-def done_frame(spark: SparkSession, done: Sequence[UndoneTopic]) -> DataFrame:
+def undone_frame(spark: SparkSession, done: Sequence[UndoneTopic]) -> DataFrame:
     """What was undone as a frame: topic, keys, restored, removed."""
     rows = [{**vars(one), "removed": one.keys - one.restored} for one in done]
     return create_frame(spark, rows, "struct<topic: string, keys: bigint, restored: bigint, removed: bigint>")

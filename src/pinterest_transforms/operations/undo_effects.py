@@ -76,11 +76,11 @@ class UndoTopic:
         context = IngestContext(leg.settings, leg.entity, self.run_id, CheckpointState(""), undone)
         if leg.settings.leg == "stream":
             # Of every shard: a key moves to another one when the stream is resharded.
-            records = raw_archive.records(leg)
+            records = raw_archive.read_records(leg)
             missing, purged = [], raw_archive.purged_before(leg)
         else:
             there = folder_exists(leg, leg.topic_folder)
-            listed = landing_reader.listing(leg).records if there else {}
+            listed = landing_reader.list_topic(leg).records if there else {}
             # Spark tells times of files in milliseconds.
             present = {object_key(path, self.name): stamp.modified // 10**6 * 1000 for path, stamp in listed.items()}
             missing, purged = self.plan.missing(present), ""

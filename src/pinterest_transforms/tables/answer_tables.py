@@ -36,7 +36,7 @@ _ONE_TASK_ROWS = 200_000
 """Up to so many posts one task answers a question sooner than several that exchange rows."""
 
 
-def posts(leg: Leg) -> CleanTables:
+def read_clean_tables(leg: Leg) -> CleanTables:
     """The leg's three clean tables.
 
     Raises:
@@ -70,14 +70,14 @@ def refresh_answers(leg: Leg) -> dict[str, pd.DataFrame]:
         if not stale:
             return {}
         _LOG.info("answering %d question%s", len(stale), "s" * (len(stale) != 1))
-        with _cached(posts(leg), stale) as clean:
+        with _cached(read_clean_tables(leg), stale) as clean:
             frames = pool.map(lambda answer: _write(leg, answer, clean, sources[answer]), stale)
             return {answer.name: frame for answer, frame in zip(stale, frames, strict=True)}
 
 
 def read_answer(leg: Leg, answer: Answer) -> DataFrame:
     """An answer as its table holds it, in its own order: columns as in ``Answer.columns``."""
-    return answer.ordered(table_access.read(leg, answer.name))
+    return answer.sort_rows(table_access.read(leg, answer.name))
 
 
 def read_answers(leg: Leg, known: Mapping[str, pd.DataFrame] | None = None) -> dict[str, pd.DataFrame]:
@@ -112,7 +112,7 @@ def _version(leg: EntityLeg) -> str:
 
 def _computed_from(leg: Leg, answer: Answer) -> str:
     """What the answer's table was computed from; empty for a table of another schema version."""
-    about = table_access.usable_properties(leg, answer.name)
+    about = table_access.read_usable_properties(leg, answer.name)
     return about.get(SOURCE_PROPERTY, "") if about[table_access.VERSION_PROPERTY] == str(SCHEMA_VERSION) else ""
 
 

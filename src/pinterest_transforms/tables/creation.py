@@ -35,11 +35,11 @@ from pinterest_transforms.tables.table_access import (
     is_unfinished,
     list_tables,
     location_sql,
-    properties,
     properties_sql,
+    read_properties,
+    read_usable_properties,
     remove_unfinished,
     sql_text,
-    usable_properties,
 )
 from pinterest_transforms.tables.views import VIEWS, create_view_sql, view_columns
 
@@ -98,7 +98,7 @@ def _are_current(leg: Leg) -> bool:
     if not all(has_commits(folder) for name in needed if (folder := leg.settings.table_folder(name))):
         return False
     try:
-        version = properties(leg, RUNS_TABLE).get(VERSION_PROPERTY)
+        version = read_properties(leg, RUNS_TABLE).get(VERSION_PROPERTY)
     except AnalysisException:
         return False
     return version == str(SCHEMA_VERSION)
@@ -171,7 +171,7 @@ def _make_or_migrate(leg: Leg, spec: TableSpec, *, exists: bool) -> None:
     )
     if not settings.warehouse:
         # Looked up, since another attempt may have added some.
-        add_constraints(leg, spec, properties(leg, spec.name))
+        add_constraints(leg, spec, read_properties(leg, spec.name))
 
 
 def _layout_sql(settings: Settings, spec: TableSpec) -> str:
@@ -182,7 +182,7 @@ def _layout_sql(settings: Settings, spec: TableSpec) -> str:
 
 def _check(leg: Leg, spec: TableSpec) -> None:
     """Raises for a table this library cannot use; brings an older one up to date, adding only."""
-    about = usable_properties(leg, spec.name)
+    about = read_usable_properties(leg, spec.name)
     there = {field.name: field for field in leg.table(spec.name).schema}
     for column in spec.columns:
         kind = there.get(column.name, column).dataType

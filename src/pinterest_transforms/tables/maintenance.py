@@ -201,7 +201,7 @@ def _vacuum(leg: Leg, name: str, hours: int) -> None:
     The time is the table's property: Delta 4.4 and Databricks Runtime 18 pass over what ``VACUUM … RETAIN`` says.
     """
     table, wanted = leg.qualified(name), f"interval {hours} hours"
-    said = table_access.properties(leg, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
+    said = table_access.read_properties(leg, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
     if said != wanted:
         pair = f"'{_KEPT_FOR}' = '{wanted}'"
         with_retries(lambda: leg.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({pair})"))
@@ -210,7 +210,7 @@ def _vacuum(leg: Leg, name: str, hours: int) -> None:
 
 def vacuum_at_once(leg: Leg, name: str) -> None:
     """Removes every file that the table does not name any more, however young; older versions go with them."""
-    before = table_access.properties(leg, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
+    before = table_access.read_properties(leg, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
     _vacuum(leg, name, 0)
     pair = table_access.properties_sql({_KEPT_FOR: before})
     with_retries(lambda: leg.sql(f"ALTER TABLE {leg.qualified(name)} SET TBLPROPERTIES ({pair})"))

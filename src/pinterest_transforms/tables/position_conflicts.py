@@ -15,7 +15,7 @@ from pinterest_transforms.tables.definitions import QUARANTINE_TABLE
 _PLACE = ["_shard", "_position"]
 
 
-def last_offsets(leg: EntityLeg) -> dict[str, int]:
+def read_last_offsets(leg: EntityLeg) -> dict[str, int]:
     """The last offset of each partition that has a row in the clean table."""
     shard, position = _place()
     rows = leg.table(leg.clean_table).select(shard, position)

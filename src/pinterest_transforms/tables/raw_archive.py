@@ -37,12 +37,12 @@ def append(leg: EntityLeg, rows: DataFrame, known: tuple[int, int] | None) -> No
     with_retries(lambda: fresh.writeTo(name).append())
 
 
-def records(leg: EntityLeg) -> DataFrame:
+def read_records(leg: EntityLeg) -> DataFrame:
     """All archived records of an entity: ``raw``, ``_source``."""
     return _read_kind(leg).select(F.col("data").cast("string").alias("raw"), "_source")
 
 
-def newest_arrival(leg: EntityLeg) -> float | None:
+def read_newest_arrival(leg: EntityLeg) -> float | None:
     """When the newest archived record of an entity arrived, in seconds since 1970; None if there is none."""
     row = _read_kind(leg).agg(F.max(F.unix_micros(_arrived())).alias("last")).first()
     return None if row is None or row["last"] is None else float(row["last"] / 1e6)
@@ -50,7 +50,7 @@ def newest_arrival(leg: EntityLeg) -> float | None:
 
 def purged_before(leg: EntityLeg) -> str:
     """Date (ISO, exclusive) before which records of an entity were removed; empty if none were."""
-    return table_access.properties(leg, raw_table(leg.settings)).get(f"{_PURGED}.{leg.entity.name}", "")
+    return table_access.read_properties(leg, raw_table(leg.settings)).get(f"{_PURGED}.{leg.entity.name}", "")
 
 
 def record_purge(leg: EntityLeg, day: datetime) -> None:

@@ -31,15 +31,15 @@ def list_tables(leg: Leg) -> set[str]:
     return {row["tableName"] for row in found if not row["isTemporary"]}
 
 
-def properties(leg: Leg, table: str) -> dict[str, str]:
+def read_properties(leg: Leg, table: str) -> dict[str, str]:
     """The table's properties, ``VERSION_PROPERTY`` and ``ID_PROPERTY`` among them."""
     found = leg.sql(f"SHOW TBLPROPERTIES {leg.qualified(table)}").collect()
     return {row["key"]: row["value"] for row in found}
 
 
-def table_ids(leg: Leg, *names: str) -> dict[str, str]:
+def read_table_ids(leg: Leg, *names: str) -> dict[str, str]:
     """``ID_PROPERTY`` of tables by their names."""
-    return {name: properties(leg, name)[ID_PROPERTY] for name in names}
+    return {name: read_properties(leg, name)[ID_PROPERTY] for name in names}
 
 
 def read(leg: Leg, table: str) -> DataFrame:
@@ -111,7 +111,7 @@ def is_unfinished(settings: Settings, folder: Path) -> bool:
     return True
 
 
-def usable_properties(leg: Leg, table: str) -> dict[str, str]:
+def read_usable_properties(leg: Leg, table: str) -> dict[str, str]:
     """The properties of an existing table, if this library can use it; the schema version is ``0`` where it has none.
 
     Raises:
@@ -119,7 +119,7 @@ def usable_properties(leg: Leg, table: str) -> dict[str, str]:
     """
     label = f"table {leg.settings.schema}.{table}"
     try:
-        about = properties(leg, table)
+        about = read_properties(leg, table)
         # Only a table of somebody else has no version; one that has it is Delta.
         form = "delta" if VERSION_PROPERTY in about else _form(leg, table)
     except AnalysisException as error:

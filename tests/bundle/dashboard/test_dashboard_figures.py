@@ -121,7 +121,7 @@ def test_a_filter_leaves_the_posts_that_it_names(board: Board) -> None:
 
 
 def test_the_quality_counts_are_those_of_the_runs(board: Board) -> None:
-    totals = summaries.run_totals(board.leg, "first").drop("topic", "seconds").groupBy().sum().first()
+    totals = summaries.read_run_totals(board.leg, "first").drop("topic", "seconds").groupBy().sum().first()
     assert totals is not None
     shown = [board.number(name) for name in ("read", "merged", "already-there", "rejected", "repaired")]
     assert shown == list(totals)
@@ -142,17 +142,17 @@ def test_a_share_is_one_of_all_records_read(board: Board) -> None:
 
 
 def test_unknown_fields_are_counted_as_in_the_notebook(board: Board) -> None:
-    expected = summaries.unknown_fields(board.leg).collect()
+    expected = summaries.read_unknown_fields(board.leg).collect()
     shown = {(row["kind"], row["field"]): row["records"] for row in board.dataset("unknown_fields").collect()}
     assert shown == {(row["topic"].split(".")[1], row["field"]): row["records"] for row in expected}
 
 
 def test_up_to_when_the_data_goes_is_the_newest_post_and_the_last_run_of_each_kind(board: Board) -> None:
     newest, *taken = board.dataset("freshness").collect()
-    latest = summaries.freshness(board.leg).where("latest_post IS NOT NULL").first()
+    latest = summaries.read_freshness(board.leg).where("latest_post IS NOT NULL").first()
     started = {
         f"Last records taken in: {row['topic'].split('.')[1]}": f"{row['started']:%Y-%m-%d %H:%M}"
-        for row in summaries.runs(board.leg).collect()
+        for row in summaries.read_runs(board.leg).collect()
     }
     assert latest is not None
     assert newest == Row(what="Newest post", utc=f"{latest['latest_post']:%Y-%m-%d %H:%M}")

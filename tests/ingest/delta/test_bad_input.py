@@ -132,25 +132,25 @@ def test_a_second_run_reads_nothing_and_changes_nothing(taken: Place):
 
 
 def test_the_summary_says_what_was_rejected_and_why(taken: Place):
-    reasons = [tuple(row) for row in summaries.rejected_by_reason(taken).collect()]
+    reasons = [tuple(row) for row in summaries.read_rejected_by_reason(taken).collect()]
     assert reasons[0] == ("abc.pin", NOT_AN_OBJECT, 6)
     assert sum(row[2] for row in reasons) == 11
-    unknown = [tuple(row) for row in summaries.unknown_fields(taken).collect()]
+    unknown = [tuple(row) for row in summaries.read_unknown_fields(taken).collect()]
     assert unknown == [("abc.pin", "board", 1), ("abc.pin", "country", 1)]
-    assert [row["read"] for row in summaries.runs(taken, "run").collect()] == [24]
-    assert summaries.runs(taken, "another").collect() == []
-    shown = summaries.quarantined(taken, "abc.pin").collect()
+    assert [row["read"] for row in summaries.read_runs(taken, "run").collect()] == [24]
+    assert summaries.read_runs(taken, "another").collect() == []
+    shown = summaries.read_quarantine(taken, "abc.pin").collect()
     assert len(shown) == 13
     assert max(len(row["raw"]) for row in shown) == 200
-    assert summaries.quarantined(taken, "abc.geo", "abc.pin", limit=3).collect() == shown[:3]
-    totals = [tuple(row) for row in summaries.quarantine_totals(taken).collect()]
+    assert summaries.read_quarantine(taken, "abc.geo", "abc.pin", limit=3).collect() == shown[:3]
+    totals = [tuple(row) for row in summaries.read_quarantine_totals(taken).collect()]
     rejected = [(topic, "rejected", reason, records) for topic, reason, records in reasons]
     assert totals == [*rejected, *(("abc.pin", "repaired", column, 1) for column in ("follower_count", "title"))]
 
 
 def test_the_summary_says_how_fresh_the_data_is(taken: Place):
     newest = max(path.stat().st_mtime for path in Path(taken.settings.landing).rglob("abc.pin+*.json"))
-    each = summaries.freshness(taken).collect()
+    each = summaries.read_freshness(taken).collect()
     assert [(one["topic"], one["rows"]) for one in each] == [("abc.pin", 13), ("abc.geo", 0), ("abc.user", 0)]
     assert [one["latest_post"] for one in each] == [None, None, None]
     assert abs(each[0]["latest_arrival"].timestamp() - newest) < 5
@@ -158,7 +158,7 @@ def test_the_summary_says_how_fresh_the_data_is(taken: Place):
 
 
 def test_the_summary_names_each_table_and_its_versions(taken: Place):
-    found = {row["table"]: tuple(row)[1:] for row in summaries.versions(taken).collect()}
+    found = {row["table"]: tuple(row)[1:] for row in summaries.read_versions(taken).collect()}
     assert found == {
         "pins": (13, 1, SCHEMA_VERSION),
         "geolocations": (0, 0, SCHEMA_VERSION),

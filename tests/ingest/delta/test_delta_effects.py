@@ -116,7 +116,7 @@ def test_clean_rows_and_raw_records_are_written_once_and_counted_once(leg: Strea
     first = [record(9, text(1, "a")), record(100, text(1, "b"), later=1), record(10, text(2, "x")), record(11, "[]")]
     arrived = ARRIVED.timestamp()
     with leg.effects(0, *first) as effects:
-        since = effects.clean_version()
+        since = effects.read_clean_version()
         assert (effects.counts.lines, effects.counts.read, effects.counts.rejected) == (4, 4, 1)
         assert (effects.counts.first_arrival, effects.counts.last_arrival) == (arrived * 1e6, (arrived + 1) * 1e6)
         assert effects.write_clean(since) == 2  # appended to a table that nobody has written to
@@ -132,7 +132,7 @@ def test_clean_rows_and_raw_records_are_written_once_and_counted_once(leg: Strea
     later = [record(99, text(1, "earlier"), shard=1, later=4), record(5, text(2, "tie by shard"), shard=1, later=3)]
     later += [record(200, text(3, "n")), record(10, text(2, "tie by shard"), shard=1, later=9), record(11, "[]")]
     with leg.effects(1, *later) as effects:
-        since = effects.clean_version()
+        since = effects.read_clean_version()
         assert (effects.counts.first_arrival, effects.counts.last_arrival) == (arrived * 1e6, (arrived + 9) * 1e6)
         assert effects.write_clean(since) == 2  # without those of the commit that was the last one
         leg.spark.sql(f"OPTIMIZE {leg.settings.qualified('abc_pin_table')}").collect()  # writes no new rows
@@ -183,17 +183,17 @@ def test_replaced_twice_is_replaced_once(leg: StreamLeg):
         for each in (of_stream(effects, GEO), effects):
             each.write_quarantine(may_exist=False)
         noted = [row for row in leg.texts() if (row[0], row[4]) != (STREAM, "[goes]")]
-        effects.write_clean(effects.clean_version())
+        effects.write_clean(effects.read_clean_version())
     before = leg.titles()
     with leg.effects(11, record(3001, text(31, "new")), record(3002, text(32, "was bad")), mode="replace") as effects:
-        since = effects.clean_version()
+        since = effects.read_clean_version()
         for _ in range(2):
             effects.write_quarantine(may_exist=True)
             assert effects.write_clean(since) == 2
             assert leg.titles() == before | {31: ("new", 0, 3001), 32: ("was bad", 0, 3002)}
             assert leg.texts() == noted
     with leg.effects(12, record(3001, "[4]"), record(3002, "[5]"), mode="replace", files=("a file",)) as effects:
-        assert effects.write_clean(effects.clean_version()) == 0  # nothing is usable any more
+        assert effects.write_clean(effects.read_clean_version()) == 0  # nothing is usable any more
         assert leg.titles() == {key: row for key, row in before.items() if key != 31}
 
 
@@ -202,21 +202,21 @@ def test_a_run_is_recorded_once_and_can_be_taken_back(leg: StreamLeg):
     fields = [record(4000 + at, pin(at, "a", board="walls", **dict.fromkeys(moods[at]))) for at in range(3)]
     with leg.effects(21, *fields) as effects:
         another = replace(effects, batch=MicroBatch("run", 22))
-        unknown = effects.unknown_fields()
+        unknown = effects.count_unknown_fields()
         assert unknown == {"board": 3, **{f"mood {number:03}": 1 for number in range(99)}}  # a hundred names at most
-        assert effects.recorded_read() is None
+        assert effects.find_recorded_read() is None
         effects.append_run(ARRIVED, 0.5, RunCounts(3, 2, 1, 0, 0), unknown)
         another.append_run(ARRIVED, 0.5, RunCounts(1, 1, 0, 0, 0), {})
         assert counts(3, 2, topic=STREAM, **unknown) in leg.counted()
         told = leg.stored("runs").select("run_id", "query_id", "batch_id", "started", "seconds", "library_version")
         assert ("run", "query", 21, ARRIVED, 0.5, __version__) in told.rows()
-        assert (effects.recorded_read(), another.recorded_read()) == (3, 1)
+        assert (effects.find_recorded_read(), another.find_recorded_read()) == (3, 1)
         other_query = replace(effects, context=replace(effects.context, state=CheckpointState("", "another")))
         other_topic = of_stream(effects, GEO)
-        assert (other_query.recorded_read(), other_topic.recorded_read()) == (None, None)
+        assert (other_query.find_recorded_read(), other_topic.find_recorded_read()) == (None, None)
         for each in (other_query, other_topic, effects, effects):
             each.remove_run()
-        assert (effects.recorded_read(), another.recorded_read()) == (None, 1)
+        assert (effects.find_recorded_read(), another.find_recorded_read()) == (None, 1)
 
 
 def test_records_of_a_stream_merge_by_their_sequence_numbers_over_spark_connect(

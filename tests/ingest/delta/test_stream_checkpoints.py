@@ -44,7 +44,7 @@ def remembered(place: StreamPlace) -> set[str]:
 
 def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     def of(name: str) -> str:
-        return table_access.properties(place, name)[table_access.ID_PROPERTY]
+        return table_access.read_properties(place, name)[table_access.ID_PROPERTY]
 
     at = place.put(geo(1, "a"), "[]", geo(2, "b"))
     place.take()

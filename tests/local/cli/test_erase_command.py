@@ -37,8 +37,8 @@ def erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object
     monkeypatch.setattr(erase_command, "open_session", session)
     monkeypatch.setattr(erase_command, "ensure_tables", lambda *_: None)
     monkeypatch.setattr(erase_command, "register_tables", lambda *_: None)
-    monkeypatch.setattr(erase_command, "erased_keys", lambda *_: ())
-    monkeypatch.setattr(erase_command, "keys_of_user", lambda *_: KEYS)
+    monkeypatch.setattr(erase_command, "read_erased_keys", lambda *_: ())
+    monkeypatch.setattr(erase_command, "find_keys_of_user", lambda *_: KEYS)
     monkeypatch.setattr(erase_command, "count_rows", lambda *_: [ErasedRows("pins", 2)])
     monkeypatch.setattr(erase_command, "erase", erase)
     return asked
@@ -79,8 +79,8 @@ def test_it_counts_first_and_then_erases_in_every_place(
 def test_what_a_killed_run_has_noted_is_erased_everywhere_though_the_user_is_gone(
     erased: list[tuple[object, ...]], call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erase_command, "keys_of_user", lambda *_: ())
-    monkeypatch.setattr(erase_command, "erased_keys", lambda *_: KEYS)
+    monkeypatch.setattr(erase_command, "find_keys_of_user", lambda *_: ())
+    monkeypatch.setattr(erase_command, "read_erased_keys", lambda *_: KEYS)
     (tmp_path / "failed.jsonl").write_bytes(FAILED)
     given = ["erase", "--user", "Ada Example", "--joined", "2016-03-01", "--warehouse", "w", "--failed", "failed.jsonl"]
     code, out, _ = call(*given, "--apply", "--purge")

@@ -41,7 +41,7 @@ def _library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(undo_command, "open_session", session)
     monkeypatch.setattr(undo_command, "ensure_tables", lambda *_: None)
-    monkeypatch.setattr(undo_command, "runs", lambda leg, run: Rows(set(legs[leg.settings.leg]) & {run}))
+    monkeypatch.setattr(undo_command, "read_runs", lambda leg, run: Rows(set(legs[leg.settings.leg]) & {run}))
     monkeypatch.setattr(undo_command, "undo_run", undo_run)
 
 
