@@ -81,7 +81,7 @@ class PartitionFiles:
         Raises:
             StackError: the value is no JSON (``errors.tolerance=none``).
         """
-        place, finished = (topic, partition), self.due(now)
+        place, finished = (topic, partition), self.pop_due(now)
         file = self._open.get(place)
         if file is not None and offset < file.next_offset:
             # After a rebalance the consumer goes back to what was committed: so does the file.
@@ -99,7 +99,7 @@ class PartitionFiles:
             finished.append(self._open.pop(place))
         return finished
 
-    def due(self, now: float) -> list[SinkFile]:
+    def pop_due(self, now: float) -> list[SinkFile]:
         """Files that the clock, in seconds since 1970, has finished."""
         turn = self._turn(now)
         return [self._open.pop(place) for place, file in list(self._open.items()) if file.turn != turn]
@@ -146,7 +146,7 @@ class S3Sink:
             # Only an error has no topic, partition or offset.
             topic, place = cast(str, message.topic()), (cast(int, message.partition()), cast(int, message.offset()))
             self._write(self._files.take(topic, *place, message.value(), time.time()))
-        self._write(self._files.due(time.time()))
+        self._write(self._files.pop_due(time.time()))
 
     def _write(self, finished: Sequence[SinkFile]) -> None:
         for one in finished:

@@ -22,7 +22,7 @@ from confluent_kafka.cimpl import NewTopic
 from local.runtime.part_process import HOST
 from local.stack import mariadb
 from local.stack.kafka_broker import fetch_kafka_jars
-from local.stack.stack_part import Part, StackError, free_port
+from local.stack.stack_part import Part, StackError, find_free_port
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.settings import Settings
 from pinterest_transforms.tables.locks import try_lock
@@ -60,7 +60,7 @@ class Stack:
         folder = folder.absolute()
         logs = folder / "logs"
         password, key = {mariadb.PASSWORD_VARIABLE: self._password}, {"PINTEREST_API_KEY": self._key}
-        controller = ["--controller-port", str(free_port())]
+        controller = ["--controller-port", str(find_free_port())]
         self.mariadb = Part(
             "mariadb", f"{_ROOM}.mariadb", ["--folder", str(folder / "mariadb")], logs, environment=password
         )

@@ -26,7 +26,7 @@ class StackError(PinterestError):
     """The stack, or a part of it, does not start or does not go on."""
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """A loopback port that nobody listens on."""
     for port in random.SystemRandom().sample(_PORTS, _TRIES):
         with closing(socket.socket()) as tried:
@@ -57,7 +57,7 @@ class Part:
         *,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.name, self.port, self.log = name, free_port(), folder / f"{name}.log"
+        self.name, self.port, self.log = name, find_free_port(), folder / f"{name}.log"
         self._command = [sys.executable, "-m", module, *options, "--port", str(self.port)]
         self._environment = {**os.environ, **(environment or {})}
         self.process: subprocess.Popen[bytes] | None = None

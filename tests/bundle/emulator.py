@@ -24,7 +24,7 @@ from databricks.sdk.service.jobs import JobSettings, Run, RunLifeCycleState
 from databricks.sdk.service.workspace import ImportFormat, Language
 from pyspark.sql import SparkSession
 
-from local.stack.stack_part import free_port
+from local.stack.stack_part import find_free_port
 from tests.bundle.loading import ROOT
 from tests.bundle.notebook_server import notebook_server
 from tests.bundle.references import settled
@@ -100,7 +100,7 @@ def minilake(folder: Path, environment: Mapping[str, str]) -> Iterator[int]:
         folder: where it keeps everything; its log is ``minilake.log``.
         environment: of it and of its tasks; the first ``python3`` of its ``PATH`` runs them.
     """
-    port = free_port()
+    port = find_free_port()
     settings = {
         "MINILAKE_DATA_DIR": str(folder / "data"),
         "MINILAKE_JOB_EXECUTOR": "subprocess",

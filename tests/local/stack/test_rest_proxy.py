@@ -9,7 +9,7 @@ from aiohttp import web
 
 from local.runtime.part_process import HOST
 from local.stack.rest_proxy import build_app, open_producer, parse_records
-from local.stack.stack_part import free_port
+from local.stack.stack_part import find_free_port
 
 JSON = "application/vnd.kafka.json.v2+json"
 
@@ -57,7 +57,7 @@ def test_what_cannot_be_read_is_refused_as_a_whole(body: bytes, status: int, mes
 
 async def _answered(method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, object]:
     """The answer of a proxy whose broker is down."""
-    kafka = f"{HOST}:{free_port()}"
+    kafka = f"{HOST}:{find_free_port()}"
     runner = web.AppRunner(build_app(open_producer(kafka, delivery_ms=300)))
     await runner.setup()
     await web.TCPSite(runner, HOST, 0).start()

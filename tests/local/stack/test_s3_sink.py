@@ -31,9 +31,9 @@ def test_the_clock_finishes_what_is_open_so_that_the_last_record_lands() -> None
     files = PartitionFiles(1_000, 2_000)
 
     assert take(files, range(2), now=1_000.0) == []
-    assert files.due(1_001.9) == []
-    assert [file.next_offset for file in files.due(1_002.0)] == [2]
-    assert files.due(1_010.0) == []
+    assert files.pop_due(1_001.9) == []
+    assert [file.next_offset for file in files.pop_due(1_002.0)] == [2]
+    assert files.pop_due(1_010.0) == []
 
 
 def test_an_open_file_of_the_last_turn_is_finished_before_the_next_record() -> None:
@@ -41,7 +41,7 @@ def test_an_open_file_of_the_last_turn_is_finished_before_the_next_record() -> N
     take(files, range(2), now=1_000.0)
 
     assert [(file.start, file.next_offset) for file in take(files, range(2, 3), now=1_003.0)] == [(0, 2)]
-    assert [file.start for file in files.due(1_004.0)] == [2]
+    assert [file.start for file in files.pop_due(1_004.0)] == [2]
 
 
 def test_offsets_with_gaps_and_null_values_are_committed_and_make_no_line() -> None:
@@ -69,7 +69,7 @@ def test_a_partition_that_is_somebody_elses_leaves_nothing_behind() -> None:
 
     files.forget(TOPIC, 1)
 
-    assert files.due(9.0) == []
+    assert files.pop_due(9.0) == []
 
 
 @pytest.mark.parametrize("text", ["a\nb", 'quo"te', "🙂", "Москва", "\u2028", "nbsp\u00a0"])

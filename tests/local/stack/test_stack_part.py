@@ -12,7 +12,7 @@ from local.runtime import part_process
 from local.runtime.part_process import HOST, build_part_parser, run_part
 from local.stack import kafka_broker, mariadb, stack_part
 from local.stack.stack import Stack, read_environment, write_environment
-from local.stack.stack_part import Part, StackError, free_port
+from local.stack.stack_part import Part, StackError, find_free_port
 
 SERVES = """\
 import socket, sys, time
@@ -110,13 +110,13 @@ def test_a_stack_tells_which_part_has_ended_and_stops_the_others(part, tmp_path:
 
 def test_a_port_that_somebody_has_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
-        taken.bind((HOST, free_port()))
+        taken.bind((HOST, find_free_port()))
         port = taken.getsockname()[1]
         monkeypatch.setattr(stack_part, "_PORTS", range(port, port + 1))
         monkeypatch.setattr(stack_part, "_TRIES", 1)
 
         with pytest.raises(StackError) as told:
-            free_port()
+            find_free_port()
 
     assert str(told.value) == f"one of 1 ports from {port} to {port} must be free, got none"
 
