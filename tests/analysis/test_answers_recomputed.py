@@ -19,7 +19,7 @@ from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.analysis.counted_posts import CleanTables
 from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
-from pinterest_transforms.ingest.delta_effects import IngestContext, evaluate, latest_usable
+from pinterest_transforms.ingest.delta_effects import IngestContext, evaluate, select_latest_usable
 from pinterest_transforms.ingest.landing_reader import raw_records as landed_records
 from pinterest_transforms.ingest.micro_batch import MicroBatch
 from pinterest_transforms.schemas import CONTRACT, clean_schema
@@ -168,7 +168,7 @@ def cleaned(spark: SparkSession, landing: Settings, tmp_path_factory: pytest.Tem
             paths = [str(path) for path in sorted(Path(landing.topic_folder(entity)).rglob("*.json"))]
             context = IngestContext(landing, entity, "run", CheckpointState(""))
             with evaluate(context, MicroBatch("run", 0), landed_records(spark, paths)) as effects:
-                latest = latest_usable(effects.rows, effects.counts.read, ordered=effects.ordered)
+                latest = select_latest_usable(effects.rows, effects.counts.read, ordered=effects.ordered)
                 latest.write.parquet(str(folders[entity.name]))
     return folders
 

@@ -257,7 +257,7 @@ class MemoryLanding:
     def list_files(self) -> Listing:
         return Listing(TOPIC, {self.path(*place): stamp for place, stamp in self.stamps.items()})
 
-    def unusable(self, path: str, stamp: FileStamp) -> str:
+    def why_unusable(self, path: str, stamp: FileStamp) -> str:
         return "" if self.stamps[self._place(path)] == stamp else "another file"
 
     def exists(self, path: str) -> bool:

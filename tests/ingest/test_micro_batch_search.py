@@ -113,8 +113,8 @@ def test_a_file_that_cannot_be_ingested_stands_in_the_way_of_a_rebuild_alone(pro
     world = LandingWorld(process)
     for partition in (0, 1):
         world.put(partition, [Record(0, "", "")])
-    unusable = world.landing.unusable
-    world.landing.unusable = lambda path, _: "too large" if "partition=1" in path else ""
+    unusable = world.landing.why_unusable
+    world.landing.why_unusable = lambda path, _: "too large" if "partition=1" in path else ""
     assert world.run()
     assert world.tables.numbers() == [(1, 1, 0, 0, 0, 0)]
     before = (world.clean(), world.tables.numbers(), world.landing.reads)
@@ -122,7 +122,7 @@ def test_a_file_that_cannot_be_ingested_stands_in_the_way_of_a_rebuild_alone(pro
         with pytest.raises(LandingError, match=r"^too large; nothing was read$"):
             world.run(rebuild=rebuild)
     assert (world.clean(), world.tables.numbers(), world.landing.reads) == before
-    world.landing.unusable = unusable
+    world.landing.why_unusable = unusable
     assert world.run()
     check_tables(world)
     world.close()

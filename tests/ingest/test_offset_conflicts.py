@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinterest_transforms.ingest.landing_files import backward_offsets_text, find_backward_partitions, start_offsets
+from pinterest_transforms.ingest.landing_files import find_backward_partitions, format_backward_offsets, start_offsets
 
 
 def paths(*starts: tuple[int, int]) -> list[str]:
@@ -28,4 +28,4 @@ def test_a_start_offset_that_goes_back_is_told(files: list[tuple[int, int]], com
     starts, last = start_offsets(paths(*files), "abc.pin"), {"0": 100, "1": 7}
     assert find_backward_partitions(starts, last) == compared
     reasons = "files are late or were rewritten; if the topic was made again, run with --rebuild"
-    assert backward_offsets_text(starts, last) == (said and said + reasons)
+    assert format_backward_offsets(starts, last) == (said and said + reasons)

@@ -55,7 +55,7 @@ def test_a_run_among_rows_that_do_not_say_what_they_read_is_refused(run_id: str)
 
 def test_files_that_are_gone_or_were_rewritten_are_missing() -> None:
     files = {name: RecordRange("0", name, "001", "002", arrived=5) for name in ("same", "rewritten", "gone")}
-    assert UndoPlan((), files).missing({"same": 5, "rewritten": 6}) == [files["rewritten"], files["gone"]]
+    assert UndoPlan((), files).find_missing({"same": 5, "rewritten": 6}) == [files["rewritten"], files["gone"]]
 
 
 def test_an_undo_is_noted_before_anything_goes_and_marked_when_answers_are_right() -> None:

@@ -100,7 +100,7 @@ def undo(world: World, run_id: str, dies_at: int = 0) -> bool:
     plan = plan_undo(TOPIC, batches, run_id)
     if isinstance(world, LandingWorld):
         listed = world.landing.list_files().records
-        assert plan.missing({object_key(path, TOPIC): stamp.modified for path, stamp in listed.items()}) == []
+        assert plan.find_missing({object_key(path, TOPIC): stamp.modified for path, stamp in listed.items()}) == []
     world.process.start(dies_at)
     try:
         apply_undo([MemoryUndo(world, run_id, plan)], lambda: None)

@@ -26,7 +26,7 @@ from pinterest_transforms.entities import ENTITIES, GEO, Entity
 from pinterest_transforms.ingest import kinesis, streams
 from pinterest_transforms.ingest.checkpoint_state import has_begun
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
-from pinterest_transforms.ingest.stream_queries import Running
+from pinterest_transforms.ingest.stream_queries import RunningQuery
 from pinterest_transforms.settings import EntityLeg, Leg, Settings
 from pinterest_transforms.tables import creation
 from pinterest_transforms.tables.definitions import raw_table
@@ -170,7 +170,7 @@ def made_streams(
     """Makes places with the tables of the stream leg's work for some entities."""
     watch = streams.watch
 
-    def watch_once(running: list[Running], _again: object, *given: object) -> None:
+    def watch_once(running: list[RunningQuery], _again: object, *given: object) -> None:
         watch(running, None, *given)  # of files one pass takes all there is: there is no need to look again
 
     with ExitStack() as stack:

@@ -128,7 +128,7 @@ class DeltaEffects:
         if self.batch.mode == "replace":
             return writers.replace_clean(self.leg, self.rows, self.batch.files)
         usable = self.counts.read - self.counts.rejected
-        rows = latest_usable(self.rows, usable, ordered=self.ordered)
+        rows = select_latest_usable(self.rows, usable, ordered=self.ordered)
         is_new = last_commit(self.leg, self.leg.clean_table).is_creation
         writers.merge_clean(self.leg, rows, is_new=is_new)
         commits = commits_since(self.leg, self.leg.clean_table, since)
@@ -239,7 +239,7 @@ def _counted() -> list[Column]:
     return [F.count_if(condition).alias(name) for name, condition in _conditions().items()]
 
 
-def latest_usable(rows: DataFrame, count: int, *, ordered: bool) -> DataFrame:
+def select_latest_usable(rows: DataFrame, count: int, *, ordered: bool) -> DataFrame:
     """The latest version of each key among the usable rows.
 
     Args:

@@ -25,7 +25,7 @@ from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContex
 from pinterest_transforms.ingest.excluded_records import read_undone
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.landing_batches import ingest_listed, process_files
-from pinterest_transforms.ingest.landing_files import FileStamp, Listing, object_key, others_text, why_unusable
+from pinterest_transforms.ingest.landing_files import FileStamp, Listing, format_others, object_key, why_unusable
 from pinterest_transforms.ingest.micro_batch import MicroBatch
 from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables import position_conflicts, table_access
@@ -59,7 +59,7 @@ class _Landing:
     def list_files(self) -> Listing:
         return landing_reader.list_topic(self.leg)
 
-    def unusable(self, path: str, stamp: FileStamp) -> str:
+    def why_unusable(self, path: str, stamp: FileStamp) -> str:
         return why_unusable(path, stamp.size, self.leg.settings.max_file_bytes, local=self._local)
 
     def exists(self, path: str) -> bool:
@@ -218,7 +218,7 @@ def _ingest_found(leg: EntityLeg, context: IngestContext) -> None:
     state.rebuild = False
     state.save()
     if state.progress:
-        others = others_text(int(state.progress["others"]), json.loads(str(state.progress["examples"])))
+        others = format_others(int(state.progress["others"]), json.loads(str(state.progress["examples"])))
         _LOG.warning("%s: %s", context.topic, others, extra=context.log_fields)
 
 

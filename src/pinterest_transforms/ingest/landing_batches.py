@@ -16,8 +16,8 @@ from pinterest_transforms.ingest.landing_files import (
     FEW_NAMED,
     FileStamp,
     Listing,
-    backward_offsets_text,
     find_backward_partitions,
+    format_backward_offsets,
     object_key,
     start_offsets,
 )
@@ -44,7 +44,7 @@ class Landing(Protocol):
     def list_files(self) -> Listing:
         """What stands below the topic's folder."""
 
-    def unusable(self, path: str, stamp: FileStamp) -> str:
+    def why_unusable(self, path: str, stamp: FileStamp) -> str:
         """Why a file cannot be ingested; empty if it can."""
 
     def exists(self, path: str) -> bool:
@@ -76,7 +76,7 @@ def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFi
     def is_new(path: str) -> bool:
         return not ingested.is_ingested(object_key(path, topic), listing.records[path])
 
-    reasons = {path: landing.unusable(path, stamp) for path, stamp in listing.records.items() if is_new(path)}
+    reasons = {path: landing.why_unusable(path, stamp) for path, stamp in listing.records.items() if is_new(path)}
     bad = {path: reason for path, reason in reasons.items() if reason}
     if bad and state.rebuild:
         raise LandingError(f"{_first_few(bad)}; nothing was read")
@@ -88,7 +88,7 @@ def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFi
         _ingest(landing, state, ingested, {path: good[path] for path in paths if path in good}, int(number))
     new = sorted(filter(is_new, good), key=lambda path: (good[path].modified, path))
     _LOG.info("%s: %d new files", topic, len(new), extra=fields | {"files": len(new)})
-    if ingested.stamps and (line := backward_offsets_text(start_offsets(new, topic), state.last_offsets)):
+    if ingested.stamps and (line := format_backward_offsets(start_offsets(new, topic), state.last_offsets)):
         _LOG.warning("%s: %s", topic, line, extra=fields)
     size = len(new) if state.rebuild else landing.max_files
     for first in range(0, len(new), max(1, size)):

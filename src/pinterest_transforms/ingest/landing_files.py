@@ -100,7 +100,7 @@ def find_backward_partitions(starts: Mapping[str, tuple[int, int]], last: Mappin
     return sorted(shard for shard, (least, _) in starts.items() if least <= last.get(shard, -1))
 
 
-def backward_offsets_text(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> str:
+def format_backward_offsets(starts: Mapping[str, tuple[int, int]], last: Mapping[str, int]) -> str:
     """A message about partitions whose files begin before ingested ones; empty if there are none."""
     back = [shard for shard in find_backward_partitions(starts, last) if starts[shard][0] < last[shard]]
     if not back:
@@ -151,7 +151,7 @@ class Listing:
         """Warnings about the folder, one line each."""
         said = []
         if self.others:
-            said.append(f"{self.topic}: {others_text(self.others, self.examples)}")
+            said.append(f"{self.topic}: {format_others(self.others, self.examples)}")
         count, size = len(self.records), sum(stamp.size for stamp in self.records.values())
         if count >= _MANY_FILES and size < count * _SMALL_BYTES:
             said.append(
@@ -161,7 +161,7 @@ class Listing:
         return said
 
 
-def others_text(count: int, examples: Sequence[str]) -> str:
+def format_others(count: int, examples: Sequence[str]) -> str:
     """Names files that are not taken: the first few, and how many. A name may hold anything, so it is escaped."""
     named = ", ".join(ascii(name) for name in examples)
     more = f" and {count - len(examples):,} more" if count > len(examples) else ""

@@ -31,7 +31,7 @@ _TOLD_EVERY = 15.0
 
 
 @dataclass
-class Running:
+class RunningQuery:
     """A query that is watched."""
 
     context: IngestContext
@@ -41,7 +41,7 @@ class Running:
     told: float = field(default_factory=time.monotonic)
 
 
-def watch(running: list[Running], restart: Callable[[IngestContext], Running] | None, stop: Path) -> None:
+def watch(running: list[RunningQuery], restart: Callable[[IngestContext], RunningQuery] | None, stop: Path) -> None:
     """Monitors the queries until all have ended, one fails, or a stop is requested.
 
     Args:
@@ -81,7 +81,7 @@ def _is_busy(query: StreamingQuery) -> bool:
     return query.isActive and query.status["message"] == "Processing new data"
 
 
-def _log_progress(one: Running) -> None:
+def _log_progress(one: RunningQuery) -> None:
     """A line about a query now and then."""
     if time.monotonic() - one.told < _TOLD_EVERY:
         return
@@ -106,7 +106,7 @@ def describe_progress(settings: Settings, entity: Entity) -> str:
     return f"{name}: {numbers}, {seen['rejected']:,.0f} rejected, {seen['repaired']:,.0f} repaired"
 
 
-def _raise_of(one: Running) -> None:
+def _raise_of(one: RunningQuery) -> None:
     """Raises what a query has failed with."""
     error = one.query.exception()
     if error is None:
@@ -128,7 +128,7 @@ def _reason(error: StreamingQueryException) -> str:
     return one_line(error)
 
 
-def stop_all(running: list[Running]) -> None:
+def stop_all(running: list[RunningQuery]) -> None:
     """Ends the queries that still run."""
     for one in running:
         if one.query.isActive:

@@ -37,7 +37,7 @@ from pinterest_transforms.ingest.micro_batch import (
     process_stream_batch,
     rebuild_batch,
 )
-from pinterest_transforms.ingest.stream_queries import NEW_CHECKPOINT, Running, stop_all, watch
+from pinterest_transforms.ingest.stream_queries import NEW_CHECKPOINT, RunningQuery, stop_all, watch
 from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables import raw_archive, table_access, writers
 from pinterest_transforms.tables.commits import check_commits, last_commit, last_commit_ids
@@ -87,7 +87,7 @@ def ingest_streams(
             if context.state.rebuild:
                 _rebuild(context.leg(leg.spark), context)
             begin_run(context.state, run_id)
-        running: list[Running] = []
+        running: list[RunningQuery] = []
         begun = [dict(context.state.before) for context in contexts]
         stack.callback(stop_all, running)
         for context in contexts:
@@ -232,7 +232,7 @@ def _check_gap(name: str, source: KinesisSourceConfig, stream: kinesis.StreamInf
         )
 
 
-def _start_query(spark: SparkSession, context: IngestContext, source: KinesisSourceConfig) -> Running:
+def _start_query(spark: SparkSession, context: IngestContext, source: KinesisSourceConfig) -> RunningQuery:
     leg = context.leg(spark)
     failures: list[Exception] = []
 
@@ -251,7 +251,7 @@ def _start_query(spark: SparkSession, context: IngestContext, source: KinesisSou
         query = writer.trigger(availableNow=True).start()
     else:
         query = writer.trigger(processingTime=source.trigger).start()
-    return Running(context, query, failures, float(context.state.progress["batches"]))
+    return RunningQuery(context, query, failures, float(context.state.progress["batches"]))
 
 
 def _process(frame: DataFrame, context: IngestContext, batch_id: int) -> None:

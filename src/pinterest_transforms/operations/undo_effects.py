@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState
-from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluate, latest_usable
+from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContext, evaluate, select_latest_usable
 from pinterest_transforms.ingest.excluded_records import is_in_range, range_frame, range_row, read_undone
 from pinterest_transforms.ingest.landing import folder_exists
 from pinterest_transforms.ingest.landing_files import object_key
@@ -83,7 +83,7 @@ class UndoTopic:
             listed = landing_reader.list_topic(leg).records if there else {}
             # Spark tells times of files in milliseconds.
             present = {object_key(path, self.name): stamp.modified // 10**6 * 1000 for path, stamp in listed.items()}
-            missing, purged = self.plan.missing(present), ""
+            missing, purged = self.plan.find_missing(present), ""
             shards = {one.shard for one in self.plan.ranges}
             needed = {key for key, one in self.plan.files.items() if one.shard in shards and one not in missing}
             paths = sorted(path for path in listed if object_key(path, self.name) in needed)
@@ -161,7 +161,7 @@ def open_undo(topic: UndoTopic, *, allow_losses: bool) -> Iterator[DeltaUndo]:
     with topic.other_records() as (others, missing, purged):
         rows = others.rows.join(keys.select(F.col("_key").alias("ind")), "ind", "left_semi")
         usable = others.counts.read - others.counts.rejected
-        found = latest_usable(rows, usable, ordered=others.ordered).select(*clean_schema(topic.leg.entity).names)
+        found = select_latest_usable(rows, usable, ordered=others.ordered).select(*clean_schema(topic.leg.entity).names)
         effects = DeltaUndo(topic, keys, found)
         if (missing or purged) and not allow_losses:
             _check_losses(effects, missing, purged)

@@ -42,7 +42,7 @@ class UndoPlan:
     ranges: tuple[RecordRange, ...]
     files: Mapping[str, RecordRange]
 
-    def missing(self, present: Mapping[str, int]) -> list[RecordRange]:
+    def find_missing(self, present: Mapping[str, int]) -> list[RecordRange]:
         """The files that are gone, or were rewritten since they were read.
 
         Args:
