@@ -19,7 +19,7 @@ import psutil
 from pyspark.sql import SparkSession
 
 from benchmarks.peers.variants import run
-from local.runtime.spark_session import local_session
+from local.runtime.spark_session import start_local_session
 from pinterest_transforms.settings import Settings
 
 _SAMPLES = 20
@@ -138,7 +138,7 @@ def _start_session(name: str, folder: Path, heap: str | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends this process
     os.environ.update(SPARK_LOCAL_DIRS=str(folder), TMPDIR=str(folder))
     extra = {"spark.driver.memory": heap} if heap else {}
-    _session.append(local_session(folder / "spark", app_name=f"bench-{name}", extra=extra))
+    _session.append(start_local_session(folder / "spark", app_name=f"bench-{name}", extra=extra))
 
 
 def _call(do: Callable[..., T], *given: object) -> T:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from benchmarks.landings import make_landing
 from benchmarks.pages import build_parser, machine, table, write_page
-from local.runtime.spark_session import local_session, stop_session
+from local.runtime.spark_session import start_local_session, stop_session
 from pinterest_transforms import columns
 from pinterest_transforms.cleaning import validate_and_clean
 from pinterest_transforms.entities import ENTITIES, PIN, Entity
@@ -100,7 +100,7 @@ def _entity_row(entity: Entity, records: DataFrame) -> list[str]:
 def measure(posts: int, work: Path) -> list[str]:
     """The page's lines: each entity's rules together, then each rule alone."""
     landing = make_landing(posts, work)
-    spark = local_session(work / "spark", app_name="bench-rules")
+    spark = start_local_session(work / "spark", app_name="bench-rules")
     try:
         found = []
         for entity in ENTITIES:

@@ -26,7 +26,7 @@ from emulation.source.source_records import Row, column_names, to_json_line
 from emulation.synthetic.generator import generate_rows
 from local.kinesis.emulator_streams import REGION
 from local.kinesis.kinesis_source import KinesisSource
-from local.runtime.spark_session import local_session, stop_session
+from local.runtime.spark_session import start_local_session, stop_session
 from local.stack.stack_part import Part
 from pinterest_transforms.entities import ENTITIES, PIN
 from pinterest_transforms.error_format import one_line
@@ -186,7 +186,7 @@ def _wait_for_trickled(place: _Place) -> tuple[list[float], list[float]]:
 def measure(posts: int, rounds: int, work: Path) -> list[str]:
     """The page's lines: rates, and how long a record takes to be there."""
     os.environ.update(_KEYS)
-    spark = local_session(work / "spark", app_name="bench-streams")
+    spark = start_local_session(work / "spark", app_name="bench-streams")
     spark.dataSource.register(KinesisSource)
 
     def place(name: str, reading: KinesisSourceConfig) -> _Place:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from pyspark.sql import SparkSession
 
-from local.runtime.spark_session import local_session, stop_session
+from local.runtime.spark_session import start_local_session, stop_session
 from pinterest_transforms.logs import LOGGER
 from tests.support.interpreting import interpreting
 from tests.support.notebook_runs import Ran, run_batch_notebooks
@@ -126,7 +126,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A classic local session."""
     with connect_mode(False):
-        session = local_session(tmp_path_factory.mktemp("spark"), app_name="tests", extra=TEST_SETTINGS)
+        session = start_local_session(tmp_path_factory.mktemp("spark"), app_name="tests", extra=TEST_SETTINGS)
     yield session
     with connect_mode(False):
         stop_session(session)

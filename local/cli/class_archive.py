@@ -18,7 +18,7 @@ from local.cli.command_session import run_emulation
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import Runner
 from local.runtime.java import JavaError
-from local.runtime.spark_session import CLASS_ARCHIVE, local_session
+from local.runtime.spark_session import CLASS_ARCHIVE, start_local_session
 from pinterest_transforms.error_format import one_line, shorten
 
 
@@ -33,7 +33,7 @@ def create_archive() -> None:
         run_emulation(*generate, "--database", f"{folder}/source.db", "--landing", str(landing), environment={})
         # Java prints a line about each class that it leaves out: thousands.
         java_options = (f"-XX:ArchiveClassesAtExit={unfinished}", "-Xlog:disable")
-        spark = local_session(warehouse, java_options=java_options)
+        spark = start_local_session(warehouse, java_options=java_options)
         places = ["--landing", str(landing), "--warehouse", str(warehouse), "--report", f"{folder}/report.html"]
         options = build_parser().parse_args(["batch", *places])
         run_batch(Runner(spark, Screen(io.StringIO())), check_batch(options), options)

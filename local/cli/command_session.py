@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from local.cli.step_progress import StepProgress
 from local.runtime.java import end_process, start_process
-from local.runtime.spark_session import local_session
+from local.runtime.spark_session import start_local_session
 from pinterest_transforms.errors import PinterestError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def open_session(
     """A session and progress; ``extra`` are Spark settings that win. The command line stops the session."""
     with StepProgress(quiet=quiet) as steps:
         steps("starting Spark")
-        yield local_session(warehouse, extra=extra), steps
+        yield start_local_session(warehouse, extra=extra), steps
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def open_runner(
         from local.notebooks.notebook_runner import Runner  # noqa: PLC0415
 
         screen = Screen()
-        screen.paused = steps.paused
+        screen.pause = steps.pause
         yield Runner(spark, screen, progress=steps), steps
 
 

@@ -39,5 +39,5 @@ def run(options: argparse.Namespace) -> None:
     with open_runner(values.get("warehouse", "")) as (runner, steps):
         runner.spark.dataSource.register(KinesisSource)
         if answer := runner.run(path, values):
-            with steps.paused():
+            with steps.pause():
                 print(f"{path.stem} exits with: {runner.screen.redact(answer)}", file=sys.stderr)

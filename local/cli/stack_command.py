@@ -42,7 +42,7 @@ def _run_stack(options: argparse.Namespace) -> None:
             steps(f"making a source of {options.posts:,} posts")
             size = ("--posts", str(options.posts), "--seed", str(options.seed))
             run_emulation("generate", *size, "--replace", environment=stack.environment)
-            with steps.paused():
+            with steps.pause():
                 print(_format_addresses(stack, time.monotonic() - began), flush=True)
             steps("running until Ctrl-C")
             while True:

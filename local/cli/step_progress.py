@@ -56,7 +56,7 @@ class StepProgress:
             self._end_step()
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         """No live line and no new step while it lasts, for something else is written."""
         with self._lock:
             was_live = self._stop_live()

@@ -27,7 +27,7 @@ def format_contract(contract: Fields) -> str:
     return _HEAD + yaml.safe_dump(contract, sort_keys=False, allow_unicode=True, width=120)
 
 
-def breaking_changes(before: Fields, after: Fields) -> Iterator[str]:
+def find_breaking_changes(before: Fields, after: Fields) -> Iterator[str]:
     """Each breaking change in one line: the table, the column and the change.
 
     A column or table that is removed, a type that is narrowed or another one, a column that becomes required or is so
@@ -65,7 +65,7 @@ def check_changes(before: Fields, after: Fields) -> None:
     Raises:
         SettingsError: naming each column and its change.
     """
-    changes = list(breaking_changes(before, after))
+    changes = list(find_breaking_changes(before, after))
     versions = [str(contract["version"]).split(".")[0] for contract in (before, after)]
     if changes and versions[0] == versions[1]:
         raise SettingsError(

@@ -77,12 +77,12 @@ class KinesisOperations:
     def _describe_stream(self, request: EmulatorRequest) -> JsonObject:
         stream = self._named_stream(request)
         shards = [shard.describe() for shard in stream.shards.values()]
-        return {"StreamDescription": stream.summary() | {"Shards": shards, "HasMoreShards": False}}
+        return {"StreamDescription": stream.describe() | {"Shards": shards, "HasMoreShards": False}}
 
     def _describe_stream_summary(self, request: EmulatorRequest) -> JsonObject:
         stream = self._named_stream(request)
         counted = {"OpenShardCount": len(stream.open_shards), "ConsumerCount": 0}
-        return {"StreamDescriptionSummary": stream.summary() | counted}
+        return {"StreamDescriptionSummary": stream.describe() | counted}
 
     def _list_shards(self, request: EmulatorRequest) -> JsonObject:
         token = request.text("NextToken", "")

@@ -125,7 +125,7 @@ class EmulatorStream:
         other.children.append(child)
         self._route()
 
-    def summary(self) -> JsonObject:
+    def describe(self) -> JsonObject:
         """What every description of the stream has."""
         return {
             "StreamName": self.name,

@@ -50,7 +50,7 @@ class KinesisEmulator(KinesisOperations):
         status, content = self.answer(operation, await request.read())
         return web.Response(status=status, body=content, content_type=MEDIA_TYPE)
 
-    def app(self) -> web.Application:
+    def build_app(self) -> web.Application:
         """Its one route."""
         app = web.Application(client_max_size=_BODY_BYTES)
         app.router.add_post("/", self.serve)
@@ -67,7 +67,7 @@ def serve_emulator(emulator: KinesisEmulator | None = None) -> Iterator[KinesisE
 
     def run() -> None:
         web.run_app(
-            kinesis.app(),
+            kinesis.build_app(),
             sock=server,
             loop=loop,
             handle_signals=False,
@@ -90,4 +90,4 @@ def serve_emulator(emulator: KinesisEmulator | None = None) -> Iterator[KinesisE
 
 if __name__ == "__main__":
     parser = build_part_parser("local.kinesis.kinesis_emulator", "Kinesis in memory.")
-    run_part(parser, lambda options: serve(KinesisEmulator().app(), options.port))
+    run_part(parser, lambda options: serve(KinesisEmulator().build_app(), options.port))

@@ -68,7 +68,7 @@ class KinesisReader(DataSourceStreamReader):
         """Where a query without a checkpoint begins; the same at every call."""
         if self._first is None:
             self._start = parse_initial_position(self._options["initialposition"])
-            self._first = self._offsets = self._shards().first_offsets()
+            self._first = self._offsets = self._shards().find_first_offsets()
         return {"start": self._start, "shards": self._first}
 
     def latestOffset(self) -> dict[str, object]:  # noqa: N802 - Spark's name

@@ -91,7 +91,7 @@ class ShardReader:
     _shards: dict[str, _Shard] = field(default_factory=dict)
     _listed_at: float = 0.0
 
-    def first_offsets(self) -> ShardOffsets:
+    def find_first_offsets(self) -> ShardOffsets:
         """Where a reader that knows nothing begins: the shards that no listed shard is a parent of, so the oldest."""
         return self._add_children({}, self._list_shards())
 

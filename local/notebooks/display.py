@@ -29,7 +29,7 @@ class Screen:
     Attributes:
         answers: every answer that was displayed, by its name: the report need not read them again.
         redact: removes secrets from a text.
-        paused: silences a live status line while something is written.
+        pause: silences a live status line while something is written.
     """
 
     def __init__(self, out: TextIO | None = None, *, rows_shown: int = ROWS_SHOWN) -> None:
@@ -38,7 +38,7 @@ class Screen:
         self._lock = threading.RLock()
         self.answers: dict[str, pd.DataFrame] = {}
         self.redact: Callable[[str], str] = str
-        self.paused: Callable[[], AbstractContextManager[object]] = nullcontext
+        self.pause: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def display(self, value: object, *_: object, **__: object) -> None:
         """Shows a frame of Spark or pandas, a plotly figure, or anything else as text."""
@@ -67,7 +67,7 @@ class Screen:
 
     def write(self, text: str) -> None:
         """Writes text as it is, but for secrets."""
-        with self._lock, self.paused():
+        with self._lock, self.pause():
             self._out.write(self.redact(text))
             self._out.flush()
 

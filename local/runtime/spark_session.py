@@ -66,7 +66,7 @@ _FIXED = {
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
-def local_session(
+def start_local_session(
     warehouse: str | Path,
     *,
     app_name: str = "pinterest",

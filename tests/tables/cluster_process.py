@@ -12,7 +12,7 @@ from pathlib import Path
 import pyspark
 
 from local.runtime.jars import fetch_delta_jars
-from local.runtime.spark_session import local_session, stop_session
+from local.runtime.spark_session import start_local_session, stop_session
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Leg, Settings
@@ -30,7 +30,7 @@ CLUSTER = {
 
 if __name__ == "__main__":
     settings = Settings(**json.loads(sys.argv[1]))
-    spark = local_session(settings.warehouse, extra=CLUSTER)
+    spark = start_local_session(settings.warehouse, extra=CLUSTER)
     work = Path(pyspark.__file__).parent / "work" / str(spark.sparkContext.applicationId)
     try:
         leg = Leg(spark, settings)

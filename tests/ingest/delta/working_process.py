@@ -10,7 +10,7 @@ import signal
 import sys
 from importlib import import_module
 
-from local.runtime.spark_session import local_session
+from local.runtime.spark_session import start_local_session
 from pinterest_transforms.entities import entity_named
 from pinterest_transforms.ingest.landing import ingest_landing
 from pinterest_transforms.settings import Leg, Settings
@@ -35,7 +35,7 @@ def die_after(step: str) -> None:
 if __name__ == "__main__":
     settings, entity = Settings(**json.loads(sys.argv[1])), entity_named(sys.argv[2])
     die_after(sys.argv[3])
-    spark = local_session(settings.warehouse, extra=TEST_SETTINGS | INTERPRETED | {"spark.driver.memory": "1g"})
+    spark = start_local_session(settings.warehouse, extra=TEST_SETTINGS | INTERPRETED | {"spark.driver.memory": "1g"})
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     if not sys.stdin.readline():  # the tests are gone

@@ -17,7 +17,7 @@ from tests.local.cli.local_commands import PROJECT
 
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("run_emulation", "local_session", "run_batch", "check_batch", "Runner", "SparkContext"):
+    for name in ("run_emulation", "start_local_session", "run_batch", "check_batch", "Runner", "SparkContext"):
         monkeypatch.setattr(class_archive, name, MagicMock())
     monkeypatch.setattr(class_archive, "CLASS_ARCHIVE", tmp_path / "classes.jsa")
     return tmp_path / "classes.jsa"

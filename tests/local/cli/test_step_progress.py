@@ -40,12 +40,12 @@ def test_a_live_line_with_seconds_on_a_terminal(monkeypatch: pytest.MonkeyPatch)
 
     with StepProgress(err) as steps:
         steps("starting [bold]Spark")
-        with steps.paused():
+        with steps.pause():
             err.write("<answer>")
         steps("cleaning pins")
         with steps.show_lines([lambda: "12 records"]):
             time.sleep(0.3)
-            with steps.paused():
+            with steps.pause():
                 err.write("<log>\n")
             time.sleep(0.3)
         steps.end()
@@ -110,7 +110,7 @@ def test_lines_of_three_threads_never_mix() -> None:
     err = io.StringIO()
     out = io.StringIO()
     steps, screen = StepProgress(err), Screen(out)
-    screen.paused = steps.paused
+    screen.pause = steps.pause
     topics = ("abc.pin", "abc.geo", "abc.user")
 
     def write_lines(topic: str) -> None:

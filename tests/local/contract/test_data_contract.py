@@ -12,8 +12,8 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from local.contract import contract_file
 from local.contract.contract_file import (
     CONTRACT_FILE,
-    breaking_changes,
     check_changes,
+    find_breaking_changes,
     format_contract,
     read_contract,
     write_contract,
@@ -99,7 +99,7 @@ def test_a_breaking_change_is_named_with_its_column(change, expected: list[str])
     before = build_contract()
     after = copy.deepcopy(before)
     change(after)
-    assert list(breaking_changes(before, after)) == expected
+    assert list(find_breaking_changes(before, after)) == expected
 
 
 def test_a_breaking_change_is_written_with_a_new_major_version_only(

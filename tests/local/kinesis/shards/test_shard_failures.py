@@ -19,7 +19,7 @@ def test_expired_iterators_are_asked_for_again(make):
     posts = make(2)
     posts.put(40)
     reader = posts.reader(limits=at_most(10))
-    taken, place = reader.read(reader.first_offsets())
+    taken, place = reader.read(reader.find_first_offsets())
     posts.kinesis.expire_iterators()
     more, place = reader.read(place)
     posts.kinesis.expire_iterators()
@@ -34,7 +34,7 @@ def test_expired_iterators_are_asked_for_again(make):
 def test_an_expired_iterator_of_a_shard_without_records_is_asked_for_again(make):
     posts = make()
     reader = posts.reader()
-    taken, place = reader.read(reader.first_offsets())
+    taken, place = reader.read(reader.find_first_offsets())
     posts.kinesis.expire_iterators()
     posts.put(5)
     more, _ = reader.read(place)
@@ -50,7 +50,7 @@ def test_what_passes_within_the_retries_is_not_noticed(make, waits, control, ope
     posts.put(10)
     getattr(posts.kinesis, control)[operation] = 7
     reader = posts.reader()
-    taken, _ = reader.read(reader.first_offsets())
+    taken, _ = reader.read(reader.find_first_offsets())
     assert sorted(numbers(taken)) == up_to(20)
     assert len(waits) == 7
 
@@ -68,7 +68,7 @@ def test_what_does_not_pass_is_an_error_and_nothing_is_lost(make, control, error
     posts = make()
     posts.put(30)
     reader = posts.reader(limits=at_most(10))
-    taken, place = reader.read(reader.first_offsets())
+    taken, place = reader.read(reader.find_first_offsets())
     posts.kinesis.expire_iterators()
     getattr(posts.kinesis, control)[operation] = 8
     with error:
@@ -88,7 +88,7 @@ def test_an_error_in_the_middle_of_a_go_loses_nothing_of_the_other_shards(make):
     posts = make(4)
     posts.put(40)
     reader = posts.reader()
-    taken, place = reader.read(reader.first_offsets())
+    taken, place = reader.read(reader.find_first_offsets())
     last = place[SECOND].split()[1]
     posts.put(40)
     posts.kinesis.lose("posts", SECOND, last)
@@ -108,10 +108,10 @@ def test_an_endpoint_that_is_gone_is_an_error_within_seconds(make, waits):
     reader = ShardReader(client_at(url), "posts")
     began = time.monotonic()
     with pytest.raises(EndpointConnectionError, match=f'Could not connect to the endpoint URL: "{url}/"'):
-        reader.first_offsets()
+        reader.find_first_offsets()
     assert len(waits) == 7
     assert time.monotonic() - began + sum(waits) < 8
-    assert posts.reader().first_offsets() == {FIRST: "TRIM_HORIZON"}
+    assert posts.reader().find_first_offsets() == {FIRST: "TRIM_HORIZON"}
 
 
 # Another stream of that name
@@ -123,7 +123,7 @@ def test_a_stream_that_was_made_again_is_an_error_that_says_so(make, losses, run
     posts = make(2)
     posts.put(20)
     reader = posts.reader(losses=losses)
-    _, place = reader.read(reader.first_offsets())
+    _, place = reader.read(reader.find_first_offsets())
     posts.make_again(2)
     posts.put(20)
     with pytest.raises(StreamError, match=ANOTHER):
@@ -135,7 +135,7 @@ def test_a_stream_that_was_made_again_with_fewer_shards_is_an_error_that_says_so
     posts.put(20)
     posts.split(FIRST)
     reader = posts.reader()
-    _, place = reader.read(reader.first_offsets())
+    _, place = reader.read(reader.find_first_offsets())
     assert place == {FIRST: f"ENDED {posts.sequences[20]}", SECOND: "TRIM_HORIZON", THIRD: "TRIM_HORIZON"}
     posts.make_again()
     posts.put(20)

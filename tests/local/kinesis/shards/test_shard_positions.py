@@ -19,7 +19,7 @@ def test_a_start_in_the_middle_of_a_resharded_history(make, clock, hours, first)
         posts.put(10)
     clock.now = BEGAN + 5 * HOUR
     reader = posts.reader(start=f"AT_TIMESTAMP {BEGAN + hours * HOUR}")
-    taken, place = reader.read(reader.first_offsets())
+    taken, place = reader.read(reader.find_first_offsets())
     posts.put(10)
     posts.split(FIFTH)
     posts.put(10)
@@ -34,14 +34,14 @@ def test_a_start_at_a_time_is_met_to_the_millisecond(make, clock):
         posts.put(1)
         clock.now += 0.001
     reader = posts.reader(start=f"AT_TIMESTAMP {BEGAN + 0.001}")
-    assert numbers(reader.read(reader.first_offsets())[0]) == [2, 3]
+    assert numbers(reader.read(reader.find_first_offsets())[0]) == [2, 3]
 
 
 def test_a_start_ahead_of_kinesis_is_refused(make):
     posts = make()
     reader = posts.reader(start=f"AT_TIMESTAMP {BEGAN + 60}")
     with pytest.raises(StreamError, match=rf"\Aa start must not be ahead of Kinesis' clock, got {BEGAN + 60}: "):
-        reader.read(reader.first_offsets())
+        reader.read(reader.find_first_offsets())
 
 
 def test_a_start_at_the_trim_horizon_takes_what_is_left(make, clock):
@@ -51,7 +51,7 @@ def test_a_start_at_the_trim_horizon_takes_what_is_left(make, clock):
     clock.now += 25 * HOUR
     posts.put(10)
     reader = posts.reader()
-    first = reader.first_offsets()
+    first = reader.find_first_offsets()
     assert first == {SECOND: "TRIM_HORIZON", THIRD: "TRIM_HORIZON"}
     assert sorted(numbers(reader.read(first)[0])) == up_to(20, 11)
 

@@ -13,7 +13,7 @@ def test_many_shards_are_read_once(make):
     posts = make(12)
     posts.put(600)
     reader = posts.reader()
-    taken, place = reader.read(reader.first_offsets())
+    taken, place = reader.read(reader.find_first_offsets())
     assert sorted(numbers(taken)) == up_to(600)
     assert place == {
         f"shardId-{n:012d}": f"AFTER {taken[f'shardId-{n:012d}'][-1]['SequenceNumber']}"
@@ -35,7 +35,7 @@ def test_shards_are_listed_in_pages(make):
     posts.split(FIRST)
     posts.put(100)
     reader = posts.reader()
-    taken, place = reader.read(reader.first_offsets())
+    taken, place = reader.read(reader.find_first_offsets())
     assert sorted(numbers(taken)) == up_to(200)
     assert sorted(place) == [f"shardId-{n:012d}" for n in range(9)]
 
@@ -48,7 +48,7 @@ def test_children_are_read_after_their_parents(make):
     posts.merge(SECOND, THIRD)
     posts.put(20)
     reader = posts.reader()
-    first = reader.first_offsets()
+    first = reader.find_first_offsets()
     taken, place = reader.read(first)
     assert first == {FIRST: "TRIM_HORIZON"}
     parent, *children, grandchild = taken
@@ -66,7 +66,7 @@ def test_a_child_of_a_merge_waits_for_both_parents(make):
     posts.merge(FIRST, SECOND)
     posts.put(3)
     reader = posts.reader(limits=at_most(4))
-    place, goes, waited = reader.first_offsets(), [], 0
+    place, goes, waited = reader.find_first_offsets(), [], 0
     while THIRD not in place:
         waited += any(at.startswith("ENDED") for at in place.values())
         taken, place = reader.read(place)
@@ -82,7 +82,7 @@ def test_shards_are_split_and_merged_in_the_middle_of_reading(make):
     posts = make(2)
     posts.put(60)
     reader = posts.reader(limits=at_most(10))
-    taken, place = reader.read(reader.first_offsets())
+    taken, place = reader.read(reader.find_first_offsets())
     posts.split(FIRST)
     posts.put(30)
     more, place = reader.read(place)
@@ -98,7 +98,7 @@ def test_a_stream_that_is_resharded_twice_while_the_reader_is_stopped_is_read_on
     posts = make()
     posts.put(30)
     reader = posts.reader(limits=at_most(10))
-    before, place = reader.read(reader.first_offsets())
+    before, place = reader.read(reader.find_first_offsets())
     posts.split(FIRST)
     posts.put(30)
     posts.split(SECOND)
@@ -118,7 +118,7 @@ def test_an_empty_parent_ends_and_its_children_are_read(make):
     posts.split(FIRST)
     posts.put(10)
     reader = posts.reader()
-    taken, place = reader.read(reader.first_offsets())
+    taken, place = reader.read(reader.find_first_offsets())
     assert sorted(numbers(taken)) == up_to(10)
     assert place[FIRST] == "ENDED"
 
@@ -129,7 +129,7 @@ def test_odd_data_comes_through_unchanged(make):
     for data in odd:
         posts.client.put_record(StreamName="posts", Data=data, PartitionKey="ж/")
     reader = posts.reader()
-    taken, _ = reader.read(reader.first_offsets())
+    taken, _ = reader.read(reader.find_first_offsets())
     assert [(record["PartitionKey"], record["Data"]) for record in taken[FIRST]] == [("ж/", data) for data in odd]
 
 
@@ -140,7 +140,7 @@ def test_a_go_ends_at_its_limit_of_records(make):
     posts = make()
     posts.put(25)
     reader = posts.reader(limits=at_most(10))
-    goes, _ = in_goes(reader, reader.first_offsets())
+    goes, _ = in_goes(reader, reader.find_first_offsets())
     assert [numbers(taken) for taken in goes] == [up_to(10), up_to(20, 11), up_to(25, 21)]
 
 
@@ -148,10 +148,10 @@ def test_a_go_ends_at_its_limit_of_bytes(make):
     posts = make()
     posts.put(2, size=2**20 - 5)
     reader = posts.reader(limits=Limits(records=1, bytes=2**40, pause=0))
-    assert numbers(reader.read(reader.first_offsets())[0]) == [1]
+    assert numbers(reader.read(reader.find_first_offsets())[0]) == [1]
     posts.put(24, size=2**20 - 5)
     reader = posts.reader(limits=Limits(bytes=15 * 2**20, pause=0))
-    goes, _ = in_goes(reader, reader.first_offsets())
+    goes, _ = in_goes(reader, reader.find_first_offsets())
     assert [len(numbers(taken)) for taken in goes] == [20, 6]
 
 
@@ -159,7 +159,7 @@ def test_a_go_ends_after_its_time(make):
     posts = make()
     posts.put(12)
     reader = posts.reader(limits=Limits(seconds=0))
-    first = reader.first_offsets()
+    first = reader.find_first_offsets()
     assert reader.read(first) == ({}, first)
 
 
@@ -167,7 +167,7 @@ def test_calls_of_a_shard_keep_their_distance(make):
     posts = make()
     posts.put(12)
     reader = posts.reader(pause=0.05)
-    _, place = reader.read(reader.first_offsets())
+    _, place = reader.read(reader.find_first_offsets())
     began = time.monotonic()
     for _ in range(4):
         assert reader.read(place) == ({}, place)
@@ -195,7 +195,7 @@ def test_empty_pages_are_no_end(make):
     posts.put(20)
     posts.client = Sparse(posts.client)
     reader = posts.reader()
-    taken, place = reader.read(reader.first_offsets())
+    taken, place = reader.read(reader.find_first_offsets())
     posts.put(5)
     more, after = posts.reader().read(place)
     assert (numbers(taken), numbers(more)) == (up_to(20), up_to(25, 21))

@@ -15,7 +15,7 @@ def test_a_place_whose_last_record_is_forgotten_is_an_error_unless_losses_are_al
     posts = make()
     posts.put(3)
     reader = posts.reader()
-    _, place = reader.read(reader.first_offsets())
+    _, place = reader.read(reader.find_first_offsets())
     posts.put(2)
     clock.now += 25 * HOUR
     posts.put(4)
@@ -31,7 +31,7 @@ def test_a_place_whose_last_record_is_the_oldest_has_lost_nothing(make):
     posts = make()
     posts.put(5)
     reader = posts.reader(limits=at_most(3))
-    _, place = reader.read(reader.first_offsets())
+    _, place = reader.read(reader.find_first_offsets())
     posts.kinesis.lose("posts", FIRST, posts.sequences[2])
     assert numbers(posts.reader().read(place)[0]) == [4, 5]
     posts.kinesis.lose("posts", FIRST, posts.sequences[3])
@@ -43,7 +43,7 @@ def test_a_stream_with_nothing_left_is_an_error_too(make, clock):
     posts = make()
     posts.put(3)
     reader = posts.reader()
-    _, place = reader.read(reader.first_offsets())
+    _, place = reader.read(reader.find_first_offsets())
     clock.now += 25 * HOUR
     with pytest.raises(StreamError, match=gap(FIRST, forgotten(posts.sequences[3]))):
         posts.reader().read(place)
@@ -55,7 +55,7 @@ def test_a_shard_that_vanished_is_an_error_unless_losses_are_allowed(make, clock
     posts = make()
     posts.put(read_before)
     reader = posts.reader()
-    _, place = reader.read(reader.first_offsets())
+    _, place = reader.read(reader.find_first_offsets())
     assert place == {FIRST: f"AFTER {posts.sequences[3]}" if read_before else "TRIM_HORIZON"}
     posts.put(5)
     posts.split(FIRST)
@@ -73,7 +73,7 @@ def test_children_that_vanished_with_their_parent_are_passed_over(make, clock):
     posts = make()
     posts.put(3)
     reader = posts.reader()
-    _, place = reader.read(reader.first_offsets())
+    _, place = reader.read(reader.find_first_offsets())
     posts.split(FIRST)
     posts.put(20)
     posts.split(SECOND)
@@ -90,7 +90,7 @@ def test_children_that_vanished_with_their_parent_are_passed_over(make, clock):
 def test_a_shard_that_vanished_while_its_iterator_expired_is_no_failure_of_ours(make, clock, losses):
     posts = make()
     reader = posts.reader(losses=losses)
-    _, place = reader.read(reader.first_offsets())
+    _, place = reader.read(reader.find_first_offsets())
     posts.split(FIRST)
     posts.kinesis.expire_iterators()
     clock.now += 25 * HOUR
@@ -107,7 +107,7 @@ def test_ended_shards_are_forgotten_once_kinesis_does_not_list_them(make, clock,
     monkeypatch.setattr(shard_reader, "_LISTED_EVERY", 0.0)
     posts = make()
     reader = posts.reader()
-    place, goes = reader.first_offsets(), []
+    place, goes = reader.find_first_offsets(), []
     for parent in (FIRST, THIRD, FIFTH):
         posts.put(20)
         posts.split(parent)
@@ -136,6 +136,6 @@ def test_the_place_keeps_a_shard_that_vanished_behind_the_reader_until_the_next_
         posts.put(5)
         posts.client.split_shard(StreamName="posts", ShardToSplit=FIRST, NewStartingHashKey=str(2**127))
         reader = posts.reader()
-        taken, place = reader.read(reader.first_offsets())
+        taken, place = reader.read(reader.find_first_offsets())
         assert (numbers(taken), place[FIRST]) == (up_to(5), f"ENDED {posts.sequences[5]}")
         assert sorted(posts.reader().read(place)[1]) == [SECOND, THIRD]
