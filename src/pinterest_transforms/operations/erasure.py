@@ -76,7 +76,7 @@ def parse_keys(text: str) -> tuple[int, ...]:
     """
     words = text.replace(",", " ").split()
     for word in words:
-        if not (word.isascii() and word.isdigit() and int(word) <= _MAX_KEY):
+        if not (word.isascii() and word.isdigit() and len(word) < 20 and int(word) <= _MAX_KEY):
             raise SettingsError(f"ind must be whole numbers of 0 or more, got {word!r}")
     return tuple(sorted({int(word) for word in words}))
 
@@ -94,7 +94,7 @@ def find_keys_of_user(leg: Leg, user_name: str, date_joined: str) -> tuple[int, 
     joined = F.unix_micros("date_joined")
     first = int(day.timestamp() * 1e6)
     # A date alone is the whole of that day.
-    within = joined.between(first, first + 86_400_000_000 - 1) if len(date_joined.strip()) == 10 else joined == first
+    within = joined.between(first, first + 86_400_000_000 - 1) if len(date_joined.strip()) <= 10 else joined == first
     rows = users.where((F.col("user_name") == user_name.strip()) & within).select("ind").collect()
     return tuple(sorted(row["ind"] for row in rows))
 
