@@ -23,13 +23,9 @@ _KEY_PATTERN = (
     r'"(?:index|ind)"[^!-~]*:[^!-~]*(?:"[^!-~]*(?:\\(?:[nrtf]|u[0-9a-fA-F]{4})[^!-~]*){0,9}\+?)?'
     r"([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?)(?![0-9.])"
 )
-"""A key in the text of a record, of one that is no valid JSON too: the same in Java and Python.
-
-It may be spelled in every way that the key rule takes: as text, behind white space or a plus, with an exponent.
-"""
+"""A key in the text of a record, valid JSON or not, in each spelling that the key rule takes: for Java and Python."""
 _KEY = re.compile(_KEY_PATTERN.replace("[^", r"[^\n").encode())  # a line of a file ends at its line feed
-KEYS_TYPE = "ARRAY<DECIMAL(38,17)>"
-"""Keys as numbers, however they are spelled."""
+KEYS_TYPE = "ARRAY<DECIMAL(38,17)>"  # 17.0 and 1.7e1 are 17
 _RANGE = "struct<shard: string, file: string, first: string, last: string, arrived: bigint>"
 
 
