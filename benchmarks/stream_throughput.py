@@ -205,7 +205,7 @@ def measure(posts: int, rounds: int, work: Path) -> list[str]:
                 if number >= _WARM_UPS:
                     ours.append(clean)
                     raws.append(raw)
-        for name in ("trickle-warm-up", "trickle"):  # no round before has merged
+        for name in ("trickle_warm_up", "trickle"):  # no round before has merged
             with _kinesis(work) as reading:
                 waited, lasted = _wait_for_trickled(place(name, reading))
     finally:
