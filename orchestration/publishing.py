@@ -101,9 +101,11 @@ def _to_folder(content: bytes, file: Path) -> tuple[str, bool]:
 
 
 def _to_bucket(content: bytes, bucket: str, key: str) -> tuple[str, bool]:
-    import boto3  # noqa: PLC0415 - a folder needs no boto3
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
+    try:
+        import boto3  # noqa: PLC0415 - a folder needs no boto3
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise PublishError("a bucket needs boto3: pip install --require-hashes -r requirements/client.txt") from error
     try:
         s3 = boto3.client("s3")
         # It may not be there, or may not be read; whether it may be written shows next.

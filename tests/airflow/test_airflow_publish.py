@@ -148,6 +148,13 @@ def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_a_bucket_without_boto3_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    assert main(["publish", "--to", "s3://bucket/dags/"]) == 1
+    message = "error: a bucket needs boto3: pip install --require-hashes -r requirements/client.txt\n"
+    assert tuple(capsys.readouterr()) == ("", message)
+
+
 def test_mwaa_is_asked_for_the_provider_that_is_tested() -> None:
     lines = (ROOT / "orchestration" / "requirements.txt").read_text().splitlines()
     asked = [line for line in lines if line and not line.startswith("#")]
