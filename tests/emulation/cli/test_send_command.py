@@ -198,10 +198,10 @@ def test_a_signal_ends_a_run_cleanly_and_the_next_one_resumes(
     out, error = process.communicate(timeout=20)
     assert process.returncode == 130
     assert re.fullmatch(r"sent .* s; interrupted: the same command resumes\n", out)
-    counts = [int(number.replace(",", "")) for number in re.findall(r"[a-z] ([\d,]+), ", out)]
+    counts = [int(count.replace(",", "")) for count in re.findall(r"[a-z] ([\d,]+), ", out)]
     sent, acknowledged, _, failed, unsettled = counts
     assert sent == acknowledged + failed + unsettled
-    assert [line for line in error.splitlines() if not line.startswith("sent ")] == []  # on a busy machine, progress
+    assert error == ""
     settled = json.loads(cursor.read_text())
     before, server.usual = len(server.taken), api.accept
     assert main(given) == 0

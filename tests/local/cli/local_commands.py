@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -31,6 +32,13 @@ def command(
         # Whatever a test found: no process stays.
         process.terminate()
         process.communicate(timeout=120)
+
+
+def wait_for_file(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", file: Path) -> None:
+    """Waits until a process has written the file."""
+    while not file.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
 
 
 def run(*arguments: str, folder: Path, **environment: str) -> tuple[int | None, str, str]:

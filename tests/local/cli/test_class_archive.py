@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from argparse import Namespace
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -12,7 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from local.cli import class_archive
-from tests.local.cli.local_commands import PROJECT
+from tests.local.cli.local_commands import PROJECT, wait_for_file
 
 
 @pytest.fixture
@@ -63,8 +62,7 @@ def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not (tmp_path / "started").exists():
-        time.sleep(0.05)
+    wait_for_file(process, tmp_path / "started")
     process.send_signal(signal.SIGINT)
 
     _, printed = process.communicate(timeout=60)

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -10,7 +9,7 @@ import pytest
 
 from local.cli import command_session
 from pinterest_transforms.errors import PinterestError
-from tests.local.cli.local_commands import PROJECT
+from tests.local.cli.local_commands import PROJECT, wait_for_file
 from tests.local.conftest import Call
 
 UNEXPECTED = """
@@ -106,8 +105,7 @@ def test_a_request_to_end_ends_the_sender_too(tmp_path: Path) -> None:
         "command_session.run_emulation('streaming', environment={})"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(sender)], cwd=PROJECT)
-    while not told.exists():
-        time.sleep(0.05)
+    wait_for_file(process, told)
     process.terminate()
     assert process.wait(30) == 143
     assert not psutil.pid_exists(int(told.read_text(encoding="ascii")))
