@@ -17,7 +17,7 @@ from tests.ingest.memory_tables import Process, Record, process  # noqa: F401 - 
 from tests.ingest.worlds import LandingWorld, StreamWorld, World, check_tables, records
 
 SEARCH = settings(
-    max_examples=400,
+    max_examples=500,
     deadline=None,
     derandomize=True,
     # `mutations` asks only whether there is a failing history, not for the shortest one.
