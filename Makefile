@@ -12,13 +12,15 @@ BIN := .venv/bin
 CONNECT := .make/connect-venv/bin
 POSTS ?= 11000
 SEED ?= 1
+# Those of the two that were given.
+GIVEN = $(foreach name,POSTS SEED,$(if $(filter file,$(origin $(name))),,$(name)=$($(name))))
 # What is installed is compiled when it is first imported: most of it never is.
 PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 # Python keeps what it has compiled, also where an image turns that off: each of the hundreds of starts would compile again.
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run run-stream stack mariadb test test-fast test-stack test-bundle bundle-snapshots contract test-airflow test-jobs connect check check-infrastructure format bench bench-large lock wheel pictures chromium clean distclean
+.PHONY: help run run-stream stack mariadb check-landing test test-fast test-stack test-bundle bundle-snapshots contract test-airflow test-jobs connect check check-infrastructure format bench bench-large lock wheel pictures chromium clean distclean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' Makefile
@@ -121,11 +123,21 @@ distclean: clean ## remove .venv, .make and caches, too
 build/report.html:
 	$(MAKE) run
 
-build/landing: | .make/local
+build/landing: | .make/local check-landing
 	@echo "making a source of $(POSTS) posts, and the files that the sink would write of it"
 	rm -f build/source.db
 	$(BIN)/python -m emulation generate --posts $(POSTS) --seed $(SEED) --database build/source.db \
 		--landing build/landing --delivery dirty
+	@echo "POSTS=$(POSTS) SEED=$(SEED)" >build/landing.made
+
+# A landing that is there is not replaced: tables are made of it, and posts may have been erased from both.
+check-landing:
+	@[ -e build/landing ] || exit 0; \
+	made="$$(cat build/landing.made 2>/dev/null || echo "unknown POSTS and SEED")"; \
+	for given in $(GIVEN); do case " $$made " in *" $$given "*) ;; *) \
+		echo "error: build/landing was made with $$made, not $(strip $(GIVEN)): make clean $(MAKECMDGOALS) $(strip $(GIVEN))" >&2; \
+		exit 2;; esac; done; \
+	echo "using build/landing, made with $$made"
 
 .venv/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "error: Python 3.11 or 3.12 is needed, and none was found; name one with PYTHON=…" >&2; exit 1; }
