@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 from local.runtime.spark_environment import build_java_environment
 from pinterest_transforms.errors import PinterestError
@@ -19,6 +20,7 @@ NEEDED = "Java 17 or 21 is needed"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _END_SECONDS = 10
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
+_BUILD = re.compile(r"VM\b.* \(build ([^\s,)]+)")
 VERSION_SECONDS = 30
 _started: "list[subprocess.Popen[bytes]]" = []
 
@@ -27,7 +29,19 @@ class JavaError(PinterestError):
     """There is no Java, not one that Spark runs on, or one that does not start."""
 
 
-def check_java(seconds: float = VERSION_SECONDS) -> str:
+class Java(NamedTuple):
+    """A Java that Spark runs on.
+
+    Attributes:
+        command: its path.
+        build: its exact version, such as ``17.0.15+6``; empty if it prints none.
+    """
+
+    command: str
+    build: str
+
+
+def check_java(seconds: float = VERSION_SECONDS) -> Java:
     """The java of ``JAVA_HOME``, else the first on the path, after its version was read within this time.
 
     Raises:
@@ -51,7 +65,8 @@ def check_java(seconds: float = VERSION_SECONDS) -> str:
         raise JavaError(f"{NEEDED}, and no java was found: {command} prints no version")
     if int(version[1]) not in SUPPORTED:
         raise JavaError(f"{NEEDED}, and {command} is Java {version[1]}: set JAVA_HOME to one of those")
-    return command
+    build = _BUILD.search(printed)
+    return Java(command, build[1] if build else "")
 
 
 def run_java(command: Sequence[str], seconds: float) -> tuple[int, str]:

@@ -49,7 +49,11 @@ _NOISE = ("Picked up JAVA_TOOL_OPTIONS", "Deleted ")
 
 
 class JavaProcess:
-    """One Java process, from its start on."""
+    """One Java process, from its start on.
+
+    Attributes:
+        java: the Java it runs.
+    """
 
     def __init__(self, options: Sequence[str], class_path: str) -> None:
         """Starts it.
@@ -63,7 +67,8 @@ class JavaProcess:
         """
         jars = os.pathsep.join([class_path, str(SPARK_JARS)])
         identity = [*build_identity_options(), "-Dfile.encoding=UTF-8"]
-        command = [check_java(), "-cp", jars, *MODULE_OPTIONS, *identity, *options, MAIN_CLASS]
+        self.java = check_java()
+        command = [self.java.command, "-cp", jars, *MODULE_OPTIONS, *identity, *options, MAIN_CLASS]
         self._folder = tempfile.TemporaryDirectory(prefix="spark-start-")
         self._connection_file = Path(self._folder.name, "connection")
         self.process = start_process(

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import signal
+import sys
 import tempfile
 import threading
 import uuid
@@ -21,6 +22,7 @@ from local.runtime.spark_java_process import JavaProcess
 GIB = 1024**3
 CLASS_ARCHIVE = JAR_FOLDER / "classes.jsa"
 """Spark's classes for a quicker start, as ``class_archive`` writes them."""
+_ARCHIVE_HEADER_BYTES = 4096
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 # Spark's generated code fills the default, and then nothing more is compiled.
 _CODE_CACHE = "-XX:ReservedCodeCacheSize=512m"
@@ -98,6 +100,8 @@ def start_local_session(
     handler = signal.getsignal(signal.SIGINT)
     options = [*_java_options(settings["spark.driver.memory"]), *java_options]
     java = JavaProcess(options, settings["spark.driver.extraClassPath"])
+    if line := format_unused_archive(CLASS_ARCHIVE, java.java.build):
+        print(line, file=sys.stderr)
     atexit.register(java.end)
     with java.start_limit():
         context = SparkContext(conf=conf, gateway=java.connect())
@@ -173,6 +177,22 @@ def _class_archive_options(archive: Path) -> list[str]:
     if not archive.is_file():
         return []
     return [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr"]
+
+
+def format_unused_archive(archive: Path, build: str) -> str:
+    """A line about an archive that Java passes over since another Java has written it; empty if there is none.
+
+    Args:
+        archive: the archive, whose first bytes name the Java that has written it.
+        build: exact version of the Java that starts; nothing is known of one that prints none.
+    """
+    if not build or not archive.is_file():
+        return ""
+    with archive.open("rb") as file:
+        header = file.read(_ARCHIVE_HEADER_BYTES)
+    if f"({build})".encode() in header:
+        return ""
+    return f"{archive.name} is not of this Java ({build}), so it starts slower; python -m local classes writes it again"
 
 
 def _use_no_checksum_files(context: SparkContext) -> None:

@@ -81,7 +81,7 @@ def prepare(folder: Path, port: int, controller_port: int) -> list[str]:
     file = folder / "server.properties"
     given = build_properties(folder.absolute(), port, controller_port)
     file.write_text("".join(f"{name}={value}\n" for name, value in given.items()), encoding="utf-8")
-    command = [java, *_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}", "-cp", jars]
+    command = [java.command, *_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}", "-cp", jars]
     if not (folder / "data" / "meta.properties").is_file():
         _format([*command, "kafka.tools.StorageTool", "format", "--config", str(file)])
     return [*command, "kafka.Kafka", str(file)]

@@ -44,11 +44,38 @@ def test_what_an_interrupted_command_has_left_is_removed(archive: Path) -> None:
     assert list(archive.parent.iterdir()) == []
 
 
-def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
-    java = tmp_path / "bin" / "java"
+def write_java(folder: Path, script: str) -> None:
+    java = folder / "bin" / "java"
     java.parent.mkdir()
-    java.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexec sleep 60\n", encoding="ascii")
+    java.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
     java.chmod(0o700)
+
+
+def test_a_command_names_the_archive_of_another_java_and_what_writes_it_again(tmp_path: Path) -> None:
+    version = 'echo \'openjdk version "17.0.1"\'; echo "OpenJDK 64-Bit Server VM (build 17.0.1+2, mixed mode)"'
+    write_java(tmp_path, f"{version}; exit 1")
+    (tmp_path / "classes.jsa").write_bytes(b"OpenJDK 64-Bit Server VM (17.0.0+1)")
+    (tmp_path / "pinterest" / "pins" / "_delta_log").mkdir(parents=True)
+    code = (
+        "import sys; from pathlib import Path; "
+        "from local.cli import local_cli; from local.runtime import spark_session; "
+        "spark_session.CLASS_ARCHIVE = Path(sys.argv[1], 'classes.jsa'); "
+        "sys.exit(local_cli.main(['sql', 'SELECT 1', '--warehouse', sys.argv[1]]))"
+    )
+    command, environment = [sys.executable, "-c", code, str(tmp_path)], {**os.environ, "JAVA_HOME": str(tmp_path)}
+
+    got = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+
+    line, error = got.stderr.splitlines()
+    assert line == (
+        "classes.jsa is not of this Java (17.0.1+2), so it starts slower; python -m local classes writes it again"
+    )
+    assert error.startswith("error: Spark's Java must start, and ended with 1: ")
+    assert (got.returncode, got.stdout) == (1, "")
+
+
+def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    write_java(tmp_path, f"touch {tmp_path}/started\nexec sleep 60")
     code = (
         "import sys; from pathlib import Path; from unittest import mock; "
         "from local.cli import class_archive, local_cli; "

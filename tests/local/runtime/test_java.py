@@ -34,7 +34,25 @@ def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeJava:
 def test_java_17_and_21_will_do(java: MakeJava, told: str) -> None:
     command = java(told)
 
-    assert check_java() == str(command)
+    assert check_java().command == str(command)
+
+
+@pytest.mark.parametrize(
+    ("told", "build"),
+    [
+        (
+            "OpenJDK 64-Bit Server VM (build 17.0.15+6-Debian-1deb12u1, mixed mode, sharing)",
+            "17.0.15+6-Debian-1deb12u1",
+        ),
+        ("OpenJDK 64-Bit Server VM Temurin-21.0.4+7 (build 21.0.4+7-LTS, mixed mode)", "21.0.4+7-LTS"),
+        ("Java HotSpot(TM) 64-Bit Server VM (build 17.0.9+11-LTS-201)", "17.0.9+11-LTS-201"),
+        ("OpenJDK Runtime Environment (build 17.0.15+6)", ""),
+    ],
+)
+def test_the_exact_version_is_that_of_the_virtual_machine(java: MakeJava, told: str, build: str) -> None:
+    java(f'openjdk version "17.0.15" 2025-04-15\n{told}')
+
+    assert check_java().build == build
 
 
 @pytest.mark.parametrize(
@@ -80,4 +98,4 @@ def test_java_home_wins_and_is_not_passed_over(java: MakeJava, tmp_path: Path, m
     (tmp_path / "home" / "bin").mkdir(parents=True)
     (tmp_path / "home" / "bin" / "java").symlink_to(tmp_path / "java")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))
-    assert check_java() == str(tmp_path / "home" / "bin" / "java")
+    assert check_java().command == str(tmp_path / "home" / "bin" / "java")

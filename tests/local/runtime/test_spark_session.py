@@ -7,7 +7,7 @@ from pyspark.sql.functions import lit
 from local.runtime import spark_session
 from local.runtime.java import check_java, run_java
 from local.runtime.spark_java_process import MODULE_OPTIONS
-from local.runtime.spark_session import GIB, choose_driver_memory
+from local.runtime.spark_session import GIB, choose_driver_memory, format_unused_archive
 from pinterest_transforms.error_format import one_line
 
 
@@ -99,6 +99,25 @@ def test_a_data_file_with_a_wrong_byte_is_an_error(spark: SparkSession, tmp_path
     assert "could not verify page integrity, CRC checksum verification failed" in one_line(error.value)
 
 
+def test_an_archive_of_another_java_is_told_with_what_writes_a_new_one(tmp_path: Path) -> None:
+    archive = tmp_path / "classes.jsa"
+    assert format_unused_archive(archive, "17.0.15+6") == ""
+    archive.write_bytes(b"\0" * 600 + b"OpenJDK 64-Bit Server VM (17.0.15+6) for linux-amd64")
+    assert format_unused_archive(archive, "17.0.15+6") == format_unused_archive(archive, "") == ""
+    assert format_unused_archive(archive, "17.0.1") == (
+        "classes.jsa is not of this Java (17.0.1), so it starts slower; python -m local classes writes it again"
+    )
+
+
+def test_java_names_itself_in_an_archive_as_it_prints_its_version() -> None:
+    """Of the archive of its own classes, which every Java brings."""
+    java = check_java()
+    archive = Path(java.command).resolve().parents[1] / "lib" / "server" / "classes.jsa"
+    if not archive.is_file():
+        pytest.skip("this Java has no archive of its own classes")
+    assert format_unused_archive(archive, java.build) == ""
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no archive"], ids=["missing", "empty", "not an archive"])
 def test_java_starts_without_a_word_whatever_its_class_archive_holds(tmp_path: Path, content: bytes | None) -> None:
     archive = tmp_path / "classes.jsa"
@@ -106,5 +125,5 @@ def test_java_starts_without_a_word_whatever_its_class_archive_holds(tmp_path: P
         archive.write_bytes(content)
     options = spark_session._class_archive_options(archive)
     assert bool(options) is (content is not None)
-    code, printed = run_java([check_java(), *options, "-version"], 60)
+    code, printed = run_java([check_java().command, *options, "-version"], 60)
     assert (code, "classes.jsa" in printed, "warning" in printed.lower()) == (0, False, False)

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from local.runtime import part_process
+from local.runtime.java import Java
 from local.runtime.part_process import HOST, build_part_parser, run_part
 from local.stack import kafka_broker, mariadb, stack_part
 from local.stack.stack import Stack, read_environment, write_environment
@@ -138,7 +139,7 @@ def test_a_tool_that_does_not_end_is_one_line(module, tool: str, tmp_path: Path,
     monkeypatch.setattr(mariadb, "_PATH", str(tmp_path))
     monkeypatch.setattr(mariadb, "_INSTALL_SECONDS", 0.2)
     monkeypatch.setenv(mariadb.PASSWORD_VARIABLE, "x")
-    monkeypatch.setattr(kafka_broker, "check_java", lambda: str(tmp_path / "java"))
+    monkeypatch.setattr(kafka_broker, "check_java", lambda: Java(str(tmp_path / "java"), ""))
     monkeypatch.setattr(kafka_broker, "fetch_kafka_jars", list)
     monkeypatch.setattr(kafka_broker, "_FORMAT_SECONDS", 0.2)
     monkeypatch.setattr(part_process, "end_with_parent", lambda: None)
