@@ -16,6 +16,8 @@ from rich.text import Text
 from pinterest_transforms.error_format import clean_text
 
 _LONG_STEP_SECONDS = 2.0
+# Where there is no terminal, a step has another line after this time, and whenever it has lasted twice as long.
+_FIRST_REPEAT_SECONDS = 5.0
 
 
 class StepProgress:
@@ -29,6 +31,8 @@ class StepProgress:
         self._step = ""
         self._lines: Sequence[Callable[[], str]] = ()
         self._live: Live | None = None
+        self._has_live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._timer: threading.Timer | None = None
 
     def __call__(self, what: str) -> None:
         """The step that begins now; the one before has ended."""
@@ -38,10 +42,11 @@ class StepProgress:
                 return
             self._end_step()
             self._step, self._step_started = what, time.monotonic()
-            if self._console.is_terminal:
+            if self._has_live:
                 self._start_live()
-            else:
-                self._console.print(f"[{self._step_started - self._started:.0f} s] {what}", soft_wrap=True)
+            elif not self._console.quiet:
+                self._print_line(what)
+                self._start_timer(_FIRST_REPEAT_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -93,8 +98,27 @@ class StepProgress:
         self._spinner.update(text=Text("\n".join(lines)))
         return self._spinner
 
+    def _print_line(self, text: str) -> None:
+        self._console.print(f"[{time.monotonic() - self._started:.0f} s] {text}", soft_wrap=True)
+
+    def _start_timer(self, seconds: float) -> None:
+        """Has a line printed when the step has lasted so long."""
+        left = self._step_started + seconds - time.monotonic()
+        self._timer = threading.Timer(max(0, left), self._repeat_line, [seconds])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _repeat_line(self, seconds: float) -> None:
+        with self._lock:
+            if self._timer is threading.current_thread():  # else the step has just ended
+                self._print_line(f"{self._step}: {seconds:.0f} s so far")
+                self._start_timer(2 * seconds)
+
     def _end_step(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
         seconds = time.monotonic() - self._step_started
-        if self._step and self._console.is_terminal and seconds >= _LONG_STEP_SECONDS:
+        if self._step and self._has_live and seconds >= _LONG_STEP_SECONDS:
             self._console.print(f"{self._step}: {seconds:.0f} s", style="dim", soft_wrap=True)
         self._step = ""

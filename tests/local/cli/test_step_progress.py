@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from local.cli import step_progress
 from local.cli.step_progress import StepProgress
 from local.notebooks.display import Screen
 from local.notebooks.notebook_runner import _Printed
@@ -31,6 +32,34 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
 
     assert err.getvalue() == "[0 s] starting Spark\n[0 s] cleaning pins\n"
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_long_step_has_more_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_progress, "_FIRST_REPEAT_SECONDS", 0.6)
+    err = io.StringIO()
+
+    with StepProgress(err) as steps:
+        steps("cleaning pins")
+        with steps.pause():  # no line comes between what is written then
+            time.sleep(0.7)
+            assert err.getvalue() == "[0 s] cleaning pins\n"
+        time.sleep(1.0)
+        steps("computing answers")
+    time.sleep(0.7)
+
+    first, *more, last = re.sub(r"\[\d s\] ", "", err.getvalue()).splitlines()
+    assert (first, last) == ("cleaning pins", "computing answers")
+    assert more[:2] == ["cleaning pins: 1 s so far"] * 2  # after 0.6 and after 1.2 s
+
+
+def test_a_terminal_without_a_cursor_has_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    err = Terminal()
+
+    with StepProgress(err) as steps:
+        steps("starting Spark")
+
+    assert err.getvalue() == "[0 s] starting Spark\n"
 
 
 def test_a_live_line_with_seconds_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
