@@ -132,8 +132,9 @@ def test_a_rebuild_is_no_first_reader_though_the_clock_was_set_back_before_it(
     place.take(run_id="first")
     with monkeypatch.context() as patched:
         patched.setattr(micro_batch, "datetime", Mock(now=lambda zone: datetime.now(zone) - timedelta(hours=1)))
-        place.take(run_id="again", rebuild=True)
-    assert undo_run(place, "again") == [(0, 0)]
+        for run_id in ("again", "once more"):
+            place.take(run_id=run_id, rebuild=True)
+            assert undo_run(place, run_id) == [(0, 0)]
     assert place.titles() == {1: "a"}
     assert undo_run(place, "first") == [(1, 0)]
 

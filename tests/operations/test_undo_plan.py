@@ -6,7 +6,7 @@ import pytest
 
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.ingest.micro_batch import RecordRange
-from pinterest_transforms.operations.undo_plan import RecordedBatch, UndoPlan, apply_undo, plan_undo
+from pinterest_transforms.operations.undo_plan import RecordedBatch, UndoPlan, apply_undo, order_batches, plan_undo
 
 
 def positions(shard: str, first: int, last: int) -> RecordRange:
@@ -37,6 +37,16 @@ def test_a_run_that_goes_on_after_another_one_owns_what_it_read_itself() -> None
         positions("1", 0, 1),
         positions("1", 5, 9),
     )
+
+
+def test_two_rebuilds_after_the_clock_was_set_back_come_after_the_run_whose_files_they_read_again() -> None:
+    """By their times they would come first, and own what the first run has brought."""
+    file = RecordRange("0", "f", "001", "009", arrived=5)
+    by_time = [batch("second rebuild", file, query="c"), batch("rebuild", file, query="b"), batch("first", file)]
+    for queries in (["q", "b", "c"], ["b", "c"]):  # of a checkpoint that is not known, the order is that of the times
+        batches = order_batches(by_time, queries)
+        assert [one.run_id for one in batches] == ["first", "rebuild", "second rebuild"]
+        assert [plan_undo("t", batches, one.run_id).ranges for one in batches] == [(file,), (), ()]
 
 
 @pytest.mark.parametrize("run_id", ["old", "first"])

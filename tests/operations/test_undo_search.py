@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pinterest_transforms.ingest import landing_batches
+from pinterest_transforms.ingest.checkpoint_state import load_state
 from pinterest_transforms.ingest.landing_files import object_key
-from pinterest_transforms.operations.undo_plan import RecordedBatch, UndoPlan, apply_undo, plan_undo
+from pinterest_transforms.operations.undo_plan import RecordedBatch, UndoPlan, apply_undo, order_batches, plan_undo
 from tests.ingest.memory_tables import TOPIC, Killed, Process, Record, Tables, holds, process  # noqa: F401 - a fixture
 from tests.ingest.worlds import LandingWorld, StreamWorld, records
 
@@ -97,7 +98,11 @@ def undo(world: World, run_id: str, dies_at: int = 0) -> bool:
     """Undoes a run; false if it was killed."""
     rows = world.tables.runs
     batches = [RecordedBatch(row["run_id"], row["query_id"], row["ranges"], row["undone"]) for row in rows]
-    plan = plan_undo(TOPIC, batches, run_id)
+    state = load_state(str(world.checkpoint))
+    queries = [*state.earlier_queries, state.query_id]
+    # The clock was set back before each new checkpoint.
+    batches.sort(key=lambda batch: -queries.index(batch.query_id))
+    plan = plan_undo(TOPIC, order_batches(batches, queries), run_id)
     if isinstance(world, LandingWorld):
         listed = world.landing.list_files().records
         assert plan.find_missing({object_key(path, TOPIC): stamp.modified for path, stamp in listed.items()}) == []

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class CheckpointState:
     Attributes:
         path: the file it is stored in.
         query_id: identifies this checkpoint; a new checkpoint gets a new one.
+        earlier_queries: those of the checkpoints before it, the earliest first.
         source: where the records come from.
         tables: ids of the tables it fills.
         commits: their last commits when a run ended, ``Commit.id`` by the table's name.
@@ -53,6 +55,7 @@ class CheckpointState:
 
     path: str
     query_id: str = ""
+    earlier_queries: list[str] = field(default_factory=list)
     source: str = ""
     tables: dict[str, str] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)
@@ -67,7 +70,11 @@ class CheckpointState:
     progress: dict[str, str | float] = field(default_factory=dict)
 
     def reload(self) -> None:
-        """Takes over what was saved by another process."""
+        """Takes over what was saved by another process.
+
+        Raises:
+            CheckpointError: the file is none that this library has written.
+        """
         saved = _load(self.path)
         if saved is not None:
             self.__dict__.update(saved.__dict__)
@@ -113,7 +120,8 @@ def open_state(
     known = None if reset else load_state(checkpoint)
     if reset or not has_begun(checkpoint):
         unfinished = known is not None and known.rebuild
-        new = CheckpointState(path, uuid.uuid4().hex, source, tables, rebuild=rebuild or unfinished)
+        earlier = _read_queries(checkpoint)
+        new = CheckpointState(path, uuid.uuid4().hex, earlier, source, tables, rebuild=rebuild or unfinished)
         new.previous_removed = False
         # Saved before it is done: a kill between the two must not leave the old checkpoint under the new state.
         new.save()
@@ -146,6 +154,14 @@ def has_begun(checkpoint: str) -> bool:
     known = load_state(checkpoint)
     begun = any(Path(checkpoint, name).is_file() for name in ("metadata", INGESTED_FILES))
     return begun and (known is None or known.previous_removed)
+
+
+def _read_queries(checkpoint: str) -> list[str]:
+    """Queries of a checkpoint that ends now and of those before it; none where its state cannot be read."""
+    with suppress(CheckpointError):
+        if known := load_state(checkpoint):
+            return [*known.earlier_queries, known.query_id]
+    return []
 
 
 def _load(path: str) -> CheckpointState | None:

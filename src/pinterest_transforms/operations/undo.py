@@ -18,7 +18,7 @@ from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_s
 from pinterest_transforms.ingest.excluded_records import has_excluded, range_values, read_excluded
 from pinterest_transforms.ingest.micro_batch import RecordRange
 from pinterest_transforms.operations.undo_effects import UndoTopic, open_undo
-from pinterest_transforms.operations.undo_plan import RecordedBatch, apply_undo, plan_undo
+from pinterest_transforms.operations.undo_plan import RecordedBatch, apply_undo, order_batches, plan_undo
 from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables import answer_tables, table_access
 from pinterest_transforms.tables.definitions import RUNS_TABLE, UNDONE_TABLE
@@ -115,6 +115,5 @@ def _open_topic(leg: EntityLeg, recorded: dict[str, list[RecordedBatch]], run_id
         noted = read_excluded(leg, UNDONE_TABLE).where(F.col("topic") == topic).select("run_id").distinct()
         for other in sorted(row["run_id"] for row in noted.collect() if row["run_id"] not in marked):
             raise UndoError(f"run {other} must be undone before, got an undo of it that was not finished")
-    # The checkpoint's own query is the newest one, also where the clock was set back before it began.
-    batches = sorted(recorded[topic], key=lambda batch: batch.query_id == state.query_id)
+    batches = order_batches(recorded[topic], [*state.earlier_queries, state.query_id])
     return UndoTopic(leg, run_id, plan_undo(topic, batches, run_id))

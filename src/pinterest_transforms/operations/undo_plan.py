@@ -51,6 +51,17 @@ class UndoPlan:
         return [one for key, one in self.files.items() if present.get(key) != one.arrived]
 
 
+def order_batches(batches: Iterable[RecordedBatch], queries: Sequence[str]) -> list[RecordedBatch]:
+    """Rows of ``runs`` in the order of their checkpoints, also where the clock was set back between two of them.
+
+    Args:
+        batches: the rows by their times, the oldest first.
+        queries: queries of the checkpoints, the earliest first; those that are not known came before.
+    """
+    known = {query: number for number, query in enumerate(queries, start=1)}
+    return sorted(batches, key=lambda batch: known.get(batch.query_id, 0))
+
+
 def plan_undo(topic: str, batches: Sequence[RecordedBatch], run_id: str) -> UndoPlan:
     """What undoing a run means for a topic.
 

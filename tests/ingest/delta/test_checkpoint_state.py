@@ -55,6 +55,16 @@ def test_a_new_checkpoint_is_a_new_life(checkpoint: Path):
     assert (second.last_offsets, second.rebuild) == ({}, False)
 
 
+def test_a_checkpoint_knows_the_order_of_those_before_it(checkpoint: Path):
+    """An undo must know which checkpoint read a file first, whatever the clock said."""
+    queries = [opened(checkpoint).query_id for _ in range(2)]  # the first one was killed before a query has begun
+    begin(checkpoint)
+    state = opened(checkpoint, rebuild=True)
+    assert (state.earlier_queries, len({*queries, state.query_id})) == (queries, 3)
+    Path(f"{checkpoint}.json").write_text("torn")
+    assert opened(checkpoint, rebuild=True).earlier_queries == []
+
+
 def test_a_checkpoint_of_another_table_is_refused(checkpoint: Path):
     opened(checkpoint)
     begin(checkpoint)
