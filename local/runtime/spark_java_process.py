@@ -52,7 +52,7 @@ class JavaProcess:
     """One Java process, from its start on.
 
     Attributes:
-        java: the Java it runs.
+        build: exact version of its Java; empty if it prints none.
     """
 
     def __init__(self, options: Sequence[str], class_path: str) -> None:
@@ -67,8 +67,8 @@ class JavaProcess:
         """
         jars = os.pathsep.join([class_path, str(SPARK_JARS)])
         identity = [*build_identity_options(), "-Dfile.encoding=UTF-8"]
-        self.java = check_java()
-        command = [self.java.command, "-cp", jars, *MODULE_OPTIONS, *identity, *options, MAIN_CLASS]
+        java, self.build = check_java()
+        command = [java, "-cp", jars, *MODULE_OPTIONS, *identity, *options, MAIN_CLASS]
         self._folder = tempfile.TemporaryDirectory(prefix="spark-start-")
         self._connection_file = Path(self._folder.name, "connection")
         self.process = start_process(

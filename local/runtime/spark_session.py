@@ -100,7 +100,7 @@ def start_local_session(
     handler = signal.getsignal(signal.SIGINT)
     options = [*_java_options(settings["spark.driver.memory"]), *java_options]
     java = JavaProcess(options, settings["spark.driver.extraClassPath"])
-    if line := format_unused_archive(CLASS_ARCHIVE, java.java.build):
+    if line := format_unused_archive(CLASS_ARCHIVE, java.build):
         print(line, file=sys.stderr)
     atexit.register(java.end)
     with java.start_limit():
