@@ -1,4 +1,4 @@
-"""The analysts' ten questions: each one's text, columns, order and function in one place.
+"""The analysts' ten questions: each one's text, columns and function in one place.
 
 Clean frames -> answer frames, each with exactly its columns and in a total order. A post counts once, and only where it
 has what the question needs. Ties return every winner unless stated otherwise. Years are UTC. Source: the data contract,
@@ -29,7 +29,6 @@ class Answer:
         columns: name and SQL type of each column, and what it holds.
         compute: from the clean frames to the answer.
         entities: whose clean frames it needs.
-        order: columns that give its total order.
         counted_posts: from the clean frames to the posts that the answer counts, with ``ind``.
     """
 
@@ -38,8 +37,12 @@ class Answer:
     columns: tuple[tuple[str, str, str], ...]
     compute: Callable[[CleanTables], DataFrame]
     entities: tuple[Entity, ...]
-    order: tuple[str, ...]
     counted_posts: Callable[[CleanTables], DataFrame]
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Columns that give its total order: all but the last one, which is counted or measured."""
+        return tuple(name for name, _, _ in self.columns[:-1])
 
     def sort_rows(self, frame: DataFrame) -> DataFrame:
         """The answer's rows in its order; the age groups by age."""
@@ -61,7 +64,6 @@ def _answers(
     *,
     columns: tuple[tuple[str, str, str], ...],
     entities: tuple[Entity, ...],
-    order: tuple[str, ...],
     counted_posts: Callable[[CleanTables], DataFrame],
 ) -> Callable[[_Compute[_P]], _Compute[_P]]:
     """Makes an answer of a function: its frame gets exactly these columns, in this order."""
@@ -71,7 +73,7 @@ def _answers(
         def shaped(posts: CleanTables, /, *args: _P.args, **kwargs: _P.kwargs) -> DataFrame:
             return answer.sort_rows(compute(posts, *args, **kwargs).select(*(name for name, _, _ in columns)))
 
-        answer = Answer(compute.__name__, question, columns, shaped, entities, order, counted_posts)
+        answer = Answer(compute.__name__, question, columns, shaped, entities, counted_posts)
         _registered.append(answer)
         return shaped
 
@@ -108,7 +110,6 @@ _MEDIAN = ("median_follower_count", "DOUBLE", "Exact median follower count over 
     "Which category is the most popular in each country?",
     columns=(_COUNTRY, _CATEGORY, _COUNT),
     entities=(PIN, GEO),
-    order=("country", "category"),
     counted_posts=counted_posts.categories_by_country,
 )
 def top_category_by_country(posts: CleanTables) -> DataFrame:
@@ -122,7 +123,6 @@ def top_category_by_country(posts: CleanTables) -> DataFrame:
     "How many posts did each category get in each year from 2018 to 2022?",
     columns=(_YEAR, _CATEGORY, _COUNT),
     entities=(PIN, GEO),
-    order=("post_year", "category"),
     counted_posts=counted_posts.categories_by_year,
 )
 def posts_by_category_and_year(posts: CleanTables, years: tuple[int, int] = POST_YEARS) -> DataFrame:
@@ -134,7 +134,6 @@ def posts_by_category_and_year(posts: CleanTables, years: tuple[int, int] = POST
     "Which category was the most popular in each year from 2018 to 2022?",
     columns=(_YEAR, _CATEGORY, _COUNT),
     entities=(PIN, GEO),
-    order=("post_year", "category"),
     counted_posts=counted_posts.categories_by_year,
 )
 def top_category_by_year(posts: CleanTables, years: tuple[int, int] = POST_YEARS) -> DataFrame:
@@ -147,7 +146,6 @@ def top_category_by_year(posts: CleanTables, years: tuple[int, int] = POST_YEARS
     "Who has the most followers in each country?",
     columns=(_COUNTRY, _POSTER, _FOLLOWERS),
     entities=(PIN, GEO),
-    order=("country", "poster_name"),
     counted_posts=counted_posts.posters_by_country,
 )
 def top_user_by_country(posts: CleanTables) -> DataFrame:
@@ -161,7 +159,6 @@ def top_user_by_country(posts: CleanTables) -> DataFrame:
     "In which country does the poster with the most followers post?",
     columns=(_COUNTRY, _FOLLOWERS),
     entities=(PIN, GEO),
-    order=("country",),
     counted_posts=counted_posts.posters_by_country,
 )
 def top_user_country(posts: CleanTables) -> DataFrame:
@@ -173,7 +170,6 @@ def top_user_country(posts: CleanTables) -> DataFrame:
     "Which category is the most popular in each age group?",
     columns=(_GROUP, _CATEGORY, _COUNT),
     entities=(PIN, USER),
-    order=("age_group", "category"),
     counted_posts=counted_posts.categories_by_age_group,
 )
 def top_category_by_age_group(posts: CleanTables) -> DataFrame:
@@ -186,7 +182,6 @@ def top_category_by_age_group(posts: CleanTables) -> DataFrame:
     "What is the median follower count in each age group?",
     columns=(_GROUP, _MEDIAN),
     entities=(PIN, USER),
-    order=("age_group",),
     counted_posts=counted_posts.followers_by_age_group,
 )
 def median_followers_by_age_group(posts: CleanTables) -> DataFrame:
@@ -198,7 +193,6 @@ def median_followers_by_age_group(posts: CleanTables) -> DataFrame:
     "How many users joined in each year from 2015 to 2020?",
     columns=(_JOINED, ("number_users_joined", "BIGINT", "Distinct users who joined that year")),
     entities=(USER,),
-    order=("post_year",),
     counted_posts=counted_posts.users_by_year,
 )
 def users_joined_by_year(posts: CleanTables, years: tuple[int, int] = JOIN_YEARS) -> DataFrame:
@@ -211,7 +205,6 @@ def users_joined_by_year(posts: CleanTables, years: tuple[int, int] = JOIN_YEARS
     "What is the median follower count of users by the year they joined, 2015 to 2020?",
     columns=(_JOINED, _MEDIAN),
     entities=(PIN, USER),
-    order=("post_year",),
     counted_posts=counted_posts.followers_by_join_year,
 )
 def median_followers_by_join_year(posts: CleanTables, years: tuple[int, int] = JOIN_YEARS) -> DataFrame:
@@ -223,7 +216,6 @@ def median_followers_by_join_year(posts: CleanTables, years: tuple[int, int] = J
     "What is the median follower count by age group and joining year, 2015 to 2020?",
     columns=(_GROUP, _JOINED, _MEDIAN),
     entities=(PIN, USER),
-    order=("age_group", "post_year"),
     counted_posts=counted_posts.followers_by_age_group_and_join_year,
 )
 def median_followers_by_age_group_and_join_year(posts: CleanTables, years: tuple[int, int] = JOIN_YEARS) -> DataFrame:
