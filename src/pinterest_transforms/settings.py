@@ -51,25 +51,25 @@ def quote_identifiers(*parts: str) -> str:
     return ".".join(f"`{check_identifier(part)}`" for part in parts)
 
 
-def parse_float(text: str, what: str, *, minimum: int = 0, maximum: int = 999_999_999) -> float:
+def parse_float(text: str, what: str, *, maximum: int = 999_999_999) -> float:
     """The number in a widget's text, decimals allowed.
 
     Raises:
-        SettingsError: it is none, or not from ``minimum`` to ``maximum``.
+        SettingsError: it is none, or over ``maximum``.
     """
-    if not _NUMBER.match(text) or not minimum <= float(text) <= maximum:
-        raise SettingsError(f"{what} must be a number from {minimum} to {maximum}, got {text!r}")
+    if not _NUMBER.match(text) or float(text) > maximum:
+        raise SettingsError(f"{what} must be a number from 0 to {maximum}, got {text!r}")
     return float(text)
 
 
-def parse_int(text: str, what: str, *, minimum: int = 0, maximum: int = 999_999_999) -> int:
+def parse_int(text: str, what: str, *, maximum: int = 999_999_999) -> int:
     """The whole number in a widget's text.
 
     Raises:
-        SettingsError: it is none, or not from ``minimum`` to ``maximum``.
+        SettingsError: it is none, or over ``maximum``.
     """
-    if "." in text or not _NUMBER.match(text) or not minimum <= int(text) <= maximum:
-        raise SettingsError(f"{what} must be a whole number from {minimum} to {maximum}, got {text!r}")
+    if "." in text or not _NUMBER.match(text) or int(text) > maximum:
+        raise SettingsError(f"{what} must be a whole number from 0 to {maximum}, got {text!r}")
     return int(text)
 
 
