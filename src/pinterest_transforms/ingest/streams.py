@@ -74,9 +74,7 @@ def ingest_streams(
         StreamError: a stream is not there, or records between the last read and what it still holds may be lost.
     """
     stop = Path(leg.settings.stop_file(entities[0]))
-    with ExitStack() as stack:
-        for entity in entities:
-            stack.enter_context(entity_lock(leg.settings, entity))
+    with entity_lock(leg.settings, *entities), ExitStack() as stack:
         # Not before: a run that finds another one busy must not take back what that one was asked.
         stop.unlink(missing_ok=True)
         contexts = []
@@ -117,9 +115,7 @@ def rebuild_streams(leg: Leg, entities: Sequence[Entity], run_id: str, *, allow_
         CheckpointError: the raw records are not those of the checkpoint.
         TableError: a clean table is empty, and the first raw records were purged.
     """
-    with ExitStack() as stack:
-        for entity in entities:
-            stack.enter_context(entity_lock(leg.settings, entity))
+    with entity_lock(leg.settings, *entities):
         for one in map(leg.for_entity, entities):
             gone = raw_archive.purged_before(one)
             if gone and not allow_losses and not table_access.read(one, one.clean_table).head(1):

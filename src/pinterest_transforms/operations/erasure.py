@@ -8,7 +8,7 @@ a kill has left undone is done by the next run, whatever it was started for.
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,9 +157,7 @@ def erase(leg: Leg, keys: Collection[int], *, purge: bool = False) -> list[Erase
         SettingsError: the landing is no folder that can be rewritten from here.
     """
     files = _landing_files(leg.settings) if purge else []
-    with ExitStack() as stack:
-        for entity in ENTITIES:
-            stack.enter_context(entity_lock(leg.settings, entity))
+    with entity_lock(leg.settings, *ENTITIES):
         if keys:
             create_table(leg, erased_spec())
             _note(leg, keys)

@@ -62,9 +62,7 @@ def undo_run(
         BusyError: a run of one of the entities is not finished.
         UndoError: there is no such run, it was undone before, or what is needed is gone.
     """
-    with ExitStack() as stack:
-        for entity in entities:
-            stack.enter_context(entity_lock(leg.settings, entity))
+    with entity_lock(leg.settings, *entities), ExitStack() as stack:
         recorded = _recorded_batches(leg)
         own = {topic: [one for one in found if one.run_id == run_id] for topic, found in recorded.items()}
         if not any(own.get(one.source_name) for one in map(leg.for_entity, ENTITIES)):

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from pinterest_transforms.entities import Entity
@@ -20,21 +20,21 @@ _BEHIND_ALL_CONTENT = 2**30
 
 
 @contextmanager
-def entity_lock(settings: Settings, entity: Entity) -> Iterator[None]:
-    """Holds the lock of this warehouse, leg and entity.
+def entity_lock(settings: Settings, *entities: Entity) -> Iterator[None]:
+    """Holds the lock of this warehouse and leg for each of the entities.
 
     Raises:
-        BusyError: another run holds it.
+        BusyError: another run holds one of them.
     """
-    with _locked(settings, f"{settings.leg}-{entity.name}", wait=False):
+    with ExitStack() as stack:
+        for entity in entities:
+            stack.enter_context(_locked(settings, f"{settings.leg}-{entity.name}", wait=False))
         yield
 
 
-@contextmanager
-def setup_lock(settings: Settings) -> Iterator[None]:
+def setup_lock(settings: Settings) -> AbstractContextManager[None]:
     """Holds the lock of the warehouse's set-up; waits for it."""
-    with _locked(settings, "set-up", wait=True):
-        yield
+    return _locked(settings, "set-up", wait=True)
 
 
 @contextmanager
