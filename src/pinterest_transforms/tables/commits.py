@@ -11,8 +11,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import Row
 
@@ -90,29 +92,22 @@ def _from_files(log: Path, version: int, limit: int) -> list[Commit]:
 
 def _from_file(file: Path) -> Commit:
     content = file.read_bytes()
-    info: dict[str, object] = {}
-    for line in content.splitlines():
-        try:
-            action = json.loads(line)
-        except ValueError:
-            break
-        if isinstance(action, dict) and "commitInfo" in action:
-            info = action["commitInfo"]
-            break
-    metrics = info.get("operationMetrics")
-    return Commit(
-        int(file.stem),
-        str(info.get("operation", "")),
-        hashlib.sha256(content).hexdigest()[:12],
-        metrics if isinstance(metrics, dict) else {},
-    )
+    info: dict[str, Any] = {}
+    with suppress(ValueError, TypeError):  # an empty or torn file says nothing
+        actions = map(json.loads, content.splitlines())
+        info = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    return Commit(int(file.stem), info.get("operation", ""), _hash(content), info.get("operationMetrics", {}))
 
 
 def _from_history(row: Row) -> Commit:
     # Its time is left out: Delta takes it from the file, and a copy of the table has other ones.
     metrics = row["operationMetrics"] or {}
     content = json.dumps([row["operation"], sorted(metrics.items())])
-    return Commit(row["version"], row["operation"], hashlib.sha256(content.encode()).hexdigest()[:12], metrics)
+    return Commit(row["version"], row["operation"], _hash(content.encode()), metrics)
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def last_commit_ids(leg: Leg, names: Iterable[str]) -> dict[str, str]:
