@@ -75,7 +75,7 @@ class CheckpointState:
         Raises:
             CheckpointError: the file is none that this library has written.
         """
-        saved = _load(self.path)
+        saved = load_state(self.path.removesuffix(".json"))
         if saved is not None:
             self.__dict__.update(saved.__dict__)
 
@@ -116,12 +116,13 @@ def open_state(
     Raises:
         CheckpointError: the checkpoint belongs to other tables or another source, or a file of it is torn or gone.
     """
-    path = f"{checkpoint}.json"
     known = None if reset else load_state(checkpoint)
     if reset or not has_begun(checkpoint):
         unfinished = known is not None and known.rebuild
         earlier = _read_queries(checkpoint)
-        new = CheckpointState(path, uuid.uuid4().hex, earlier, source, tables, rebuild=rebuild or unfinished)
+        new = CheckpointState(
+            f"{checkpoint}.json", uuid.uuid4().hex, earlier, source, tables, rebuild=rebuild or unfinished
+        )
         new.previous_removed = False
         # Saved before it is done: a kill between the two must not leave the old checkpoint under the new state.
         new.save()
@@ -146,7 +147,15 @@ def load_state(checkpoint: str) -> CheckpointState | None:
     Raises:
         CheckpointError: the file is none that this library has written.
     """
-    return _load(f"{checkpoint}.json")
+    path = f"{checkpoint}.json"
+    if not Path(path).is_file():
+        return None
+    try:
+        return CheckpointState(path, **json.loads(Path(path).read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} must be a checkpoint's identity as JSON, got {error}; run --rebuild, for a stream new_checkpoint"
+        ) from error
 
 
 def has_begun(checkpoint: str) -> bool:
@@ -162,18 +171,6 @@ def _read_queries(checkpoint: str) -> list[str]:
         if known := load_state(checkpoint):
             return [*known.earlier_queries, known.query_id]
     return []
-
-
-def _load(path: str) -> CheckpointState | None:
-    file = Path(path)
-    if not file.is_file():
-        return None
-    try:
-        return CheckpointState(path, **json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(
-            f"{path} must be a checkpoint's identity as JSON, got {error}; run --rebuild, for a stream new_checkpoint"
-        ) from error
 
 
 def _mismatch(checkpoint: str, what: str, wanted: str, given: str, remedy: str) -> CheckpointError:

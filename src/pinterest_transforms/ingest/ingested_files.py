@@ -7,6 +7,7 @@ nothing: its file is read again, which changes nothing.
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pinterest_transforms.errors import CheckpointError
@@ -30,12 +31,10 @@ class IngestedFiles:
             CheckpointError: the folder cannot be written.
         """
         self._path = Path(checkpoint, INGESTED_FILES)
-        lines: list[bytes] = []
-        if self._path.is_file():
-            lines = self._path.read_bytes().split(b"\n")
+        lines = self._path.read_bytes().split(b"\n") if self._path.is_file() else []
         self.stamps = dict(filter(None, map(_parse_line, lines)))
-        whole = not lines or lines[-1] == b""
-        if not lines or not whole or len(lines) > 2 * len(self.stamps) + _SPARE:
+        is_torn = not lines or lines[-1] != b""
+        if is_torn or len(lines) > 2 * len(self.stamps) + _SPARE:
             self._rewrite()
 
     def is_ingested(self, key: str, stamp: FileStamp) -> bool:
@@ -70,11 +69,8 @@ class IngestedFiles:
 
 
 def _parse_line(line: bytes) -> tuple[str, FileStamp] | None:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    match found:
-        case [str(key), int(size), int(modified)]:
-            return key, FileStamp(size, modified)
+    with suppress(ValueError):
+        match json.loads(line):
+            case [str(key), int(size), int(modified)]:
+                return key, FileStamp(size, modified)
     return None
