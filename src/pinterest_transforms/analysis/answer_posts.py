@@ -41,7 +41,7 @@ def explain_answer(tables: CleanTables, answer: str, /, **cell: object) -> DataF
     keys = _key_columns(chosen, chosen.counted_posts(tables))
     found = rows.select(*keys).distinct().toArrow()
     if not found.num_rows:
-        raise SettingsError(f"{answer} must have a row for the {_join(cell) or 'question'} given, got none")
+        raise SettingsError(f"{answer} must have a row for the {' and '.join(cell) or 'question'} given, got none")
     return posts_behind(tables, chosen, tables.users.sparkSession.createDataFrame(found))
 
 
@@ -96,7 +96,3 @@ def _parse_value(name: str, kind: str, value: object) -> object:
     if parsed is None or (isinstance(parsed, int) and abs(parsed) >= 2**63):
         raise SettingsError(f"{name} must be a number ({kind}), got something else")
     return parsed
-
-
-def _join(cell: Mapping[str, object]) -> str:
-    return " and ".join(cell)

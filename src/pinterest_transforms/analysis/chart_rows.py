@@ -65,20 +65,17 @@ def draw_rows(words: Words, panels: Sequence[Panel]) -> go.Figure:
     return figure.update_layout(barmode="stack", showlegend=several, bargap=0)
 
 
-def _texts(row: Row) -> tuple[str, str]:
-    """A row's label, cut to leave room for its number, and its detail, cut to one line."""
-    label, detail = clean_line(row.label), clean_line(row.detail)
-    return truncate(label, _LABEL_WIDTH - 2 - len(row.shown)), truncate(detail, _LABEL_WIDTH - 2)
-
-
 def _row_height(panel: Panel) -> int:
     """Pixels a row takes: one line of text, or two where a label and its detail do not fit beside each other."""
-    fits = all(len(label) + len(detail) < _LABEL_WIDTH - len(row.shown) for row, (label, detail) in _lines(panel))
+    fits = all(len(label) + len(detail) < _LABEL_WIDTH - len(row.shown) for row, label, detail in _lines(panel))
     return _ROW if fits else _ROW + _DETAIL_LINE
 
 
-def _lines(panel: Panel) -> list[tuple[Row, tuple[str, str]]]:
-    return [(row, _texts(row)) for row in panel.rows]
+def _lines(panel: Panel) -> Iterator[tuple[Row, str, str]]:
+    """Each row with its label, cut to leave room for its number, and its detail, cut to one line."""
+    for row in panel.rows:
+        label, detail = clean_line(row.label), clean_line(row.detail)
+        yield row, truncate(label, _LABEL_WIDTH - 2 - len(row.shown)), truncate(detail, _LABEL_WIDTH - 2)
 
 
 def _add_bars(figure: go.Figure, panel: Panel, axis: str, domain: list[float]) -> None:
@@ -116,7 +113,7 @@ def _build_labels(panel: Panel, axis: str) -> Iterator[Annotation]:
     """Each row's label, detail and number, above its bar."""
     tall = _row_height(panel)
     common = {"yref": f"y{axis}", "xref": "paper", "yanchor": "middle", "showarrow": False, "borderpad": 0}
-    for place, (row, (label, detail)) in enumerate(_lines(panel)):
+    for place, (row, label, detail) in enumerate(_lines(panel)):
         height = place - 0.5 + 13 / tall
         quiet = f'<span style="color:{MUTED}">{escape_text(detail)}</span>'
         beside = f"<b>{escape_text(label)}</b>  {quiet}" if detail and tall == _ROW else f"<b>{escape_text(label)}</b>"
