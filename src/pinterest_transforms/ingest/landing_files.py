@@ -185,7 +185,7 @@ def list_folder(folder: str, topic: str) -> Listing:
     seen = {home, *home.parents}
     folders, links, file_links = deque([("", home)]), deque[str](), list[str]()
     while folders or links:
-        below, real = folders.popleft() if folders else _target(folder, links.popleft())
+        below, real = folders.popleft() if folders else (link := links.popleft(), Path(folder, link).resolve())
         if below and real in seen:
             continue
         seen.add(real)
@@ -201,10 +201,6 @@ def list_folder(folder: str, topic: str) -> Listing:
                 _add(found, folder, inside)
     _add_links(found, folder, file_links)
     return found
-
-
-def _target(folder: str, below: str) -> tuple[str, Path]:
-    return below, Path(folder, below).resolve()
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

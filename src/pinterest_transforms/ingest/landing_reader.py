@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from urllib.parse import unquote
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession
@@ -166,24 +166,13 @@ def file_splits(tally: Sequence[Row], topic: str) -> list[FileSplit]:
 
 
 def file_ranges(splits: Sequence[FileSplit]) -> list[RecordRange]:
-    """The lines of each file that was read."""
-    spans: dict[str, list[FileSplit]] = {}
-    for split in splits:
-        spans.setdefault(split.key, []).append(split)
-    return [
-        RecordRange(
-            parts[0].shard,
-            key,
-            _padded(min(part.position for part in parts)),
-            _padded(max(part.end for part in parts) - 1),
-            max(part.arrived for part in parts),
-        )
-        for key, parts in spans.items()
-    ]
-
-
-def _padded(position: int) -> str:
-    return str(position).zfill(LANDING_POSITION_WIDTH)
+    """The lines of each file that was read, from the splits in the order of ``file_splits``."""
+    ranges = []
+    for key, found in groupby(splits, lambda split: split.key):
+        parts = list(found)
+        first, last = (str(at).zfill(LANDING_POSITION_WIDTH) for at in (parts[0].position, parts[-1].end - 1))
+        ranges.append(RecordRange(parts[0].shard, key, first, last, max(part.arrived for part in parts)))
+    return ranges
 
 
 def has_overlapping_offsets(splits: Sequence[FileSplit]) -> bool:
@@ -214,7 +203,7 @@ def add_source(rows: DataFrame, splits: Sequence[FileSplit]) -> DataFrame:
     number = F.col("_row") + F.col("_delta")
     source = F.struct(
         F.col("_shard").alias("shard"),
-        position_text(number).alias("position"),
+        F.lpad(number.cast("string"), LANDING_POSITION_WIDTH, "0").alias("position"),
         split["arrived"].alias("arrived"),
         F.col("_key").alias("file"),
     )
@@ -222,8 +211,3 @@ def add_source(rows: DataFrame, splits: Sequence[FileSplit]) -> DataFrame:
     joined = rows.join(known, (split["path"] == F.col("_path")) & (split["block"] == F.col("_block")))
     others = [name for name in rows.columns if name not in (SPLIT, "_row")]
     return joined.select(*others, source.alias("_source"), order.alias(ORDER))
-
-
-def position_text(number: Column) -> Column:
-    """A position as text that sorts like the number: zero-padded."""
-    return F.lpad(number.cast("string"), LANDING_POSITION_WIDTH, "0")
