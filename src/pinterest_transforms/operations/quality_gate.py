@@ -142,7 +142,7 @@ def check_metrics(metrics: Sequence[TopicMetrics], thresholds: QualityThresholds
 def _counted(leg: Leg, run_id: str, now: datetime) -> dict[str, dict[str, int]]:
     """Counts of each topic in ``runs``, without runs that were undone."""
     runs = table_access.read(leg, RUNS_TABLE).where("undone_at IS NULL")
-    chosen = F.col("run_id") == run_id if run_id else F.unix_micros("started") >= _micros(now - _DAY)
+    chosen = F.col("run_id") == run_id if run_id else F.unix_micros("started") >= int((now - _DAY).timestamp() * 1e6)
     totals = runs.where(chosen).groupBy("topic").agg(*(F.sum(name).alias(name) for name in _NUMBERS)).collect()
     return {row["topic"]: {name: row[name] for name in _NUMBERS} for row in totals}
 
@@ -191,10 +191,6 @@ def _check_ages(metrics: Sequence[TopicMetrics], bar: float) -> list[str]:
                 f"hours ({one.newest_arrival:%Y-%m-%d %H:%M} UTC)"
             )
     return said
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

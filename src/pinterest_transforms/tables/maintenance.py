@@ -10,7 +10,7 @@ what a reader or writer under way may still use is younger.
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
 from pyspark.errors import PySparkException
@@ -111,7 +111,7 @@ def maintain(leg: Leg, retention: Retention, *, now: datetime | None = None) -> 
 
 def results_frame(spark: SparkSession, done: list[MaintenanceResult]) -> DataFrame:
     """What was done, one row per table: table, rows_removed, files_before, files_after, bytes_after."""
-    return spark.createDataFrame([tuple(getattr(one, f.name) for f in fields(one)) for one in done], _COLUMNS)
+    return spark.createDataFrame([astuple(one) for one in done], _COLUMNS)
 
 
 def _check_hours(spark: SparkSession, hours: int) -> None:
