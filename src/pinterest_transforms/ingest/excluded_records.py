@@ -29,28 +29,22 @@ KEYS_TYPE = "ARRAY<DECIMAL(38,17)>"  # 17.0 and 1.7e1 are 17
 _RANGE = "struct<shard: string, file: string, first: string, last: string, arrived: bigint>"
 
 
-def has_excluded(leg: Leg, table: str) -> bool:
-    """Whether ``erased`` or ``undone`` was ever written. Costs no Spark job."""
+def read_excluded(leg: Leg, table: str) -> DataFrame | None:
+    """The table ``erased`` or ``undone``; None if it was never written, which costs no Spark job to find."""
     folder = leg.settings.table_folder(table)
-    if folder is not None:
-        return has_commits(folder)
-    return leg.spark.catalog.tableExists(leg.qualified(table))
-
-
-def read_excluded(leg: Leg, table: str) -> DataFrame:
-    """The table ``erased`` or ``undone``. It is read by its folder where it has one."""
-    folder = leg.settings.table_folder(table)
-    if folder is not None:  # a session that runs since before the table was made has none in its catalog
-        return leg.spark.read.format("delta").load(str(folder))
-    return leg.table(table)
+    if folder is None:
+        return leg.table(table) if leg.spark.catalog.tableExists(leg.qualified(table)) else None
+    # A session that runs since before the table was made has none in its catalog.
+    return leg.spark.read.format("delta").load(str(folder)) if has_commits(folder) else None
 
 
 def read_undone(leg: EntityLeg) -> tuple[RecordRange, ...]:
     """Records of a topic or stream that no run reads again, since their run was undone."""
-    if not has_excluded(leg, UNDONE_TABLE):
+    undone = read_excluded(leg, UNDONE_TABLE)
+    if undone is None:
         return ()
-    undone = read_excluded(leg, UNDONE_TABLE).where(F.col("topic") == leg.source_name)
-    return tuple(RecordRange(*row[0]) for row in undone.select(range_values(F.col("source"))).collect())
+    own = undone.where(F.col("topic") == leg.source_name).select(range_values(F.col("source")))
+    return tuple(RecordRange(*row[0]) for row in own.collect())
 
 
 def range_values(source: Column) -> Column:
@@ -123,10 +117,11 @@ def blank_erased(leg: EntityLeg, rows: DataFrame) -> DataFrame:
         leg: session, names and places, kind of record.
         rows: evaluated rows, ``cleaning.validate_and_clean``.
     """
-    if not has_excluded(leg, ERASED_TABLE):
+    there = read_excluded(leg, ERASED_TABLE)
+    if there is None:
         return rows
-    there = read_excluded(leg, ERASED_TABLE).where(F.col("kind") == leg.entity.name)
-    keys = ",".join(sorted({str(row["ind"]) for row in there.select("ind").collect()}))
+    of_kind = there.where(F.col("kind") == leg.entity.name).select("ind")
+    keys = ",".join(sorted({str(row["ind"]) for row in of_kind.collect()}))
     if not keys:
         return rows
     # One text to Spark: joins to the table itself cost as many jobs as the rest of a micro-batch.

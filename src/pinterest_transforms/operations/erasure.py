@@ -23,7 +23,6 @@ from pinterest_transforms.ingest.excluded_records import (
     KEYS_TYPE,
     blank_file,
     count_lines,
-    has_excluded,
     keys_in_sql,
     read_excluded,
 )
@@ -114,10 +113,8 @@ def parse_time(text: str, name: str) -> datetime:
 
 def read_erased_keys(leg: Leg) -> tuple[int, ...]:
     """Keys of all posts that were ever erased from the leg."""
-    if not has_excluded(leg, ERASED_TABLE):
-        return ()
-    rows = read_excluded(leg, ERASED_TABLE).select("ind").distinct().orderBy("ind").collect()
-    return tuple(row["ind"] for row in rows)
+    erased = read_excluded(leg, ERASED_TABLE)
+    return () if erased is None else tuple(sorted({row["ind"] for row in erased.select("ind").collect()}))
 
 
 def count_rows(leg: Leg, keys: Collection[int]) -> list[ErasedRows]:
@@ -185,10 +182,9 @@ def _note(leg: Leg, keys: Collection[int]) -> None:
     """Adds the keys to ``erased``, for each kind of record, those that are not there."""
     now = datetime.now(UTC).isoformat()
     rows = [{"kind": entity.name, "ind": key, "erased_at": now} for entity in ENTITIES for key in sorted(keys)]
-    there = read_excluded(leg, ERASED_TABLE)
+    there = leg.table(ERASED_TABLE)
     new = create_frame(leg.spark, rows, ERASED.simpleString()).join(there, ["kind", "ind"], "left_anti")
-    name = leg.qualified(ERASED_TABLE)
-    with_retries(lambda: new.writeTo(name).append())
+    with_retries(lambda: new.writeTo(leg.qualified(ERASED_TABLE)).append())
 
 
 def _key_conditions(settings: Settings) -> dict[str, Callable[[Sequence[int]], str]]:

@@ -15,7 +15,7 @@ from pinterest_transforms.entities import ENTITIES, Entity
 from pinterest_transforms.errors import UndoError
 from pinterest_transforms.ingest.checkpoint_files import has_unfinished_batch
 from pinterest_transforms.ingest.checkpoint_state import CheckpointState, load_state
-from pinterest_transforms.ingest.excluded_records import has_excluded, range_values, read_excluded
+from pinterest_transforms.ingest.excluded_records import range_values, read_excluded
 from pinterest_transforms.ingest.micro_batch import RecordRange
 from pinterest_transforms.operations.undo_effects import UndoTopic, open_undo
 from pinterest_transforms.operations.undo_plan import RecordedBatch, apply_undo, order_batches, plan_undo
@@ -108,9 +108,10 @@ def _open_topic(leg: EntityLeg, recorded: dict[str, list[RecordedBatch]], run_id
             f"run {run_id}: files of {topic} must only grow, got {state.conflicts:,} records at offsets that were "
             "taken with another content: run with --rebuild before"
         )
-    if has_excluded(leg, UNDONE_TABLE):
+    undone = read_excluded(leg, UNDONE_TABLE)
+    if undone is not None:
         marked = {one.run_id for one in recorded[topic] if one.undone} | {run_id}
-        noted = read_excluded(leg, UNDONE_TABLE).where(F.col("topic") == topic).select("run_id").distinct()
+        noted = undone.where(F.col("topic") == topic).select("run_id").distinct()
         for other in sorted(row["run_id"] for row in noted.collect() if row["run_id"] not in marked):
             raise UndoError(f"run {other} must be undone before, got an undo of it that was not finished")
     batches = order_batches(recorded[topic], [*state.earlier_queries, state.query_id])
