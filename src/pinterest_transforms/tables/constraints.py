@@ -19,8 +19,7 @@ _VIOLATED = "DELTA_NEW_CHECK_CONSTRAINT_VIOLATION"
 
 def check_constraints(spec: TableSpec) -> dict[str, str]:
     """SQL of each CHECK constraint of a table by its name, such as ``age_check``."""
-    conditions = {f"{column.name}_check": check_condition(column) for column in spec.columns}
-    return {name: sql for name, sql in conditions.items() if sql}
+    return {f"{column.name}_check": sql for column in spec.columns if (sql := check_condition(column))}
 
 
 def check_condition(column: T.StructField) -> str:

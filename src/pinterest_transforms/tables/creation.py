@@ -143,22 +143,18 @@ def _make_schema(leg: Leg) -> None:
     with_retries(lambda: leg.sql(f"CREATE SCHEMA IF NOT EXISTS {name}{location}"))
 
 
-def _column_ddl(column: T.StructField) -> str:
-    required = " NOT NULL" if column.metadata.get("required") else ""
+def _column_ddl(column: T.StructField, *, is_added: bool = False) -> str:
+    # A column that is added to a table is null in the rows it has.
+    required = " NOT NULL" if column.metadata.get("required") and not is_added else ""
     comment = sql_text(column.metadata["comment"])
     return f"{quote_identifiers(column.name)} {column.dataType.simpleString()}{required} COMMENT {comment}"
 
 
-def _added_column_ddl(column: T.StructField) -> str:
-    """A column that is added to a table is null in the rows it has."""
-    return _column_ddl(T.StructField(column.name, column.dataType, True, {"comment": column.metadata["comment"]}))
-
-
 def _make_or_migrate(leg: Leg, spec: TableSpec, *, exists: bool) -> None:
-    settings = leg.settings
     if exists:
         _check(leg, spec)
         return
+    settings = leg.settings
     remove_unfinished(settings, spec.name)
     columns = ", ".join(_column_ddl(column) for column in spec.columns)
     # In the first commit on one machine; Databricks documents ALTER TABLE alone.
@@ -194,7 +190,8 @@ def _check(leg: Leg, spec: TableSpec) -> None:
     name, is_older = leg.qualified(spec.name), int(about[VERSION_PROPERTY]) < SCHEMA_VERSION
     missing = [column for column in spec.columns if column.name not in there]
     if is_older and missing:
-        leg.sql(f"ALTER TABLE {name} ADD COLUMNS ({', '.join(map(_added_column_ddl, missing))})")
+        added = ", ".join(_column_ddl(column, is_added=True) for column in missing)
+        leg.sql(f"ALTER TABLE {name} ADD COLUMNS ({added})")
     nullable = {field.name for field in there.values() if field.nullable} if is_older else ()
     # Also to a table whose set-up was killed before it had all of them.
     add_constraints(leg, spec, about, nullable)
