@@ -4,7 +4,7 @@ Records are appended once each. Known ones are found by their time of arrival, w
 batch reads only files of the minutes in which its records arrived, however old the stream is.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -60,14 +60,14 @@ def record_purge(leg: EntityLeg, day: datetime) -> None:
     with_retries(lambda: leg.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pair})"))
 
 
-def maintain(leg: EntityLeg, now: datetime | None = None) -> None:
+def maintain(leg: EntityLeg, now: datetime) -> None:
     """Removes records over the retention, and joins small files; both of this entity alone.
 
     Removed is a whole day at a time, and it is recorded before it is done.
     """
     name, kind = leg.qualified(raw_table(leg.settings)), leg.entity.name
     if leg.settings.raw_days:
-        day = (now or datetime.now(UTC)) - timedelta(days=leg.settings.raw_days)
+        day = now - timedelta(days=leg.settings.raw_days)
         # With its zone: a day of UTC, whatever the session's zone is.
         old = f"_source.arrived < TIMESTAMP '{day.date().isoformat()} 00:00:00+00:00'"
         if _read_kind(leg).where(old).head(1):
