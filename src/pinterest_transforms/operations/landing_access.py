@@ -4,12 +4,15 @@ Mounts need classic compute with dedicated access. Volumes and external location
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pinterest_transforms.error_format import message_of, redact, shorten
 from pinterest_transforms.errors import MountError, SettingsError
 from pinterest_transforms.settings import Settings
+
+if TYPE_CHECKING:
+    from databricks.sdk.runtime.dbutils_stub import dbutils as Dbutils
 
 ACCESS = ("managed_volume", "volume", "external_location", "mount_keys", "mount_instance_profile")
 """The bundle's variable ``landing_access`` has the same values."""
@@ -30,42 +33,8 @@ _HINTS = {
 _MOUNT_NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
 
-class MountPoint(Protocol):
-    """One entry of ``dbutils.fs.mounts()``."""
-
-    mountPoint: str  # noqa: N815 - the platform's name
-    source: str
-
-
-class FileSystem(Protocol):
-    """The part of ``dbutils.fs`` that is used."""
-
-    def ls(self, path: str) -> object:
-        """Lists a folder."""
-
-    def mounts(self) -> Iterable[MountPoint]:
-        """Lists the mounts."""
-
-    def mount(self, source: str, mount_point: str, *, extra_configs: Mapping[str, str]) -> object:
-        """Mounts a bucket."""
-
-
-class Secrets(Protocol):
-    """The part of ``dbutils.secrets`` that is used."""
-
-    def get(self, scope: str, key: str) -> str:
-        """Reads a secret."""
-
-
-class Dbutils(Protocol):
-    """The part of ``dbutils`` that is used."""
-
-    fs: FileSystem
-    secrets: Secrets
-
-
 def resolve_landing_path(
-    dbutils: Dbutils, settings: Settings, access: str, *, mount_name: str = "", scope: str = ""
+    dbutils: "type[Dbutils]", settings: Settings, access: str, *, mount_name: str = "", scope: str = ""
 ) -> str:
     """Makes the landing reachable. Harmless to repeat.
 
@@ -100,7 +69,7 @@ def resolve_landing_path(
     return landing
 
 
-def _mount(dbutils: Dbutils, settings: Settings, access: str, name: str, scope: str) -> str:
+def _mount(dbutils: "type[Dbutils]", settings: Settings, access: str, name: str, scope: str) -> str:
     if not _MOUNT_NAME.match(name):
         raise SettingsError(f"mount_name must be 1 to 64 letters, digits, _ or -, got {name!r}")
     source = settings.landing or f"s3a://{settings.bucket}"
@@ -120,7 +89,7 @@ def _mount(dbutils: Dbutils, settings: Settings, access: str, name: str, scope: 
     return point
 
 
-def _keys(dbutils: Dbutils, scope: str) -> dict[str, str]:
+def _keys(dbutils: "type[Dbutils]", scope: str) -> dict[str, str]:
     if not scope:
         raise SettingsError("scope must name the secret scope of the keys for access=mount_keys, got ''")
     # Given apart from the address: an address with keys in it would be listed to everybody by mounts().
