@@ -18,12 +18,7 @@ from pinterest_transforms.columns import UNPAIRED_SURROGATE
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.schemas import SOURCE_TYPE
 
-RAW_RECORD = T.StructType(
-    [
-        T.StructField("raw", T.StringType()),
-        T.StructField("_source", SOURCE_TYPE),
-    ]
-)
+RAW_RECORD = T.StructType().add("raw", "string").add("_source", SOURCE_TYPE)
 
 NOT_TEXT = "not UTF-8"
 NOT_AN_OBJECT = "not exactly one JSON object"

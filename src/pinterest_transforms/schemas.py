@@ -10,13 +10,8 @@ from pinterest_transforms.entities import GEO, PIN, USER, Entity
 SCHEMA_VERSION = 3
 """Version every table carries. Raise it when a column or constraint is added; set-up adds what an older table lacks."""
 
-SOURCE_TYPE = T.StructType(
-    [
-        T.StructField("shard", T.StringType()),
-        T.StructField("position", T.StringType()),
-        T.StructField("arrived", T.TimestampType()),
-        T.StructField("file", T.StringType()),
-    ]
+SOURCE_TYPE = (
+    T.StructType().add("shard", "string").add("position", "string").add("arrived", "timestamp").add("file", "string")
 )
 LANDING_POSITION_WIDTH, KINESIS_POSITION_WIDTH = 20, 130
 """Digits of a position: zero-padded, it sorts as text like the number."""
@@ -143,15 +138,8 @@ QUARANTINE = T.StructType(
     ]
 )
 
-RANGE_TYPE = T.StructType(
-    [
-        T.StructField("shard", T.StringType()),
-        T.StructField("file", T.StringType()),
-        T.StructField("first", T.StringType()),
-        T.StructField("last", T.StringType()),
-        T.StructField("arrived", T.TimestampType()),
-    ]
-)
+RANGE_TYPE = T.StructType().add("shard", "string").add("file", "string")
+RANGE_TYPE = RANGE_TYPE.add("first", "string").add("last", "string").add("arrived", "timestamp")
 """Records that were read together: their first and last position in a landing file or, without a file, in a shard."""
 
 RUNS = T.StructType(
