@@ -1,7 +1,6 @@
 """Where a number of an answer comes from: the posts behind its rows, and where each of their records came from."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -19,7 +18,7 @@ def explain_answer(tables: CleanTables, answer: str, /, **cell: object) -> DataF
     """The posts behind the rows of an answer; these posts alone give the same rows again.
 
     Args:
-        tables: the clean tables; ``joined`` is used if it has ``ind``.
+        tables: the clean tables.
         answer: name of the answer.
         cell: values of columns of the answer, which choose its rows; none for all of them. Where a tie has several
             winners, the posts of each.
@@ -33,8 +32,6 @@ def explain_answer(tables: CleanTables, answer: str, /, **cell: object) -> DataF
         SettingsError: there is no such answer, column or row. No message has a value of the cell: it may be a name.
     """
     chosen = answer_named(answer)
-    if tables.joined is not None and "ind" not in tables.joined.columns:
-        tables = replace(tables, joined=None)
     rows = chosen.compute(tables)
     for column, value in parse_cell(chosen, cell).items():
         rows = rows.where(F.col(column) == F.lit(value))
