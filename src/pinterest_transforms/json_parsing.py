@@ -50,10 +50,6 @@ def parse_json(records: DataFrame, entity: Entity) -> DataFrame:
     The reader stops after the first object of a text, and silently ignores the rest. So it is given an array of the
     record and of an end of our own: only where it finds these two was the record one JSON object.
 
-    Args:
-        records: raw records.
-        entity: the kind they should be.
-
     Returns:
         The records' columns, then ``readable`` (BOOLEAN: exactly one JSON object), ``is_text`` (BOOLEAN: its bytes are
         UTF-8), ``usual`` (BOOLEAN: readable, with each field of the source table once, in that order, and no other),

@@ -14,11 +14,7 @@ POST_YEARS, JOIN_YEARS = (2018, 2022), (2015, 2020)
 class CleanTables:
     """The three clean frames, one row per key each: columns as in ``schemas.CONTRACT``.
 
-    Attributes:
-        pins: the clean pins.
-        geolocations: the clean geolocations.
-        users: the clean users.
-        joined: what ``join_posts`` returns for all requested answers, if it was computed before.
+    Where it was computed before, ``joined`` is what ``join_posts`` returns for all requested answers.
     """
 
     pins: DataFrame

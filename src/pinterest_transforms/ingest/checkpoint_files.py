@@ -15,11 +15,7 @@ _SPARKS_WORDS = re.compile(r"Failed to read log file|[Bb]atch \S+ doesn't exist"
 
 
 def check_checkpoint_files(checkpoint: str, remedy: str) -> None:
-    """Looks at what Spark will read when it opens the checkpoint again.
-
-    Args:
-        checkpoint: folder of the checkpoint, reachable as a path.
-        remedy: what the error suggests to do.
+    """Looks at what Spark will read when it opens the checkpoint again, whose folder is reachable as a path.
 
     Raises:
         CheckpointError: a file is empty or torn, or is missing where other files show that it was there.

@@ -57,11 +57,6 @@ class Landing(Protocol):
 def ingest_listed(landing: Landing, state: CheckpointState, ingested: IngestedFiles) -> str:
     """Ingests files that are new or were rewritten, the oldest first.
 
-    Args:
-        landing: the topic's files.
-        state: the checkpoint's state.
-        ingested: which files were ingested before.
-
     Returns:
         A message about files that cannot be ingested, and are looked at again in the next run; empty if all can.
 

@@ -23,9 +23,6 @@ def landing_summary(leg: Leg) -> DataFrame:
 
     The smallest file of each topic is opened: a bucket may be listed by who must not read it.
 
-    Args:
-        leg: session, names and places.
-
     Returns:
         topic, files, bytes, newest_file (UTC; null if there is none) and not_taken, how many files hold no records.
 

@@ -39,13 +39,7 @@ _GONE = "struct<shard: string, first: string, last: string>"
 
 @dataclass(frozen=True)
 class UndoTopic:
-    """A topic of the run.
-
-    Attributes:
-        leg: session, names and places, kind of record.
-        run_id: the run.
-        plan: what goes and what is needed.
-    """
+    """A topic of the run that is undone, and the plan for it."""
 
     leg: EntityLeg
     run_id: str
@@ -99,7 +93,7 @@ class DeltaUndo:
     """The effects of an undo on the tables of one topic: ``undo_plan.UndoEffects``.
 
     Attributes:
-        topic: the topic.
+        topic: which one.
         keys: the rows that the run has written, ``_KEYS``.
         found: the latest other versions of their keys.
     """

@@ -118,12 +118,7 @@ def last_commit_ids(leg: Leg, names: Iterable[str]) -> dict[str, str]:
 
 
 def check_commits(leg: Leg, known: Mapping[str, str], remedy: str) -> None:
-    """Compares the tables with the commits that the last run left.
-
-    Args:
-        leg: session, names and places.
-        known: ``Commit.id`` of each table's last commit after that run, by the table's name.
-        remedy: what the error suggests to do.
+    """Compares tables with the commits that the last run left: ``Commit.id`` of the last one, by the table's name.
 
     Raises:
         CheckpointError: a commit is gone or is another one, or the table was restored to an older version since.

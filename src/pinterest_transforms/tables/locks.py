@@ -59,13 +59,9 @@ def _locked(settings: Settings, name: str, *, wait: bool) -> Iterator[None]:
 
 
 def try_lock(handle: int) -> bool:
-    """Locks an open file, if no other process or thread holds it. Any death of its process frees it.
+    """Locks an open file, by its descriptor, and returns whether it is locked now: no other process or thread holds it.
 
-    Args:
-        handle: the file's descriptor; on Windows its position is moved.
-
-    Returns:
-        Whether it is locked now.
+    Any death of its process frees it. On Windows the file's position is moved.
 
     Raises:
         OSError: the file's drive has no locks.
