@@ -1,6 +1,6 @@
 """The latest version of each key: by position, then shard, then raw text. Source: the data contract, section 3."""
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 _FEW = 2_000_000
@@ -18,15 +18,10 @@ def latest_per_key(rows: DataFrame) -> DataFrame:
     >>> latest_per_key(rows).first()["title"]
     'new'
     """
-    versions = Window.partitionBy("ind").orderBy(*(column.desc() for column in _source_order(rows)))
-    return rows.withColumn("_rank", F.row_number().over(versions)).where("_rank = 1").drop("_rank")
-
-
-def _source_order(rows: DataFrame) -> list[Column]:
-    """What orders the versions of a key; the greatest is the latest."""
-    source = F.col("_source")
     values = [name for name in rows.columns if name not in ("ind", "_source")]
-    return [source["position"], source["shard"], F.col("raw") if "raw" in values else F.struct(*values)]
+    last = F.col("raw") if "raw" in values else F.struct(*values)
+    versions = Window.partitionBy("ind").orderBy(F.desc("_source.position"), F.desc("_source.shard"), last.desc())
+    return rows.withColumn("_rank", F.row_number().over(versions)).where("_rank = 1").drop("_rank")
 
 
 def greatest_per_key(rows: DataFrame, order: str, count: int) -> DataFrame:

@@ -1,6 +1,7 @@
 """Monitors the streams' queries: describes their progress, stops them together, and raises the failure of one."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -121,11 +122,8 @@ def _raise_of(one: RunningQuery) -> None:
 
 def _reason(error: StreamingQueryException) -> str:
     """The most telling line of a query's failure: that of the source, if the source raised it."""
-    for line in str(error).splitlines():
-        _, found, said = line.partition("StreamError: ")
-        if found:
-            return said.strip()
-    return one_line(error)
+    found = re.search("StreamError: (.*)", str(error))
+    return found[1].strip() if found else one_line(error)
 
 
 def stop_all(running: list[RunningQuery]) -> None:

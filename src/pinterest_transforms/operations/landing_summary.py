@@ -15,7 +15,6 @@ from pinterest_transforms.settings import Leg
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = "topic STRING, files BIGINT, bytes BIGINT, newest_file TIMESTAMP, not_taken BIGINT"
-_NS = 1_000_000_000
 
 
 def landing_summary(leg: Leg) -> DataFrame:
@@ -52,5 +51,5 @@ def landing_summary(leg: Leg) -> DataFrame:
 def _row(listing: Listing) -> tuple[str, int, int, datetime | None, int]:
     stamps = listing.records.values()
     newest = max((stamp.modified for stamp in stamps), default=None)
-    moment = None if newest is None else datetime.fromtimestamp(newest / _NS, UTC)
+    moment = None if newest is None else datetime.fromtimestamp(newest / 1e9, UTC)
     return listing.topic, len(stamps), sum(stamp.size for stamp in stamps), moment, listing.others

@@ -91,13 +91,10 @@ def read_answers(leg: Leg, known: Mapping[str, pd.DataFrame] | None = None) -> d
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         frames = pool.map(lambda answer: read_answer(leg, answer).toPandas(), others)
         read = {answer.name: frame for answer, frame in zip(others, frames, strict=True)}
-    return {answer.name: _named({**read, **known}[answer.name], answer) for answer in ANSWERS}
-
-
-def _named(frame: pd.DataFrame, answer: Answer) -> pd.DataFrame:
-    """The frame with the answer's name in its attributes: whoever displays it may keep it."""
-    frame.attrs["answer"] = answer.name
-    return frame
+    found: dict[str, pd.DataFrame] = {answer.name: {**read, **known}[answer.name] for answer in ANSWERS}
+    for name, frame in found.items():
+        frame.attrs["answer"] = name  # whoever displays it may keep it
+    return found
 
 
 def _version(leg: EntityLeg) -> str:

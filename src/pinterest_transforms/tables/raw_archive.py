@@ -6,7 +6,7 @@ batch reads only files of the minutes in which its records arrived, however old 
 
 from datetime import datetime, timedelta
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pinterest_transforms.settings import EntityLeg
@@ -26,7 +26,7 @@ def append(leg: EntityLeg, rows: DataFrame, known: tuple[int, int] | None) -> No
     fresh = rows.select(F.lit(leg.entity.name).alias("kind"), F.col("raw").cast("binary").alias("data"), "_source")
     if known:
         first, last = (F.timestamp_micros(F.lit(moment)) for moment in known)
-        there = _read_kind(leg).where(_arrived().between(first, last))
+        there = _read_kind(leg).where(F.col("_source.arrived").between(first, last))
         position = [F.col("_source")[name].alias(f"_{name}") for name in ("shard", "position")]
         same = [F.col("_source")[name] == F.col(f"_{name}") for name in ("shard", "position")]
         fresh = fresh.join(there.select(*position), same, "left_anti")
@@ -41,7 +41,7 @@ def read_records(leg: EntityLeg) -> DataFrame:
 
 def read_newest_arrival(leg: EntityLeg) -> float | None:
     """When the newest archived record of an entity arrived, in seconds since 1970; None if there is none."""
-    row = _read_kind(leg).agg(F.max(F.unix_micros(_arrived())).alias("last")).first()
+    row = _read_kind(leg).agg(F.max(F.unix_micros("_source.arrived")).alias("last")).first()
     return None if row is None or row["last"] is None else float(row["last"] / 1e6)
 
 
@@ -76,7 +76,3 @@ def maintain(leg: EntityLeg, now: datetime) -> None:
 
 def _read_kind(leg: EntityLeg) -> DataFrame:
     return table_access.read(leg, raw_table(leg.settings)).where(F.col("kind") == leg.entity.name)
-
-
-def _arrived() -> Column:
-    return F.col("_source")["arrived"]
