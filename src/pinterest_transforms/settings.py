@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pinterest_transforms.entities import Entity
 from pinterest_transforms.errors import SettingsError
@@ -15,6 +15,7 @@ from pinterest_transforms.errors import SettingsError
 if TYPE_CHECKING:
     import argparse
 
+    from databricks.sdk.runtime.dbutils_stub import dbutils as Dbutils
     from pyspark.sql import DataFrame, SparkSession
 
 DEFAULT_USER_ID = "12f6caff3559"
@@ -73,21 +74,6 @@ def parse_int(text: str, what: str, *, maximum: int = 999_999_999) -> int:
     return int(text)
 
 
-class Widgets(Protocol):
-    """The part of ``dbutils.widgets`` that is used."""
-
-    def getAll(self) -> dict[str, str]:  # noqa: N802 - the platform's name
-        """Reads the value of every widget, by its name."""
-
-
-class NotebookUtilities(Protocol):
-    """The part of a notebook's ``dbutils`` that is used."""
-
-    @property
-    def widgets(self) -> Widgets:
-        """The notebook's widgets."""
-
-
 @dataclass(frozen=True)
 class Settings:
     """Everything a run needs to know about names and places.
@@ -131,7 +117,7 @@ class Settings:
             raise SettingsError(f"raw_days must be at least 0, got {self.raw_days}")
 
     @classmethod
-    def from_widgets(cls, dbutils: NotebookUtilities, *, leg: str = "") -> "Settings":
+    def from_widgets(cls, dbutils: "type[Dbutils]", *, leg: str = "") -> "Settings":
         """The settings that a notebook's widgets of the same names hold; one without a widget keeps its default.
 
         Args:
@@ -141,7 +127,7 @@ class Settings:
         Raises:
             SettingsError: a widget holds what cannot be used.
         """
-        given = dbutils.widgets.getAll()
+        given = dbutils.widgets.getAll()  # type: ignore[attr-defined] # the SDK's stub lacks it
         return cls(
             user_id=given.get("user_id", cls.user_id),
             leg=leg or given.get("leg", cls.leg),
