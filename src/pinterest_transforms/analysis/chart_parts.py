@@ -30,14 +30,7 @@ class Words:
     finding: str
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A table of numbers to be shown as a heat map; a missing value is None."""
-
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    values: tuple[tuple[float | None, ...], ...]
-    shades: tuple[tuple[float | None, ...], ...]
+_Numbers = Sequence[Sequence[float | None]]
 
 
 def apply_layout(figure: go.Figure, words: Words, height: int, above: int = 8) -> go.Figure:
@@ -138,21 +131,23 @@ def draw_columns(words: Words, labels: Sequence[str], values: Sequence[float | N
     return figure.update_layout(bargap=0.45, showlegend=False)
 
 
-def draw_grid(words: Words, grid: Grid, unit: str) -> go.Figure:
-    """A heat map with its numbers in the cells; darker is more, an empty cell has no value."""
-    texts = [["" if value is None else format_number(value) for value in row] for row in grid.values]
+def draw_grid(
+    words: Words, rows: Sequence[str], columns: Sequence[str], values: _Numbers, shades: _Numbers, unit: str
+) -> go.Figure:
+    """A heat map with its numbers in the cells; darker is more, and a cell without a value (None) is empty."""
+    texts = [["" if value is None else format_number(value) for value in row] for row in values]
     hovers = [
         [
             f"<b>{escape_text(name)}</b>, {escape_text(year)}<br>{text or 'no'} {unit}"
-            for year, text in zip(grid.columns, row, strict=True)
+            for year, text in zip(columns, row, strict=True)
         ]
-        for name, row in zip(grid.rows, texts, strict=True)
+        for name, row in zip(rows, texts, strict=True)
     ]
     figure = go.Figure(
         go.Heatmap(
-            x=list(range(len(grid.columns))),
-            y=list(range(len(grid.rows))),
-            z=[list(row) for row in grid.shades],
+            x=list(range(len(columns))),
+            y=list(range(len(rows))),
+            z=shades,
             text=texts,
             texttemplate="%{text}",
             textfont={"color": INK},
@@ -164,11 +159,11 @@ def draw_grid(words: Words, grid: Grid, unit: str) -> go.Figure:
             ygap=3,
         )
     )
-    apply_layout(figure, words, height=34 + 34 * len(grid.rows))
-    years = {"tickvals": list(range(len(grid.columns))), "ticktext": [escape_text(x, 12) for x in grid.columns]}
-    names = {"tickvals": list(range(len(grid.rows))), "ticktext": [escape_text(x, 18) + " " for x in grid.rows]}
-    figure.update_xaxes(years, side="top", tickmode="array", range=[-0.5, len(grid.columns) - 0.5])
-    figure.update_yaxes(names, tickmode="array", range=[len(grid.rows) - 0.5, -0.5])
+    apply_layout(figure, words, height=34 + 34 * len(rows))
+    years = {"tickvals": list(range(len(columns))), "ticktext": [escape_text(x, 12) for x in columns]}
+    names = {"tickvals": list(range(len(rows))), "ticktext": [escape_text(x, 18) + " " for x in rows]}
+    figure.update_xaxes(years, side="top", tickmode="array", range=[-0.5, len(columns) - 0.5])
+    figure.update_yaxes(names, tickmode="array", range=[len(rows) - 0.5, -0.5])
     return figure.update_layout(margin_t=figure.layout.margin.t + 24)
 
 

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 
 from pinterest_transforms.analysis import chart_parts as parts
 from pinterest_transforms.analysis.answers import answer_named
-from pinterest_transforms.analysis.chart_parts import Grid, Words, remove_title
+from pinterest_transforms.analysis.chart_parts import Words, remove_title
 from pinterest_transforms.analysis.chart_quality import draw_quality
 from pinterest_transforms.analysis.chart_rows import Panel, Row, Series, draw_rows
 from pinterest_transforms.analysis.chart_text import format_count, format_number
@@ -46,12 +46,10 @@ class _Winner:
 
 def _winners(frame: pd.DataFrame, key: str) -> list[_Winner]:
     """One winner a key, with every category that ties."""
-    found: dict[str, list[str]] = {}
-    counts: dict[str, int] = {}
+    found: dict[tuple[str, int], list[str]] = {}
     for of, category, count in zip(frame[key], frame["category"], frame["category_count"], strict=True):
-        found.setdefault(_label(of), []).append(str(category))
-        counts[_label(of)] = int(count)
-    return [_Winner(of, tuple(sorted(categories)), counts[of]) for of, categories in found.items()]
+        found.setdefault((_label(of), int(count)), []).append(str(category))
+    return [_Winner(of, tuple(sorted(categories)), count) for (of, count), categories in found.items()]
 
 
 def _by_age(group: str) -> tuple[int, str]:
@@ -107,9 +105,8 @@ def _posts_by_category_and_year(words: str, frame: pd.DataFrame, top: int) -> go
     )
     if len(ranked) > top:
         finding += f" Shown: the {top} largest."
-    values = tuple(tuple(float(cells[category, year]) for year in years) for category in ranked[:top])
-    grid = Grid(tuple(ranked[:top]), tuple(map(str, years)), values, values)
-    return parts.draw_grid(Words(words, finding), grid, "posts")
+    values = [[float(cells[category, year]) for year in years] for category in ranked[:top]]
+    return parts.draw_grid(Words(words, finding), ranked[:top], list(map(str, years)), values, values, "posts")
 
 
 def _top_category_by(key: str, what: str) -> "_Draw":
@@ -120,13 +117,10 @@ def _top_category_by(key: str, what: str) -> "_Draw":
         often = Counter(category for w in winners for category in w.categories)
         most = max(often.values())
         first = sorted(category for category in often if often[category] == most)
-        leads = first[0] if len(first) == 1 else "No single category"
         where = f"{format_number(most)} of {format_count(len(winners), what)}"
-        finding = (
-            f"{leads} comes first in {where}."
-            if len(first) == 1
-            else f"{leads} leads: {', '.join(first)} each win {where}."
-        )
+        finding = f"{first[0]} comes first in {where}."
+        if len(first) > 1:
+            finding = f"No single category leads: {', '.join(first)} each win {where}."
         rows = tuple(Row(w.of, (w.count,), format_count(w.count, "post"), w.named) for w in winners)
         return draw_rows(Words(words, finding), [Panel(rows, (Series("posts"),))])
 
@@ -177,12 +171,12 @@ def _median_by_age_group_and_year(words: str, frame: pd.DataFrame, top: int) -> 
     groups = _labels("age_group", (group for group, _ in cells))
     years = _labels("post_year", (year for _, year in cells))
     (group, year), value = max(cells.items(), key=lambda item: item[1])
-    values = tuple(tuple(cells.get((g, y)) for y in years) for g in groups)
+    values = [[cells.get((g, y)) for y in years] for g in groups]
     # Medians of small groups differ a hundredfold: on a plain scale all but one cell would look alike.
-    shades = tuple(tuple(None if v is None else math.log10(1 + v) for v in row) for row in values)
+    shades = [[None if v is None else math.log10(1 + v) for v in row] for row in values]
     finding = f"Highest: age {group}, joined in {year}, with {format_number(value)}. "
     finding += "Darker is higher, on a logarithmic scale."
-    return parts.draw_grid(Words(words, finding), Grid(tuple(groups), tuple(years), values, shades), "followers")
+    return parts.draw_grid(Words(words, finding), groups, years, values, shades, "followers")
 
 
 def _label(of: object) -> str:
