@@ -57,12 +57,8 @@ def refresh_answers(leg: Leg) -> dict[str, pd.DataFrame]:
     """
     with setup_lock(leg.settings), ThreadPoolExecutor(_AT_ONCE) as pool:
         versions = dict(zip(ENTITIES, pool.map(lambda entity: _version(leg.for_entity(entity)), ENTITIES), strict=True))
-        sources = {
-            answer: ", ".join(
-                [*(f"{entity.name} {versions[entity]}" for entity in answer.entities), f"library {__version__}"]
-            )
-            for answer in ANSWERS
-        }
+        needed = {answer: [versions[entity] for entity in answer.entities] for answer in ANSWERS}
+        sources = {answer: ", ".join([*found, f"library {__version__}"]) for answer, found in needed.items()}
         existing = table_access.list_tables(leg)
         known = [answer for answer in ANSWERS if answer.name in existing]
         computed_from = dict(zip(known, pool.map(lambda answer: _computed_from(leg, answer), known), strict=True))
@@ -100,7 +96,7 @@ def read_answers(leg: Leg, known: Mapping[str, pd.DataFrame] | None = None) -> d
 def _version(leg: EntityLeg) -> str:
     """The clean table's last commit; its fingerprint too, since a table that is created again starts at version 0."""
     table_access.read(leg, leg.clean_table)
-    return last_commit(leg, leg.clean_table).id
+    return f"{leg.entity.name} {last_commit(leg, leg.clean_table).id}"
 
 
 def _computed_from(leg: Leg, answer: Answer) -> str:

@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.settings import Leg, Settings, parse_int, quote_identifiers
+from pinterest_transforms.settings import Leg, parse_int, quote_identifiers
 from pinterest_transforms.tables import raw_archive, table_access
 from pinterest_transforms.tables.commits import commits_since, last_commit
 from pinterest_transforms.tables.definitions import QUARANTINE_TABLE, TableSpec, answer_specs, raw_table, work_specs
@@ -139,19 +139,15 @@ def _tidy(leg: Leg, spec: TableSpec, files: int, retention: Retention, now: date
     else:
         if name == QUARANTINE_TABLE and retention.quarantine_days:
             _delete_quarantined(leg, now - timedelta(days=retention.quarantine_days))
-        with_retries(lambda: leg.sql(f"OPTIMIZE {table}{_order_sql(leg.settings, spec, files)}").collect())
+        # On one machine rows are sorted while files are joined; a catalog's tables are clustered by OPTIMIZE alone.
+        is_sorted = leg.settings.warehouse and files > 1 and spec.clustered_by
+        order = f" ZORDER BY ({', '.join(map(quote_identifiers, spec.clustered_by))})" if is_sorted else ""
+        with_retries(lambda: leg.sql(f"OPTIMIZE {table}{order}").collect())
     removed = _removed_since(leg, name, before)
     if removed:
         # A removed row may only be marked, and its text stays in the file until that is rewritten.
         purge_rows(leg, spec)
     return removed
-
-
-def _order_sql(settings: Settings, spec: TableSpec, files: int) -> str:
-    """On one machine rows are sorted while files are joined; a catalog's tables are clustered by ``OPTIMIZE`` alone."""
-    if not settings.warehouse or files < 2:
-        return ""
-    return f" ZORDER BY ({', '.join(map(quote_identifiers, spec.clustered_by))})" if spec.clustered_by else ""
 
 
 def purge_rows(leg: Leg, spec: TableSpec) -> None:
