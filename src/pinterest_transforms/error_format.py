@@ -31,11 +31,7 @@ class OneLineParser(argparse.ArgumentParser):
     """An argument parser of a command line, which prints the error itself."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises an error instead of printing it below the whole usage.
-
-        Raises:
-            SettingsError: always.
-        """
+        """Raises a SettingsError instead of printing the error below the whole usage."""
         raise SettingsError(f"{message} (see {self.prog} --help)")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as argparse has it

@@ -184,12 +184,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Leg:
-    """One leg of the pipeline: a session, and the names and places of its settings.
-
-    Attributes:
-        spark: session.
-        settings: names and places.
-    """
+    """One leg of the pipeline: a session, and the names and places of its settings."""
 
     spark: "SparkSession"
     settings: Settings
@@ -213,11 +208,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class EntityLeg(Leg):
-    """A leg, and one kind of its records.
-
-    Attributes:
-        entity: the kind of record.
-    """
+    """A leg, and one kind of its records."""
 
     entity: Entity
 

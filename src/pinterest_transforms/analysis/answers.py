@@ -91,7 +91,6 @@ def _count_categories(posts: DataFrame, group: str) -> DataFrame:
 
 
 def _median_followers(posts: DataFrame, *groups: str) -> DataFrame:
-    """Exact median over posts."""
     return posts.groupBy(*groups).agg(F.median("follower_count").alias("median_follower_count"))
 
 

@@ -79,7 +79,6 @@ def _lines(panel: Panel) -> Iterator[tuple[Row, str, str]]:
 
 
 def _add_bars(figure: go.Figure, panel: Panel, axis: str, domain: list[float]) -> None:
-    """Adds a panel's bars on separate axes."""
     tall = _row_height(panel)
     for at, series in enumerate(panel.series):
         lines = [

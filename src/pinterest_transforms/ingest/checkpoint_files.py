@@ -43,11 +43,7 @@ def has_unfinished_batch(checkpoint: str) -> bool:
 
 
 def check_query_error(error: Exception, checkpoint: str, remedy: str) -> None:
-    """Looks whether a query failed since Spark could not read its checkpoint, in a way that no look before shows.
-
-    Raises:
-        CheckpointError: it did.
-    """
+    """Raises a CheckpointError if Spark could not read the query's checkpoint, in a way that no look before shows."""
     found = _SPARKS_WORDS.search(str(error))
     if found:
         raise CheckpointError(

@@ -83,8 +83,7 @@ class DeltaEffects:
     Attributes:
         context: of the query.
         batch: which micro-batch.
-        rows: evaluated records with ``_source``, checkpointed.
-        counts: of them.
+        rows: evaluated records with ``_source``, checkpointed; ``counts`` are theirs.
         ordered: whether ``landing_reader.ORDER`` orders the versions of a key.
         sources: where the records stand, for the batch's row of ``runs``.
     """
@@ -252,7 +251,6 @@ def select_latest_usable(rows: DataFrame, count: int, *, ordered: bool) -> DataF
 
 
 def _conditions() -> dict[str, Column]:
-    """Conditions of ``micro_batch.Counts``."""
     return {
         "read": is_usable() | is_rejected(),
         "rejected": is_rejected(),

@@ -125,21 +125,15 @@ def describe_stream(client: "KinesisClient", name: str) -> StreamInfo:
 
     try:
         found = client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        raise StreamError(f"stream {name} must be there and readable, got {code}") from None
-    except BotoCoreError as error:
-        raise StreamError(f"stream {name} must be there and readable, got {type(error).__name__}") from None
+    except (BotoCoreError, ClientError) as error:
+        got = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        raise StreamError(f"stream {name} must be there and readable, got {got}") from None
     made = found["StreamCreationTimestamp"].astimezone(UTC).isoformat()
     return StreamInfo(f"{found['StreamARN']} made {made}", found["RetentionPeriodHours"])
 
 
 def check_streams(client: "KinesisClient", settings: Settings, entities: Sequence[Entity]) -> None:
-    """Checks that the streams exist, before anything that takes time.
-
-    Raises:
-        StreamError: one does not exist, or access is denied.
-    """
+    """Raises a StreamError if a stream does not exist or access is denied, before anything that takes time."""
     for entity in entities:
         describe_stream(client, settings.stream(entity))
 

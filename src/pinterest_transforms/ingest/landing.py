@@ -223,7 +223,6 @@ def _ingest_found(leg: EntityLeg, context: IngestContext) -> None:
 
 
 def _ingest_rows(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
-    """One micro-batch of the files that Auto Loader has found."""
     configure_batch_logging(context)
     landing, state = _Landing(context.leg(frame.sparkSession), context), context.state
     others = int(state.progress.get("others", 0))

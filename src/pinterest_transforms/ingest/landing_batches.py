@@ -108,7 +108,6 @@ def _ingest(
     stamps: dict[str, FileStamp],
     number: int,
 ) -> None:
-    """One micro-batch of listed files."""
     state.pending_files = {str(number): sorted(stamps)}
     there = process_files(landing, state, list(stamps), number)
     ingested.add({object_key(path, landing.topic): stamps[path] for path in there})

@@ -83,7 +83,6 @@ def _is_busy(query: StreamingQuery) -> bool:
 
 
 def _log_progress(one: RunningQuery) -> None:
-    """A line about a query now and then."""
     if time.monotonic() - one.told < _TOLD_EVERY:
         return
     one.told = time.monotonic()
@@ -108,7 +107,6 @@ def describe_progress(settings: Settings, entity: Entity) -> str:
 
 
 def _raise_of(one: RunningQuery) -> None:
-    """Raises what a query has failed with."""
     error = one.query.exception()
     if error is None:
         return

@@ -251,7 +251,6 @@ def _start_query(spark: SparkSession, context: IngestContext, source: KinesisSou
 
 
 def _process(frame: DataFrame, context: IngestContext, batch_id: int) -> None:
-    """One micro-batch."""
     configure_batch_logging(context)
     if context.settings.warehouse:
         # Open-source Delta compacts at a process's first commit to each table, however few its files are: that took

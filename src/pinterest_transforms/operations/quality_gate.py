@@ -62,11 +62,8 @@ class TopicMetrics:
 
     Attributes:
         topic: the topic or stream, or ``all``.
-        read: records read by the run; ``merged``, ``already_there`` and ``rejected`` of them, as in ``runs``.
-        merged: those that became a row.
-        already_there: earlier and repeated versions.
-        rejected: those kept out.
-        repaired: those kept with a value made null.
+        read: records read by the run; how many of them were ``merged``, ``already_there``, ``rejected`` and
+            ``repaired``, as in ``runs``.
         newest_arrival: when the newest record of all runs arrived; None if none ever did.
         age_hours: how long ago that is, in hours.
     """

@@ -128,7 +128,6 @@ def _cached(clean: CleanTables, stale: list[Answer]) -> Iterator[CleanTables]:
 
 
 def _write(leg: Leg, answer: Answer, clean: CleanTables, source: str) -> pd.DataFrame:
-    """Replaces the answer's table; returns its rows."""
     spec, name = answer_spec(answer), leg.qualified(answer.name)
     rows = answer.compute(clean).select(*(F.col(column).cast(kind) for column, kind, _ in answer.columns)).toArrow()
     comments = {field.name: {"comment": field.metadata["comment"]} for field in spec.columns}

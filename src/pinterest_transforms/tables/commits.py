@@ -59,11 +59,7 @@ class Commit:
 
 
 def last_commit(leg: Leg, table: str) -> Commit:
-    """The table's last commit.
-
-    Raises:
-        TableError: it has none.
-    """
+    """The table's last commit; a TableError if it has none."""
     return commits_since(leg, table, -1, limit=1)[0]
 
 

@@ -185,7 +185,6 @@ def _delete_quarantined(leg: Leg, border: datetime) -> None:
 
 
 def _removed_since(leg: Leg, name: str, version: int) -> int:
-    """Rows that were removed by commits after that version."""
     commits = commits_since(leg, name, version)
     deletes = [commit for commit in commits if commit.version > version and commit.operation == "DELETE"]
     return sum(int(commit.metrics.get("numDeletedRows", 0)) for commit in deletes)
