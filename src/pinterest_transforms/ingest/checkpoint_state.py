@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +34,6 @@ class CheckpointState:
     Attributes:
         path: the file it is stored in.
         query_id: identifies this checkpoint; a new checkpoint gets a new one.
-        earlier_queries: those of the checkpoints before it, the earliest first.
         source: where the records come from.
         tables: ids of the tables it fills.
         commits: their last commits when a run ended, ``Commit.id`` by the table's name.
@@ -51,11 +49,11 @@ class CheckpointState:
             and ``repaired``; in seconds since 1970 when it ``began``, when the newest record ``arrived``, up to which
             arrival the tables may hold records that the checkpoint does not count (``known_until``), when it was
             written (``at``); number of the batch that was ``begun`` when a rebuild came between.
+        earlier_queries: those of the checkpoints before it that had a micro-batch, the earliest first.
     """
 
     path: str
     query_id: str = ""
-    earlier_queries: list[str] = field(default_factory=list)
     source: str = ""
     tables: dict[str, str] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)
@@ -68,6 +66,7 @@ class CheckpointState:
     conflicts: int = 0
     previous_removed: bool = True
     progress: dict[str, str | float] = field(default_factory=dict)
+    earlier_queries: list[str] = field(default_factory=list)
 
     def reload(self) -> None:
         """Takes over what was saved by another process.
@@ -116,13 +115,18 @@ def open_state(
     Raises:
         CheckpointError: the checkpoint belongs to other tables or another source, or a file of it is torn or gone.
     """
-    known = None if reset else load_state(checkpoint)
+    try:
+        known = load_state(checkpoint)
+    except CheckpointError:
+        if not reset:
+            raise
+        known = None
     if reset or not has_begun(checkpoint):
-        unfinished = known is not None and known.rebuild
-        earlier = _read_queries(checkpoint)
-        new = CheckpointState(
-            f"{checkpoint}.json", uuid.uuid4().hex, earlier, source, tables, rebuild=rebuild or unfinished
-        )
+        unfinished = known is not None and known.rebuild  # a new checkpoint must not forget it
+        new = CheckpointState(f"{checkpoint}.json", uuid.uuid4().hex, source, tables, rebuild=rebuild or unfinished)
+        if known:
+            # One without a micro-batch has no row in `runs`, and a topic without files has another one in each run.
+            new.earlier_queries = [*known.earlier_queries, *([known.query_id] if known.before else [])]
         new.previous_removed = False
         # Saved before it is done: a kill between the two must not leave the old checkpoint under the new state.
         new.save()
@@ -163,14 +167,6 @@ def has_begun(checkpoint: str) -> bool:
     known = load_state(checkpoint)
     begun = any(Path(checkpoint, name).is_file() for name in ("metadata", INGESTED_FILES))
     return begun and (known is None or known.previous_removed)
-
-
-def _read_queries(checkpoint: str) -> list[str]:
-    """Queries of a checkpoint that ends now and of those before it; none where its state cannot be read."""
-    with suppress(CheckpointError):
-        if known := load_state(checkpoint):
-            return [*known.earlier_queries, known.query_id]
-    return []
 
 
 def _mismatch(checkpoint: str, what: str, wanted: str, given: str, remedy: str) -> CheckpointError:

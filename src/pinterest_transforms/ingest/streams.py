@@ -8,7 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -180,13 +180,11 @@ def _open_state(leg: EntityLeg, source: KinesisSourceConfig, stream: kinesis.Str
     # Only raw records of this very stream and table are what the others can be made of again.
     sound = known is not None and (known.source, known.tables.get(name)) == (stream.identity, ids[name])
     remedy = _RAW_FIRST if sound else NEW_CHECKPOINT
-    reset, rebuild = source.new_checkpoint, _is_rebuilding(leg.checkpoint)
     state = open_state(
         leg.checkpoint,
         stream.identity,
         ids,
-        reset=reset,
-        rebuild=rebuild,
+        reset=source.new_checkpoint,
         remedy=remedy,
         remedy_for_torn_files=NEW_CHECKPOINT,
     )
@@ -203,14 +201,6 @@ def _open_state(leg: EntityLeg, source: KinesisSourceConfig, stream: kinesis.Str
         # A killed run has written more than the checkpoint counts, or it is an older copy.
         state.progress["known_until"] = raw_archive.read_newest_arrival(leg) or 0.0
     return state
-
-
-def _is_rebuilding(checkpoint: str) -> bool:
-    """Whether a rebuild was killed; a new checkpoint must not forget it."""
-    with suppress(CheckpointError):  # of a file that says nothing any more
-        known = load_state(checkpoint)
-        return known is not None and known.rebuild
-    return False
 
 
 def _check_gap(name: str, source: KinesisSourceConfig, stream: kinesis.StreamInfo, newest_arrival: float) -> None:
