@@ -3,7 +3,7 @@
 import gzip
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -79,12 +79,12 @@ def range_frame(spark: SparkSession, ranges: Sequence[RecordRange]) -> DataFrame
 def is_in_range(source: Column) -> Column:
     """True where a record's ``_source`` is in the range of a row of ``range_frame``, and its file is not newer."""
     place = (source["shard"] == F.col("shard")) & (F.coalesce(source["file"], F.lit("")) == F.col("file"))
-    return place & _is_between(source, F.col("first"), F.col("last"), F.col("arrived"))
+    return place & _is_between(source, F.col)
 
 
-def _is_between(source: Column, first: Column, last: Column, arrived: Column) -> Column:
-    is_old = (arrived == 0) | (F.unix_micros(source["arrived"]) <= arrived)
-    return source["position"].between(first, last) & is_old
+def _is_between(source: Column, bound: Callable[[str], Column]) -> Column:
+    is_old = (bound("arrived") == 0) | (F.unix_micros(source["arrived"]) <= bound("arrived"))
+    return source["position"].between(bound("first"), bound("last")) & is_old
 
 
 def blank_undone(rows: DataFrame, undone: Sequence[RecordRange]) -> DataFrame:
@@ -97,11 +97,7 @@ def blank_undone(rows: DataFrame, undone: Sequence[RecordRange]) -> DataFrame:
     known = F.broadcast(create_frame(rows.sparkSession, places, kind))
     source = F.col("_source")
     here = (source["shard"] == F.col("_shard")) & (F.coalesce(source["file"], F.lit("")) == F.col("_file"))
-
-    def holds(span: Column) -> Column:
-        return _is_between(source, span["first"], span["last"], span["arrived"])
-
-    gone = F.coalesce(F.exists("_spans", holds), F.lit(False))
+    gone = F.coalesce(F.exists("_spans", lambda span: _is_between(source, span.getField)), F.lit(False))
     return _blank(rows.join(known, here, "left"), gone, rows.columns)
 
 

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pinterest_transforms.analysis.answer_posts import explain_answer
 from pinterest_transforms.analysis.answers import answer_named
 from pinterest_transforms.analysis.counted_posts import CleanTables, year_utc
-from pinterest_transforms.entities import GEO, PIN, USER, Entity
+from pinterest_transforms.entities import GEO, PIN, USER
 from pinterest_transforms.ingest import landing_reader
 from pinterest_transforms.ingest.landing import folder_exists
 from pinterest_transforms.ingest.landing_files import object_key
@@ -61,19 +61,13 @@ def _viewed_tables(leg: Leg) -> CleanTables:
     view = table_access.read(leg, SOURCES_VIEW)
     counted = ("ind", "category", "poster_name", "follower_count", "country", "age_group", "join_year")
     joined = view.select(*counted, year_utc(F.col("timestamp")).alias("post_year"))
+    # The middle of the year, which is in that year in every time zone.
+    year = F.make_date("join_year", F.lit(7), F.lit(1)).cast("timestamp").alias("date_joined")
+    user = (F.col("user_number").alias("user_name"), F.lit(None).alias("age"), year)
     pins, geolocations, users = (
-        view.select("ind", F.col(f"{entity.name}_source").alias("_source"), *_user_columns(entity))
-        for entity in (PIN, GEO, USER)
+        view.select("ind", F.col(f"{entity.name}_source").alias("_source"), *user) for entity in (PIN, GEO, USER)
     )
     return CleanTables(pins, geolocations, users, joined)
-
-
-def _user_columns(entity: Entity) -> tuple[Column, ...]:
-    if entity != USER:
-        return ()
-    # The middle of the year, which is in that year in every time zone.
-    joined = F.make_date("join_year", F.lit(7), F.lit(1)).cast("timestamp")
-    return F.col("user_number").alias("user_name"), F.lit(None).alias("age"), joined.alias("date_joined")
 
 
 def parse_explanation(text: str) -> tuple[str, dict[str, str]]:

@@ -96,10 +96,8 @@ def collect_metrics(leg: Leg, run_id: str = "", now: datetime | None = None) -> 
     """
     now = now or datetime.now(UTC)
     counted, newest = _counted(leg, run_id, now), _newest_arrivals(leg)
-    found = []
-    for entity in ENTITIES:
-        topic = leg.for_entity(entity).topic
-        found.append(_metrics_of(topic, counted.get(topic, dict.fromkeys(_NUMBERS, 0)), newest.get(topic), now))
+    topics = [leg.for_entity(entity).topic for entity in ENTITIES]
+    found = [_metrics_of(topic, counted.get(topic, {}), newest.get(topic), now) for topic in topics]
     totals = {name: sum(getattr(metrics, name) for metrics in found) for name in _NUMBERS}
     return [*found, _metrics_of(ALL, totals, max(newest.values(), default=None), now)]
 

@@ -125,13 +125,8 @@ _ANSWER_TYPES: dict[str, T.DataType] = {
 
 def work_specs(settings: Settings) -> list[TableSpec]:
     """The tables the leg's work writes: clean, quarantine and runs; the stream leg's raw records too."""
-    raw = [raw_spec(settings)] if settings.leg == "stream" else []
-    return [
-        *(clean_spec(settings, entity) for entity in ENTITIES),
-        quarantine_spec(settings),
-        runs_spec(settings),
-        *raw,
-    ]
+    specs = [*(clean_spec(settings, entity) for entity in ENTITIES), quarantine_spec(settings), runs_spec(settings)]
+    return [*specs, raw_spec(settings)] if settings.leg == "stream" else specs
 
 
 def answer_specs() -> list[TableSpec]:

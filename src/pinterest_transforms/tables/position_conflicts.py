@@ -58,12 +58,9 @@ def exclude_earlier_topic(kept: DataFrame, rows: DataFrame) -> DataFrame:
         F.min("_position").alias("_first"), F.min_by("_since", "_position").alias("_since")
     )
     later = (F.col("_source")["shard"] == F.col("_shard")) & (F.col("_source")["position"] > F.col("_first"))
-    found = (
-        kept.join(F.broadcast(first), later & (arrived < F.col("_since"))).agg(F.max("_since").alias("since")).first()
-    )
-    if found is None or found["since"] is None:
-        return kept
-    return kept.where(arrived >= F.lit(found["since"]))
+    earlier = kept.join(F.broadcast(first), later & (arrived < F.col("_since")))
+    since = earlier.agg(F.max("_since")).collect()[0][0]
+    return kept if since is None else kept.where(arrived >= F.lit(since))
 
 
 def _place() -> tuple[Column, Column]:

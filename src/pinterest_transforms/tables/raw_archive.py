@@ -41,8 +41,8 @@ def read_records(leg: EntityLeg) -> DataFrame:
 
 def read_newest_arrival(leg: EntityLeg) -> float | None:
     """When the newest archived record of an entity arrived, in seconds since 1970; None if there is none."""
-    row = _read_kind(leg).agg(F.max(F.unix_micros("_source.arrived")).alias("last")).first()
-    return None if row is None or row["last"] is None else float(row["last"] / 1e6)
+    last = _read_kind(leg).agg(F.max(F.unix_micros("_source.arrived"))).collect()[0][0]
+    return None if last is None else last / 1e6
 
 
 def purged_before(leg: EntityLeg) -> str:
