@@ -113,9 +113,8 @@ _MEDIAN = ("median_follower_count", "DOUBLE", "Exact median follower count over 
 )
 def top_category_by_country(posts: CleanTables) -> DataFrame:
     """Most popular category in each country: country, category, category_count."""
-    return _winners(
-        _count_categories(counted_posts.categories_by_country(posts), "country"), "category_count", "country"
-    )
+    counted = _count_categories(counted_posts.categories_by_country(posts), "country")
+    return _winners(counted, "category_count", "country")
 
 
 @_answers(
