@@ -14,14 +14,7 @@ from pinterest_transforms.ingest.micro_batch import RecordRange
 
 @dataclass(frozen=True)
 class RecordedBatch:
-    """A row of ``runs``.
-
-    Attributes:
-        run_id: the run.
-        query_id: the query.
-        ranges: the records that were read; None in a row of a library version that did not note them.
-        undone: whether the run was undone.
-    """
+    """A row of ``runs``; ``ranges`` is None in a row of a library version that did not note them."""
 
     run_id: str
     query_id: str
