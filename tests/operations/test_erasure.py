@@ -177,13 +177,9 @@ def test_a_stream_does_not_bring_an_erased_post_back(make_streams: MakeStreams) 
     broken = f'{{"ind": "{GONE}.0", "latitude": 77.40253, "ind": 1e99}}'
     place.put(geo(3, "77401"), geo(GONE, "77401"), geo(KEPT, "kept"), broken)
     place.take()
-    conditions = erasure._key_conditions
+    there = [name for name in erasure._record_tables(place.settings) if "pin" not in name and "user" not in name]
     with pytest.MonkeyPatch.context() as patched:
-        # Of the tables that the place has.
-        chosen = {
-            name: made for name, made in conditions(place.settings).items() if "pin" not in name and "user" not in name
-        }
-        patched.setattr(erasure, "_key_conditions", lambda _: chosen)
+        patched.setattr(erasure, "_record_tables", lambda _: there)
         patched.setattr(answer_tables, "refresh_answers", lambda *_: {})
         patched.setattr(erasure, "_KEYS_PER_STATEMENT", 1)
         receipt = erasure.erase(place, (3, GONE))

@@ -6,7 +6,7 @@ a kill has left undone is done by the next run, whatever it was started for.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,13 +19,7 @@ from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import ENTITIES, USER
 from pinterest_transforms.errors import SettingsError
-from pinterest_transforms.ingest.excluded_records import (
-    KEYS_TYPE,
-    blank_file,
-    count_lines,
-    keys_in_sql,
-    read_excluded,
-)
+from pinterest_transforms.ingest.excluded_records import KEYS_TYPE, blank_file, count_lines, keys_in_sql, read_excluded
 from pinterest_transforms.ingest.landing_files import list_folder
 from pinterest_transforms.schemas import ERASED
 from pinterest_transforms.settings import Leg, Settings
@@ -35,6 +29,7 @@ from pinterest_transforms.tables.creation import create_table
 from pinterest_transforms.tables.definitions import (
     ERASED_TABLE,
     QUARANTINE_TABLE,
+    RUNS_TABLE,
     answer_specs,
     erased_spec,
     raw_table,
@@ -124,8 +119,8 @@ def count_rows(leg: Leg, keys: Collection[int]) -> list[ErasedRows]:
         SettingsError: the landing is no folder that can be rewritten from here.
     """
     found = []
-    for name, key_condition in _key_conditions(leg.settings).items():
-        condition = key_condition(sorted(keys))
+    for name in _record_tables(leg.settings):
+        condition = _key_condition(leg.settings, name, sorted(keys))
         rows = table_access.read(leg, name).where(condition).count() if keys else 0
         found.append(ErasedRows(name, rows))
     files = _landing_files(leg.settings)
@@ -160,9 +155,9 @@ def erase(leg: Leg, keys: Collection[int], *, purge: bool = False) -> list[Erase
             _note(leg, keys)
         erased = read_erased_keys(leg)
         receipt = []
-        for name, key_condition in _key_conditions(leg.settings).items():
+        for name in _record_tables(leg.settings):
             _LOG.info("erasing from %s.%s", leg.settings.schema, name, extra={"table": name})
-            receipt.append(_delete(leg, name, key_condition, erased))
+            receipt.append(_delete(leg, name, erased))
         answer_tables.refresh_answers(leg)
         if purge:
             _LOG.info("blanking lines of %d landing files", len(files), extra={"files": len(files)})
@@ -187,26 +182,23 @@ def _note(leg: Leg, keys: Collection[int]) -> None:
     with_retries(lambda: new.writeTo(leg.qualified(ERASED_TABLE)).append())
 
 
-def _key_conditions(settings: Settings) -> dict[str, Callable[[Sequence[int]], str]]:
-    """By the name of a table that holds records, what makes SQL of the rows that are of some keys."""
-
-    def in_text(text: str) -> Callable[[Sequence[int]], str]:
-        named = keys_in_sql(text)
-        return lambda keys: f"arrays_overlap({named}, CAST(array({', '.join(map(str, keys))}) AS {KEYS_TYPE}))"
-
-    raw = {raw_table(settings): in_text("CAST(data AS STRING)")} if settings.leg == "stream" else {}
-    clean = {settings.clean_table(entity): _in_key_column for entity in ENTITIES}
-    return {**clean, QUARANTINE_TABLE: in_text("raw"), **raw}
+def _record_tables(settings: Settings) -> list[str]:
+    return [spec.name for spec in work_specs(settings) if spec.name != RUNS_TABLE]
 
 
-def _in_key_column(keys: Sequence[int]) -> str:
-    return f"ind IN ({', '.join(map(str, keys))})"
+def _key_condition(settings: Settings, table: str, keys: Iterable[int]) -> str:
+    """SQL of the rows of a table that are of some keys."""
+    listed = ", ".join(map(str, keys))
+    texts = {QUARANTINE_TABLE: "raw", raw_table(settings): "CAST(data AS STRING)"}
+    if table in texts:
+        return f"arrays_overlap({keys_in_sql(texts[table])}, CAST(array({listed}) AS {KEYS_TYPE}))"
+    return f"ind IN ({listed})"
 
 
-def _delete(leg: Leg, table: str, key_condition: Callable[[Sequence[int]], str], keys: Sequence[int]) -> ErasedRows:
+def _delete(leg: Leg, table: str, keys: Sequence[int]) -> ErasedRows:
     deleted = 0
     for first in range(0, len(keys), _KEYS_PER_STATEMENT):
-        condition = key_condition(keys[first : first + _KEYS_PER_STATEMENT])
+        condition = _key_condition(leg.settings, table, keys[first : first + _KEYS_PER_STATEMENT])
         statement = f"DELETE FROM {leg.qualified(table)} WHERE {condition}"
         deleted += with_retries(lambda statement=statement: leg.sql(statement).collect()[0][0])  # type: ignore[misc]
     return ErasedRows(table, deleted, last_commit(leg, table).version)
