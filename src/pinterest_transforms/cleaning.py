@@ -187,7 +187,10 @@ def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime | N
             since an aggregated Kinesis record gives all its records one position.
     """
     bad = rows.where(is_rejected() | is_repaired())
-    is_text = F.is_valid_utf8("raw")
+    is_text, moment = F.is_valid_utf8("raw"), F.current_timestamp()
+    if seen_at:
+        # From a text: Spark writes a literal time into the code that it generates, and would compile it for each batch.
+        moment = F.concat(F.lit(seen_at.isoformat()), F.left("raw", F.lit(0))).cast("timestamp")
     shaped = bad.select(
         F.lit(topic).cast("string").alias("topic"),
         F.when(is_usable(), F.lit(REPAIRED)).otherwise(F.lit(REJECTED)).alias("kind"),
@@ -196,7 +199,7 @@ def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime | N
         F.when(is_text, F.col("raw")).otherwise(F.make_valid_utf8("raw")).alias("raw"),
         F.when(~is_text, F.col("raw").cast("binary")).alias("raw_bytes"),
         "_source",
-        (_constant(seen_at) if seen_at else F.current_timestamp()).alias("seen_at"),
+        moment.alias("seen_at"),
     )
     if distinct:
         return shaped
@@ -204,11 +207,3 @@ def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime | N
     same = Window.partitionBy(source["shard"], source["position"], "kind", "raw", "raw_bytes")
     first = F.row_number().over(same.orderBy(source["arrived"], source["file"]))
     return shaped.withColumn("_rank", first).where("_rank = 1").drop("_rank")
-
-
-def _constant(moment: datetime) -> Column:
-    """The time in each row: read from a text, since Spark writes a literal time into the code that it generates.
-
-    That code would have to be compiled again for each micro-batch.
-    """
-    return F.concat(F.lit(moment.isoformat()), F.left("raw", F.lit(0))).cast("timestamp")

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pinterest_transforms.entities import Entity
@@ -114,14 +113,10 @@ def _raise_of(one: RunningQuery) -> None:
         raise one.failures[0]
     if not one.failures:
         check_query_error(error, one.context.settings.checkpoint(one.context.entity), NEW_CHECKPOINT)
-    name = one.context.settings.stream(one.context.entity)
-    raise StreamError(f"{name}: {_reason(error)}") from (one.failures[0] if one.failures else error)
-
-
-def _reason(error: StreamingQueryException) -> str:
-    """The most telling line of a query's failure: that of the source, if the source raised it."""
+    # The most telling line of the failure is that of the source, if the source raised it.
     found = re.search("StreamError: (.*)", str(error))
-    return found[1].strip() if found else one_line(error)
+    name, reason = one.context.settings.stream(one.context.entity), found[1].strip() if found else one_line(error)
+    raise StreamError(f"{name}: {reason}") from (one.failures[0] if one.failures else error)
 
 
 def stop_all(running: list[RunningQuery]) -> None:

@@ -143,7 +143,8 @@ def _tidy(leg: Leg, spec: TableSpec, files: int, retention: Retention, now: date
         is_sorted = leg.settings.warehouse and files > 1 and spec.clustered_by
         order = f" ZORDER BY ({', '.join(map(quote_identifiers, spec.clustered_by))})" if is_sorted else ""
         with_retries(lambda: leg.sql(f"OPTIMIZE {table}{order}").collect())
-    removed = _removed_since(leg, name, before)
+    deletes = [one for one in commits_since(leg, name, before) if one.version > before and one.operation == "DELETE"]
+    removed = sum(int(commit.metrics.get("numDeletedRows", 0)) for commit in deletes)
     if removed:
         # A removed row may only be marked, and its text stays in the file until that is rewritten.
         purge_rows(leg, spec)
@@ -182,12 +183,6 @@ def _delete_quarantined(leg: Leg, border: datetime) -> None:
         if leg.sql(f"SELECT 1 FROM {name} WHERE {condition} AND {old} LIMIT 1").head(1):
             statement = f"DELETE FROM {name} WHERE {condition} AND {old}"
             with_retries(lambda statement=statement: leg.sql(statement).collect())  # type: ignore[misc]
-
-
-def _removed_since(leg: Leg, name: str, version: int) -> int:
-    commits = commits_since(leg, name, version)
-    deletes = [commit for commit in commits if commit.version > version and commit.operation == "DELETE"]
-    return sum(int(commit.metrics.get("numDeletedRows", 0)) for commit in deletes)
 
 
 def _vacuum(leg: Leg, name: str, hours: int) -> None:

@@ -72,12 +72,10 @@ def create_view_sql(settings: Settings, view: str) -> str:
     named = ", ".join(f"{quote_identifiers(c.name)} COMMENT {sql_text(c.metadata['comment'])}" for c in columns)
     # A view takes no expression without an alias, although its columns are named.
     selected = ", ".join(f"{expressions[name]} AS {quote_identifiers(name)}" for name in columns.names)
+    pins, geolocations, users = (settings.qualified(settings.clean_table(entity)) for entity in (PIN, GEO, USER))
+    users_join = "FULL" if view == SOURCES_VIEW else "LEFT"
     return (
         f"CREATE OR REPLACE VIEW {settings.qualified(view)} ({named}) COMMENT {sql_text(VIEWS[view])} "
-        f"AS SELECT {selected} {_joined_tables(settings, 'FULL' if view == SOURCES_VIEW else 'LEFT')}"
+        f"AS SELECT {selected} FROM {pins} p LEFT JOIN {geolocations} g ON p.ind = g.ind "
+        f"{users_join} JOIN {users} u ON p.ind = u.ind"
     )
-
-
-def _joined_tables(settings: Settings, users_join: str) -> str:
-    pins, geolocations, users = (settings.qualified(settings.clean_table(entity)) for entity in (PIN, GEO, USER))
-    return f"FROM {pins} p LEFT JOIN {geolocations} g ON p.ind = g.ind {users_join} JOIN {users} u ON p.ind = u.ind"
