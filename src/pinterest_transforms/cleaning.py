@@ -203,7 +203,6 @@ def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime | N
     )
     if distinct:
         return shaped
-    source = F.col("_source")
-    same = Window.partitionBy(source["shard"], source["position"], "kind", "raw", "raw_bytes")
-    first = F.row_number().over(same.orderBy(source["arrived"], source["file"]))
+    same = Window.partitionBy("_source.shard", "_source.position", "kind", "raw", "raw_bytes")
+    first = F.row_number().over(same.orderBy("_source.arrived", "_source.file"))
     return shaped.withColumn("_rank", first).where("_rank = 1").drop("_rank")

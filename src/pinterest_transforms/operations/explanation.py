@@ -82,27 +82,24 @@ def parse_explanation(text: str) -> tuple[str, dict[str, str]]:
 
 def _add_raw_text(leg: EntityLeg, posts: DataFrame) -> DataFrame:
     """Adds ``<entity>_raw``: the text in the landing or the raw archive; else in the quarantine, if it was repaired."""
-    source = F.col(f"{leg.entity.name}_source")
-    wanted = posts.select(*(source[name].alias(name) for name in _PLACE)).where("position IS NOT NULL").distinct()
+    source = f"{leg.entity.name}_source"
+    wanted = posts.select(*(f"{source}.{name}" for name in _PLACE)).where("position IS NOT NULL").distinct()
     find = _landing_lines if leg.settings.leg == "batch" else _archived
     quarantine = table_access.read(leg, QUARANTINE_TABLE)
-    repaired = quarantine.where(F.col("topic") == leg.source_name).select(
-        F.col("_source")["shard"].alias("shard"),
-        F.col("_source")["position"].alias("position"),
-        F.coalesce("raw", F.col("raw_bytes").cast("string")).alias("quarantined"),
-    )
+    raw = F.coalesce("raw", F.col("raw_bytes").cast("string")).alias("quarantined")
+    repaired = quarantine.where(F.col("topic") == leg.source_name).select("_source.shard", "_source.position", raw)
     texts = wanted.join(find(leg, wanted), ["shard", "position"], "left")
     texts = texts.join(repaired.dropDuplicates(["shard", "position"]), ["shard", "position"], "left")
     text = F.coalesce("kept", "quarantined").alias(f"{leg.entity.name}_raw")
     found = texts.select(F.struct("shard", "position").alias("_place"), text)
-    return posts.join(found, F.struct(source["shard"], source["position"]) == F.col("_place"), "left").drop("_place")
+    place = F.struct(f"{source}.shard", f"{source}.position")
+    return posts.join(found, place == F.col("_place"), "left").drop("_place")
 
 
 def _archived(leg: EntityLeg, wanted: DataFrame) -> DataFrame:
     """Records of the stream leg's raw archive: shard, position, kept."""
-    records = raw_archive.read_records(leg)
-    places = [F.col("_source")[name].alias(name) for name in ("shard", "position")]
-    return records.select(*places, F.col("raw").alias("kept")).join(wanted, ["shard", "position"], "left_semi")
+    records = raw_archive.read_records(leg).select("_source.shard", "_source.position", F.col("raw").alias("kept"))
+    return records.join(wanted, ["shard", "position"], "left_semi")
 
 
 def _landing_lines(leg: EntityLeg, wanted: DataFrame) -> DataFrame:
@@ -122,6 +119,5 @@ def _landing_lines(leg: EntityLeg, wanted: DataFrame) -> DataFrame:
     with landing_reader.name_unreadable_file():
         tally = lines.groupBy(*split).agg(F.min("_row").alias("first"), F.count("*").alias("lines")).collect()
     placed = landing_reader.add_source(lines, landing_reader.file_splits(tally, leg.topic))
-    source = [F.col("_source")[name].alias(name) for name in _PLACE]
-    kept = placed.select(*source, F.col("raw").alias("kept"))
+    kept = placed.select(*(f"_source.{name}" for name in _PLACE), F.col("raw").alias("kept"))
     return kept.join(wanted, list(_PLACE), "left_semi").drop("file")

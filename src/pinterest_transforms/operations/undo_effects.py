@@ -58,10 +58,8 @@ class UndoTopic:
     def keys_to_restore(self) -> DataFrame:
         """Which rows of the clean table the run has written: ``_KEYS``."""
         clean = table_access.read(self.leg, self.leg.clean_table)
-        source = F.col("_source")
-        rows = clean.join(self.ranges, is_in_range(source), "left_semi")
-        values = (F.col("ind"), source["shard"], source["position"])
-        return rows.select(*(value.alias(name) for name, value in zip(_KEYS, values, strict=True)))
+        rows = clean.join(self.ranges, is_in_range(F.col("_source")), "left_semi")
+        return rows.select("ind", "_source.shard", "_source.position").toDF(*_KEYS)
 
     @contextmanager
     def other_records(self) -> Iterator[tuple[DeltaEffects, list[RecordRange], str]]:

@@ -17,10 +17,9 @@ _PLACE = ["_shard", "_position"]
 
 def read_last_offsets(leg: EntityLeg) -> dict[str, int]:
     """The last offset of each partition that has a row in the clean table."""
-    shard, position = _place()
-    rows = leg.table(leg.clean_table).select(shard, position)
-    last = rows.groupBy("_shard").agg(F.max("_position").alias("last")).collect()
-    return {row["_shard"]: int(row["last"]) for row in last}
+    rows = leg.table(leg.clean_table).select("_source.shard", "_source.position")
+    last = rows.groupBy("shard").agg(F.max("position").alias("last")).collect()
+    return {row["shard"]: int(row["last"]) for row in last}
 
 
 def count_conflicts(leg: EntityLeg, rows: DataFrame) -> int:
@@ -51,18 +50,16 @@ def exclude_earlier_topic(kept: DataFrame, rows: DataFrame) -> DataFrame:
     which arrived before that file, is of an earlier topic, as is all that had arrived before then. Rows of files that
     went by age have lower offsets, and stay. ``rows`` are what was read of all files that are there.
     """
-    shard, position = _place()
-    arrived = F.col("_source")["arrived"]
-    begins = rows.select(shard, position, arrived.alias("_since"))
+    arrived = F.col("_source.arrived")
+    begins = rows.select(*_place(), arrived.alias("_since"))
     first = begins.groupBy("_shard").agg(
         F.min("_position").alias("_first"), F.min_by("_since", "_position").alias("_since")
     )
-    later = (F.col("_source")["shard"] == F.col("_shard")) & (F.col("_source")["position"] > F.col("_first"))
+    later = (F.col("_source.shard") == F.col("_shard")) & (F.col("_source.position") > F.col("_first"))
     earlier = kept.join(F.broadcast(first), later & (arrived < F.col("_since")))
     since = earlier.agg(F.max("_since")).collect()[0][0]
     return kept if since is None else kept.where(arrived >= F.lit(since))
 
 
 def _place() -> tuple[Column, Column]:
-    source = F.col("_source")
-    return source["shard"].alias("_shard"), source["position"].alias("_position")
+    return F.col("_source.shard").alias("_shard"), F.col("_source.position").alias("_position")
