@@ -169,8 +169,7 @@ def erase(leg: Leg, keys: Collection[int], *, purge: bool = False) -> list[Erase
 
 def receipt_frame(spark: SparkSession, receipt: Sequence[ErasedRows]) -> DataFrame:
     """The receipt as a frame: place, rows, version."""
-    rows = [{"place": one.place, "rows": one.rows, "version": one.version} for one in receipt]
-    return create_frame(spark, rows, "struct<place: string, rows: bigint, version: bigint>")
+    return create_frame(spark, [vars(one) for one in receipt], "struct<place: string, rows: bigint, version: bigint>")
 
 
 def _note(leg: Leg, keys: Collection[int]) -> None:
@@ -213,8 +212,7 @@ def _landing_files(settings: Settings) -> list[Path]:
     here = replace(settings, landing=root)
     if not Path(root, "topics").is_dir():
         raise SettingsError(f"landing must be a folder with topics/ in it, a volume or a mount, got {settings.landing}")
-    folders = {entity: here.topic_folder(entity) for entity in ENTITIES if Path(here.topic_folder(entity)).is_dir()}
-    listed = [list_folder(folder, settings.topic(entity)).records for entity, folder in folders.items()]
+    listed = [list_folder(here.topic_folder(entity), here.topic(entity)).records for entity in ENTITIES]
     return sorted(Path(path) for records in listed for path in records)
 
 

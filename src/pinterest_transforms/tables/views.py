@@ -58,10 +58,8 @@ def view_columns(view: str) -> T.StructType:
 
 def view_expressions(view: str) -> dict[str, str]:
     """SQL of each column of a view, over the clean tables ``p``, ``g`` and ``u``."""
-    aliases: dict[str, str] = {}
-    for entity in ENTITIES:
-        for name in CONTRACT[entity.name].names:
-            aliases.setdefault(name, _ALIASES[entity])
+    # The key is the pin's.
+    aliases = {name: _ALIASES[entity] for entity in reversed(ENTITIES) for name in CONTRACT[entity.name].names}
     found = {name: f"{aliases[name]}.{quote_identifiers(name)}" for name in view_columns(view).names if name in aliases}
     return {**found, **{POSTS_VIEW: _EXPRESSIONS, SOURCES_VIEW: _SOURCES_EXPRESSIONS}.get(view, {})}
 
