@@ -6,7 +6,6 @@ figure is drawn so that it reads at 360 pixels too, and takes no drag or zoom, s
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
@@ -21,25 +20,16 @@ NOTHING = "no posts have what this question needs"
 # Light to the end, so that dark numbers are legible on every cell.
 _SCALE = [[0.0, "#f3f8fb"], [1.0, "#5ba7d6"]]
 
-
-@dataclass(frozen=True)
-class Words:
-    """Words of a chart, both plain text: the question, and the finding in a sentence."""
-
-    title: str
-    finding: str
-
-
 _Numbers = Sequence[Sequence[float | None]]
 
 
-def apply_layout(figure: go.Figure, words: Words, height: int, above: int = 8) -> go.Figure:
-    """Gives a figure its title, its look and its height: ``height`` pixels of plot, ``above`` of them for a legend."""
-    title = textwrap.wrap(clean_line(words.title), 36)
-    finding = textwrap.wrap(clean_line(words.finding), 52)
-    space = 34 + 21 * len(title) + 18 * len(finding)
-    small = f'<span style="font-size:13px;color:{MUTED}">{"<br>".join(map(escape_text, finding))}</span>'
-    heading = "<br>".join([f"<b>{'<br>'.join(map(escape_text, title))}</b>", small])
+def apply_layout(figure: go.Figure, title: str, finding: str, height: int, above: int = 8) -> go.Figure:
+    """Gives a figure its question and finding, its look, and pixels: ``height`` of plot, ``above`` it for a legend."""
+    questions = textwrap.wrap(clean_line(title), 36)
+    findings = textwrap.wrap(clean_line(finding), 52)
+    space = 34 + 21 * len(questions) + 18 * len(findings)
+    small = f'<span style="font-size:13px;color:{MUTED}">{"<br>".join(map(escape_text, findings))}</span>'
+    heading = "<br>".join([f"<b>{'<br>'.join(map(escape_text, questions))}</b>", small])
     axis = {"fixedrange": True, "showgrid": False, "zeroline": False, "automargin": True, "ticks": ""}
     figure.update_layout(
         template=go.layout.Template(),
@@ -73,7 +63,7 @@ def apply_layout(figure: go.Figure, words: Words, height: int, above: int = 8) -
             "itemclick": False,
             "itemdoubleclick": False,
         },
-        meta={"title": words.title, "finding": words.finding, "title_space": space},
+        meta={"title": title, "finding": finding, "title_space": space},
     )
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
@@ -92,7 +82,7 @@ def remove_title(figure: go.Figure) -> go.Figure:
 
 def draw_empty(title: str, message: str = NOTHING) -> go.Figure:
     """A figure with the reason why there is nothing to see."""
-    figure = apply_layout(go.Figure(), Words(title, ""), height=70)
+    figure = apply_layout(go.Figure(), title, "", height=70)
     figure.update_layout(meta={**figure.layout.meta, "finding": message, "empty": True})
     figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(visible=False, range=[0, 1])
@@ -100,7 +90,9 @@ def draw_empty(title: str, message: str = NOTHING) -> go.Figure:
     return figure
 
 
-def draw_columns(words: Words, labels: Sequence[str], values: Sequence[float | None], unit: str) -> go.Figure:
+def draw_columns(
+    title: str, finding: str, labels: Sequence[str], values: Sequence[float | None], unit: str
+) -> go.Figure:
     """Upright bars in the order given, each with its number; None is a place without a bar."""
     shown = ["–" if value is None else format_number(value) for value in values]
     heights = [value or 0 for value in values]
@@ -120,7 +112,7 @@ def draw_columns(words: Words, labels: Sequence[str], values: Sequence[float | N
             hovertemplate="%{customdata}<extra></extra>",
         )
     )
-    apply_layout(figure, words, height=290)
+    apply_layout(figure, title, finding, height=290)
     ticks = {
         "tickmode": "array",
         "tickvals": list(range(len(labels))),
@@ -132,7 +124,7 @@ def draw_columns(words: Words, labels: Sequence[str], values: Sequence[float | N
 
 
 def draw_grid(
-    words: Words, rows: Sequence[str], columns: Sequence[str], values: _Numbers, shades: _Numbers, unit: str
+    title: str, finding: str, rows: Sequence[str], columns: Sequence[str], values: _Numbers, shades: _Numbers, unit: str
 ) -> go.Figure:
     """A heat map with its numbers in the cells; darker is more, and a cell without a value (None) is empty."""
     texts = [["" if value is None else format_number(value) for value in row] for row in values]
@@ -159,7 +151,7 @@ def draw_grid(
             ygap=3,
         )
     )
-    apply_layout(figure, words, height=34 + 34 * len(rows))
+    apply_layout(figure, title, finding, height=34 + 34 * len(rows))
     years = {"tickvals": list(range(len(columns))), "ticktext": [escape_text(x, 12) for x in columns]}
     names = {"tickvals": list(range(len(rows))), "ticktext": [escape_text(x, 18) + " " for x in rows]}
     figure.update_xaxes(years, side="top", tickmode="array", range=[-0.5, len(columns) - 0.5])
@@ -167,9 +159,9 @@ def draw_grid(
     return figure.update_layout(margin_t=figure.layout.margin.t + 24)
 
 
-def draw_number(words: Words, name: str, value: float, unit: str) -> go.Figure:
+def draw_number(title: str, finding: str, name: str, value: float, unit: str) -> go.Figure:
     """One name and one number, large."""
-    figure = apply_layout(go.Figure(), words, height=130)
+    figure = apply_layout(go.Figure(), title, finding, height=130)
     figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(visible=False, range=[0, 1])
     lines = "<br>".join(escape_text(line) for line in textwrap.wrap(truncate(clean_line(name), 70), 22))

@@ -8,7 +8,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pinterest_transforms.analysis import chart_parts as parts
-from pinterest_transforms.analysis.chart_parts import Words
 from pinterest_transforms.analysis.chart_rows import Panel, Row, Series, draw_rows
 from pinterest_transforms.analysis.chart_text import format_count, format_number
 
@@ -66,7 +65,7 @@ def _records_by_topic(runs: pd.DataFrame, topics: Mapping[str, str]) -> go.Figur
         f"and {format_number(total['rejected'])} were rejected."
     )
     series = tuple(Series(fate.replace("_", " "), colour) for fate, colour in _FATES)
-    return draw_rows(Words(title, finding), [Panel(tuple(rows), series)])
+    return draw_rows(title, finding, [Panel(tuple(rows), series)])
 
 
 def _by_cause(title: str, frame: pd.DataFrame, cause: str, topics: Mapping[str, str], nothing: str) -> go.Figure:
@@ -85,4 +84,4 @@ def _by_cause(title: str, frame: pd.DataFrame, cause: str, topics: Mapping[str, 
     rows = tuple(Row(of, tuple(cells[of, topic] for topic in present), format_number(totals[of])) for of in ranked)
     finding = f"The most common: “{ranked[0]}” ({format_count(totals[ranked[0]], 'record')})."
     series = tuple(Series(topics[topic], colours[topic]) for topic in present)
-    return draw_rows(Words(title, finding), [Panel(rows, series)])
+    return draw_rows(title, finding, [Panel(rows, series)])

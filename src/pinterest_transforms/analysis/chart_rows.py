@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from pinterest_transforms.analysis.chart_parts import BLUE, MUTED, Words, apply_layout
+from pinterest_transforms.analysis.chart_parts import BLUE, MUTED, apply_layout
 from pinterest_transforms.analysis.chart_text import clean_line, escape_text, format_number, truncate
 
 _ROW, _DETAIL_LINE, _HEADING, _GAP, _LEGEND = 40, 18, 34, 26, 34
@@ -42,7 +42,7 @@ class Panel:
     heading: str = ""
 
 
-def draw_rows(words: Words, panels: Sequence[Panel]) -> go.Figure:
+def draw_rows(title: str, finding: str, panels: Sequence[Panel]) -> go.Figure:
     """Horizontal bars, each under its own label with its number at the end: long labels need no margin."""
     heights = [len(panel.rows) * _row_height(panel) + (_HEADING if panel.heading else 0) for panel in panels]
     total = sum(heights) + _GAP * (len(panels) - 1)
@@ -61,7 +61,7 @@ def draw_rows(words: Words, panels: Sequence[Panel]) -> go.Figure:
     # All at once: plotly checks those that are there again with each that is added.
     figure.update_layout(annotations=labels)
     several = len(panels[0].series) > 1
-    apply_layout(figure, words, height=total, above=_LEGEND if several else 8)
+    apply_layout(figure, title, finding, height=total, above=_LEGEND if several else 8)
     return figure.update_layout(barmode="stack", showlegend=several, bargap=0)
 
 

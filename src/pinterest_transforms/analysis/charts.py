@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 
 from pinterest_transforms.analysis import chart_parts as parts
 from pinterest_transforms.analysis.answers import answer_named
-from pinterest_transforms.analysis.chart_parts import Words, remove_title
+from pinterest_transforms.analysis.chart_parts import remove_title
 from pinterest_transforms.analysis.chart_quality import draw_quality
 from pinterest_transforms.analysis.chart_rows import Panel, Row, Series, draw_rows
 from pinterest_transforms.analysis.chart_text import format_count, format_number
@@ -62,7 +62,7 @@ def _all_years(years: Iterable[int]) -> list[int]:
     return list(range(known[0], known[-1] + 1)) if known[-1] - known[0] < _MOST_YEARS else known
 
 
-def _top_category_by_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure:
+def _top_category_by_country(title: str, frame: pd.DataFrame, top: int) -> go.Figure:
     countries = _winners(frame, "country")
     alone = Counter(w.categories[0] for w in countries if len(w.categories) == 1)
     shared = Counter(category for w in countries if len(w.categories) > 1 for category in w.categories)
@@ -86,10 +86,10 @@ def _top_category_by_country(words: str, frame: pd.DataFrame, top: int) -> go.Fi
             heading=f"Most posts: {len(largest)} of {format_count(len(countries), 'country')}",
         ),
     )
-    return draw_rows(Words(words, finding), panels)
+    return draw_rows(title, finding, panels)
 
 
-def _posts_by_category_and_year(words: str, frame: pd.DataFrame, top: int) -> go.Figure:
+def _posts_by_category_and_year(title: str, frame: pd.DataFrame, top: int) -> go.Figure:
     cells: Counter[tuple[str, int]] = Counter()
     totals: Counter[str] = Counter()
     for year, category, count in zip(frame["post_year"], frame["category"], frame["category_count"], strict=True):
@@ -106,13 +106,13 @@ def _posts_by_category_and_year(words: str, frame: pd.DataFrame, top: int) -> go
     if len(ranked) > top:
         finding += f" Shown: the {top} largest."
     values = [[float(cells[category, year]) for year in years] for category in ranked[:top]]
-    return parts.draw_grid(Words(words, finding), ranked[:top], list(map(str, years)), values, values, "posts")
+    return parts.draw_grid(title, finding, ranked[:top], list(map(str, years)), values, values, "posts")
 
 
 def _top_category_by(key: str, what: str) -> "_Draw":
     """Draws the most popular category of each year or age group, in their own order."""
 
-    def draw(words: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
+    def draw(title: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
         winners = sorted(_winners(frame, key), key=lambda w: _by_age(w.of))
         often = Counter(category for w in winners for category in w.categories)
         most = max(often.values())
@@ -122,12 +122,12 @@ def _top_category_by(key: str, what: str) -> "_Draw":
         if len(first) > 1:
             finding = f"No single category leads: {', '.join(first)} each win {where}."
         rows = tuple(Row(w.of, (w.count,), format_count(w.count, "post"), w.named) for w in winners)
-        return draw_rows(Words(words, finding), [Panel(rows, (Series("posts"),))])
+        return draw_rows(title, finding, [Panel(rows, (Series("posts"),))])
 
     return draw
 
 
-def _top_user_by_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure:
+def _top_user_by_country(title: str, frame: pd.DataFrame, top: int) -> go.Figure:
     columns = (frame["country"], frame["poster_name"], frame["follower_count"])
     found = [(str(c), float(n), str(poster)) for c, poster, n in zip(*columns, strict=True)]
     rows = [Row(country, (followers,), format_number(followers), poster) for country, followers, poster in found]
@@ -137,19 +137,19 @@ def _top_user_by_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure
     if len(best) > 1:
         finding = f"{len(best)} entries have the most: {format_count(best[0].values[0], 'follower')} each."
     heading = f"Most followers: {min(top, len(rows))} of {format_count(len(rows), 'entry')}"
-    return draw_rows(Words(words, finding), [Panel(tuple(rows[:top]), (Series("followers"),), heading)])
+    return draw_rows(title, finding, [Panel(tuple(rows[:top]), (Series("followers"),), heading)])
 
 
-def _top_user_country(words: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
+def _top_user_country(title: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
     country, followers = str(frame["country"].iloc[0]), float(frame["follower_count"].iloc[0])
     finding = f"{country}: a poster there has {format_count(followers, 'follower')}; no poster has more."
-    return parts.draw_number(Words(words, finding), country, followers, "followers")
+    return parts.draw_number(title, finding, country, followers, "followers")
 
 
 def _columns(key: str, column: str, unit: str, summed: bool = False) -> "_Draw":
     """Draws one number for each year or age group; ``summed`` numbers add up, so a year without a row is a zero."""
 
-    def draw(words: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
+    def draw(title: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
         values = {_label(of): float(value) for of, value in zip(frame[key], frame[column], strict=True)}
         labels = _labels(key, values)
         most, least = max(values, key=lambda of: values[of]), min(values, key=lambda of: values[of])
@@ -160,12 +160,12 @@ def _columns(key: str, column: str, unit: str, summed: bool = False) -> "_Draw":
             highest, lowest = (format_number(values[of]) for of in (most, least))
             finding = f"Highest: {most} with {highest}; lowest: {least} with {lowest}."
         shown = [values.get(label, 0.0 if summed else None) for label in labels]
-        return parts.draw_columns(Words(words, finding), labels, shown, f"{unit}s")
+        return parts.draw_columns(title, finding, labels, shown, f"{unit}s")
 
     return draw
 
 
-def _median_by_age_group_and_year(words: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
+def _median_by_age_group_and_year(title: str, frame: pd.DataFrame, top: int) -> go.Figure:  # noqa: ARG001
     columns = (frame["age_group"], frame["post_year"], frame["median_follower_count"])
     cells = {(str(group), _label(year)): float(value) for group, year, value in zip(*columns, strict=True)}
     groups = _labels("age_group", (group for group, _ in cells))
@@ -176,7 +176,7 @@ def _median_by_age_group_and_year(words: str, frame: pd.DataFrame, top: int) -> 
     shades = [[None if v is None else math.log10(1 + v) for v in row] for row in values]
     finding = f"Highest: age {group}, joined in {year}, with {format_number(value)}. "
     finding += "Darker is higher, on a logarithmic scale."
-    return parts.draw_grid(Words(words, finding), groups, years, values, shades, "followers")
+    return parts.draw_grid(title, finding, groups, years, values, shades, "followers")
 
 
 def _label(of: object) -> str:
