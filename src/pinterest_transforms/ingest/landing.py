@@ -9,7 +9,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from pyspark.errors import AnalysisException, StreamingQueryException
@@ -37,30 +36,19 @@ _LOG = logging.getLogger(__name__)
 _ALL_FILES = 1_000_000_000
 
 
-@dataclass(frozen=True)
 class _Landing:
     """A topic's files, and where their records go: ``landing_batches.Landing``."""
 
-    leg: EntityLeg
-    context: IngestContext
-
-    @property
-    def topic(self) -> str:
-        return self.leg.topic
-
-    @property
-    def run_id(self) -> str:
-        return self.context.run_id
-
-    @property
-    def max_files(self) -> int:
-        return self.leg.settings.max_files_per_batch
+    def __init__(self, leg: EntityLeg, context: IngestContext) -> None:
+        self.topic, self.run_id, self.max_files = leg.topic, context.run_id, leg.settings.max_files_per_batch
+        self._leg, self._context = leg, context
+        self._local = landing_reader.is_local_folder(leg.settings, leg.settings.landing)
 
     def list_files(self) -> Listing:
-        return landing_reader.list_topic(self.leg)
+        return landing_reader.list_topic(self._leg)
 
     def why_unusable(self, path: str, stamp: FileStamp) -> str:
-        return why_unusable(path, stamp.size, self.leg.settings.max_file_bytes, local=self._local)
+        return why_unusable(path, stamp.size, self._leg.settings.max_file_bytes, local=self._local)
 
     def exists(self, path: str) -> bool:
         return not self._local or Path(path).is_file()
@@ -68,13 +56,9 @@ class _Landing:
     @contextmanager
     def evaluate(self, paths: Sequence[str], batch: MicroBatch) -> Iterator[DeltaEffects]:
         with landing_reader.name_unreadable_file():
-            records = landing_reader.raw_records(self.leg.spark, paths)
-            with evaluate(self.context, batch, records) as effects:
+            records = landing_reader.raw_records(self._leg.spark, paths)
+            with evaluate(self._context, batch, records) as effects:
                 yield effects
-
-    @property
-    def _local(self) -> bool:
-        return landing_reader.is_local_folder(self.leg.settings, self.leg.settings.landing)
 
 
 def ingest_landing(leg: Leg, entities: Sequence[Entity], run_id: str, *, rebuild: bool = False) -> None:

@@ -27,19 +27,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class Landing(Protocol):
-    """A topic's files."""
+    """The files of a topic, for a run that takes at most ``max_files`` in a micro-batch."""
 
-    @property
-    def topic(self) -> str:
-        """The topic."""
-
-    @property
-    def run_id(self) -> str:
-        """Name of the run, for ``runs``."""
-
-    @property
-    def max_files(self) -> int:
-        """The most files one micro-batch takes."""
+    topic: str
+    run_id: str
+    max_files: int
 
     def list_files(self) -> Listing:
         """What stands below the topic's folder."""
