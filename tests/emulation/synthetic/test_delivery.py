@@ -5,7 +5,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -45,6 +45,8 @@ def test_text_stays_utf_8() -> None:
         (Decimal("12"), "12"),
         (Decimal("1.5"), "1.5"),
         (datetime(2020, 8, 28, 3, 52, 47), '"2020-08-28T03:52:47"'),
+        (datetime(2020, 8, 28, 3, 52, 47, 5, timezone(timedelta(hours=-3))), '"2020-08-28T03:52:47.000005-03:00"'),
+        (date(2020, 8, 28), '"2020-08-28"'),
         (b"caf\xc3\xa9", '"café"'),
         ("no-break\u00a0", '"no-break\u00a0"'),
     ],
