@@ -12,7 +12,16 @@ from pinterest_transforms import errors
 from pinterest_transforms.analysis import answers
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity, entities_named, entity_named
 from pinterest_transforms.errors import PinterestError, SettingsError
-from pinterest_transforms.schemas import CONTRACT, QUARANTINE, RANGE_TYPE, RUNS, SOURCE_TYPE, clean_schema
+from pinterest_transforms.schemas import (
+    CONTRACT,
+    KINESIS_POSITION_WIDTH,
+    LANDING_POSITION_WIDTH,
+    QUARANTINE,
+    RANGE_TYPE,
+    RUNS,
+    SOURCE_TYPE,
+    clean_schema,
+)
 from pinterest_transforms.settings import Settings, check_identifier, check_user_id, landing_key, quote_identifiers
 
 by_name = {"argvalues": ENTITIES, "ids": lambda entity: entity.name}
@@ -249,6 +258,10 @@ def test_every_column_can_be_null_and_has_a_comment() -> None:
     schemas = [QUARANTINE, RUNS, *(clean_schema(entity) for entity in ENTITIES)]
     columns = [column for schema in schemas for column in schema]
     assert [column.name for column in columns if not column.nullable or not column.metadata.get("comment")] == []
+
+
+def test_positions_have_the_contracts_widths() -> None:
+    assert (LANDING_POSITION_WIDTH, KINESIS_POSITION_WIDTH) == (20, 130)
 
 
 def test_the_tables_of_quality_have_the_contracts_columns() -> None:
