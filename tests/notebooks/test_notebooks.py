@@ -185,6 +185,16 @@ def test_stream_kinesis_fills_the_tables_of_its_own_leg(ran: Ran, streamed: int)
     assert "an-access-key" not in shown
 
 
+def test_check_quality_measures_the_stream_leg_by_its_streams(ran: Ran, streamed: int) -> None:
+    before = len(ran.out.getvalue())
+    with pytest.raises(NotebookError, match=r"the newest record of \S+-geo must be .* old, got none at all; .*-user "):
+        ran.run("check_quality", leg="stream", schema=STREAM_SCHEMA, run_id="streamed")
+    shown = rows(ran.out.getvalue()[before:], "topic", "read", "merged", "already_there", "rejected", "repaired")
+    settings = Settings(leg="stream")
+    assert list(shown) == [*(settings.stream(entity) for entity in ENTITIES), "all"]
+    assert shown[settings.stream(ENTITIES[0])][:4] == [str(streamed + 1), str(streamed), "0", "1"]
+
+
 def test_people_read_the_log_as_text_and_machines_as_json(ran: Ran, streamed: int) -> None:
     assert re.search(rf"^{re.escape(ran.settings.topic(ENTITIES[0]))}: \d+ new files$", ran.shown["clean_batch"], re.M)
     assert "{" not in ran.shown["clean_batch"].partition("topic")[0]

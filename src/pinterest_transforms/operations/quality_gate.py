@@ -96,7 +96,7 @@ def collect_metrics(leg: Leg, run_id: str = "", now: datetime | None = None) -> 
     """
     now = now or datetime.now(UTC)
     counted, newest = _counted(leg, run_id, now), _newest_arrivals(leg)
-    topics = [leg.for_entity(entity).topic for entity in ENTITIES]
+    topics = [leg.for_entity(entity).source_name for entity in ENTITIES]
     found = [_metrics_of(topic, counted.get(topic, {}), newest.get(topic), now) for topic in topics]
     totals = {name: sum(getattr(metrics, name) for metrics in found) for name in _NUMBERS}
     return [*found, _metrics_of(ALL, totals, max(newest.values(), default=None), now)]
