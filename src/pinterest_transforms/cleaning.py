@@ -144,7 +144,8 @@ def _rule(name: str) -> Column:
     if name in _RULES:
         return _RULES[name](F.col(name))
     # The record is parsed once more, only for texts that look like something else, which are few.
-    return columns.parse_text(name, F.from_json("raw", f"struct<`{name}` variant>")[name])
+    kind = F.from_json("raw", f"struct<`{name}` variant>", json_parsing.READER_OPTIONS)[name]
+    return columns.parse_text(name, kind)
 
 
 def _may_be_unusable(name: str) -> Column:

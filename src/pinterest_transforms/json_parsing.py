@@ -34,7 +34,9 @@ _JSON_SPACE = " \t\r\n"
 # Python and most senders write NaN for a missing number; single quotes are no JSON.
 _MOST = "2147483647"
 # The reader's own limits on the length of a text and of a number would make such a record unreadable.
-_READER = {"allowSingleQuotes": "false", "maxStringLen": _MOST, "maxNumLen": _MOST}
+READER_OPTIONS = {"allowSingleQuotes": "false", "maxStringLen": _MOST, "maxNumLen": _MOST}
+"""Options of Spark's JSON reader, wherever a record is read."""
+
 # No record can know it, so none can end the array around it and be taken for one object.
 _END = secrets.token_hex(8)
 
@@ -91,7 +93,7 @@ def _steps(entity: Entity) -> list[dict[str, Column]]:
     own = F.arrays_overlap(names, F.array(*map(F.lit, entity.fields)))
     return [
         {"_escaped": _has_surrogates(raw)},
-        {"_json": F.from_json(within, "array<map<string,string>>", _READER)},
+        {"_json": F.from_json(within, "array<map<string,string>>", READER_OPTIONS)},
         {
             "readable": _true((F.size("_json") == 2) & F.map_contains_key(end, _END) & first.isNotNull()),
             "_unpaired": unpaired,

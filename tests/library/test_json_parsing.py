@@ -214,7 +214,10 @@ GEOS = [
     Case('{"ind":7,"country":{}}', [], ["country"], {"ind": 7}),
     Case('{"ind":7,"country":' + "[" * 900 + "]" * 900 + "}", [], ["country"], {"ind": 7}),
     Case('{"ind":7,"country":NaN}', [], ["country"], {"ind": 7}),
+    Case('{"ind":7,"country":{"name":"Peru","name":"Chad"}}', [], ["country"], {"ind": 7}),
     Case('{"ind":7,"country":"[Peru]","latitude":NaN}', [], ["coordinates"], {"ind": 7, "country": "[Peru]"}),
+    # the reader's own limit on the digits of a number
+    Case('{"ind":7,"country":"[P]","x":' + "1" * 1001 + "}", values={"ind": 7, "country": "[P]"}, unknown=["x"]),
     Case('{"ind":7,"latitude":NaN,"longitude":1.5}', [], ["coordinates"], {"ind": 7}),
     Case('{"ind":7,"latitude":-Infinity,"longitude":1.5}', [], ["coordinates"], {"ind": 7}),
     Case('{"ind":7,"latitude":400,"longitude":1.5}', [], ["coordinates"], {"ind": 7}),
