@@ -27,7 +27,11 @@ _NUMBER = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,9})?\Z")
 
 
 def check_user_id(user_id: str) -> str:
-    """The user id, if it is one: 3 to 32 of a-z and 0-9."""
+    """The user id, if it is one: 3 to 32 of a-z and 0-9.
+
+    Raises:
+        SettingsError: it is none.
+    """
     if not _USER_ID.match(user_id):
         raise SettingsError(f"user_id must be 3 to 32 of a-z and 0-9, got {user_id!r}")
     return user_id
@@ -41,7 +45,11 @@ def add_user_id(options: "argparse._ActionsContainer") -> None:
 
 
 def check_identifier(name: str, what: str = "name") -> str:
-    """The name, if it may stand (back-quoted) in SQL: 1 to 128 letters, digits, _ and -, not starting with -."""
+    """The name, if it may stand (back-quoted) in SQL: 1 to 128 letters, digits, _ and -, not starting with -.
+
+    Raises:
+        SettingsError: it may not; the message calls it ``what``.
+    """
     if not _IDENTIFIER.match(name):
         raise SettingsError(f"{what} must be 1 to 128 letters, digits, _ or -, and not begin with -, got {name!r}")
     return name

@@ -43,9 +43,12 @@ def explain_answer(tables: CleanTables, answer: str, /, **cell: object) -> DataF
 
 
 def posts_behind(tables: CleanTables, answer: Answer, rows: DataFrame) -> DataFrame:
-    """The posts behind some rows of an answer, as ``explain_answer`` returns them.
+    """The posts behind rows of an answer, as ``explain_answer`` returns them.
 
-    Of the rows, those columns that a post has are enough.
+    Args:
+        tables: the clean tables.
+        answer: the answer.
+        rows: some of its rows; those of its columns that a post has are enough.
     """
     counted = answer.counted_posts(tables)
     keys = _key_columns(answer, counted)

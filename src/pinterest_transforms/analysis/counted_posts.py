@@ -14,7 +14,11 @@ POST_YEARS, JOIN_YEARS = (2018, 2022), (2015, 2020)
 class CleanTables:
     """The three clean frames, one row per key each: columns as in ``schemas.CONTRACT``.
 
-    Where it was computed before, ``joined`` is what ``join_posts`` returns for all requested answers.
+    Attributes:
+        pins: the clean pins.
+        geolocations: the clean geolocations.
+        users: the clean users.
+        joined: what ``join_posts`` returns for all requested answers, if it was computed before.
     """
 
     pins: DataFrame

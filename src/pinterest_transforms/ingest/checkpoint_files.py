@@ -15,7 +15,11 @@ _SPARKS_WORDS = re.compile(r"Failed to read log file|[Bb]atch \S+ doesn't exist"
 
 
 def check_checkpoint_files(checkpoint: str, remedy: str) -> None:
-    """Looks at what Spark will read when it opens the checkpoint again, whose folder is reachable as a path.
+    """Looks at what Spark will read when it opens the checkpoint again.
+
+    Args:
+        checkpoint: folder of the checkpoint, reachable as a path.
+        remedy: what the error suggests to do.
 
     Raises:
         CheckpointError: a file is empty or torn, or is missing where other files show that it was there.
@@ -43,7 +47,11 @@ def has_unfinished_batch(checkpoint: str) -> bool:
 
 
 def check_query_error(error: Exception, checkpoint: str, remedy: str) -> None:
-    """Raises a CheckpointError if Spark could not read the query's checkpoint, in a way that no look before shows."""
+    """Looks whether a query failed since Spark could not read its checkpoint, in a way that no look before shows.
+
+    Raises:
+        CheckpointError: it did.
+    """
     found = _SPARKS_WORDS.search(str(error))
     if found:
         raise CheckpointError(

@@ -186,7 +186,12 @@ def evaluate(context: IngestContext, batch: MicroBatch, records: DataFrame) -> I
     """Evaluates raw records once; their rows are kept while the effects are used.
 
     Raw texts are kept of the bad records alone, or of all where they are archived, or where two may have one position,
-    and the texts decide. The records are ``json_parsing.RAW_RECORD``, or those of ``landing_reader.raw_records``.
+    and the texts decide.
+
+    Args:
+        context: of the query.
+        batch: which micro-batch.
+        records: raw records, ``json_parsing.RAW_RECORD``, or those of ``landing_reader.raw_records``.
     """
     leg, landing = context.leg(records.sparkSession), SPLIT in records.columns
     with ExitStack() as stack:
@@ -234,9 +239,12 @@ def _counted() -> list[Column]:
 
 
 def select_latest_usable(rows: DataFrame, count: int, *, ordered: bool) -> DataFrame:
-    """The latest version of each key among evaluated, checkpointed rows, of which ``count`` are usable.
+    """The latest version of each key among the usable rows.
 
-    Where they are not ``ordered`` by ``ORDER``, ``_source`` and raw texts decide which one is later.
+    Args:
+        rows: evaluated, checkpointed rows with ``_source``.
+        count: how many of them are usable.
+        ordered: whether ``ORDER`` decides which one is later; else ``_source`` and raw texts do.
     """
     usable = rows.where(is_usable())
     return greatest_per_key(usable, ORDER, count) if ordered else latest_per_key(usable)

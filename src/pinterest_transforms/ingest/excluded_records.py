@@ -88,7 +88,12 @@ def _is_between(source: Column, bound: Callable[[str], Column]) -> Column:
 
 
 def blank_undone(rows: DataFrame, undone: Sequence[RecordRange]) -> DataFrame:
-    """Makes blank lines of the evaluated records of undone runs: positions and counts of lines stay as they are."""
+    """Makes blank lines of the records of undone runs, so that positions and counts of lines stay as they are.
+
+    Args:
+        rows: evaluated rows, with ``_source``.
+        undone: where the records stand.
+    """
     spans: dict[tuple[str, str], list[dict[str, object]]] = {}
     for one in undone:
         spans.setdefault(one[:2], []).append(one._asdict())
@@ -102,7 +107,12 @@ def blank_undone(rows: DataFrame, undone: Sequence[RecordRange]) -> DataFrame:
 
 
 def blank_erased(leg: EntityLeg, rows: DataFrame) -> DataFrame:
-    """Makes blank lines of the evaluated records of erased posts: positions and counts of lines stay as they are."""
+    """Makes blank lines of the records of erased posts, so that positions and counts of lines stay as they are.
+
+    Args:
+        leg: session, names and places, kind of record.
+        rows: evaluated rows, ``cleaning.validate_and_clean``.
+    """
     there = read_excluded(leg, ERASED_TABLE)
     if there is None:
         return rows
@@ -135,12 +145,20 @@ def _blank(rows: DataFrame, gone: Column, names: Sequence[str]) -> DataFrame:
 
 
 def keys_in_sql(text: str) -> str:
-    """SQL of every key that a text of JSON (given as SQL) names, as ``KEYS_TYPE``."""
+    """SQL of every key that a text of JSON names, as ``KEYS_TYPE``.
+
+    Args:
+        text: SQL of the text.
+    """
     return f"TRY_CAST(regexp_extract_all({text}, {sql_text(_KEY_PATTERN)}, 1) AS {KEYS_TYPE})"
 
 
 def blank_lines(data: bytes, keys: Collection[int]) -> tuple[bytes, int]:
-    """Makes spaces of the JSON lines that name one of the keys, so that the place of every other line stays the same.
+    """Makes spaces of the lines that name one of the keys, so that the place of every other line stays the same.
+
+    Args:
+        data: content of a file of JSON lines.
+        keys: the keys.
 
     Returns:
         The new content, of the same size, and how many lines were blanked.

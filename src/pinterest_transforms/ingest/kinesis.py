@@ -133,7 +133,11 @@ def describe_stream(client: "KinesisClient", name: str) -> StreamInfo:
 
 
 def check_streams(client: "KinesisClient", settings: Settings, entities: Sequence[Entity]) -> None:
-    """Raises a StreamError if a stream does not exist or access is denied, before anything that takes time."""
+    """Checks that the streams exist, before anything that takes time.
+
+    Raises:
+        StreamError: one does not exist, or access is denied.
+    """
     for entity in entities:
         describe_stream(client, settings.stream(entity))
 

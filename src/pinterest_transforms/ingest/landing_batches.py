@@ -108,7 +108,11 @@ def _ingest(
 
 
 def process_files(landing: Landing, state: CheckpointState, paths: Sequence[str], batch_id: int) -> list[str]:
-    """One micro-batch of files; returns those that were there: some may be taken away since they were listed."""
+    """One micro-batch of files.
+
+    Returns:
+        Those that were there: one that was taken away since its listing cannot be had any more.
+    """
     there = sorted(filter(landing.exists, paths))
     replace = state.rebuild and batch_id == 0
     starts = start_offsets(there, landing.topic)

@@ -68,6 +68,9 @@ def partition_and_start(path: str, topic: str) -> tuple[str, int]:
 
     >>> partition_and_start("x/topics/a.pin/partition=3/a.pin+3+0000000050.json", "a.pin")
     ('3', 50)
+
+    Raises:
+        ValueError: the name is that of another file.
     """
     found = _pattern(topic).fullmatch(path.rpartition("/")[2])
     if found is None:

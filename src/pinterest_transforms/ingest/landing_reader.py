@@ -70,7 +70,11 @@ def make_file_reader(spark: SparkSession):  # type: ignore[no-untyped-def]  # no
 
 @contextmanager
 def name_unreadable_file() -> Iterator[None]:
-    """Raises a LandingError of one line for Spark's error about a landing file, which comes with calls of Java's."""
+    """Makes one line of Spark's error about a landing file, which comes with calls of Java's.
+
+    Raises:
+        LandingError: naming the file.
+    """
     try:
         yield
     except Exception as error:

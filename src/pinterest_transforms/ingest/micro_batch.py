@@ -135,7 +135,13 @@ class Effects(Protocol):
 def process_micro_batch(effects: Effects, state: CheckpointState, batch: MicroBatch) -> Counts:
     """Archives, quarantines and merges the records of a micro-batch, then records what became of them.
 
-    The checkpoint's state is saved before anything is written.
+    Args:
+        effects: the batch's effects on the tables.
+        state: the checkpoint's state; saved before anything is written.
+        batch: which micro-batch.
+
+    Returns:
+        Counts of the records.
     """
     started, clock, counts = datetime.now(UTC), time.monotonic(), effects.counts
     replaces = batch.mode == "replace"  # then what was there before must go, even if nothing comes in its place
@@ -206,7 +212,12 @@ def process_stream_batch(effects: Effects, state: CheckpointState, batch: MicroB
 
 
 def begin_rebuild(state: CheckpointState, tables: dict[str, str]) -> None:
-    """Notes that the stream's tables, given by their ids, are to be made again from the raw archive."""
+    """Notes that the stream's tables are to be made again from the raw archive.
+
+    Args:
+        state: the checkpoint's state.
+        tables: ids of the tables it fills.
+    """
     state.tables, state.commits, state.rebuild = tables, {}, True
     state.next_batch_id -= 1
     for number in state.before:

@@ -74,7 +74,12 @@ def read_freshness(leg: Leg) -> DataFrame:
 
 
 def read_quarantine(leg: Leg, *topics: str, limit: int | None = None) -> DataFrame:
-    """Quarantine of topics, the newest first; at most ``limit`` records of each.
+    """Quarantine of topics, the newest first.
+
+    Args:
+        leg: session, names and places.
+        topics: the topics.
+        limit: the most records of each topic; None for all.
 
     Returns:
         topic, kind, reasons, columns, raw (its first 200 characters), file, seen_at.

@@ -30,8 +30,10 @@ from pinterest_transforms.tables.table_access import create_frame
 class UndoneTopic:
     """What undoing a run has done to one topic.
 
-    Of the ``keys``, rows of the clean table that the run had written, those ``restored`` have another version now; the
-    others were removed.
+    Attributes:
+        topic: the topic or stream.
+        keys: rows of the clean table that the run had written.
+        restored: those of them that another version took the place of; the others were removed.
     """
 
     topic: str

@@ -39,7 +39,13 @@ _GONE = "struct<shard: string, first: string, last: string>"
 
 @dataclass(frozen=True)
 class UndoTopic:
-    """A topic of the run that is undone, and the plan for it."""
+    """A topic of the run.
+
+    Attributes:
+        leg: session, names and places, kind of record.
+        run_id: the run.
+        plan: what goes and what is needed.
+    """
 
     leg: EntityLeg
     run_id: str
@@ -91,7 +97,7 @@ class DeltaUndo:
     """The effects of an undo on the tables of one topic: ``undo_plan.UndoEffects``.
 
     Attributes:
-        topic: which one.
+        topic: the topic.
         keys: the rows that the run has written, ``_KEYS``.
         found: the latest other versions of their keys.
     """

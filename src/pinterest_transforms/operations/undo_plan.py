@@ -14,7 +14,14 @@ from pinterest_transforms.ingest.micro_batch import RecordRange
 
 @dataclass(frozen=True)
 class RecordedBatch:
-    """A row of ``runs``; ``ranges`` is None in a row of a library version that did not note them."""
+    """A row of ``runs``.
+
+    Attributes:
+        run_id: the run.
+        query_id: the query.
+        ranges: the records that were read; None in a row of a library version that did not note them.
+        undone: whether the run was undone.
+    """
 
     run_id: str
     query_id: str
@@ -36,7 +43,11 @@ class UndoPlan:
     files: Mapping[str, RecordRange]
 
     def find_missing(self, present: Mapping[str, int]) -> list[RecordRange]:
-        """The files that are gone or were rewritten: ``present`` says by object key when a file was modified."""
+        """The files that are gone, or were rewritten since they were read.
+
+        Args:
+            present: when each file of the landing was modified, by its object key.
+        """
         return [one for key, one in self.files.items() if present.get(key) != one.arrived]
 
 
@@ -52,7 +63,12 @@ def order_batches(batches: Iterable[RecordedBatch], queries: Sequence[str]) -> l
 
 
 def plan_undo(topic: str, batches: Sequence[RecordedBatch], run_id: str) -> UndoPlan:
-    """What undoing a run means for a topic, of whose rows of ``runs`` the oldest comes first.
+    """What undoing a run means for a topic.
+
+    Args:
+        topic: the topic, for messages.
+        batches: the topic's rows of ``runs``, the oldest first.
+        run_id: the run.
 
     Raises:
         UndoError: rows of an older library version do not say which records were read.
@@ -160,7 +176,12 @@ class UndoEffects(Protocol):
 
 
 def apply_undo(topics: Sequence[UndoEffects], refresh: Callable[[], object]) -> None:
-    """Undoes a run in its topics, then computes the answers again; after a kill at any moment, from the start."""
+    """Undoes a run in its topics; after a kill at any moment, again from the start.
+
+    Args:
+        topics: the effects on each topic.
+        refresh: computes the answers again.
+    """
     for effects in topics:
         effects.note_undone()
     for effects in topics:

@@ -77,7 +77,11 @@ def read_answer(leg: Leg, answer: Answer) -> DataFrame:
 
 
 def read_answers(leg: Leg, known: Mapping[str, pd.DataFrame] | None = None) -> dict[str, pd.DataFrame]:
-    """The rows of every answer by its name, in its own order; those known from ``refresh_answers`` are not read.
+    """The rows of every answer by its name, in its own order.
+
+    Args:
+        leg: session, names and places.
+        known: rows that are known, as ``refresh_answers`` returns them: those tables are not read.
 
     Raises:
         TableError: a table is not there.

@@ -59,7 +59,11 @@ class Commit:
 
 
 def last_commit(leg: Leg, table: str) -> Commit:
-    """The table's last commit; a TableError if it has none."""
+    """The table's last commit.
+
+    Raises:
+        TableError: it has none.
+    """
     return commits_since(leg, table, -1, limit=1)[0]
 
 
@@ -114,7 +118,12 @@ def last_commit_ids(leg: Leg, names: Iterable[str]) -> dict[str, str]:
 
 
 def check_commits(leg: Leg, known: Mapping[str, str], remedy: str) -> None:
-    """Compares tables with the commits that the last run left: ``Commit.id`` of the last one, by the table's name.
+    """Compares the tables with the commits that the last run left.
+
+    Args:
+        leg: session, names and places.
+        known: ``Commit.id`` of each table's last commit after that run, by the table's name.
+        remedy: what the error suggests to do.
 
     Raises:
         CheckpointError: a commit is gone or is another one, or the table was restored to an older version since.

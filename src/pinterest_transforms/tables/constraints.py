@@ -57,9 +57,14 @@ def constraint_properties(spec: TableSpec) -> dict[str, str]:
 
 
 def add_constraints(leg: Leg, spec: TableSpec, existing: Collection[str], nullable: Collection[str] = ()) -> None:
-    """Adds the CHECK constraints that are not among a table's existing properties.
+    """Adds the CHECK constraints that a table lacks.
 
-    Open-source Delta makes no column NOT NULL that was not created so: a required one that is nullable gets a CHECK.
+    Args:
+        leg: session, names and places.
+        spec: the table.
+        existing: its properties.
+        nullable: its columns that may hold null. Open-source Delta makes no column NOT NULL that was not created so,
+            so a required one of these gets a CHECK.
 
     Raises:
         TableError: some of its rows violate a constraint.

@@ -59,9 +59,13 @@ def _locked(settings: Settings, name: str, *, wait: bool) -> Iterator[None]:
 
 
 def try_lock(handle: int) -> bool:
-    """Locks an open file, by its descriptor, and returns whether it is locked now: no other process or thread holds it.
+    """Locks an open file, if no other process or thread holds it. Any death of its process frees it.
 
-    Any death of its process frees it. On Windows the file's position is moved.
+    Args:
+        handle: the file's descriptor; on Windows its position is moved.
+
+    Returns:
+        Whether it is locked now.
 
     Raises:
         OSError: the file's drive has no locks.

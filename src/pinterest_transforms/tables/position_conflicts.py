@@ -23,7 +23,12 @@ def read_last_offsets(leg: EntityLeg) -> dict[str, int]:
 
 
 def count_conflicts(leg: EntityLeg, rows: DataFrame) -> int:
-    """Counts the positions of evaluated rows (with ``raw`` of bad ones) at which the tables hold another content."""
+    """Counts the positions of a batch at which the tables hold another content.
+
+    Args:
+        leg: session, names and places, kind of record.
+        rows: evaluated rows with ``_source``; ``raw`` of the bad ones.
+    """
     values = F.struct(*CONTRACT[leg.entity.name].names)
     raw = F.when(is_rejected() | is_repaired(), F.make_valid_utf8("raw"))
     batch = rows.where(is_usable() | is_rejected())
@@ -48,7 +53,11 @@ def exclude_earlier_topic(kept: DataFrame, rows: DataFrame) -> DataFrame:
 
     The sink writes offsets in their order. So a row whose offset lies behind that of a partition's first file, but
     which arrived before that file, is of an earlier topic, as is all that had arrived before then. Rows of files that
-    went by age have lower offsets, and stay. ``rows`` are what was read of all files that are there.
+    went by age have lower offsets, and stay.
+
+    Args:
+        kept: rows of a table whose files are gone.
+        rows: what was read of all files that are there.
     """
     arrived = F.col("_source.arrived")
     begins = rows.select(*_place(), arrived.alias("_since"))

@@ -19,9 +19,12 @@ _PURGED = "pinterest.purged_before"
 
 
 def append(leg: EntityLeg, rows: DataFrame, known: tuple[int, int] | None) -> None:
-    """Appends those of a batch's checkpointed rows that are not there yet.
+    """Appends a batch's records, those that are not there yet.
 
-    Where some may be, ``known`` is the batch's first and last arrival, in microseconds since 1970.
+    Args:
+        leg: session, names and places, kind of record.
+        rows: checkpointed rows with ``raw`` and ``_source``.
+        known: first and last arrival of the batch, in microseconds since 1970, if some of it may be there already.
     """
     fresh = rows.select(F.lit(leg.entity.name).alias("kind"), F.col("raw").cast("binary").alias("data"), "_source")
     if known:

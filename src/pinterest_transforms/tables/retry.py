@@ -32,7 +32,11 @@ def is_concurrent(error: Exception) -> bool:
 
 
 def with_retries(work: Callable[[], Result], pause: Callable[[float], None] = time.sleep) -> Result:
-    """Does work that is safe to repeat; again, after a growing pause in seconds, where another writer was in the way.
+    """Does the work; again, after a growing pause, where another writer was in the way.
+
+    Args:
+        work: what to do; must be safe to do again.
+        pause: how to wait, in seconds.
 
     Raises:
         Exception: what the work raised, if it is of another kind or the last try failed too.

@@ -151,7 +151,11 @@ def create_frame(spark: SparkSession, rows: Sequence[Mapping[str, object]], stru
 
     They are one text to Spark. ``createDataFrame`` starts Python workers for a list, and values that stand as literals
     in a plan are written into the code that Spark generates, which is then compiled again for each micro-batch.
-    Values are as JSON can hold them, times in ISO 8601; ``struct`` is the type of a row, as ``struct<…>``.
+
+    Args:
+        spark: session.
+        rows: values by column, as JSON can hold them; times in ISO 8601.
+        struct: type of a row, as ``struct<…>``.
     """
     one_row = spark.range(0, 1, 1, 1)
     return one_row.select(F.inline(F.from_json(F.lit(json.dumps(rows)), f"array<{struct}>")))

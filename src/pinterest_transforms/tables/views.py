@@ -49,7 +49,11 @@ _SOURCES_EXPRESSIONS = {
 
 
 def view_columns(view: str) -> T.StructType:
-    """Columns of one of ``VIEWS``; each with ``comment`` and ``class`` in its metadata."""
+    """Columns of a view; each with ``comment`` and ``class`` in its metadata.
+
+    Args:
+        view: one of ``VIEWS``.
+    """
     if view != IDENTIFIED_VIEW:
         return POSTS if view == POSTS_VIEW else POST_SOURCES
     columns = {column.name: column for entity in ENTITIES for column in CONTRACT[entity.name].fields}

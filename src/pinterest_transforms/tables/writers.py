@@ -78,7 +78,14 @@ def restore_clean(leg: EntityLeg, rows: DataFrame) -> None:
 
 
 def remove_ranges(leg: Leg, table: str, which: str, ranges: DataFrame) -> None:
-    """Removes rows of a partition (``which``, SQL) whose records are in ranges: shard, file or "", first, last."""
+    """Removes the rows whose records stand in some ranges.
+
+    Args:
+        leg: session, names and places.
+        table: a table with ``_source``.
+        which: SQL of its partition.
+        ranges: ``shard``, ``file`` (empty for none), ``first`` and ``last``.
+    """
     statement = (
         f"MERGE INTO {leg.qualified(table)} t USING {{ranges}} s ON t.{which} AND t._source.shard = s.shard "
         "AND coalesce(t._source.file, '') = s.file AND t._source.position BETWEEN s.first AND s.last "
@@ -143,7 +150,11 @@ def exclude_reingested(there: DataFrame, rows: DataFrame, files: tuple[str, ...]
 def with_foreign_columns(rows: DataFrame, there: DataFrame, columns: Sequence[str], key: Sequence[Column]) -> DataFrame:
     """The rows that replace a table's, with what columns that somebody else added hold for the same key.
 
-    ``columns`` are the library's own. A key with a null is equal to none.
+    Args:
+        rows: new rows, of the library's columns.
+        there: the table's rows now.
+        columns: the library's columns of the table.
+        key: columns that identify a row; null is equal to nothing.
     """
     if set(there.columns) <= set(columns):
         return rows
