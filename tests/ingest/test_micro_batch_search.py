@@ -188,6 +188,16 @@ def test_the_oldest_files_are_ingested_first(process: Process):  # noqa: F811
     world.close()
 
 
+def test_a_rebuild_takes_all_files_at_once(process: Process):  # noqa: F811
+    """Rows that its first batch replaces may come of files that only a second one would read."""
+    world = LandingWorld(process)
+    for _ in range(world.landing.max_files + 1):
+        world.put(0, [Record(0, "", "")])
+    assert world.run(rebuild=True)
+    assert world.numbers() == [0]
+    world.close()
+
+
 def test_a_rebuild_ends(process: Process):  # noqa: F811
     """The run after it takes no more files at once than any other."""
     world = LandingWorld(process)
