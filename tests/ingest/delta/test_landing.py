@@ -118,16 +118,6 @@ def test_files_that_are_late_or_gone_for_a_moment_or_rewritten_or_passed_over_by
     assert place.content() == before
 
 
-def test_a_landing_copied_into_its_own_topic_is_read_once_more_and_never_again(place: Place):
-    place.put(0, pin(1, "a"), "rubbish")
-    folder = Path(place.settings.landing, "topics", "abc.pin")
-    shutil.copytree(folder, folder / "topics" / "abc.pin", copy_function=shutil.copyfile)  # another time
-    for _ in range(2):
-        place.take()
-    assert (place.titles(), raws(place)) == ({1: "a"}, ["rubbish"])
-    assert place.counted() == [counts(4, 1, rejected=2)]
-
-
 def test_other_content_at_a_place_is_told_and_a_rebuild_leaves_nothing_of_an_earlier_topic(place: Place):
     def take(*, rebuild: bool = False) -> list[str]:
         with log_lines() as said:
