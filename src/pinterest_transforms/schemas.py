@@ -138,8 +138,15 @@ QUARANTINE = T.StructType(
     ]
 )
 
-RANGE_TYPE = T.StructType().add("shard", "string").add("file", "string")
-RANGE_TYPE = RANGE_TYPE.add("first", "string").add("last", "string").add("arrived", "timestamp")
+RANGE_TYPE = T.StructType(
+    [
+        T.StructField("shard", T.StringType()),
+        T.StructField("file", T.StringType()),
+        T.StructField("first", T.StringType()),
+        T.StructField("last", T.StringType()),
+        T.StructField("arrived", T.TimestampType()),
+    ]
+)
 """Records that were read together: their first and last position in a landing file or, without a file, in a shard."""
 
 RUNS = T.StructType(

@@ -24,7 +24,7 @@ _Numbers = Sequence[Sequence[float | None]]
 
 
 def apply_layout(figure: go.Figure, title: str, finding: str, height: int, above: int = 8) -> go.Figure:
-    """Gives a figure its question and finding, its look, and pixels: ``height`` of plot, ``above`` it for a legend."""
+    """Gives a figure its texts, its look and its height: ``height`` pixels of plot, ``above`` of them for a legend."""
     questions = textwrap.wrap(clean_line(title), 36)
     findings = textwrap.wrap(clean_line(finding), 52)
     space = 34 + 21 * len(questions) + 18 * len(findings)

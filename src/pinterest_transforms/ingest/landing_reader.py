@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 from urllib.parse import unquote
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession
@@ -166,11 +166,14 @@ def file_splits(tally: Sequence[Row], topic: str) -> list[FileSplit]:
 
 
 def file_ranges(splits: Sequence[FileSplit]) -> list[RecordRange]:
-    """The lines of each file that was read, from the splits in the order of ``file_splits``."""
+    """The lines of each object key that was read; a landing copied into its own topic has two files of one key."""
+    spans: dict[str, list[FileSplit]] = {}
+    for split in splits:
+        spans.setdefault(split.key, []).append(split)
     ranges = []
-    for key, found in groupby(splits, lambda split: split.key):
-        parts = list(found)
-        first, last = (str(at).zfill(LANDING_POSITION_WIDTH) for at in (parts[0].position, parts[-1].end - 1))
+    for key, parts in spans.items():
+        ends = (min(part.position for part in parts), max(part.end for part in parts) - 1)
+        first, last = (str(position).zfill(LANDING_POSITION_WIDTH) for position in ends)
         ranges.append(RecordRange(parts[0].shard, key, first, last, max(part.arrived for part in parts)))
     return ranges
 

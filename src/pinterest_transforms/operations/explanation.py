@@ -65,7 +65,8 @@ def _viewed_tables(leg: Leg) -> CleanTables:
     year = F.make_date("join_year", F.lit(7), F.lit(1)).cast("timestamp").alias("date_joined")
     user = (F.col("user_number").alias("user_name"), F.lit(None).alias("age"), year)
     pins, geolocations, users = (
-        view.select("ind", F.col(f"{entity.name}_source").alias("_source"), *user) for entity in (PIN, GEO, USER)
+        view.select("ind", F.col(f"{entity.name}_source").alias("_source"), *(user if entity == USER else ()))
+        for entity in (PIN, GEO, USER)
     )
     return CleanTables(pins, geolocations, users, joined)
 

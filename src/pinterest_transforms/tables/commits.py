@@ -11,10 +11,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import Row
 
@@ -92,11 +90,18 @@ def _from_files(log: Path, version: int, limit: int) -> list[Commit]:
 
 def _from_file(file: Path) -> Commit:
     content = file.read_bytes()
-    info: dict[str, Any] = {}
-    with suppress(ValueError, TypeError):  # an empty or torn file says nothing
-        actions = map(json.loads, content.splitlines())
-        info = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
-    return Commit(int(file.stem), info.get("operation", ""), _hash(content), info.get("operationMetrics", {}))
+    info: dict[str, object] = {}
+    for line in content.splitlines():
+        try:
+            action = json.loads(line)
+        except ValueError:
+            break
+        if isinstance(action, dict) and "commitInfo" in action:
+            info = action["commitInfo"]
+            break
+    metrics = info.get("operationMetrics")
+    found = metrics if isinstance(metrics, dict) else {}
+    return Commit(int(file.stem), str(info.get("operation", "")), _hash(content), found)
 
 
 def _from_history(row: Row) -> Commit:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from pyspark.sql import Row
 
-from pinterest_transforms.ingest.landing_reader import can_be_ordered, file_splits, has_overlapping_offsets
+from pinterest_transforms.ingest.landing_reader import can_be_ordered, file_ranges, file_splits, has_overlapping_offsets
+from pinterest_transforms.ingest.micro_batch import RecordRange
 from tests.support.table_places import Place, counts, pin
 
 TOPIC = "abc.pin"
@@ -26,6 +27,22 @@ def test_splits_of_a_file_are_numbered_one_after_another() -> None:
     assert numbers == [("0", 10, 100, 103), ("0", 7 << 33, 103, 108), ("1", 13, 0, 4)]
     assert not has_overlapping_offsets(found)
     assert can_be_ordered(found)
+
+
+def test_files_of_one_object_key_have_one_range() -> None:
+    """A landing was copied into its own topic; then the first file grew by a line."""
+    inner = FILE.replace("/partition", "/topics/abc.pin/partition").format(0, 0, 5)
+    tally = [
+        Row(path=FILE.format(0, 0, 5), block=0, arrived=9, first=0, lines=3),
+        Row(path=FILE.format(1, 1, 0), block=0, arrived=1, first=3, lines=4),
+        Row(path=inner, block=0, arrived=2, first=7, lines=2),
+    ]
+    found = file_ranges(file_splits(tally, TOPIC))
+    keys = [FILE.format(*place).removeprefix("file:///x/") for place in ((0, 0, 5), (1, 1, 0))]
+    assert found == [
+        RecordRange("0", keys[0], f"{5:020d}", f"{7:020d}", 9),
+        RecordRange("1", keys[1], f"{0:020d}", f"{3:020d}", 1),
+    ]
 
 
 @pytest.mark.parametrize(("start", "partition", "expected"), [(102, 0, True), (103, 0, False), (102, 1, False)])

@@ -109,13 +109,13 @@ def test_an_archive_of_another_java_is_told_with_what_writes_a_new_one(tmp_path:
     )
 
 
-def test_java_names_itself_in_an_archive_as_it_prints_its_version() -> None:
-    """Of the archive of its own classes, which every Java brings."""
-    java = check_java()
-    archive = Path(java.command).resolve().parents[1] / "lib" / "server" / "classes.jsa"
-    if not archive.is_file():
-        pytest.skip("this Java has no archive of its own classes")
+def test_java_names_itself_in_an_archive_as_it_prints_its_version(tmp_path: Path) -> None:
+    java, archive = check_java(), tmp_path / "classes.jsa"
+    code, printed = run_java([java.command, "-Xshare:dump", f"-XX:SharedArchiveFile={archive}"], 60)
+    assert code == 0, printed
+    assert java.build
     assert format_unused_archive(archive, java.build) == ""
+    assert format_unused_archive(archive, f"{java.build}0") != ""
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no archive"], ids=["missing", "empty", "not an archive"])
