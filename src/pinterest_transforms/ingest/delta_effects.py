@@ -9,6 +9,7 @@ from datetime import datetime
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.utils import is_remote
 
 from pinterest_transforms import __version__
 from pinterest_transforms.cleaning import is_rejected, is_repaired, is_usable, validate_and_clean
@@ -268,7 +269,10 @@ def materialize(leg: Leg, name: str, frame: DataFrame) -> Iterator[DataFrame]:
         if not is_refused(error):
             raise
     else:
-        yield kept
+        try:
+            yield kept
+        finally:
+            _free(kept)
         return
     staged = leg.qualified(f"staged_{name}")
     frame.writeTo(staged).using("delta").createOrReplace()
@@ -276,3 +280,13 @@ def materialize(leg: Leg, name: str, frame: DataFrame) -> Iterator[DataFrame]:
         yield leg.spark.table(staged)
     finally:
         leg.sql(f"DROP TABLE IF EXISTS {staged}")
+
+
+def _free(kept: DataFrame) -> None:
+    """Frees checkpointed rows at once, as Spark Connect does.
+
+    Classic Spark frees them once neither Python nor Java refers to them. Python's proxies of Java objects refer to
+    themselves, so they stay until Python looks for such cycles, and with them the rows of many micro-batches.
+    """
+    if not is_remote():
+        kept._jdf.queryExecution().logical().rdd().unpersist(False)
