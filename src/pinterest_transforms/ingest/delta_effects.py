@@ -269,10 +269,8 @@ def materialize(leg: Leg, name: str, frame: DataFrame) -> Iterator[DataFrame]:
         if not is_refused(error):
             raise
     else:
-        try:
-            yield kept
-        finally:
-            _free(kept)
+        yield kept
+        _free(kept)  # after an error Java may be gone, and its own message must be the one that is seen
         return
     staged = leg.qualified(f"staged_{name}")
     frame.writeTo(staged).using("delta").createOrReplace()
