@@ -8,7 +8,7 @@ keys do not (``"10"`` sorts before ``"9"``): a table that has one is read into m
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import TypeVar
@@ -79,6 +79,13 @@ class TableReader:
             whole = sa.cast(key, sa.Integer) if self._engine.dialect.name == "sqlite" else sa.func.round(key)
             rows = rows.where(sa.or_(key.is_(None), key < 0, key >= MAX_KEY, key != whole))
         return [row for row in self._fetch(rows) if parse_key(row[0]) is None]
+
+    def find_stored_keys(self, keys: Collection[int]) -> tuple[str, list[Value]]:
+        """Name of the key's column, and its values that are one of the keys: a text may spell a key in several ways."""
+        if not self._has_text_keys:
+            return self._key.name, [*keys]
+        stored = self._fetch(sa.select(self._key).distinct())
+        return self._key.name, [value for (value,) in stored if parse_key(value) in keys]
 
     def _read_keyset_pages(self, size: int, after: int | None) -> Iterator[Sequence[Row]]:
         """Keyset pages by a numeric key; OFFSET would read all previous rows again.

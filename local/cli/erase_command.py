@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Collection
 from functools import partial
 
 import sqlalchemy as sa
 
-from emulation.source.database import build_table, connect, convert_database_errors
+from emulation.source.database import connect, convert_database_errors
+from emulation.source.table_reader import TableReader
 from local.cli.command_session import open_session
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import SettingsError
@@ -92,7 +94,7 @@ def _erase_outside_tables(keys: set[int], options: argparse.Namespace) -> list[E
     change = remove_lines if options.apply else count_lines
     found = [ErasedRows(path.name, change(path, keys)) for path in options.failed]
     if options.database:
-        found += _erase_source_rows(options.database, sorted(keys), apply=options.apply)
+        found += _erase_source_rows(options.database, keys, apply=options.apply)
     if options.report and options.report.is_file():
         found.append(ErasedRows(options.report.name, 1))
         if options.apply:
@@ -100,15 +102,17 @@ def _erase_outside_tables(keys: set[int], options: argparse.Namespace) -> list[E
     return found
 
 
-def _erase_source_rows(database: str, keys: list[int], *, apply: bool) -> list[ErasedRows]:
-    """Counts the rows of the source that have one of these keys, as number or text, or erases them."""
+def _erase_source_rows(database: str, keys: Collection[int], *, apply: bool) -> list[ErasedRows]:
+    """Counts the rows of the source that have one of these keys, however it is stored, or erases them."""
     engine, found = connect(database, create_folder=False), []
+    # The database's own conversion to a number would make 17 of 17.5 and of 17abc, which are other rows' or no keys.
+    stored = [TableReader(engine, entity).find_stored_keys(keys) for entity in ENTITIES]
     with convert_database_errors(engine), engine.begin() as connection:
-        for entity in ENTITIES:
-            table, rows = build_table(entity), 0
-            key = sa.cast(table.c[entity.key_fields[0]], sa.BigInteger)
-            for first in range(0, len(keys), _AT_ONCE):
-                chosen = key.in_(keys[first : first + _AT_ONCE])
+        for entity, (name, values) in zip(ENTITIES, stored, strict=True):
+            key: sa.ColumnClause[object] = sa.column(name)
+            table, rows = sa.table(entity.source_table, key), 0
+            for first in range(0, len(values), _AT_ONCE):
+                chosen = key.in_(values[first : first + _AT_ONCE])
                 statement = sa.delete(table) if apply else sa.select(sa.func.count()).select_from(table)
                 result = connection.execute(statement.where(chosen))
                 rows += result.rowcount if apply else result.scalar_one()

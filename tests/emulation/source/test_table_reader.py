@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from emulation.cli.emulation_cli import main
 from emulation.emulation_errors import SourceError
@@ -214,3 +215,17 @@ def test_tables_with_different_key_types_are_read_together(tmp_path: Path) -> No
     assert sorted(sent) == sorted((post, key, name) for post, key in enumerate(sorted(keys)) for name in names)
     assert [key for _, key, name in sent if name == "pin"] == sorted(keys)
     assert {r.key for some in read_posts_by_key(engine, after=9, first=2, limit=2) for r in some} == {10, 33}
+
+
+@pytest.mark.parametrize("way", STORED)
+def test_a_key_is_found_in_every_spelling_and_no_other_value_is_taken_for_it(tmp_path: Path, way: str) -> None:
+    kind, keys, broken = STORED[way]
+    engine = connect(str(others(tmp_path / "source.db", kind, [*keys, *broken], pin="index")))
+    for entity in ENTITIES:
+        name, stored = TableReader(engine, entity).find_stored_keys({0, 9, 1, 7})
+        assert name == ("index" if entity == PIN else "ind")
+        with engine.connect() as connection:
+            column = sa.column(name)
+            query = sa.select(column).select_from(sa.table(entity.source_table, column)).where(column.in_(stored))
+            found = connection.execute(query).scalars().all()
+        assert sorted(map(repr, found)) == sorted(repr(key) for key in keys if parse_key(key) in {0, 9, 1, 7})

@@ -1,7 +1,8 @@
 """``python -m local erase``: its options, and what it erases beside the tables, whose part is faked here."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,23 @@ def test_it_counts_first_and_then_erases_in_every_place(
     assert (tmp_path / "failed.jsonl").read_bytes() == FAILED.splitlines(keepends=True)[1]
     assert {entity: count_rows(engine, entity) for entity in ENTITIES} == {e: rows[e] - 2 for e in ENTITIES}
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.usefixtures("erased")
+def test_rows_of_a_source_are_found_by_the_key_rule_and_no_other_row_goes(call: Call, tmp_path: Path) -> None:
+    keys = ["3", "3.0", "3abc", "3.5", "4", "n/a"]
+    with closing(sqlite3.connect(tmp_path / "source.db")) as database, database:
+        for entity in ENTITIES:  # the key of the pins is `ind`, too
+            database.execute(f"CREATE TABLE {entity.source_table} (ind TEXT)")
+            database.executemany(f"INSERT INTO {entity.source_table} VALUES (?)", [(key,) for key in keys])
+    given = ["erase", "--ind", "0 3", "--warehouse", "w", "--database", "source.db"]
+    for code, out, _ in (call(*given), call(*given, "--apply")):
+        assert code == 0
+        assert [line.split() for line in out.splitlines()[-3:]] == [[e.source_table, "2"] for e in ENTITIES]
+    with closing(sqlite3.connect(tmp_path / "source.db")) as database:
+        for entity in ENTITIES:
+            left = database.execute(f"SELECT ind FROM {entity.source_table} ORDER BY rowid").fetchall()
+            assert [key for (key,) in left] == ["3abc", "3.5", "4", "n/a"]
 
 
 def test_what_a_killed_run_has_noted_is_erased_everywhere_though_the_user_is_gone(
