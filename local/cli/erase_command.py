@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Collection
 from functools import partial
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -24,6 +25,7 @@ from pinterest_transforms.operations.erasure import (
 )
 from pinterest_transforms.settings import LEGS, Leg, Settings
 from pinterest_transforms.tables.creation import ensure_tables, register_tables
+from pinterest_transforms.tables.definitions import raw_table
 
 _AT_ONCE = 500
 
@@ -84,9 +86,21 @@ def find_legs(options: argparse.Namespace) -> list[Settings]:
         for leg, schema in LEGS.items()
         if (warehouse / schema).is_dir()
     ]
+    found = [settings for settings in found if _has_tables_of_user(settings)]
     if not found:
         raise SettingsError(f"warehouse must hold the tables of a leg, {' or '.join(LEGS.values())}, got {warehouse}")
     return found
+
+
+def _has_tables_of_user(settings: Settings) -> bool:
+    """False where a schema of streams holds tables of other user ids alone, which a line on standard error names."""
+    if settings.leg == "batch":  # its tables are those of every user id
+        return True
+    raw_tables = {folder.name for folder in Path(settings.warehouse, settings.schema).glob("*_raw_table")}
+    if others := sorted(raw_tables - {raw_table(settings)}):
+        ids = ", ".join(name.removesuffix("_raw_table") for name in others)
+        print(f"{settings.schema} has tables of user id {ids}, which are left out: --user-id chooses", file=sys.stderr)
+    return not others or raw_table(settings) in raw_tables
 
 
 def _erase_outside_tables(keys: set[int], options: argparse.Namespace) -> list[ErasedRows]:

@@ -215,6 +215,18 @@ def test_a_landing_that_is_no_folder_is_refused_first(loaded_place: Place, monke
     assert looked_for == ["/dbfs/mnt/posts/topics"]  # as a driver's own files have it
 
 
+def test_a_landing_of_another_user_id_is_refused_first(loaded_place: Place) -> None:
+    before, other = loaded_place.content(), loaded_place.with_settings(user_id="other1")
+    for work in (lambda: erasure.count_rows(other, (KEPT,)), lambda: erasure.erase(other, (KEPT,), purge=True)):
+        with pytest.raises(SettingsError) as error:
+            work()
+        landing = loaded_place.settings.landing
+        assert str(error.value) == (
+            f"landing must hold topics other1.pin, .geo or .user, got none of them in {landing}: is the user id right?"
+        )
+    assert loaded_place.content() == before
+
+
 def test_a_value_that_cannot_be_used_is_one_clear_line(loaded_place: Place) -> None:
     assert erasure.parse_keys(f"{2**63 - 1}, 7\n0007") == (7, 2**63 - 1)
     for work, said in (

@@ -212,6 +212,11 @@ def _landing_files(settings: Settings) -> list[Path]:
     here = replace(settings, landing=root)
     if not Path(root, "topics").is_dir():
         raise SettingsError(f"landing must be a folder with topics/ in it, a volume or a mount, got {settings.landing}")
+    if not any(Path(here.topic_folder(entity)).is_dir() for entity in ENTITIES):
+        wanted = f"topics {settings.user_id}.pin, .geo or .user"
+        raise SettingsError(
+            f"landing must hold {wanted}, got none of them in {settings.landing}: is the user id right?"
+        )
     listed = [list_folder(here.topic_folder(entity), here.topic(entity)).records for entity in ENTITIES]
     return sorted(Path(path) for records in listed for path in records)
 

@@ -94,6 +94,22 @@ def test_rows_of_a_source_are_found_by_the_key_rule_and_no_other_row_goes(call: 
             assert [key for (key,) in left] == ["3abc", "3.5", "4", "n/a"]
 
 
+def test_streams_of_another_user_id_are_named_and_get_no_tables(
+    erased: list[tuple[object, ...]], call: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "w" / "pinterest_stream" / "other1_raw_table").mkdir(parents=True)
+    (tmp_path / "streams" / "pinterest_stream" / "other1_raw_table").mkdir(parents=True)
+    line = "pinterest_stream has tables of user id other1, which are left out: --user-id chooses"
+    code, out, err = call("erase", "--ind", "1", "--warehouse", "w", "--apply")
+    assert (code, len(erased), "pinterest_stream" in out) == (0, 1, False)
+    assert line in err.splitlines()
+    code, out, err = call("erase", "--ind", "1", "--warehouse", "streams", "--apply")
+    assert (code, out, len(erased)) == (2, "", 1)
+    assert err.splitlines()[0] == line
+    code, out, err = call("erase", "--ind", "1", "--warehouse", "streams", "--apply", "--user-id", "other1")
+    assert (code, "pinterest_stream.pins" in out, line in err) == (0, True, False)
+
+
 def test_what_a_killed_run_has_noted_is_erased_everywhere_though_the_user_is_gone(
     erased: list[tuple[object, ...]], call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
