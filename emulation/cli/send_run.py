@@ -29,7 +29,7 @@ from emulation.producer.retry_policy import RetryPolicy
 from emulation.producer.send_result import Sink
 from emulation.producer.state_files import create_folder
 from emulation.source import post_reader
-from emulation.source.database import describe_database
+from emulation.source.database import connect, describe_database
 from emulation.source.database_credentials import connect_source
 from emulation.source.source_records import SourceRecord
 from pinterest_transforms.errors import PinterestError
@@ -114,7 +114,8 @@ def _send_to(options: argparse.Namespace, sink: Sink) -> tuple[str, int]:
         failed = failed.with_stem(f"{failed.stem}-again")
     create_folder(failed)
     run = _Run(options, sink, failed, None if options.as_users or options.resend else options.cursor)
-    engine = connect_source(options.database)
+    # The records of a failed file need no source, which may be gone.
+    engine = connect(":memory:") if options.resend else connect_source(options.database)
     try:
         log = DeliveryLog(_open_cursor(run, engine), failed)
         try:

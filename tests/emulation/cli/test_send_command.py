@@ -114,6 +114,16 @@ def test_failed_records_can_be_resent(server: Server, source: Path, tmp_path: Pa
     assert cursor.read_text() == "the place of another run"
 
 
+def test_failed_records_are_resent_though_the_source_is_gone(server: Server, tmp_path: Path, capsys) -> None:
+    failed = tmp_path / "failed.jsonl"
+    failed.write_text('{"entity": "geo", "key": 3, "reason": "r", "value": {"ind": 3}}\n')
+    gone = tmp_path / "gone.db"
+    again = ["--resend", str(failed), "--failed", str(tmp_path / "again.jsonl")]
+    assert main(build_arguments("batches", server, gone, tmp_path, *again)) == 0
+    assert capsys.readouterr().out.endswith(f" s; all sent: {failed} can be removed\n")
+    assert not gone.exists()
+
+
 def test_records_that_fail_again_go_into_another_file(
     server: Server, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
