@@ -11,6 +11,7 @@ from operator import or_
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from pinterest_transforms import columns, json_parsing
 from pinterest_transforms.column_cache import cache_per_session
@@ -191,7 +192,7 @@ def to_quarantine_rows(rows: DataFrame, topic: str | None, seen_at: datetime | N
     is_text, moment = F.is_valid_utf8("raw"), F.current_timestamp()
     if seen_at:
         # From a text: Spark writes a literal time into the code that it generates, and would compile it for each batch.
-        moment = F.concat(F.lit(seen_at.isoformat()), F.left("raw", F.lit(0))).cast("timestamp")
+        moment = F.concat(F.lit(seen_at.isoformat()), F.left("raw", F.lit(0))).cast(T.TimestampType())
     shaped = bad.select(
         F.lit(topic).cast("string").alias("topic"),
         F.when(is_usable(), F.lit(REPAIRED)).otherwise(F.lit(REJECTED)).alias("kind"),

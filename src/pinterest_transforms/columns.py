@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 _SINGLES = [0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
 WHITE_SPACE = "".join(map(chr, [*range(0x09, 0x0E), *range(0x2000, 0x200B), *_SINGLES]))
@@ -256,7 +257,9 @@ def _plain_timestamp(value: Column) -> Column:
     fifth, last = (F.substring(value.cast("binary"), place, 1) for place in (5, -1))
     year = (value >= "1900") & (value < "2101") & (fifth == F.lit(b"-"))
     shape = year & (F.octet_length(value) == 19) & ~value.contains(".")
-    return F.when(shape & last.between(F.lit(b"0"), F.lit(b"9")), F.concat(value, F.lit("Z"))).try_cast("timestamp")
+    return F.when(shape & last.between(F.lit(b"0"), F.lit(b"9")), F.concat(value, F.lit("Z"))).try_cast(
+        T.TimestampType()
+    )
 
 
 def _any_timestamp(value: Column) -> Column:
@@ -274,8 +277,8 @@ def _any_timestamp(value: Column) -> Column:
         F.when(value.rlike(_SLASH_DATE), slash),
         F.when(value.rlike(_DATE_ALONE), midnight),
     )
-    low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast("timestamp") for year in (1900, 2101))
-    moment = _with_value(iso, _zoned).try_cast("timestamp")
+    low, high = (F.lit(f"{year}-01-01T00:00:00Z").cast(T.TimestampType()) for year in (1900, 2101))
+    moment = _with_value(iso, _zoned).try_cast(T.TimestampType())
     return _with_value(moment, lambda moment: F.when((moment >= low) & (moment < high), moment))
 
 

@@ -3,6 +3,8 @@
 Source: the data contract, sections 3 to 5.
 """
 
+import re
+
 from pyspark.sql import types as T
 
 from pinterest_transforms.entities import GEO, PIN, USER, Entity
@@ -210,6 +212,11 @@ UNDONE = T.StructType(
 def clean_schema(entity: Entity) -> T.StructType:
     """Columns of the entity's clean table: the contract's, then ``_source``."""
     return T.StructType([*CONTRACT[entity.name].fields, _SOURCE])
+
+
+def type_ddl(kind: T.DataType) -> str:
+    """A type in SQL. A bare TIMESTAMP is one without a zone where ``spark.sql.timestampType`` says so."""
+    return re.sub(r"(\A|:)timestamp\b", r"\1timestamp_ltz", kind.simpleString())
 
 
 def column_class(column: T.StructField) -> str:

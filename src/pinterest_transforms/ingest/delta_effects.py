@@ -29,7 +29,7 @@ from pinterest_transforms.ingest.landing_reader import (
 )
 from pinterest_transforms.ingest.micro_batch import Counts, MicroBatch, RecordRange, RunCounts
 from pinterest_transforms.logs import FIELDS, active_log_format, configure_logging
-from pinterest_transforms.schemas import RUNS
+from pinterest_transforms.schemas import RUNS, type_ddl
 from pinterest_transforms.settings import EntityLeg, Leg, Settings
 from pinterest_transforms.tables import position_conflicts, raw_archive, writers
 from pinterest_transforms.tables.commits import commits_since, last_commit
@@ -164,7 +164,7 @@ class DeltaEffects:
             "library_version": __version__,
             "sources": [range_row(source) for source in self.sources],
         }
-        row = create_frame(self.leg.spark, [values], RUNS.simpleString())
+        row = create_frame(self.leg.spark, [values], type_ddl(RUNS))
         with_retries(lambda: row.writeTo(self.leg.qualified(RUNS_TABLE)).append())
         numbers = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in asdict(counts).items())
         fields = {name: value for name, value in values.items() if name in FIELDS}

@@ -17,7 +17,7 @@ from pinterest_transforms.json_parsing import BLANK, no_labels
 from pinterest_transforms.schemas import CONTRACT
 from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables.definitions import ERASED_TABLE, UNDONE_TABLE
-from pinterest_transforms.tables.table_access import create_frame, has_commits, sql_text
+from pinterest_transforms.tables.table_access import create_frame, has_commits
 
 _KEY_PATTERN = (
     r'"(?:index|ind)"[^!-~]*:[^!-~]*(?:"[^!-~]*(?:\\(?:[nrtf]|u[0-9a-fA-F]{4})[^!-~]*){0,9}\+?)?'
@@ -150,7 +150,9 @@ def keys_in_sql(text: str) -> str:
     Args:
         text: SQL of the text.
     """
-    return f"TRY_CAST(regexp_extract_all({text}, {sql_text(_KEY_PATTERN)}, 1) AS {KEYS_TYPE})"
+    # As bytes: what a backslash in a text means depends on ``spark.sql.parser.escapedStringLiterals``.
+    pattern = f"CAST(X'{_KEY_PATTERN.encode().hex()}' AS STRING)"
+    return f"TRY_CAST(regexp_extract_all({text}, {pattern}, 1) AS {KEYS_TYPE})"
 
 
 def blank_lines(data: bytes, keys: Collection[int]) -> tuple[bytes, int]:

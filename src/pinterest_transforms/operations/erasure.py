@@ -21,7 +21,7 @@ from pinterest_transforms.entities import ENTITIES, USER
 from pinterest_transforms.errors import SettingsError
 from pinterest_transforms.ingest.excluded_records import KEYS_TYPE, blank_file, count_lines, keys_in_sql, read_excluded
 from pinterest_transforms.ingest.landing_files import list_folder
-from pinterest_transforms.schemas import ERASED
+from pinterest_transforms.schemas import ERASED, type_ddl
 from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables import answer_tables, maintenance, table_access
 from pinterest_transforms.tables.commits import last_commit
@@ -177,7 +177,7 @@ def _note(leg: Leg, keys: Collection[int]) -> None:
     now = datetime.now(UTC).isoformat()
     rows = [{"kind": entity.name, "ind": key, "erased_at": now} for entity in ENTITIES for key in sorted(keys)]
     there = leg.table(ERASED_TABLE)
-    new = create_frame(leg.spark, rows, ERASED.simpleString()).join(there, ["kind", "ind"], "left_anti")
+    new = create_frame(leg.spark, rows, type_ddl(ERASED)).join(there, ["kind", "ind"], "left_anti")
     with_retries(lambda: new.writeTo(leg.qualified(ERASED_TABLE)).append())
 
 

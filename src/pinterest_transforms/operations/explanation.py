@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from pinterest_transforms.analysis.answer_posts import explain_answer
 from pinterest_transforms.analysis.answers import answer_named
@@ -62,7 +63,7 @@ def _viewed_tables(leg: Leg) -> CleanTables:
     counted = ("ind", "category", "poster_name", "follower_count", "country", "age_group", "join_year")
     joined = view.select(*counted, year_utc(F.col("timestamp")).alias("post_year"))
     # The middle of the year, which is in that year in every time zone.
-    year = F.make_date("join_year", F.lit(7), F.lit(1)).cast("timestamp").alias("date_joined")
+    year = F.make_date("join_year", F.lit(7), F.lit(1)).cast(T.TimestampType()).alias("date_joined")
     user = (F.col("user_number").alias("user_name"), F.lit(None).alias("age"), year)
     pins, geolocations, users = (
         view.select("ind", F.col(f"{entity.name}_source").alias("_source"), *(user if entity == USER else ()))

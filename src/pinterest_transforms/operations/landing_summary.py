@@ -14,7 +14,7 @@ from pinterest_transforms.ingest.landing_files import Listing
 from pinterest_transforms.settings import Leg
 
 _LOG = logging.getLogger(__name__)
-_COLUMNS = "topic STRING, files BIGINT, bytes BIGINT, newest_file TIMESTAMP, not_taken BIGINT"
+_COLUMNS = "topic STRING, files BIGINT, bytes BIGINT, newest_file TIMESTAMP_LTZ, not_taken BIGINT"
 
 
 def landing_summary(leg: Leg) -> DataFrame:

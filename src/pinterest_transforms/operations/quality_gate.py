@@ -27,7 +27,7 @@ _DAY = timedelta(days=1)
 _NUMBERS = ("read", "merged", "already_there", "rejected", "repaired")
 _COLUMNS = (
     "topic STRING, read BIGINT, merged BIGINT, already_there BIGINT, rejected BIGINT, repaired BIGINT, "
-    "rejected_share DOUBLE, newest_arrival TIMESTAMP, hours_old DOUBLE"
+    "rejected_share DOUBLE, newest_arrival TIMESTAMP_LTZ, hours_old DOUBLE"
 )
 
 

@@ -5,6 +5,7 @@ from functools import reduce
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from pinterest_transforms.cleaning import REJECTED
 from pinterest_transforms.entities import ENTITIES, GEO
@@ -62,7 +63,7 @@ def read_freshness(leg: Leg) -> DataFrame:
     """
 
     def summarize(one: EntityLeg) -> DataFrame:
-        made = F.max("timestamp") if one.entity == GEO else F.lit(None).cast("timestamp")
+        made = F.max("timestamp") if one.entity == GEO else F.lit(None).cast(T.TimestampType())
         return table_access.read(one, one.clean_table).agg(
             F.lit(one.source_name).alias("topic"),
             F.count("*").alias("rows"),

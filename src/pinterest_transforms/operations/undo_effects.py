@@ -18,7 +18,7 @@ from pinterest_transforms.ingest.landing_files import object_key
 from pinterest_transforms.ingest.micro_batch import MicroBatch, RecordRange
 from pinterest_transforms.json_parsing import RAW_RECORD
 from pinterest_transforms.operations.undo_plan import UndoPlan
-from pinterest_transforms.schemas import UNDONE, clean_schema
+from pinterest_transforms.schemas import UNDONE, clean_schema, type_ddl
 from pinterest_transforms.settings import EntityLeg
 from pinterest_transforms.tables import raw_archive, table_access, writers
 from pinterest_transforms.tables.creation import create_table
@@ -85,7 +85,7 @@ class UndoTopic:
             shards = {one.shard for one in self.plan.ranges}
             needed = {key for key, one in self.plan.files.items() if one.shard in shards and one not in missing}
             paths = sorted(path for path in listed if object_key(path, self.name) in needed)
-            nothing = create_frame(leg.spark, [], RAW_RECORD.simpleString())
+            nothing = create_frame(leg.spark, [], type_ddl(RAW_RECORD))
             records = landing_reader.raw_records(leg.spark, paths) if paths else nothing
         batch = MicroBatch(self.run_id, -1)
         with landing_reader.name_unreadable_file(), evaluate(context, batch, records) as effects:
@@ -114,7 +114,7 @@ class DeltaUndo:
         if new:
             create_table(leg, undone_spec())
             rows = [{"run_id": topic.run_id, "topic": topic.name, "source": one} for one in new]
-            frame = create_frame(leg.spark, rows, UNDONE.simpleString())
+            frame = create_frame(leg.spark, rows, type_ddl(UNDONE))
             with_retries(lambda: frame.writeTo(leg.qualified(UNDONE_TABLE)).append())
 
     def restore_clean(self) -> None:

@@ -14,7 +14,7 @@ from pyspark.sql import types as T
 
 from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import TableError
-from pinterest_transforms.schemas import SCHEMA_VERSION
+from pinterest_transforms.schemas import SCHEMA_VERSION, type_ddl
 from pinterest_transforms.settings import Leg, Settings, quote_identifiers
 from pinterest_transforms.tables.constraints import add_constraints, constraint_properties
 from pinterest_transforms.tables.definitions import (
@@ -147,7 +147,7 @@ def _column_ddl(column: T.StructField, *, is_added: bool = False) -> str:
     # A column that is added to a table is null in the rows it has.
     required = " NOT NULL" if column.metadata.get("required") and not is_added else ""
     comment = sql_text(column.metadata["comment"])
-    return f"{quote_identifiers(column.name)} {column.dataType.simpleString()}{required} COMMENT {comment}"
+    return f"{quote_identifiers(column.name)} {type_ddl(column.dataType)}{required} COMMENT {comment}"
 
 
 def _make_or_migrate(leg: Leg, spec: TableSpec, *, exists: bool) -> None:
