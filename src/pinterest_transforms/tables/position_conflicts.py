@@ -59,7 +59,8 @@ def exclude_earlier_topic(kept: DataFrame, rows: DataFrame) -> DataFrame:
         kept: rows of a table whose files are gone.
         rows: what was read of all files that are there.
     """
-    arrived = F.col("_source.arrived")
+    # As numbers: this machine's zone may have the hour of a local time twice.
+    arrived = F.unix_micros("_source.arrived")
     begins = rows.select(*_place(), arrived.alias("_since"))
     first = begins.groupBy("_shard").agg(
         F.min("_position").alias("_first"), F.min_by("_since", "_position").alias("_since")
@@ -67,7 +68,7 @@ def exclude_earlier_topic(kept: DataFrame, rows: DataFrame) -> DataFrame:
     later = (F.col("_source.shard") == F.col("_shard")) & (F.col("_source.position") > F.col("_first"))
     earlier = kept.join(F.broadcast(first), later & (arrived < F.col("_since")))
     since = earlier.agg(F.max("_since")).collect()[0][0]
-    return kept if since is None else kept.where(arrived >= F.lit(since))
+    return kept if since is None else kept.where(arrived >= since)
 
 
 def _place() -> tuple[Column, Column]:
