@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinterest_transforms.ingest.excluded_records import blank_file, blank_lines, count_lines, remove_lines
+from pinterest_transforms.ingest.excluded_records import (
+    blank_file,
+    blank_lines,
+    count_lines,
+    range_row,
+    remove_lines,
+    select_overlapping,
+)
+from pinterest_transforms.ingest.micro_batch import RecordRange
 
 
 @pytest.mark.parametrize(
@@ -81,3 +89,31 @@ def test_a_line_of_a_failed_file_goes(tmp_path: Path) -> None:
     file.write_bytes(b"".join(lines))
     assert remove_lines(file, {17}) == 1
     assert file.read_bytes() == lines[1]
+
+
+@pytest.mark.parametrize(
+    ("shard", "file", "first", "last", "overlaps"),
+    [
+        ("0", "f", "10", "19", True),
+        ("0", "f", "00", "10", True),  # its last record alone
+        ("0", "f", "39", "50", True),  # its first one alone
+        ("0", "f", "25", "26", True),
+        ("0", "f", "00", "09", False),
+        ("0", "f", "40", "50", False),
+        ("1", "f", "10", "19", False),
+        ("0", "g", "10", "19", False),
+    ],
+)
+def test_undone_records_are_looked_for_where_some_may_have_been_read(
+    shard: str, file: str, first: str, last: str, overlaps: bool
+) -> None:
+    undone = RecordRange(shard, file, first, last)
+    read = [RecordRange("0", "f", *span) for span in (("20", "39"), ("10", "19"), ("15", "16"))]
+    assert select_overlapping([undone], read) == [undone] * overlaps
+
+
+def test_a_range_of_a_stream_has_neither_a_file_nor_its_time() -> None:
+    stream = {"shard": "0", "file": None, "first": "1", "last": "2", "arrived": None}
+    assert range_row(RecordRange("0", "", "1", "2")) == stream
+    file = {**stream, "file": "f", "arrived": "1970-01-01T00:00:01.000005+00:00"}
+    assert range_row(RecordRange("0", "f", "1", "2", 1_000_005)) == file

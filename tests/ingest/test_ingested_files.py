@@ -1,5 +1,6 @@
 """Which landing files were taken, as it stands on the disk: torn lines, a full disk. No Spark."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,13 @@ KEY = 'topics/abc.pin/a "b"\n/abc.pin+0+0000000000.json'
 
 def test_a_file_is_taken_until_its_size_or_time_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[bytes] = []
+    on_disk: list[int] = []
     file = tmp_path / "pin" / "files.jsonl"
     monkeypatch.setattr(ingested_files, "flush_to_disk", lambda: written.append(file.read_bytes()))
+    monkeypatch.setattr(os, "fsync", lambda handle: on_disk.append(os.fstat(handle).st_size))
     IngestedFiles(str(tmp_path / "pin")).add({KEY: ONE})
     assert written == [b""]  # the tables are on the disk before it is noted
+    assert on_disk == [0, file.stat().st_size]  # of the new list, and with the file's line
     taken = IngestedFiles(str(tmp_path / "pin"))
     assert taken.is_ingested(KEY, ONE)
     assert not taken.is_ingested(KEY, ONE._replace(size=8))

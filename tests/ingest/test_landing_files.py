@@ -200,6 +200,11 @@ def test_what_cannot_be_taken_is_told_with_its_name(folder: Path) -> None:
     for name, (content, wanted) in contents.items():
         path = put(folder / f"{name}.json.gz", content)
         assert why_unusable(str(path), len(content), 50_000, local=True) == wanted.format(path), name
+    # One byte more than a limit of whole chunks, in which a file is unpacked.
+    path = put(folder / "a byte too long.json.gz", gzip.compress(bytes(2**20 + 1)))
+    assert why_unusable(str(path), 1, 2**20, local=True) == (
+        f"a landing file must have at most 1048576 bytes unpacked, got more in {path}: split it"
+    )
     colon = put(folder / "[a]" / "hour=10:00" / number(0))
     assert why_unusable(str(colon), 3, 9, local=True) == (
         f"a landing file's path must have no colon beside one of \\*?[]{{}}, which Spark cannot read, got {colon}"

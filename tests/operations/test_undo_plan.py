@@ -39,6 +39,18 @@ def test_a_run_that_goes_on_after_another_one_owns_what_it_read_itself() -> None
     )
 
 
+def test_a_new_checkpoint_owns_what_stands_before_or_behind_what_others_read() -> None:
+    """A batch that a kill has left is read again: what the one before it has read stays read."""
+    first, before, behind = positions("0", 10, 19), positions("1", 1, 3), positions("2", 30, 39)
+    batches = [
+        batch("a", first, positions("1", 10, 19), positions("2", 10, 19)),
+        batch("a", positions("0", 12, 15)),
+        batch("c", first, before, behind, query="new"),
+    ]
+    assert plan_undo("t", batches, "a").ranges == (first, positions("1", 10, 19), positions("2", 10, 19))
+    assert plan_undo("t", batches, "c").ranges == (before, behind)
+
+
 def test_two_rebuilds_after_the_clock_was_set_back_come_after_the_run_whose_files_they_read_again() -> None:
     """By their times they would come first, and own what the first run has brought."""
     file = RecordRange("0", "f", "001", "009", arrived=5)
@@ -54,7 +66,8 @@ def test_a_run_among_rows_that_do_not_say_what_they_read_is_refused(run_id: str)
     old = RecordedBatch("old", "q", None)
     batches = [old, batch("first", positions("0", 1, 2), query="new"), batch("next", positions("0", 3, 4), query="new")]
     assert plan_undo("t", batches, "next").ranges == (positions("0", 3, 4),)
-    for given in (batches, [old, batch(run_id, positions("0", 1, 2))]):
+    behind_old = [old, batch("before", positions("0", 1, 2)), batch(run_id, positions("0", 3, 4))]  # in one checkpoint
+    for given in (batches, [old, batch(run_id, positions("0", 1, 2))], behind_old):
         with pytest.raises(UndoError) as error:
             plan_undo("t", given, run_id)
         assert str(error.value) == (
