@@ -6,6 +6,7 @@ Thousands of histories in memory; `tests/ingest/delta` proves that each operatio
 import os
 from collections import Counter
 from itertools import product
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -126,6 +127,19 @@ def test_a_file_that_cannot_be_ingested_stands_in_the_way_of_a_rebuild_alone(pro
     assert world.run()
     check_tables(world)
     world.close()
+
+
+def test_a_killed_batch_goes_on_without_a_file_that_cannot_be_ingested_any_more(process: Process):  # noqa: F811
+    for dies_at in range(1, 12):
+        world = LandingWorld(process)
+        for partition in (0, 1):
+            world.put(partition, [Record(0, "", "")])
+        world.run(dies_at)
+        world.landing.why_unusable = lambda path, _: "too large" if "partition=1" in path else ""
+        with patch.object(world.landing, "evaluate", wraps=world.landing.evaluate) as evaluated:
+            assert world.run()
+        assert [path for call in evaluated.call_args_list for path in call.args[0] if "partition=1" in path] == []
+        world.close()
 
 
 @pytest.mark.parametrize("make", [LandingWorld, StreamWorld])
