@@ -406,6 +406,8 @@ INSTANTS: list[tuple[object, object]] = [
     ("99999-01-01 00:00:00", None),
     ("19000-01-1 03:52:47", None),  # a year of five digits in as many bytes as the usual spelling
     ("20200-1-11 00:00:00", None),
+    ("2020-08-28 3:52:47N", None),  # in as many bytes, and with a Z it would be New Zealand's time
+    ("2020-08-28 3:52:4.5", None),
     ("-2020-08-28 03:52:47", None),
     ("03:52:47", None),
     ("T03:52:47", None),

@@ -78,6 +78,13 @@ TORN: dict[str, tuple[Change, str]] = {
         "sources/0/9.compact must be as Spark wrote it, got 11 bytes that are torn",
     ),
     "gap": (lambda root: (root / "offsets/3").unlink(), "offsets/3 must be there, got none"),
+    "first gap": (
+        lambda root: [
+            ((root / name / "3").unlink(), (root / name / "4").rename(root / name / "1"))
+            for name in ("offsets", "commits")
+        ],
+        "offsets/0 must be there, got none",
+    ),
     "last offset": (lambda root: (root / "offsets/4").unlink(), "offsets/4 must be there, got none"),
     "all offsets": (
         lambda root: [file.unlink() for file in (root / "offsets").iterdir()],

@@ -73,10 +73,11 @@ def test_a_checkpoint_knows_the_order_of_those_before_it(checkpoint: Path):
 def test_a_checkpoint_of_another_table_is_refused(checkpoint: Path):
     opened(checkpoint)
     begin(checkpoint)
-    with pytest.raises(CheckpointError) as error:
-        opened(checkpoint, ids={**IDS, "pins": "9"})
-    wanted = f"checkpoint {checkpoint} belongs to other data: table pins must be id 1, got id 9{AFTER}"
-    assert str(error.value) == wanted
+    for name, known in (("pins", "1"), ("a table it does not know", "None")):
+        with pytest.raises(CheckpointError) as error:
+            opened(checkpoint, ids={**IDS, name: "9"})
+        wanted = f"checkpoint {checkpoint} belongs to other data: table {name} must be id {known}, got id 9{AFTER}"
+        assert str(error.value) == wanted
 
 
 def test_a_checkpoint_of_another_landing_is_refused(checkpoint: Path):
