@@ -72,6 +72,13 @@ def test_a_table_whose_making_was_killed_is_made(place: Place, left: tuple[str, 
     assert delta_version(place, "runs") == 0
 
 
+@pytest.mark.usefixtures("only_runs")
+def test_a_schemas_name_may_look_like_a_number(place: Place):
+    numbered = place.with_settings(schema="1e5")
+    creation.set_up(numbered)
+    assert numbered.counted() == []
+
+
 def test_set_up_again_changes_nothing(work_tables: Place):
     before = work_tables.content()
     creation.set_up(work_tables)
@@ -153,6 +160,14 @@ def test_an_older_table_gets_what_it_lacks_and_keeps_its_rows(place: Place):
     version = delta_version(place, "runs")
     creation.set_up(place)
     assert delta_version(place, "runs") == version
+
+    # It stays the table that checkpoints know when it is migrated again.
+    table_id, name = table_access.read_table_ids(place, "runs"), place.settings.qualified("runs")
+    place.spark.sql(f"DELETE FROM {name}")  # the row lacks what each one must have by now
+    place.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('pinterest.schema_version' = '2')")
+    creation.set_up(place)
+    assert table_access.read_properties(place, "runs")["pinterest.schema_version"] == "3"
+    assert table_access.read_table_ids(place, "runs") == table_id
 
 
 @pytest.mark.usefixtures("only_runs")
