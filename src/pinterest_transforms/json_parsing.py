@@ -95,7 +95,8 @@ def _steps(entity: Entity) -> list[dict[str, Column]]:
         {"_escaped": _has_surrogates(raw)},
         {"_json": F.from_json(within, "array<map<string,string>>", READER_OPTIONS)},
         {
-            "readable": _true((F.size("_json") == 2) & F.map_contains_key(end, _END) & first.isNotNull()),
+            # The end stands last in the array: where it is the second one, there are these two.
+            "readable": _true(F.map_contains_key(end, _END) & first.isNotNull()),
             "_unpaired": unpaired,
             "_record": F.when(unpaired, replaced).otherwise(first),
         },
