@@ -178,7 +178,7 @@ def _delete_quarantined(leg: Leg, border: datetime) -> None:
     topics = [f"'{leg.settings.source_name(entity)}'" for entity in ENTITIES]
     which = [f"topic = {topic}" for topic in topics]
     # What another user id, or an earlier one, has left there is as old.
-    which.append(f"(topic IS NULL OR topic NOT IN ({', '.join(topics)}))")
+    which.append(f"topic NOT IN ({', '.join(topics)})")
     for condition in which:
         if leg.sql(f"SELECT 1 FROM {name} WHERE {condition} AND {old} LIMIT 1").head(1):
             statement = f"DELETE FROM {name} WHERE {condition} AND {old}"
