@@ -87,6 +87,7 @@ def test_a_checkpoint_of_another_landing_is_refused(checkpoint: Path):
         opened(checkpoint, "/other")
     assert str(error.value) == (
         f"checkpoint {checkpoint} belongs to other data: source must be /landing, got /other{AFTER}"
+        "; use another warehouse or schema for a source that has not replaced that one"
     )
 
 

@@ -19,6 +19,7 @@ from pinterest_transforms.ingest.checkpoint_files import check_checkpoint_files
 INGESTED_FILES = "files.jsonl"
 """File in a checkpoint's folder that lists ingested landing files; a folder that Spark fills has no such file."""
 REBUILD = "run again with --rebuild to clean everything again"
+OTHER_TABLES = "; use another warehouse or schema for a source that has not replaced that one"
 
 
 def flush_to_disk() -> None:
@@ -138,7 +139,7 @@ def open_state(
     if known is None:
         raise _mismatch(checkpoint, "its identity file", "beside it", "none", remedy)
     if known.source != source:
-        raise _mismatch(checkpoint, "source", known.source, source, remedy)
+        raise _mismatch(checkpoint, "source", known.source, source, remedy + OTHER_TABLES)
     for name, table_id in tables.items():
         if known.tables.get(name) != table_id:
             raise _mismatch(checkpoint, f"table {name}", f"id {known.tables.get(name)}", f"id {table_id}", remedy)

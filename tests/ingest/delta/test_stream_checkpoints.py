@@ -10,7 +10,7 @@ import pytest
 
 from pinterest_transforms.entities import GEO
 from pinterest_transforms.errors import CheckpointError, StreamError, TableError
-from pinterest_transforms.ingest.checkpoint_state import load_state
+from pinterest_transforms.ingest.checkpoint_state import OTHER_TABLES, load_state
 from pinterest_transforms.json_parsing import NOT_AN_OBJECT
 from pinterest_transforms.tables import raw_archive, table_access
 from tests.support.stream_places import SHARD, STREAM, MakeStreams, StreamPlace, geo, geo_counts, stream_place  # noqa: F401 - one is a fixture
@@ -104,7 +104,7 @@ def test_checkpoints_belong_to_their_tables_and_stream(place: StreamPlace):
     place.kinesis.create(STREAM)
     with pytest.raises(CheckpointError) as error:
         place.take()
-    assert str(error.value) == belongs(place, "source", made, identity(place)) + NEW_CHECKPOINT
+    assert str(error.value) == belongs(place, "source", made, identity(place)) + NEW_CHECKPOINT + OTHER_TABLES
 
     # Raw records were dropped above: what was before them is not there to be made again.
     place.make_again(TABLE)
