@@ -262,9 +262,13 @@ def _conditions() -> dict[str, Column]:
 
 @contextmanager
 def materialize(leg: Leg, name: str, frame: DataFrame) -> Iterator[DataFrame]:
-    """The frame, computed once and kept while it is used. Serverless may refuse to keep it: then in a table."""
+    """The frame, computed once and kept while it is used. Serverless may refuse to keep it: then in a table.
+
+    Classic Spark computes it in its first use, which must read all rows, as a count does: so it costs no pass of its
+    own. Over Spark Connect, as serverless is, it is computed here, where a refusal is seen.
+    """
     try:
-        kept = frame.localCheckpoint(eager=True)
+        kept = frame.localCheckpoint(eager=is_remote())
     except (PySparkException, NotImplementedError) as error:
         if not is_refused(error):
             raise
