@@ -257,9 +257,8 @@ def _plain_timestamp(value: Column) -> Column:
     fifth, last = (F.substring(value.cast("binary"), place, 1) for place in (5, -1))
     year = (value >= "1900") & (value < "2101") & (fifth == F.lit(b"-"))
     shape = year & (F.octet_length(value) == 19) & ~value.contains(".")
-    return F.when(shape & last.between(F.lit(b"0"), F.lit(b"9")), F.concat(value, F.lit("Z"))).try_cast(
-        T.TimestampType()
-    )
+    zoned = F.when(shape & last.between(F.lit(b"0"), F.lit(b"9")), F.concat(value, F.lit("Z")))
+    return zoned.try_cast(T.TimestampType())
 
 
 def _any_timestamp(value: Column) -> Column:
