@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from local import PROJECT
 from local.cli.command_session import open_runner
-from pinterest_transforms.entities import ENTITIES
-from pinterest_transforms.errors import LandingError, SettingsError
+from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.ingest.landing_files import check_local_landing
 from pinterest_transforms.settings import Leg, Settings
 
 if TYPE_CHECKING:
@@ -65,14 +65,9 @@ def check_batch(options: argparse.Namespace) -> Settings:
     """
     landing, warehouse, report = options.landing, options.warehouse, options.report
     settings = Settings(user_id=options.user_id, landing=str(landing), warehouse=str(warehouse))
-    if not (landing / "topics").is_dir():
-        raise LandingError(f"landing must be a folder with topics/ in it, got {landing}")
+    check_local_landing(settings)
     if warehouse.resolve() == landing.resolve():
         raise SettingsError(f"warehouse must be another folder than the landing, got {warehouse} for both")
-    if not any(Path(settings.topic_folder(entity)).is_dir() for entity in ENTITIES):
-        found = sorted(folder.name for folder in (landing / "topics").iterdir())
-        wanted = f"topics {settings.user_id}.pin, .geo or .user"
-        raise LandingError(f"landing must hold {wanted}, got {', '.join(found[:9]) or 'no topics'}")
     if report is not None:
         if report.is_dir():
             raise SettingsError(f"report must be a file, got the folder {report}")

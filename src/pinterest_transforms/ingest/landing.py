@@ -24,7 +24,16 @@ from pinterest_transforms.ingest.delta_effects import DeltaEffects, IngestContex
 from pinterest_transforms.ingest.excluded_records import read_undone
 from pinterest_transforms.ingest.ingested_files import IngestedFiles
 from pinterest_transforms.ingest.landing_batches import ingest_listed, process_files
-from pinterest_transforms.ingest.landing_files import FileStamp, Listing, format_others, object_key, why_unusable
+from pinterest_transforms.ingest.landing_files import (
+    HOLDS_TOPICS,
+    FileStamp,
+    Listing,
+    check_local_landing,
+    describe_topics,
+    format_others,
+    object_key,
+    why_unusable,
+)
 from pinterest_transforms.ingest.micro_batch import MicroBatch
 from pinterest_transforms.settings import EntityLeg, Leg
 from pinterest_transforms.tables import position_conflicts, table_access
@@ -131,22 +140,17 @@ def check_landing(leg: Leg) -> str:
     Raises:
         LandingError: there is no landing, or it has no topics of this user id.
     """
-    root = f"{leg.settings.landing.rstrip('/')}/topics"
-    if not leg.settings.landing or not folder_exists(leg, root):
-        raise LandingError(f"landing must be a folder that holds topics/, got {leg.settings.landing!r}")
-    if not any(folder_exists(leg, leg.for_entity(entity).topic_folder) for entity in ENTITIES):
-        found = ", ".join(_topics(leg, root)[:9]) or "no files"
-        raise LandingError(f"landing must hold topics {leg.settings.user_id}.pin, .geo or .user, got {found}")
-    return leg.settings.landing
-
-
-def _topics(leg: Leg, root: str) -> list[str]:
-    """Names of the folders of a landing that has none of this user."""
-    if landing_reader.is_local_folder(leg.settings, root):
-        return sorted(folder.name for folder in Path(root).iterdir() if folder.is_dir())
-    files = landing_reader.make_file_reader(leg.spark).load(landing_reader.as_glob(root))
-    paths = files.select("path").toLocalIterator()
-    return sorted({row["path"].rpartition("/topics/")[2].partition("/")[0] for row in paths})
+    settings, root = leg.settings, f"{leg.settings.landing.rstrip('/')}/topics"
+    if landing_reader.is_local_folder(settings, root):
+        check_local_landing(settings)
+    elif not settings.landing or not folder_exists(leg, root):
+        raise LandingError(f"{HOLDS_TOPICS}, got {settings.landing!r}")
+    elif not any(folder_exists(leg, leg.for_entity(entity).topic_folder) for entity in ENTITIES):
+        files = landing_reader.make_file_reader(leg.spark).load(landing_reader.as_glob(root))
+        paths = [row["path"] for row in files.select("path").toLocalIterator()]
+        topics = {path.rpartition("/topics/")[2].partition("/")[0] for path in paths}
+        raise LandingError(describe_topics(settings, topics))
+    return settings.landing
 
 
 def folder_exists(leg: Leg, folder: str) -> bool:

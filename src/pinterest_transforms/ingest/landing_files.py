@@ -16,16 +16,40 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from pinterest_transforms.entities import ENTITIES
 from pinterest_transforms.errors import LandingError
+from pinterest_transforms.settings import Settings
 
 TOMBSTONES = "tombstone"
 """The sink's folder of records without a value, its setting ``tombstone.encoded.partition``: keys and headers alone."""
+
+HOLDS_TOPICS = "landing must be a folder that holds topics/"
+"""Begins the message about one that is none."""
 
 FEW_NAMED = 3
 _SMALL_BYTES, _MANY_FILES = 16 * 1024, 1000
 _CHUNK = 1 << 20
 # Where a path has one of these, Spark takes it apart, and a part of it with a colon for an address.
 _PATTERN = re.compile(r"[\\*?\[\]{}]")
+
+
+def check_local_landing(settings: Settings) -> None:
+    """Checks that the landing is a folder of this machine with topics of this user id.
+
+    Raises:
+        LandingError: it is none, or has no such topics.
+    """
+    topics = Path(settings.landing, "topics")
+    if not settings.landing or not topics.is_dir():
+        raise LandingError(f"{HOLDS_TOPICS}, got {settings.landing!r}")
+    if not any(Path(settings.topic_folder(entity)).is_dir() for entity in ENTITIES):
+        raise LandingError(describe_topics(settings, [entry.name for entry in _entries(topics) if entry.is_dir()]))
+
+
+def describe_topics(settings: Settings, topics: Iterable[str]) -> str:
+    """A message about a landing that has other topics than those of this user id."""
+    found = ", ".join(sorted(topics)[:9]) or "no files"
+    return f"landing must hold topics {settings.user_id}.pin, .geo or .user, got {found}"
 
 
 class FileKind(Enum):

@@ -18,9 +18,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pinterest_transforms.entities import ENTITIES, USER
-from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.errors import LandingError, SettingsError
 from pinterest_transforms.ingest.excluded_records import KEYS_TYPE, blank_file, count_lines, keys_in_sql, read_excluded
-from pinterest_transforms.ingest.landing_files import list_folder
+from pinterest_transforms.ingest.landing_files import HOLDS_TOPICS, check_local_landing, list_folder
 from pinterest_transforms.schemas import ERASED, type_ddl
 from pinterest_transforms.settings import Leg, Settings
 from pinterest_transforms.tables import answer_tables, maintenance, table_access
@@ -116,7 +116,7 @@ def count_rows(leg: Leg, keys: Collection[int]) -> list[ErasedRows]:
     """What ``erase`` would delete: rows of each table, and lines of the landing if there is one. Changes nothing.
 
     Raises:
-        SettingsError: the landing is no folder that can be rewritten from here.
+        LandingError: the landing is no folder that can be rewritten from here, or has no topics of this user id.
     """
     found = []
     for name in _record_tables(leg.settings):
@@ -146,7 +146,7 @@ def erase(leg: Leg, keys: Collection[int], *, purge: bool = False) -> list[Erase
 
     Raises:
         BusyError: an ingest of the leg is not finished.
-        SettingsError: the landing is no folder that can be rewritten from here.
+        LandingError: the landing is no folder that can be rewritten from here, or has no topics of this user id.
     """
     files = _landing_files(leg.settings) if purge else []
     with entity_lock(leg.settings, *ENTITIES):
@@ -211,12 +211,8 @@ def _landing_files(settings: Settings) -> list[Path]:
     root = f"/dbfs{settings.landing}" if settings.landing.startswith("/mnt/") else settings.landing
     here = replace(settings, landing=root)
     if not Path(root, "topics").is_dir():
-        raise SettingsError(f"landing must be a folder with topics/ in it, a volume or a mount, got {settings.landing}")
-    if not any(Path(here.topic_folder(entity)).is_dir() for entity in ENTITIES):
-        wanted = f"topics {settings.user_id}.pin, .geo or .user"
-        raise SettingsError(
-            f"landing must hold {wanted}, got none of them in {settings.landing}: is the user id right?"
-        )
+        raise LandingError(f"{HOLDS_TOPICS}, a volume or a mount, got {settings.landing!r}")
+    check_local_landing(here)
     listed = [list_folder(here.topic_folder(entity), here.topic(entity)).records for entity in ENTITIES]
     return sorted(Path(path) for records in listed for path in records)
 

@@ -40,12 +40,12 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
         (
             "batch --landing none --warehouse w",
             2,
-            "error: landing must be a folder with topics/ in it, got {folder}/none",
+            "error: landing must be a folder that holds topics/, got '{folder}/none'",
         ),
         (
             "batch --landing {folder} --warehouse w",
             2,
-            "error: landing must be a folder with topics/ in it, got {folder}",
+            "error: landing must be a folder that holds topics/, got '{folder}'",
         ),
         (
             "batch --landing l --warehouse w --user-id x;",

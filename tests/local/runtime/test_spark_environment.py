@@ -74,4 +74,4 @@ def test_a_locale_that_is_not_utf_8_changes_no_name(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert got.stderr.decode() == f"error: landing must be a folder with topics/ in it, got {missing}\n"
+    assert got.stderr.decode() == f"error: landing must be a folder that holds topics/, got {str(missing)!r}\n"
