@@ -11,7 +11,15 @@ import pytest
 
 from pinterest_transforms.errors import LandingError
 from pinterest_transforms.ingest import landing_files
-from pinterest_transforms.ingest.landing_files import FileKind, FileStamp, Listing, file_kind, list_folder, why_unusable
+from pinterest_transforms.ingest.landing_files import (
+    FileKind,
+    FileStamp,
+    Listing,
+    file_kind,
+    list_folder,
+    object_key,
+    why_unusable,
+)
 
 TOPIC = "abc.pin"
 NAME = "abc.pin+0+0000000050"
@@ -62,6 +70,11 @@ TAKEN, PASSED, OTHER = FileKind.RECORDS, FileKind.PASSED_OVER, FileKind.OTHER
 )  # fmt: skip
 def test_one_rule_says_which_files_are_records(path: str, kind: FileKind) -> None:
     assert file_kind(path, TOPIC) is kind
+
+
+def test_a_copy_below_its_own_topic_has_the_object_key_of_its_file() -> None:
+    key = f"topics/{TOPIC}/partition=0/{NAME}.json"
+    assert object_key(f"/landing/topics/{TOPIC}/copy/{key}", TOPIC) == key
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Names and limits: what they must be, and the exact words for what they must not be. No Spark session."""
 
+import argparse
 import dataclasses
 import subprocess
 import sys
@@ -12,7 +13,17 @@ from pinterest_transforms import errors
 from pinterest_transforms.analysis import answers
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, entities_named, entity_named
 from pinterest_transforms.errors import PinterestError, SettingsError
-from pinterest_transforms.settings import Settings, check_identifier, check_user_id, landing_key, quote_identifiers
+from pinterest_transforms.settings import (
+    DEFAULT_USER_ID,
+    Settings,
+    add_user_id,
+    check_identifier,
+    check_user_id,
+    landing_key,
+    parse_float,
+    parse_int,
+    quote_identifiers,
+)
 
 SOURCES = {
     "pin": "index unique_id title description poster_name follower_count tag_list is_image_or_video image_src "
@@ -109,6 +120,17 @@ def test_another_user_id_is_a_clear_error(user_id: str) -> None:
     assert error_of(user_id=user_id) == f"user_id must be 3 to 32 of a-z and 0-9, got {user_id!r}"
 
 
+@pytest.mark.parametrize(("around", "user_id"), [(None, DEFAULT_USER_ID), ("", DEFAULT_USER_ID), ("abc", "abc")])
+def test_a_command_takes_the_user_id_of_the_environment(
+    around: str | None, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if around is not None:
+        monkeypatch.setenv("PINTEREST_USER_ID", around)
+    parser = argparse.ArgumentParser()
+    add_user_id(parser)
+    assert [parser.parse_args(given).user_id for given in ([], ["--user-id", "mine"])] == [user_id, "mine"]
+
+
 @pytest.mark.parametrize("name", ["pins", "0abc_pin_table", "A", "_x", "dev-eu", "a" * 128])
 def test_a_name_is_checked_and_back_quoted(name: str) -> None:
     assert check_identifier(name) == name
@@ -132,10 +154,30 @@ def test_another_name_never_meets_sql(name: str) -> None:
         ({"schema": "a.b"}, "schema must be 1 to 128 letters, digits, _ or -, and not begin with -, got 'a.b'"),
         ({"max_files_per_batch": 0}, "max_files_per_batch must be at least 1, got 0"),
         ({"max_file_bytes": -1}, "max_file_bytes must be at least 1, got -1"),
+        ({"raw_days": -1}, "raw_days must be at least 0, got -1"),
     ],
 )
 def test_a_wrong_setting_is_a_clear_error(given: dict, message: str) -> None:
     assert error_of(**given) == message
+
+
+def test_the_least_of_each_number_is_allowed() -> None:
+    assert Settings(max_files_per_batch=1, max_file_bytes=1, raw_days=0).raw_days == 0
+
+
+def test_a_number_of_a_widget_goes_up_to_its_maximum() -> None:
+    assert [parse_int(text, "days", maximum=10) for text in ("0", "007", "10")] == [0, 7, 10]
+    assert [parse_float(text, "hours", maximum=10) for text in ("0", "0.25", "10.0")] == [0, 0.25, 10]
+
+
+@pytest.mark.parametrize("text", ["", "11", "10.1", "-1", "1.", ".5", "1e1", "٣", "1\n"])
+def test_another_number_of_a_widget_is_a_clear_error(text: str) -> None:
+    for parse, number in ((parse_float, "number"), (parse_int, "whole number")):
+        with pytest.raises(SettingsError) as caught:
+            parse(text, "days", maximum=10)
+        assert str(caught.value) == f"days must be a {number} from 0 to 10, got {text!r}"
+    with pytest.raises(SettingsError):
+        parse_int("1.0", "days")
 
 
 def test_settings_are_frozen() -> None:
@@ -201,6 +243,7 @@ def test_settings_are_read_from_the_widgets_that_a_notebook_has() -> None:
         ({"raw_days": "thirty"}, "raw_days must be a whole number from 0 to 36500, got 'thirty'"),
         ({"leg": "both"}, "leg must be batch or stream, got 'both'"),
         ({"user_id": "x;"}, "user_id must be 3 to 32 of a-z and 0-9, got 'x;'"),
+        ({"catalog": ""}, "catalog must be 1 to 128 letters, digits, _ or -, and not begin with -, got ''"),
     ],
 )
 def test_a_widget_that_cannot_be_used_is_named(widgets: dict[str, str], said: str) -> None:
@@ -214,6 +257,7 @@ def test_places_are_made_of_landing_and_warehouse() -> None:
     assert local.topic_folder(PIN) == "/data/in/topics/abc.pin"
     assert local.table_folder("runs") == Path("/data/out/pinterest_stream/runs")
     assert local.checkpoint(USER) == "/data/out/_checkpoints/stream/user"
+    assert local.stop_file(USER) == "/data/out/_checkpoints/stream/stop"
     assert Settings(checkpoints="/elsewhere/").checkpoint(GEO) == "/elsewhere/batch/geo"
     managed = Settings(catalog="main", schema="mine")
     assert managed.table_folder("runs") is None
