@@ -100,6 +100,17 @@ def test_a_checkpoint_that_lost_its_state_is_refused(checkpoint: Path):
     )
 
 
+def test_a_checkpoint_with_a_torn_file_of_spark_s_is_refused_with_a_remedy_for_that(checkpoint: Path):
+    opened(checkpoint)
+    begin(checkpoint)
+    (checkpoint / "metadata").write_text("")
+    with pytest.raises(CheckpointError) as error:
+        open_state(str(checkpoint), "/landing", IDS, reset=False, remedy_for_torn_files="do this")
+    assert "metadata must be as Spark wrote it, got an empty file" in str(error.value)
+    assert str(error.value).endswith("; do this")
+    assert opened(checkpoint, rebuild=True).rebuild
+
+
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"query_id": "x", "colour": 1}', '"text"'])
 def test_a_corrupted_state_is_refused_and_a_rebuild_gets_over_it(checkpoint: Path, content: str):
     first = opened(checkpoint)

@@ -122,7 +122,7 @@ def open_state(
         if not reset:
             raise
         known = None
-    if reset or not has_begun(checkpoint):
+    if reset or not _has_begun(checkpoint, known):
         unfinished = known is not None and known.rebuild  # a new checkpoint must not forget it
         new = CheckpointState(f"{checkpoint}.json", uuid.uuid4().hex, source, tables, rebuild=rebuild or unfinished)
         if known:
@@ -164,8 +164,15 @@ def load_state(checkpoint: str) -> CheckpointState | None:
 
 
 def has_begun(checkpoint: str) -> bool:
-    """True if a query has run with the checkpoint, and it is not one to be removed."""
-    known = load_state(checkpoint)
+    """True if a query has run with the checkpoint, and it is not one to be removed.
+
+    Raises:
+        CheckpointError: its state is none that this library has written.
+    """
+    return _has_begun(checkpoint, load_state(checkpoint))
+
+
+def _has_begun(checkpoint: str, known: CheckpointState | None) -> bool:
     begun = any(Path(checkpoint, name).is_file() for name in ("metadata", INGESTED_FILES))
     return begun and (known is None or known.previous_removed)
 
