@@ -48,7 +48,10 @@ def test_files_bytes_and_time_of_each_topic(make_place: Callable[..., Place], ei
 
 def test_a_landing_that_cannot_be_read_is_one_line(make_place: Callable[..., Place]):
     place = make_place(names=())
-    with pytest.raises(LandingError) as error:
-        landing_summary(place.with_settings(landing="s9://bucket"))
-    assert str(error.value).startswith("landing must be readable, got 's9://bucket': ")
-    assert "\n" not in str(error.value)
+    file = place.put(0, pin(1))
+    file.rename(file.with_suffix(".json.gz"))  # it can be listed, and not read
+    for landing in ("s9://bucket", place.settings.landing):
+        with pytest.raises(LandingError) as error:
+            landing_summary(place.with_settings(landing=landing))
+        assert str(error.value).startswith(f"landing must be readable, got {landing!r}: ")
+        assert "\n" not in str(error.value)

@@ -17,10 +17,9 @@ from emulation.synthetic.generator import generate_rows
 from emulation.synthetic.landing_writer import assign_partition
 from pinterest_transforms.analysis.answers import ANSWERS
 from pinterest_transforms.entities import ENTITIES, GEO, PIN, USER, Entity
-from pinterest_transforms.errors import BusyError, SettingsError, StreamError
+from pinterest_transforms.errors import BusyError, StreamError
 from pinterest_transforms.ingest import streams
 from pinterest_transforms.ingest.checkpoint_state import load_state
-from pinterest_transforms.ingest.kinesis import KinesisSourceConfig
 from pinterest_transforms.json_parsing import NO_KEY, NOT_AN_OBJECT, NOT_TEXT, OTHER_KIND, UNUSABLE
 from pinterest_transforms.logs import LOGGER
 from pinterest_transforms.tables import answer_tables
@@ -220,45 +219,3 @@ def test_a_stream_that_is_not_there(make_streams: MakeStreams):
             place.reading(endpoint="http://127.0.0.1:9").client(),
         )  # fmt: skip
     assert str(error.value) == "stream streaming-abc-user must be there and readable, got EndpointConnectionError"
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"initial_position": "yesterday"}, "initial position must be latest, trim_horizon or a time like "
-         "2026-01-31T12:00:00Z, got 'yesterday'"),
-        ({"initial_position": "2026-01-31T12:00:00"}, "initial position must be latest, trim_horizon or a time like "
-         "2026-01-31T12:00:00Z, got '2026-01-31T12:00:00'"),
-        ({"trigger": "5"}, "trigger must be available_now or a time such as '5 seconds' or '1 minute', got '5'"),
-        ({"trigger": "1 second\n"}, "trigger must be available_now or a time such as '5 seconds' or '1 minute', got "
-         "'1 second\\n'"),
-        ({"access_key": "a"}, "access key and secret key must be given together, got one of them"),
-        ({"secret_key": "s"}, "access key and secret key must be given together, got one of them"),
-        ({"service_credential": "c", "access_key": "a", "secret_key": "s"}, "credentials must be a service credential "
-         "or keys, got both"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_read_so_is_refused(given: dict[str, str], message: str):
-    with pytest.raises(SettingsError) as error:
-        KinesisSourceConfig(**given)
-    assert str(error.value) == message
-
-
-def test_what_the_source_is_told():
-    assert KinesisSourceConfig().options("s") == {"streamName": "s", "initialPosition": "trim_horizon"}
-    keys = {"access_key": "a", "secret_key": "geheim"}
-    reading = KinesisSourceConfig(
-        "r", "http://e", "2026-01-31T13:00:00.9+01:00", "5 seconds", **keys, allow_losses=True
-    )
-    at = '{"at_timestamp": "2026-01-31 12:00:00 +0000", "format": "yyyy-MM-dd HH:mm:ss ZZZ"}'
-    assert reading.options("s") == {
-        "streamName": "s",
-        "initialPosition": at,
-        "region": "r",
-        "endpoint": "http://e",
-        "awsAccessKey": "a",
-        "awsSecretKey": "geheim",
-        "failOnDataLoss": "false",
-    }
-    assert "geheim" not in repr(reading)
-    assert KinesisSourceConfig(service_credential="c").options("s")["serviceCredential"] == "c"
