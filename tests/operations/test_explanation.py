@@ -77,14 +77,20 @@ def test_the_command_shows_them(ran: Ran, explained: list[Row], capsys: pytest.C
 
 @pytest.fixture(scope="module")
 def stream(interpreted: SparkSession) -> Iterator[Leg]:
-    """Tables of a stream leg with one post, by other means than this project's."""
+    """Tables of a stream leg with two posts of one place, by other means than this project's."""
     settings = Settings(user_id="abc", leg="stream", schema="explained_stream")
     sources = [("shard-0", f"{number:0130d}", None, None) for number in range(3)]
     texts = [b'{"index": 7, "category": "art"}', b'{"ind": 7}', b'{"index": 8}']
     kinds = ["pin", "geo", "pin"]
     tables = {
-        settings.clean_table(PIN): (clean_schema(PIN), [{"ind": 7, "category": "art", "_source": sources[0]}]),
-        settings.clean_table(GEO): (clean_schema(GEO), [{"ind": 7, "country": "Peru", "_source": sources[1]}]),
+        settings.clean_table(PIN): (
+            clean_schema(PIN),
+            [{"ind": ind, "category": "art", "_source": sources[0]} for ind in (7, 9)],
+        ),
+        settings.clean_table(GEO): (
+            clean_schema(GEO),
+            [{"ind": ind, "country": "Peru", "_source": sources[1]} for ind in (7, 9)],
+        ),
         settings.clean_table(USER): (clean_schema(USER), []),
         "abc_raw_table": (
             RAW,
@@ -93,7 +99,14 @@ def stream(interpreted: SparkSession) -> Iterator[Leg]:
                 for kind, text, source in zip(kinds, texts, sources, strict=True)
             ],
         ),
-        "quarantine": (QUARANTINE, []),
+        # Repaired by the rules of one version, rejected by those of the next one.
+        "quarantine": (
+            QUARANTINE,
+            [
+                {"topic": settings.stream(PIN), "kind": kind, "raw": "as noted", "_source": sources[0]}
+                for kind in ("repaired", "rejected")
+            ],
+        ),
     }
     interpreted.sql(f"CREATE SCHEMA IF NOT EXISTS `{settings.schema}`")
     for name, (schema, rows) in tables.items():
@@ -108,7 +121,8 @@ def test_a_stream_s_records_come_from_the_raw_archive(stream: Leg) -> None:
     found = explain(stream, "top_category_by_country", {"country": "Peru"}, raw=True)
     places = ["pin_shard", "pin_position", "pin_raw", "geo_shard", "geo_position", "geo_raw"]
     assert found.columns == ["ind", "country", "category", *places]
-    (post,) = found.collect()
+    post, another = found.collect()
+    assert (another["ind"], another["pin_raw"]) == (9, post["pin_raw"])
     assert (post["ind"], post["pin_raw"], post["geo_raw"]) == (7, '{"index": 7, "category": "art"}', '{"ind": 7}')
     assert (post["pin_shard"], int(post["geo_position"])) == ("shard-0", 1)
 

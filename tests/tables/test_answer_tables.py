@@ -25,7 +25,7 @@ CATEGORIES = ("art", "tattoos", "art", None)
 
 
 def fill(place: Place) -> None:
-    """Twelve posts; the last pins have no geolocation, the last users no pin."""
+    """Twelve posts; one has no user, the last pins have no geolocation, the last users no pin."""
 
     def insert(table: str, rows: list[tuple[object, ...]], columns: str) -> None:
         names = ", ".join(part.split()[0] for part in columns.split(", "))
@@ -37,6 +37,7 @@ def fill(place: Place) -> None:
     made = [(i, COUNTRIES[i % 3], datetime(2017 + i % 6, 12, 31, 23, 59, 59, tzinfo=UTC)) for i in range(9)]
     insert("geolocations", made, "ind BIGINT, country STRING, timestamp TIMESTAMP")
     users = [(i, f"user {i % 4}", 16 + 7 * i % 60, datetime(2014 + i % 4, 1, 1, tzinfo=UTC)) for i in range(15)]
+    del users[4]
     insert("users", users, "ind BIGINT, user_name STRING, age INT, date_joined TIMESTAMP")
 
 
@@ -52,6 +53,10 @@ def answered(make_place: Callable[..., Place]) -> Iterator[Place]:
         for answer in SOME:
             rows = list(written[answer.name].itertuples(index=False, name=None))
             assert sorted(stored(place, answer)) == sorted(rows) != []
+        shown = answer_tables.read_answers(place, dict(reversed(written.items())))
+        assert [(name, frame.attrs["answer"]) for name, frame in shown.items()] == [
+            (one.name, one.name) for one in SOME
+        ]
         assert place.spark._jsparkSession.sharedState().cacheManager().isEmpty()
         yield place
 

@@ -6,13 +6,15 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from pyspark.sql import Row
 
 from pinterest_transforms.entities import PIN
 from pinterest_transforms.errors import CheckpointError, TableError
 from pinterest_transforms.settings import Leg, Settings
-from pinterest_transforms.tables.commits import Commit, commits_since, last_commit
+from pinterest_transforms.tables.commits import Commit, check_commits, commits_since, last_commit
 from tests.support.table_places import PINS, Place, forget_logs, lost_commit, pin
 
 REMEDY = "nothing was read; run again with --rebuild to clean everything again"
@@ -70,6 +72,26 @@ def test_a_commit_whose_file_is_torn_is_another_one(tmp_path: Path):
         *((7, "WRITE", 3), (7, "", 0), (7, "", 0), (7, "WRITE", 3), (7, "MERGE", 0))
     ]
     assert len({one.id for one in seen}) == 5
+
+
+def test_the_history_of_a_catalog_tells_commits_apart_by_what_they_did():
+    """Not by their time, of which a copy of the table has another one."""
+    names, rows = ("version", "timestamp", "operation", "operationMetrics"), []
+
+    def told(*commit: object) -> str:
+        rows[:] = [Row(**dict(zip(names, commit, strict=True)))]
+        return last_commit(leg, "pins").id
+
+    leg = Mock(spec=Leg, settings=Settings())
+    leg.sql.return_value.collect.side_effect = lambda: rows
+    one = told(7, 1, "MERGE", {"numTargetRowsInserted": "1", "numTargetRowsUpdated": "2"})
+    assert told(7, 2, "MERGE", {"numTargetRowsUpdated": "2", "numTargetRowsInserted": "1"}) == one
+    others = [(7, 1, "MERGE", {"numTargetRowsInserted": "2"}), (7, 1, "WRITE", None), (7, 1, "MERGE", None)]
+    assert len({one, *(told(*other) for other in others)}) == 4
+    check_commits(leg, {"pins": told(*others[0])}, REMEDY)
+    check_commits(leg, {}, REMEDY)  # of a state that knows none
+    with pytest.raises(CheckpointError):
+        check_commits(leg, {"pins": one}, REMEDY)
 
 
 def test_what_others_do_to_a_table_is_no_loss_but_a_restore_is_one(taken: Place):
