@@ -1,12 +1,17 @@
-"""How streams are read, and which stream one is: without Spark and without AWS."""
+"""How streams are read, which stream one is, and when its query runs again: without Spark and without AWS."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
 
 from pinterest_transforms.errors import SettingsError
+from pinterest_transforms.ingest import stream_queries
 from pinterest_transforms.ingest.kinesis import KinesisSourceConfig, StreamInfo, describe_stream
+from pinterest_transforms.ingest.stream_queries import RunningQuery
 
 
 @pytest.mark.parametrize(
@@ -60,3 +65,37 @@ def test_a_stream_that_is_created_again_is_another_one_in_any_time_zone():
     there = timezone(timedelta(hours=2))
     assert describe(first) == describe(first.astimezone(there)) == StreamInfo("arn:s made " + first.isoformat(), 48)
     assert describe(first + timedelta(microseconds=1)).identity != describe(first).identity
+
+
+def ended_query(batches: float, done: float, arrived: float) -> RunningQuery:
+    """A query that has ended: micro-batches before it began and now, seconds from now to the newest arrival."""
+    progress = {"batches": done, "arrived": time.time() + arrived}
+    context = SimpleNamespace(state=Mock(progress=progress))
+    return RunningQuery(context, Mock(isActive=False, exception=lambda: None), [], batches)
+
+
+@pytest.mark.parametrize(
+    ("batches", "done", "arrived", "again"),
+    [
+        (3, 4, -60, True),
+        (3, 3, -60, False),  # nothing was left
+        (3, 4, 60, False),  # all that had arrived when the run began is read, however much arrives meanwhile
+    ],
+)
+def test_a_pass_is_followed_by_another_one_while_it_may_have_left_something(
+    batches: float, done: float, arrived: float, again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_queries, "_GLANCE", 0)
+    restarted = []
+
+    def restart(context: object) -> RunningQuery:
+        restarted.append(context)
+        return ended_query(done, done, arrived)
+
+    first = ended_query(batches, done, arrived)
+    for how, wanted in ((restart, [first.context] * again), (None, [])):
+        restarted.clear()
+        running = [first]
+        stream_queries.watch(running, how, Path("no such file"))
+        assert (restarted, len(running)) == (wanted, 1 + len(wanted))
+        first.context.state.reload.assert_called()
