@@ -200,9 +200,11 @@ def _vacuum(leg: Leg, name: str, hours: int) -> None:
 
 def vacuum_at_once(leg: Leg, name: str) -> None:
     """Removes every file that the table does not name any more, however young; older versions go with them."""
-    before = table_access.read_properties(leg, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
+    at_once, least = "interval 0 hours", f"interval {LEAST_HOURS} hours"
+    before = table_access.read_properties(leg, name).get(_KEPT_FOR, least)
     _vacuum(leg, name, 0)
-    pair = table_access.properties_sql({_KEPT_FOR: before})
+    # One that was killed here has left its own time behind, by which a later VACUUM would take files from readers.
+    pair = table_access.properties_sql({_KEPT_FOR: least if before == at_once else before})
     with_retries(lambda: leg.sql(f"ALTER TABLE {leg.qualified(name)} SET TBLPROPERTIES ({pair})"))
 
 
