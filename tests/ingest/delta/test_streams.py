@@ -184,10 +184,11 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
             # Whatever happens here: nothing else ends the streams.
             stop.touch()
 
-    each = streams._process
+    each, is_asked = streams._process, []
 
     def elsewhere(frame, context, batch_id):
         """As over Spark Connect, where a micro-batch has its own copy of the state, and a log of its own process."""
+        is_asked.append(stop.exists())
         logging.getLogger(LOGGER).handlers.clear()
         each(frame, replace(context, state=load_state(place.settings.checkpoint(context.entity))), batch_id)
 
@@ -199,6 +200,7 @@ def test_one_query_that_fails_stops_the_others_and_a_file_stops_them_all(
     asking.join()
     assert said[:2] == [f"streaming-abc-{name}: starting the stream" for name in ("geo", "user")]
     assert said[-1] == "stopping, as requested"
+    assert not is_asked[0]  # what an earlier run was asked is no request to this one
     assert not place.spark.streams.active
     assert (place.countries(), place.rows(USER)) == ({1: "a"}, {1: ("Ada", None, None)})
     assert "abc_user_table" in load_state(place.settings.checkpoint(USER)).commits
