@@ -233,6 +233,8 @@ def test_a_median_is_exact_and_over_posts(posts_of: MakePosts) -> None:
         ("36-50", 2018, 11.0),
         ("+50", 2020, 7.0),
     ]
+    one_without = posts_of(*owned(MEDIANS[-2:]))
+    assert rows_of(answers.median_followers_by_age_group(one_without)) == [("25-35", 5.0)]
 
 
 def test_the_joining_years_of_medians_are_a_parameter(posts_of: MakePosts) -> None:
