@@ -172,6 +172,17 @@ def test_an_older_table_gets_what_it_lacks_and_keeps_its_rows(place: Place):
     assert table_access.read_table_ids(place, "runs") == table_id
 
 
+def test_an_older_table_keeps_its_partitions(make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(creation, "work_specs", lambda given: [definitions.quarantine_spec(given)])
+    monkeypatch.setattr(creation, "_make_views", lambda *_: None)
+    older = make_place(names=["quarantine"])
+    name = older.qualified("quarantine")
+    older.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('pinterest.schema_version' = '2')")
+    creation.set_up(older)
+    assert table_access.read_properties(older, "quarantine")["pinterest.schema_version"] == "3"
+    assert older.spark.sql(f"DESCRIBE DETAIL {name}").first()["partitionColumns"] == ["topic"]
+
+
 @pytest.mark.usefixtures("only_runs")
 @pytest.mark.parametrize("version", ["4", "next"])
 def test_a_newer_table_is_refused(place: Place, version: str):
