@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,25 @@ def test_a_line_of_a_failed_file_goes(tmp_path: Path) -> None:
     file.write_bytes(b"".join(lines))
     assert remove_lines(file, {17}) == 1
     assert file.read_bytes() == lines[1]
+
+
+def test_a_file_that_is_rewritten_stays_as_private_as_it_was(tmp_path: Path) -> None:
+    for change in (blank_file, remove_lines):
+        file = tmp_path / "failed.jsonl"
+        file.write_bytes(b'{"ind": 17}\n{"ind": 1}\n')
+        file.chmod(0o640)
+        assert change(file, {17}) == 1
+        assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+def test_a_line_goes_from_the_file_that_a_link_leads_to(tmp_path: Path) -> None:
+    file, link = tmp_path / "elsewhere" / "a.json", tmp_path / "a.json"
+    file.parent.mkdir()
+    file.write_bytes(b'{"ind": 17}\n{"ind": 1}\n')
+    link.symlink_to(file)
+    assert blank_file(link, {17}) == 1
+    assert link.is_symlink()
+    assert file.read_bytes() == b'           \n{"ind": 1}\n'
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import gzip
 import os
 import re
+import stat
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -211,7 +213,16 @@ def remove_lines(path: Path, keys: Collection[int]) -> int:
 
 
 def _replace_file(path: Path, data: bytes) -> None:
+    """Replaces a file, or the one that a link leads to; who may read it stays as it was."""
+    path = path.resolve()
     # Hidden, so that a landing passes it over should this process be killed.
     new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
     new.write_bytes(data)
+    there = path.stat()
+    with suppress(OSError):  # not every file system has owners, and only root may give a file away
+        os.chown(new, there.st_uid, there.st_gid)
+    with suppress(OSError):
+        new.chmod(stat.S_IMODE(there.st_mode))
     new.replace(path)
