@@ -71,7 +71,10 @@ def _check_erasure(options: argparse.Namespace) -> set[int]:
     for path in options.failed:
         if not path.is_file():
             raise SettingsError(f"failed file must be there, got {path}")
-    return set(parse_keys(" ".join(options.ind or ())))
+    keys = set(parse_keys(" ".join(options.ind or ())))
+    if not keys and not options.user:
+        raise SettingsError("--ind must be the key of a post, or --user a name, got none")
+    return keys
 
 
 def find_legs(options: argparse.Namespace) -> list[Settings]:

@@ -142,6 +142,8 @@ def test_an_option_has_one_key_or_several(erased: list[tuple[object, ...]], call
     ("given", "said"),
     [
         (["--ind", "x"], "error: ind must be whole numbers of 0 or more, got 'x'"),
+        (["--ind", ""], "error: --ind must be the key of a post, or --user a name, got none"),
+        (["--user", "", "--joined", ""], "error: --ind must be the key of a post, or --user a name, got none"),
         (["--user", "Ada"], "error: --user and --joined must be given together: two users may have one name"),
         (["--ind", "1", "--joined", "2016-01-01"], "error: --user and --joined must be given together: two"),
         (["--user", "Ada", "--joined", "nix"], "error: --joined must be a date or time such as 2016-03-01 or 2016-03-"),
