@@ -1,6 +1,7 @@
 """``python -m local batch``: the batch notebooks, over any folder in the sink's layout, on this machine."""
 
 import argparse
+import tempfile
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ def make_folder(folder: Path, what: str, path: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()  # its permissions do not tell of a file system that is read-only
     except OSError as error:
         raise SettingsError(f"{what} must be where files can be written, got {path}: {error.strerror}") from None
 

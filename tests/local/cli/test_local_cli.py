@@ -1,11 +1,14 @@
 import contextlib
+import errno
 import io
 import json
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import pytest
@@ -106,6 +109,22 @@ def test_what_a_user_gets_wrong_is_one_line(call: Call, tmp_path: Path, argument
 
     assert got == (code, "", line.format(folder=tmp_path) + "\n")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["l"]
+
+
+def test_a_warehouse_on_a_read_only_file_system_is_one_line(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    (tmp_path / "l" / "topics" / "xyz.pin").mkdir(parents=True)
+    (tmp_path / "w").mkdir()
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+
+    code, out, err = call("batch", "--landing", "l", "--warehouse", "w", "--user-id", "xyz")
+
+    assert (code, out) == (2, "")
+    assert err == f"error: warehouse must be where files can be written, got {tmp_path}/w: Read-only file system\n"
 
 
 def test_a_wrong_option_is_one_line(call: Call) -> None:
