@@ -24,8 +24,6 @@ TOMBSTONES = "tombstone"
 """The sink's folder of records without a value, its setting ``tombstone.encoded.partition``: keys and headers alone."""
 
 HOLDS_TOPICS = "landing must be a folder that holds topics/"
-"""Begins the message about one that is none."""
-
 FEW_NAMED = 3
 _SMALL_BYTES, _MANY_FILES = 16 * 1024, 1000
 _CHUNK = 1 << 20
