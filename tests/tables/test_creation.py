@@ -107,6 +107,22 @@ def test_set_ups_at_once_do_not_meet(place: Place):
     assert delta_version(place, "runs") == 0
 
 
+@pytest.mark.usefixtures("only_runs")
+def test_a_session_that_knows_the_tables_of_another_warehouse_is_refused(place: Place, tmp_path: Path):
+    other = place.with_settings(warehouse=str(tmp_path / "other %20 ü"))
+    for work in (creation.set_up, creation.ensure_tables):
+        with pytest.raises(TableError) as error:
+            work(other)
+        wanted = other.settings.table_folder("runs")
+        assert str(error.value).startswith(f"table {place.settings.schema}.runs must stand in {wanted}, got one in ")
+        assert str(place.settings.table_folder("runs")) in str(error.value)
+    assert not wanted.exists()
+    place.spark.sql(f"DROP SCHEMA {place.settings.schema} CASCADE")
+    creation.set_up(other)
+    creation.ensure_tables(other)
+    assert delta_version(other, "runs") == 0
+
+
 @pytest.mark.parametrize("kind", ["a folder of files", "a file"])
 def test_what_is_not_delta_is_refused_and_left_alone(place: Place, kind: str):
     folder = place.settings.table_folder("runs")

@@ -30,6 +30,7 @@ from pinterest_transforms.tables.retry import with_retries
 from pinterest_transforms.tables.table_access import (
     ID_PROPERTY,
     VERSION_PROPERTY,
+    check_folder,
     cluster_by_sql,
     has_commits,
     is_unfinished,
@@ -110,7 +111,7 @@ def register_tables(leg: Leg) -> None:
     Only for tables in folders; where a catalog manages them they are there already.
 
     Raises:
-        TableError: a table's folder does not hold a Delta table.
+        TableError: a table's folder does not hold a Delta table, or the session knows the tables of another warehouse.
     """
     settings = leg.settings
     if not settings.warehouse:
@@ -125,6 +126,8 @@ def register_tables(leg: Leg) -> None:
         if (entry.is_dir() and has_commits(entry)) or (entry.name in known and not is_unfinished(settings, entry))
     }
     existing = list_tables(leg)
+    if RUNS_TABLE in existing:
+        check_folder(leg, RUNS_TABLE)
 
     def register(table: str) -> None:
         leg.sql(f"CREATE TABLE IF NOT EXISTS {leg.qualified(table)} USING DELTA{location_sql(settings, table)}")

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
@@ -134,11 +135,35 @@ def read_usable_properties(leg: Leg, table: str) -> dict[str, str]:
     return about
 
 
+def check_folder(leg: Leg, table: str) -> None:
+    """Checks that a table of the catalog is the one in the warehouse's folder.
+
+    A session knows a name by one folder: with another warehouse, records would go into the first one's tables.
+
+    Raises:
+        TableError: it is a Delta table in another folder.
+    """
+    try:
+        about = _describe(leg, table)
+    except AnalysisException:  # its folder is gone, which whoever needs the table finds
+        return
+    folder, location = leg.settings.table_folder(table), unquote(about.get("Location", ""))
+    if folder and about.get("Provider") == "delta" and not location.endswith(unquote(str(folder.absolute()))):
+        raise TableError(
+            f"table {leg.settings.schema}.{table} must stand in {folder}, got one in {location}: use one warehouse per "
+            "session, or another schema"
+        )
+
+
 def _form(leg: Leg, table: str) -> str:
-    """The table's format, of its metadata alone: Delta's own description also counts its files."""
-    name = leg.qualified(table)
-    about = {row["col_name"]: row["data_type"] for row in leg.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()}
-    return str(about.get("Provider", about.get("Type", "something else"))).lower()
+    about = _describe(leg, table)
+    return about.get("Provider", about.get("Type", "something else")).lower()
+
+
+def _describe(leg: Leg, table: str) -> dict[str, str]:
+    """The table's columns and metadata, of the catalog alone: Delta's own description also counts its files."""
+    found = leg.sql(f"DESCRIBE TABLE EXTENDED {leg.qualified(table)}").collect()
+    return {row["col_name"]: row["data_type"] for row in found}
 
 
 def is_refused(error: Exception) -> bool:
