@@ -53,6 +53,7 @@ class Landing:
 def make_landing(posts: int, work: Path) -> Landing:
     """A landing of that many posts, made once in a folder."""
     folder, expected = work / f"landing-{posts}", {}
+    folder.mkdir(parents=True)  # in one that is there each record would stand twice
     for entity in ENTITIES:
         print(f"making the landing of {posts:,} posts: {entity.name}", flush=True)
         rows = chain.from_iterable(generate_rows(entity, posts, SEED))
