@@ -3,7 +3,7 @@
 import gzip
 import os
 import re
-import stat
+import shutil
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -224,5 +224,5 @@ def _replace_file(path: Path, data: bytes) -> None:
     with suppress(OSError):  # not every file system has owners, and only root may give a file away
         os.chown(new, there.st_uid, there.st_gid)
     with suppress(OSError):
-        new.chmod(stat.S_IMODE(there.st_mode))
+        shutil.copymode(path, new)
     new.replace(path)

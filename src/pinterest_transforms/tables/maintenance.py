@@ -185,27 +185,38 @@ def _delete_quarantined(leg: Leg, border: datetime) -> None:
             with_retries(lambda statement=statement: leg.sql(statement).collect())  # type: ignore[misc]
 
 
-def _vacuum(leg: Leg, name: str, hours: int) -> None:
+def _vacuum(leg: Leg, name: str, hours: int) -> str:
     """Removes files that the table has not named for so long.
 
-    The time is the table's property: Delta 4.4 and Databricks Runtime 18 pass over what ``VACUUM … RETAIN`` says.
+    Returns:
+        For how long they stayed before, as the table's property has it.
     """
-    table, wanted = leg.qualified(name), f"interval {hours} hours"
-    said = table_access.read_properties(leg, name).get(_KEPT_FOR, f"interval {LEAST_HOURS} hours")
-    if said != wanted:
-        pair = f"'{_KEPT_FOR}' = '{wanted}'"
-        with_retries(lambda: leg.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({pair})"))
-    with_retries(lambda: leg.sql(f"VACUUM {table}").collect())
+    before = _set_retention(leg, name, _interval(hours))
+    with_retries(lambda: leg.sql(f"VACUUM {leg.qualified(name)}").collect())
+    return before
 
 
 def vacuum_at_once(leg: Leg, name: str) -> None:
     """Removes every file that the table does not name any more, however young; older versions go with them."""
-    at_once, least = "interval 0 hours", f"interval {LEAST_HOURS} hours"
-    before = table_access.read_properties(leg, name).get(_KEPT_FOR, least)
-    _vacuum(leg, name, 0)
+    before = _vacuum(leg, name, 0)
     # One that was killed here has left its own time behind, by which a later VACUUM would take files from readers.
-    pair = table_access.properties_sql({_KEPT_FOR: least if before == at_once else before})
-    with_retries(lambda: leg.sql(f"ALTER TABLE {leg.qualified(name)} SET TBLPROPERTIES ({pair})"))
+    _set_retention(leg, name, _interval(LEAST_HOURS) if before == _interval(0) else before)
+
+
+def _set_retention(leg: Leg, name: str, wanted: str) -> str:
+    """Sets for how long files stay that the table does not name any more; what it was.
+
+    It is the table's property: Delta 4.4 and Databricks Runtime 18 pass over what ``VACUUM … RETAIN`` says.
+    """
+    before = table_access.read_properties(leg, name).get(_KEPT_FOR, _interval(LEAST_HOURS))
+    if before != wanted:
+        pair = table_access.properties_sql({_KEPT_FOR: wanted})
+        with_retries(lambda: leg.sql(f"ALTER TABLE {leg.qualified(name)} SET TBLPROPERTIES ({pair})"))
+    return before
+
+
+def _interval(hours: int) -> str:
+    return f"interval {hours} hours"
 
 
 def _detail(leg: Leg, name: str) -> tuple[int, int]:
